@@ -1,0 +1,2 @@
+//! Measured speed and size, as ratios inside one run.
+fn main() {}

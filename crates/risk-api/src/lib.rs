@@ -1,0 +1,1 @@
+//! Show it to the right audience, accept decisions: HTTP, live stream, console, exports.

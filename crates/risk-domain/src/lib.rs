@@ -1,0 +1,1 @@
+//! What the world says: inspection results, products, subjects, places, scales, time, calendars.

@@ -1,0 +1,1 @@
+//! Bring it in once, send it out: sources, worker, dead letters, publishers.

@@ -1,0 +1,1 @@
+//! What to test next, as a pure function: allocation, draw, evaluation of plans.

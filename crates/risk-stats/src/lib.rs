@@ -1,0 +1,1 @@
+//! Numbers: estimation, intervals, charts, survey sampling, acceptance tables.

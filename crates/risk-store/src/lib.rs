@@ -1,0 +1,1 @@
+//! Keep it, all or nothing; find it again; prove it unaltered: the ledger and its views.

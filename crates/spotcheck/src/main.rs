@@ -1,0 +1,2 @@
+//! The `spotcheck` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The tests of the whole house, one module a concern.

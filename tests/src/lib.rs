@@ -1,0 +1,1 @@
+//! Shared by nobody: the tests live in `it/`.
