@@ -1,1 +1,13 @@
 //! What the world says: inspection results, products, subjects, places, scales, time, calendars.
+//!
+//! Facts and vocabulary only; conclusions live in `risk-engine`, choices in `risk-planner`.
+//! Nothing here does I/O, reads a clock or draws randomness.
+
+pub mod calendar;
+pub mod ids;
+pub mod inspection;
+pub mod reference;
+pub mod scales;
+pub mod selection;
+pub mod subject;
+pub mod time;

@@ -1,0 +1,208 @@
+//! Time as the data tells it. The core never asks a clock: "now" arrives as a value.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Milliseconds in a day.
+pub const DAY_MILLIS: i64 = 86_400_000;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z, between the years 1900 and 2200.
+#[doc(alias = "时间戳")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+/// Why a text is not an instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be an RFC 3339 instant with an offset, between 1900 and 2200, as 2026-03-01T09:30:00+08:00"
+)]
+pub struct TimestampError;
+
+impl Timestamp {
+    /// The earliest instant accepted, 1900-01-01T00:00:00Z.
+    pub const MIN: Self = Self(-2_208_988_800_000);
+    /// The latest instant accepted, 2200-01-01T00:00:00Z.
+    pub const MAX: Self = Self(7_258_118_400_000);
+
+    /// From milliseconds since 1970-01-01T00:00:00Z, clamped into the accepted range.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(Self::MIN.0, Self::MAX.0))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Parses RFC 3339 with an offset; fractions beyond the millisecond are dropped.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        let instant: jiff::Timestamp = text.parse().map_err(|_error| TimestampError)?;
+        let millis = instant.as_millisecond();
+        if (Self::MIN.0..=Self::MAX.0).contains(&millis) {
+            Ok(Self(millis))
+        } else {
+            Err(TimestampError)
+        }
+    }
+
+    /// This instant moved by `millis`, clamped into the accepted range.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this instant; negative when it lies before.
+    pub fn millis_since(self, earlier: Self) -> i64 {
+        self.0 - earlier.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(f, "{instant}"),
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+/// The offset of the city's civil time from UTC. China has had one zone without daylight saving
+/// since 1992, so a fixed offset is exact there.
+#[doc(alias = "时区")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CivilOffset {
+    millis: i64,
+}
+
+impl CivilOffset {
+    /// UTC+8, the civil time of China.
+    pub const CHINA: Self = Self {
+        millis: 8 * 3_600_000,
+    };
+
+    /// An offset of whole minutes, at most 18 hours either way.
+    pub fn from_minutes(minutes: i32) -> Option<Self> {
+        (minutes.abs() <= 18 * 60).then_some(Self {
+            millis: i64::from(minutes) * 60_000,
+        })
+    }
+
+    /// The civil day of an instant.
+    pub fn day_of(self, at: Timestamp) -> Day {
+        Day((at.0 + self.millis).div_euclid(DAY_MILLIS) as i32)
+    }
+
+    /// The first instant of a civil day.
+    pub fn start_of(self, day: Day) -> Timestamp {
+        Timestamp::from_millis(i64::from(day.0) * DAY_MILLIS - self.millis)
+    }
+
+    /// Milliseconds this offset adds to UTC.
+    pub fn millis(self) -> i64 {
+        self.millis
+    }
+}
+
+/// A civil day: days since 1970-01-01.
+#[doc(alias = "日")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(i32);
+
+impl Day {
+    /// From days since 1970-01-01.
+    pub fn new(days: i32) -> Self {
+        Self(days)
+    }
+
+    /// Days since 1970-01-01.
+    pub fn get(self) -> i32 {
+        self.0
+    }
+
+    /// From a calendar date, `None` when there is no such day.
+    pub fn from_ymd(year: i16, month: i8, day: i8) -> Option<Self> {
+        let date = jiff::civil::Date::new(year, month, day).ok()?;
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let span = date.since((jiff::Unit::Day, epoch)).ok()?;
+        Some(Self(span.get_days()))
+    }
+
+    /// 0 for Monday to 6 for Sunday.
+    pub fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 3).rem_euclid(7) as u8
+    }
+
+    /// The Monday of this day's week, the start of its ISO week.
+    #[must_use]
+    pub fn week_start(self) -> Self {
+        Self(self.0 - i32::from(self.weekday()))
+    }
+
+    /// This day moved by whole days.
+    #[must_use]
+    pub fn plus(self, days: i32) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let midnight = jiff::Timestamp::from_second(i64::from(self.0) * 86_400);
+        match midnight {
+            Ok(instant) => write!(f, "{}", instant.strftime("%Y-%m-%d")),
+            Err(_) => write!(f, "day {}", self.0),
+        }
+    }
+}
+
+impl std::str::FromStr for Day {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let date: jiff::civil::Date = text.parse().map_err(|_error| TimestampError)?;
+        Self::from_ymd(date.year(), date.month(), date.day()).ok_or(TimestampError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_weeks_follow_the_calendar() {
+        let day = Day::from_ymd(2026, 11, 23).unwrap();
+        assert_eq!(day.to_string(), "2026-11-23");
+        assert_eq!(day.weekday(), 0, "23 November 2026 is a Monday");
+        assert_eq!(day.plus(6).week_start(), day);
+        assert_eq!("2026-11-23".parse::<Day>().unwrap(), day);
+        assert_eq!(Day::from_ymd(2026, 2, 29), None);
+    }
+
+    #[test]
+    fn the_civil_day_turns_at_local_midnight() {
+        let before = Timestamp::parse("2026-03-01T15:59:59.999Z").unwrap();
+        let after = before.plus_millis(1);
+        let china = CivilOffset::CHINA;
+        assert_eq!(china.day_of(before).to_string(), "2026-03-01");
+        assert_eq!(china.day_of(after).to_string(), "2026-03-02");
+        assert_eq!(china.start_of(china.day_of(after)), after);
+    }
+
+    #[test]
+    fn instants_need_an_offset_and_a_sane_year() {
+        for bad in [
+            "2026-03-01",
+            "2026-03-01T09:30:00",
+            "1066-10-14T00:00:00Z",
+            "",
+            "昨天",
+        ] {
+            assert_eq!(Timestamp::parse(bad).unwrap_err(), TimestampError, "{bad}");
+        }
+        let local = Timestamp::parse("2026-03-01T09:30:00+08:00").unwrap();
+        assert_eq!(local.to_string(), "2026-03-01T01:30:00Z");
+    }
+}
