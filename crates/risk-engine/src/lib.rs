@@ -1,1 +1,36 @@
-//! What we conclude, as a pure function of state and input: evidence, model, grades, alerts, cases.
+//! What we conclude, as a pure function of state and input: evidence, model, grades, alerts.
+//!
+//! The one door is [`Engine::step`]: it takes an [`Input`] and returns a [`Step`], cannot fail,
+//! does no I/O, reads no clock and draws no randomness. What it concludes it states as
+//! [`Effect`]s; the ledger keeps them, and [`Engine::fold`] applies recorded inputs and effects
+//! without judging again, so that a rebuilt state equals the one that was lived through.
+
+pub mod alert;
+pub mod assessment;
+mod digest;
+pub mod event_time;
+pub mod evidence;
+mod family;
+mod grade;
+mod model;
+pub mod policy;
+pub mod step;
+pub mod taxonomy;
+
+pub use alert::{Alert, AlertRule};
+pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part, Snapshot};
+pub use digest::StateHash;
+pub use event_time::{Epoch, PartitionIx, SourcePartition};
+pub use evidence::Stratum;
+pub use policy::{Policy, PolicyError};
+pub use step::{
+    Accepted, Effect, Engine, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
+};
+pub use taxonomy::{Registration, Taxonomy};
+
+/// Version of the judging code; recorded with what it concluded.
+pub const ENGINE_VERSION: &str = "1";
+/// Version of the evidence encoding; frozen once released.
+pub const EVIDENCE_VERSION: &str = "1";
+/// Version of the estimator behind every assessment.
+pub const MODEL_VERSION: &str = "beta-binomial-1";

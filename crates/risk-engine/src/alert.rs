@@ -1,0 +1,157 @@
+//! Alerts（预警）: facts of a single record alert at once; risen grades alert at closes.
+
+use crate::assessment::{Assessment, subject_text};
+use crate::policy::Policy;
+use risk_domain::ids::{AlertId, HazardCode, InspectionId};
+use risk_domain::inspection::{InspectionResult, Outcome, TestItem, TestKind};
+use risk_domain::scales::{AlertLevel, RiskLevel, Severity};
+use risk_domain::subject::Subject;
+use risk_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What raises an alert（预警规则）.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertRule {
+    /// A fast test failed（快检不合格）.
+    FastTestFailed,
+    /// An item of severity 4 failed（严重伤害项目不合格）.
+    SevereItemFailed,
+    /// A banned substance was found（检出禁用物质）.
+    BannedSubstance,
+    /// A grade rose at a close（风险等级上升）.
+    LevelRose,
+}
+
+impl AlertRule {
+    /// The rule's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::FastTestFailed => "fast_test_failed",
+            Self::SevereItemFailed => "severe_item_failed",
+            Self::BannedSubstance => "banned_substance",
+            Self::LevelRose => "level_rose",
+        }
+    }
+}
+
+/// One alert（预警）, as raised.
+#[doc(alias = "预警")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// A hash of subject, hazard, rule and record (or close), so that redelivery cannot double it.
+    pub id: AlertId,
+    /// About whom.
+    #[serde(with = "subject_text")]
+    pub subject: Subject,
+    /// Which hazard, when the rule names one.
+    pub hazard: Option<HazardCode>,
+    /// What raised it.
+    pub rule: AlertRule,
+    /// How grave.
+    pub level: AlertLevel,
+    /// When, in the data's time: the record's report, or the end of the epoch.
+    pub raised_at: Timestamp,
+    /// The record behind it; none for an alert of a close.
+    pub inspection_id: Option<InspectionId>,
+    /// Why, in Chinese.
+    pub reason_zh: String,
+    /// Why, in English.
+    pub reason_en: String,
+}
+
+/// Marks an item whose failure means a banned substance, in its code: `banned-…` or `BAN-…`.
+fn is_banned_substance(item: &TestItem) -> bool {
+    let code = item.code.as_str();
+    code.starts_with("banned-") || code.starts_with("BAN-")
+}
+
+fn id_of(subject: &Subject, hazard: Option<&HazardCode>, rule: AlertRule, record: &str) -> Option<AlertId> {
+    let mut hash = Sha256::new();
+    let subject = subject.to_string();
+    let hazard = hazard.map_or("", HazardCode::as_str);
+    for part in [subject.as_str(), hazard, rule.code(), record] {
+        // Lengths keep ("ab", "c") and ("a", "bc") apart.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let text: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    AlertId::new(text).ok()
+}
+
+/// The alerts that one record raises by itself, whatever else is known.
+pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert> {
+    if result.outcome != Outcome::Nonconforming {
+        return Vec::new();
+    }
+    let site = &result.site;
+    let cell = Subject::Cell(site.enterprise_id.clone(), result.product.category.clone());
+    let raise = |hazard: Option<&HazardCode>, rule, level, zh: String, en: String| -> Option<Alert> {
+        let id = id_of(&cell, hazard, rule, result.inspection_id.as_str())?;
+        Some(Alert {
+            id,
+            subject: cell.clone(),
+            hazard: hazard.cloned(),
+            rule,
+            level,
+            raised_at: result.observed_at,
+            inspection_id: Some(result.inspection_id.clone()),
+            reason_zh: zh,
+            reason_en: en,
+        })
+    };
+    let product = &result.product.name;
+    let mut alerts = Vec::new();
+    if result.test.kind == TestKind::Rapid {
+        let hazard = result.failed_items().find_map(|item| item.hazard.as_ref());
+        let zh = format!("{}的{product}快检不合格，应当场复测并指导整改", site.name);
+        let en = format!("{product} of {} failed a fast test: test again on site and guide rectification", site.name);
+        alerts.extend(raise(hazard, AlertRule::FastTestFailed, policy.alert.fast_test_failed, zh, en));
+    }
+    for item in result.failed_items() {
+        let hazard = item.hazard.as_ref();
+        if item.severity == Some(Severity::Four) {
+            let zh = format!("{}的{product}“{}”不合格，可能致命", site.name, item.name);
+            let en = format!("{product} of {} failed `{}`, which may be fatal", site.name, item.name);
+            alerts.extend(raise(hazard, AlertRule::SevereItemFailed, policy.alert.severe_item_failed, zh, en));
+        }
+        if is_banned_substance(item) {
+            let zh = format!("{}的{product}检出禁用物质“{}”", site.name, item.name);
+            let en = format!("{product} of {} contains the banned substance `{}`", site.name, item.name);
+            alerts.extend(raise(hazard, AlertRule::BannedSubstance, policy.alert.banned_substance, zh, en));
+        }
+    }
+    // Two failed items of one hazard are one alert: subject, hazard, rule and record are the same.
+    alerts.sort_by(|one, other| (&one.id, &one.reason_en).cmp(&(&other.id, &other.reason_en)));
+    alerts.dedup_by(|later, first| later.id == first.id);
+    alerts
+}
+
+/// The alert of a grade that rose at a close.
+pub(crate) fn of_rise(before: RiskLevel, now: &Assessment, ended_at: Timestamp, policy: &Policy) -> Option<Alert> {
+    // An inherited grade may steer sampling but accuses nobody.
+    if now.level <= before || now.level < policy.alert.level_rose_to || now.inherited {
+        return None;
+    }
+    let level = match now.level {
+        RiskLevel::Serious => policy.alert.level_rose_to_serious,
+        RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined => {
+            policy.alert.level_rose
+        }
+    };
+    let record = format!("close {}", now.epoch.0);
+    let percent = now.probability * 100.0;
+    Some(Alert {
+        id: id_of(&now.subject, None, AlertRule::LevelRose, &record)?,
+        subject: now.subject.clone(),
+        hazard: None,
+        rule: AlertRule::LevelRose,
+        level,
+        raised_at: ended_at,
+        inspection_id: None,
+        reason_zh: format!("风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%", before.zh(), now.level.zh()),
+        reason_en: format!("risk level rose from {before} to {}: {percent:.1} % expected to fail", now.level),
+    })
+}

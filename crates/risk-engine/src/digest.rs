@@ -1,0 +1,105 @@
+//! The state hash: equal states have equal hashes, however they were reached.
+
+use crate::assessment::Assessment;
+use crate::evidence::{Row, Subjects};
+use crate::step::Engine;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// SHA-256 over evidence, snapshots, assessments of closes and alerts, in the order of names. No
+/// positions, wall times or provisional values enter it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StateHash(pub [u8; 32]);
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StateHash({self})")
+    }
+}
+
+/// 64 bits of an assessment's content, kept instead of the whole.
+pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
+    // The shape is plain numbers and texts, which always serialise.
+    let text = serde_json::to_vec(assessment).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&text)
+}
+
+struct Lines(Sha256);
+
+impl Lines {
+    /// Feeds one line; its length before it keeps lines apart.
+    fn add(&mut self, line: &str) {
+        self.0.update((line.len() as u64).to_be_bytes());
+        self.0.update(line.as_bytes());
+    }
+}
+
+/// A row by the names of what it touches, so that numbers do not show.
+fn row_text(row: &Row, subjects: &Subjects) -> String {
+    let names = subjects.base(row.base).subjects.iter().map(|at| subjects.name(*at).to_string());
+    let names: Vec<String> = names.collect();
+    let severity = row.verdict.severity.map_or(0, risk_domain::scales::Severity::get);
+    let stratum = row.verdict.stratum.code();
+    format!("{} {stratum} {} {severity} {}", row.sampled.get(), row.verdict.nonconforming, names.join(" "))
+}
+
+pub(crate) fn state_hash(engine: &Engine) -> StateHash {
+    let mut lines = Lines(Sha256::new());
+    let subjects = &engine.subjects;
+    let mut order: Vec<_> = subjects.all().collect();
+    order.sort_by(|one, other| subjects.name(*one).cmp(subjects.name(*other)));
+    for at in order {
+        let state = engine.state(at);
+        lines.add(&subjects.name(at).to_string());
+        for tally in state.tallies.iter() {
+            lines.add(&format!(
+                "{} {} {} {} {} {}",
+                tally.stratum.code(),
+                tally.generation.0,
+                tally.count,
+                tally.nonconforming,
+                tally.weight,
+                tally.nonconforming_weight,
+            ));
+        }
+        if let Some(standing) = &state.standing {
+            lines.add(&format!("{} {} {:016x}", standing.epoch.0, standing.level, standing.digest));
+        }
+    }
+    lines.add("open evidence");
+    let mut open: BTreeMap<(i64, String), i32> = BTreeMap::new();
+    for (epoch, row) in engine.pending.iter().chain(engine.families.open_rows()) {
+        let count = open.entry((epoch.0, row_text(row, subjects))).or_default();
+        *count += if row.retracts { -1 } else { 1 };
+    }
+    for ((epoch, row), count) in open.into_iter().filter(|(_, count)| *count != 0) {
+        lines.add(&format!("{epoch} {row} {count}"));
+    }
+    lines.add("families");
+    for (id, member) in engine.families.members() {
+        let text = |id: Option<&risk_domain::ids::InspectionId>| id.map_or("-", |id| id.as_str()).to_owned();
+        lines.add(id.as_str());
+        lines.add(&text(member.supersedes.as_ref()));
+        lines.add(&text(member.confirms.as_ref()));
+        if let Some(known) = &member.known {
+            let row = known.row.map_or_else(String::new, |row| row_text(&row, subjects));
+            lines.add(&format!("{} {} {row}", known.observed_at.millis(), known.laboratory));
+        }
+    }
+    lines.add("snapshots");
+    for snapshot in engine.snapshots() {
+        lines.add(&serde_json::to_string(snapshot).unwrap_or_default());
+    }
+    lines.add("alerts");
+    for (id, digest) in &engine.alerts {
+        lines.add(&format!("{id} {digest:016x}"));
+    }
+    StateHash(lines.0.finalize().into())
+}

@@ -1,0 +1,195 @@
+//! Event time: epochs, partition clocks, the watermark and lateness.
+//!
+//! A partition's clock is the latest `observed_at` read from it. The watermark is the least clock
+//! over the partitions that hold it, less the allowed lateness; an epoch closes once the watermark
+//! has passed its end. Nothing here depends on how partitions interleave.
+
+use crate::policy::TimePolicy;
+use compact_str::CompactString;
+use risk_domain::time::{Day, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// An epoch（期）: the unit in which evidence is closed and judged, counted from 1970-01-01 civil time.
+#[doc(alias = "期")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub i64);
+
+impl Epoch {
+    /// The epoch after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A partition of a source, by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourcePartition {
+    /// The source, for instance `kafka:inspection.results`, `intake`, `file:results.ndjson`.
+    pub source: CompactString,
+    /// The partition within it.
+    pub partition: i32,
+}
+
+impl std::fmt::Display for SourcePartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.source, self.partition)
+    }
+}
+
+/// A partition's number within one engine; names are kept in [`Clocks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionIx(pub u16);
+
+#[derive(Debug, Clone)]
+struct Clock {
+    name: SourcePartition,
+    /// Latest `observed_at` read; `None` before the first record.
+    latest: Option<Timestamp>,
+    /// Whether this partition holds the watermark back.
+    holds: bool,
+}
+
+/// The clocks of every partition seen, and what they allow to close（水位线）.
+#[doc(alias = "水位线")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clocks {
+    clocks: Vec<Clock>,
+    /// "Now" of the last tick; closes go this far when no partition holds the watermark.
+    ticked: Option<Timestamp>,
+}
+
+impl Clocks {
+    /// The number of a partition, given out on first sight.
+    pub(crate) fn index_of(&mut self, name: &SourcePartition) -> PartitionIx {
+        let found = self.clocks.iter().position(|clock| clock.name == *name);
+        let index = found.unwrap_or_else(|| {
+            self.clocks.push(Clock { name: name.clone(), latest: None, holds: false });
+            self.clocks.len() - 1
+        });
+        PartitionIx(index as u16)
+    }
+
+    /// From now on this partition holds the watermark until it is found idle or ended.
+    pub(crate) fn hold(&mut self, partition: PartitionIx) {
+        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+            clock.holds = true;
+        }
+    }
+
+    /// Stops holding: the partition was read to its end, or its source has ended.
+    pub(crate) fn release(&mut self, partition: PartitionIx) {
+        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+            clock.holds = false;
+        }
+    }
+
+    /// Moves the tick's clock forward.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        self.ticked = self.ticked.max(Some(now));
+    }
+
+    /// Latest `observed_at` of a partition.
+    pub(crate) fn latest(&self, partition: PartitionIx) -> Option<Timestamp> {
+        self.clocks.get(usize::from(partition.0)).and_then(|clock| clock.latest)
+    }
+
+    /// Moves a partition's clock with a record, which makes the partition hold again.
+    pub(crate) fn advance(&mut self, partition: PartitionIx, observed_at: Timestamp) {
+        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+            clock.latest = clock.latest.max(Some(observed_at));
+            clock.holds = true;
+        }
+    }
+
+    /// The watermark before lateness: the least clock that holds; `None` while a partition that
+    /// holds has shown no record yet. With nothing holding, the last tick decides.
+    pub(crate) fn slowest(&self) -> Option<Timestamp> {
+        let mut holding = self.clocks.iter().filter(|clock| clock.holds).peekable();
+        if holding.peek().is_none() {
+            return self.ticked;
+        }
+        holding.map(|clock| clock.latest).min().flatten()
+    }
+
+    /// Whether any partition holds the watermark.
+    pub(crate) fn any_holds(&self) -> bool {
+        self.clocks.iter().any(|clock| clock.holds)
+    }
+
+    /// The latest `observed_at` over all partitions.
+    pub(crate) fn fastest(&self) -> Option<Timestamp> {
+        self.clocks.iter().filter_map(|clock| clock.latest).max()
+    }
+
+    /// Partitions that hold and are further ahead of the slowest than `max_ahead_millis`.
+    pub(crate) fn too_far_ahead(&self, max_ahead_millis: i64) -> Vec<SourcePartition> {
+        let Some(slowest) = self.slowest() else {
+            return Vec::new();
+        };
+        let ahead = |clock: &&Clock| {
+            clock.holds
+                && clock.latest.is_some_and(|at| at.millis_since(slowest) > max_ahead_millis)
+        };
+        self.clocks.iter().filter(ahead).map(|clock| clock.name.clone()).collect()
+    }
+
+    /// Every partition with its clock, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&SourcePartition, Option<Timestamp>)> {
+        self.clocks.iter().map(|clock| (&clock.name, clock.latest))
+    }
+}
+
+/// How instants fall into epochs and weeks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EpochCalendar {
+    pub(crate) time: TimePolicy,
+}
+
+impl EpochCalendar {
+    /// The epoch of an instant.
+    pub(crate) fn epoch_of(self, at: Timestamp) -> Epoch {
+        Epoch((at.millis() + self.time.offset.millis()).div_euclid(self.time.epoch_millis))
+    }
+
+    /// The first instant after an epoch.
+    pub(crate) fn end_of(self, epoch: Epoch) -> Timestamp {
+        Timestamp::from_millis(
+            (epoch.0 + 1) * self.time.epoch_millis - self.time.offset.millis(),
+        )
+    }
+
+    /// The civil day on which an epoch ends, counted at its last instant.
+    pub(crate) fn day_of(self, epoch: Epoch) -> Day {
+        self.time.offset.day_of(self.end_of(epoch).plus_millis(-1))
+    }
+
+    /// Whether this epoch is the last of its week.
+    pub(crate) fn ends_week(self, epoch: Epoch) -> bool {
+        self.day_of(epoch).week_start() != self.day_of(epoch.next()).week_start()
+    }
+
+    /// The last epoch that a watermark (before lateness) allows to close.
+    pub(crate) fn closable(self, slowest: Timestamp) -> Epoch {
+        Epoch(self.epoch_of(slowest.plus_millis(-self.time.lateness_millis)).0 - 1)
+    }
+
+    /// The last epoch of the week that `epoch` lies in.
+    pub(crate) fn week_end(self, epoch: Epoch) -> Epoch {
+        let sunday = self.day_of(epoch).week_start().plus(6);
+        let end = self.time.offset.start_of(sunday.plus(1));
+        Epoch(self.epoch_of(end).0 - 1)
+    }
+
+    /// The epoch a record belongs to: its own, unless it comes further behind its partition's
+    /// clock than the lateness allows; then it is late and belongs to the clock's epoch.
+    pub(crate) fn assign(self, observed_at: Timestamp, clock: Option<Timestamp>) -> (Epoch, bool) {
+        match clock {
+            Some(clock) if clock.millis_since(observed_at) > self.time.lateness_millis => {
+                (self.epoch_of(clock), true)
+            }
+            Some(_) | None => (self.epoch_of(observed_at), false),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From a probability of failure to a grade: severity × probability of harm.
+//!
+//! The probability of an injury of severity k is `θ · q_k · κ_k`; the matrix gives each severity a
+//! level, and the grade is the gravest. For every level there is therefore one cut of θ, and the
+//! probability that the grade is at least that level is the probability that θ lies above it.
+
+use crate::policy::GradePolicy;
+use risk_domain::scales::RiskLevel;
+use risk_stats::special::{logit, normal_cdf};
+
+/// Levels above low, in rising order: the order of [`GradeProbabilities::at_least`].
+const LEVELS: [RiskLevel; 3] = [RiskLevel::Medium, RiskLevel::High, RiskLevel::Serious];
+
+/// Probability that the grade is at least medium, high, serious.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct GradeProbabilities {
+    pub(crate) at_least: [f64; 3],
+}
+
+/// What the probabilities mean, given the grade that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grade {
+    pub(crate) level: RiskLevel,
+    pub(crate) watch: bool,
+}
+
+/// The failure probability above which the grade is at least `level`.
+pub(crate) fn cut(policy: &GradePolicy, severity_mix: &[f64; 4], level: RiskLevel) -> f64 {
+    let harm = severity_mix.iter().zip(&policy.injury_given_failure).map(|(q, kappa)| q * kappa);
+    harm.enumerate()
+        .filter(|(_, harm)| *harm > 0.0)
+        .filter_map(|(severity, harm)| {
+            let rows = policy.rows.iter().rev();
+            let bound = rows
+                .filter(|row| row.levels.get(severity).is_some_and(|of_row| *of_row >= level))
+                .map(|row| row.above)
+                .next()?;
+            Some(bound / harm)
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Probabilities of the grades when the log-odds of θ are normal with this mean and deviation.
+pub(crate) fn probabilities(
+    policy: &GradePolicy,
+    severity_mix: &[f64; 4],
+    log_odds: f64,
+    deviation: f64,
+) -> GradeProbabilities {
+    let above = |level| {
+        let cut = cut(policy, severity_mix, level);
+        if cut >= 1.0 { 0.0 } else { normal_cdf((log_odds - logit(cut)) / deviation) }
+    };
+    GradeProbabilities { at_least: LEVELS.map(above) }
+}
+
+/// The grade: the highest whose probability reaches `assign_above`; one that stands is kept until
+/// its probability falls below `keep_above`, so that noise does not move it to and fro.
+pub(crate) fn decide(
+    policy: &GradePolicy,
+    probabilities: &GradeProbabilities,
+    standing: Option<RiskLevel>,
+) -> Grade {
+    let mut level = RiskLevel::Low;
+    let mut next = None;
+    for (candidate, probability) in LEVELS.into_iter().zip(probabilities.at_least) {
+        let stands = standing.is_some_and(|standing| standing >= candidate);
+        let needed = if stands { policy.keep_above } else { policy.assign_above };
+        if probability >= needed {
+            level = candidate;
+        } else {
+            next = next.or(Some(probability));
+        }
+    }
+    Grade { level, watch: next.is_some_and(|probability| probability >= policy.watch_above) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    /// Level of a certain failure rate, with all harm at one severity.
+    fn level(severity: usize, probability_of_harm: f64) -> RiskLevel {
+        let mut policy = Policy::builtin().unwrap().grade;
+        policy.injury_given_failure = [1.0; 4];
+        let mut mix = [0.0; 4];
+        mix[severity - 1] = 1.0;
+        let graded = LEVELS.into_iter().rev();
+        let mut graded = graded.filter(|level| probability_of_harm > cut(&policy, &mix, *level));
+        graded.next().unwrap_or(RiskLevel::Low)
+    }
+
+    #[test]
+    fn every_edge_of_the_matrix_is_strict_on_both_sides() {
+        use RiskLevel::{High as H, Low as L, Medium as M, Serious as S};
+        let bounds = [0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6];
+        let above = [
+            [H, S, S, S],
+            [M, S, S, S],
+            [M, S, S, S],
+            [L, H, S, S],
+            [L, M, H, S],
+            [L, L, M, H],
+            [L, L, L, M],
+        ];
+        for (row, bound) in bounds.into_iter().enumerate() {
+            for severity in 1..=4 {
+                let below = above.get(row + 1).map_or(L, |levels| levels[severity - 1]);
+                assert_eq!(level(severity, bound * (1.0 + 1e-9)), above[row][severity - 1], "above {bound}, {severity}");
+                assert_eq!(level(severity, bound), below, "at {bound}, {severity}");
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_a_probability_to_one_in_n_would_grade_wrongly() {
+        // 0.60 rounds to "1 in 2", 0.01004 to "1 in 100"; the exact values lie above both bounds.
+        assert_eq!(level(1, 0.60), RiskLevel::High);
+        assert_eq!(level(1, 0.01004), RiskLevel::Medium);
+    }
+
+    #[test]
+    fn a_standing_grade_is_kept_until_it_is_unlikely() {
+        let policy = Policy::builtin().unwrap().grade;
+        let at = |high| GradeProbabilities { at_least: [0.99, high, 0.0] };
+        let decide = |high, standing| decide(&policy, &at(high), standing).level;
+        assert_eq!(decide(0.50, None), RiskLevel::High);
+        assert_eq!(decide(0.49, None), RiskLevel::Medium);
+        assert_eq!(decide(0.36, Some(RiskLevel::High)), RiskLevel::High);
+        assert_eq!(decide(0.34, Some(RiskLevel::High)), RiskLevel::Medium);
+        assert!(super::decide(&policy, &at(0.2), None).watch);
+        assert!(!super::decide(&policy, &at(0.19), None).watch);
+    }
+}

@@ -1,0 +1,692 @@
+//! The one door: an input goes in, what follows from it comes out.
+//!
+//! `step` judges: it takes an input into the evidence, closes the epochs that the watermark allows,
+//! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
+//! into the evidence and applies recorded effects. Both share every line that changes the state.
+
+use crate::alert::{self, Alert};
+use crate::assessment::{Assessment, EvidenceCount, Interval, Snapshot};
+use crate::digest::{self, StateHash};
+use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
+use crate::evidence::{self, Pending, Row, Stratum, SubjectIx, Subjects, Tallies};
+use crate::family::{Families, Member};
+use crate::grade;
+use crate::model::{self, Parameters, View};
+use crate::policy::Policy;
+use crate::taxonomy::{Registration, Taxonomy};
+use compact_str::CompactString;
+use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::inspection::InspectionResult;
+use risk_domain::scales::RiskLevel;
+use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::time::Timestamp;
+use risk_stats::decay::ForwardDecay;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything that can happen to the engine. Whatever changes the state is one of these.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// An inspection result was read.
+    Result(ResultInput<'a>),
+    /// A zone or product becomes known.
+    Register(&'a Registration),
+    /// From now on these partitions hold the watermark.
+    Hold(&'a [SourcePartition]),
+    /// Time passed; these partitions have been read to their end and stop holding the watermark.
+    Tick {
+        /// Now, by the shell's clock.
+        now: Timestamp,
+        /// Partitions found at their end for long enough.
+        idle: &'a [SourcePartition],
+    },
+    /// These partitions have ended for good; when no other holds, every epoch seen is closed.
+    Ended(&'a [SourcePartition]),
+}
+
+/// A result together with the facts that the shell looked up for it.
+#[derive(Debug)]
+pub struct ResultInput<'a> {
+    /// Where it was read.
+    pub partition: PartitionIx,
+    /// What it says.
+    pub result: &'a InspectionResult,
+    /// Digest of its content.
+    pub digest: u64,
+    /// Digest of what was accepted under the same id before, if anything was.
+    pub seen: Option<u64>,
+    /// The results that [`Engine::missing_links`] named, as far as they have been accepted.
+    pub linked: &'a [Linked],
+}
+
+/// An accepted result that another refers to.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// The result.
+    pub result: InspectionResult,
+    /// The epoch it was accepted into.
+    pub epoch: Epoch,
+}
+
+/// What became of an input, and what follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What follows, in order; already applied to the state.
+    pub effects: Vec<Effect>,
+}
+
+/// What became of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands in the state and must stand in the ledger.
+    Accepted(Accepted),
+    /// The same result came before: there is nothing to record.
+    Duplicate,
+    /// It must be dead-lettered.
+    Rejected(EngineRejection),
+}
+
+/// How an accepted input was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The epoch that will judge it; none for inputs without one.
+    pub epoch: Option<Epoch>,
+    /// It came further behind its partition's clock than the lateness allows.
+    pub late: bool,
+}
+
+/// Why the engine refuses a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EngineRejection {
+    /// The id was used before with other content.
+    #[error("the id was used before with other content; a correction needs an id of its own and `supersedes`")]
+    IdentityConflict,
+    /// The corrections form a ring.
+    #[error("`supersedes` leads back to this result through other corrections")]
+    CorrectionCycle,
+}
+
+/// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// An epoch closed: its evidence is counted.
+    EpochClosed(Epoch),
+    /// A subject's level, flag or band changed at a close.
+    Assessed(Box<Assessment>),
+    /// An alert was raised.
+    AlertRaised(Box<Alert>),
+    /// Parameters were fitted at a weekly close.
+    SnapshotFitted(Box<Snapshot>),
+}
+
+/// A recorded fact, for [`Engine::fold`].
+#[derive(Debug)]
+pub enum Recorded<'a> {
+    /// An accepted result.
+    Result {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What it says.
+        result: &'a InspectionResult,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+        /// The results that [`Engine::missing_links`] named.
+        linked: &'a [Linked],
+    },
+    /// Another input; results go above.
+    Input(&'a Input<'a>),
+    /// What followed.
+    Effect(&'a Effect),
+}
+
+/// What stands of a subject after the last close that changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) epoch: Epoch,
+    pub(crate) level: RiskLevel,
+    pub(crate) watch: bool,
+    pub(crate) inherited: bool,
+    pub(crate) band: i32,
+    pub(crate) digest: u64,
+}
+
+/// State of one subject.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SubjectState {
+    pub(crate) tallies: Tallies,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// The engine（风险引擎）: a policy, a taxonomy, and the state.
+#[derive(Debug)]
+pub struct Engine {
+    policy: Arc<Policy>,
+    calendar: EpochCalendar,
+    decay: ForwardDecay,
+    taxonomy: Taxonomy,
+    pub(crate) subjects: Subjects,
+    states: Vec<SubjectState>,
+    pub(crate) pending: Pending,
+    pub(crate) families: Families,
+    clocks: Clocks,
+    last_closed: Option<Epoch>,
+    /// The snapshot in force and the one fitted last; the latter applies from the epoch after its own.
+    in_force: Option<Box<Snapshot>>,
+    fitted: Option<Box<Snapshot>>,
+    parameters: Parameters,
+    pub(crate) alerts: BTreeMap<AlertId, u64>,
+}
+
+impl Engine {
+    /// An engine without evidence. Fails only on a half-life that the policy already refuses.
+    pub fn new(policy: Arc<Policy>, taxonomy: Taxonomy) -> Result<Self, risk_stats::decay::HalfLifeError> {
+        let decay = ForwardDecay::new(policy.time.half_life_days)?;
+        Ok(Self {
+            calendar: EpochCalendar { time: policy.time },
+            decay,
+            taxonomy,
+            subjects: Subjects::default(),
+            states: Vec::new(),
+            pending: Pending::default(),
+            families: Families::default(),
+            clocks: Clocks::default(),
+            last_closed: None,
+            in_force: None,
+            fitted: None,
+            parameters: Parameters::prior(&policy.prior),
+            alerts: BTreeMap::new(),
+            policy,
+        })
+    }
+
+    /// The public name of an enterprise or a site, as the result observed last gave it.
+    pub fn title(&self, subject: &Subject) -> Option<&str> {
+        self.subjects.find(subject).and_then(|at| self.subjects.title(at))
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What lies within what.
+    pub fn taxonomy(&self) -> &Taxonomy {
+        &self.taxonomy
+    }
+
+    /// A partition's number, for [`ResultInput`].
+    pub fn partition(&mut self, name: &SourcePartition) -> PartitionIx {
+        self.clocks.index_of(name)
+    }
+
+    /// The results that `result` refers to and that the engine must be shown with it.
+    pub fn missing_links(&self, result: &InspectionResult) -> Vec<InspectionId> {
+        let links = [result.supersedes.as_ref(), result.confirms.as_ref()].into_iter().flatten();
+        links.filter(|id| !self.families.knows(id)).cloned().collect()
+    }
+
+    /// Partitions too far ahead of the slowest; the shell pauses them until they are not.
+    pub fn too_far_ahead(&self) -> Vec<SourcePartition> {
+        self.clocks.too_far_ahead(self.policy.time.max_ahead_millis)
+    }
+
+    /// The latest `observed_at` of every partition, by name.
+    pub fn partition_clocks(&self) -> impl Iterator<Item = (&SourcePartition, Option<Timestamp>)> {
+        self.clocks.all()
+    }
+
+    /// The last epoch that closed, and its end.
+    pub fn last_closed(&self) -> Option<(Epoch, Timestamp)> {
+        self.last_closed.map(|epoch| (epoch, self.calendar.end_of(epoch)))
+    }
+
+    /// The first instant after an epoch.
+    pub fn end_of(&self, epoch: Epoch) -> Timestamp {
+        self.calendar.end_of(epoch)
+    }
+
+    /// The snapshot in force and the one that will replace it, as far as there are any.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
+        [self.in_force.as_deref(), self.fitted.as_deref()].into_iter().flatten()
+    }
+
+    pub(crate) fn state(&self, subject: SubjectIx) -> &SubjectState {
+        static NONE: SubjectState =
+            SubjectState { tallies: Tallies::NONE, standing: None };
+        self.states.get(subject.0 as usize).unwrap_or(&NONE)
+    }
+
+    /// Number of subjects, by kind and recorded level.
+    pub fn subject_counts(&self) -> BTreeMap<(SubjectKind, RiskLevel), u64> {
+        let mut counts = BTreeMap::new();
+        for at in self.subjects.all() {
+            let level = self.state(at).standing.map_or(RiskLevel::Undetermined, |standing| standing.level);
+            *counts.entry((self.subjects.name(at).kind(), level)).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Equal states have equal hashes, however they were reached.
+    pub fn state_hash(&self) -> StateHash {
+        digest::state_hash(self)
+    }
+
+    /// Takes an input and concludes what follows from it.
+    pub fn step(&mut self, input: &Input<'_>) -> Step {
+        let mut effects = Vec::new();
+        let outcome = match input {
+            Input::Result(result) => self.step_result(result, &mut effects),
+            Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
+                self.admit_input(input);
+                Outcome::Accepted(Accepted { epoch: None, late: false })
+            }
+        };
+        self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        Step { outcome, effects }
+    }
+
+    /// Applies a recorded fact without judging.
+    pub fn fold(&mut self, recorded: &Recorded<'_>) {
+        match recorded {
+            Recorded::Result { partition, result, epoch, linked } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_result(partition, result, *epoch, linked);
+            }
+            Recorded::Input(input) => self.admit_input(input),
+            Recorded::Effect(effect) => {
+                self.apply(effect);
+            }
+        }
+    }
+
+    fn step_result(&mut self, input: &ResultInput<'_>, effects: &mut Vec<Effect>) -> Outcome {
+        let result = input.result;
+        match input.seen {
+            Some(seen) if seen == input.digest => return Outcome::Duplicate,
+            Some(_) => return Outcome::Rejected(EngineRejection::IdentityConflict),
+            None => {}
+        }
+        if self.families.would_cycle(result) {
+            return Outcome::Rejected(EngineRejection::CorrectionCycle);
+        }
+        let clock = self.clocks.latest(input.partition);
+        let (own, late) = self.calendar.assign(result.observed_at, clock);
+        let epoch = own.max(self.first_open());
+        self.admit_result(input.partition, result, epoch, input.linked);
+        for alert in alert::of_record(result, &self.policy) {
+            if !self.alerts.contains_key(&alert.id) {
+                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+            }
+        }
+        Outcome::Accepted(Accepted { epoch: Some(epoch), late: late || epoch > own })
+    }
+
+    fn first_open(&self) -> Epoch {
+        self.last_closed.map_or(Epoch(i64::MIN), Epoch::next)
+    }
+
+    /// Takes an accepted result into the evidence. The encoding of evidence is frozen per version.
+    fn admit_result(&mut self, partition: PartitionIx, result: &InspectionResult, epoch: Epoch, linked: &[Linked]) {
+        for link in linked {
+            self.admit_link(link);
+        }
+        let row = self.row_of(result);
+        let related = result.supersedes.is_some()
+            || result.confirms.is_some()
+            || self.families.contains(&result.inspection_id);
+        if related {
+            let member = Member::known(result, epoch, row);
+            self.families.admit(&result.inspection_id, member, self.first_open(), false);
+        } else if let Some(row) = row {
+            self.pending.push(epoch, row);
+        }
+        self.clocks.advance(partition, result.observed_at);
+    }
+
+    /// Makes a family member of a result that stood on its own so far.
+    fn admit_link(&mut self, link: &Linked) {
+        let id = &link.result.inspection_id;
+        if self.families.knows(id) {
+            return;
+        }
+        let row = self.row_of(&link.result);
+        let counted = link.epoch < self.first_open();
+        if let (false, Some(row)) = (counted, row) {
+            self.pending.take_back(link.epoch, row);
+        }
+        let member = Member::known(&link.result, link.epoch, row);
+        self.families.admit(id, member, self.first_open(), counted);
+    }
+
+    fn row_of(&mut self, result: &InspectionResult) -> Option<Row> {
+        evidence::row_of(result, &mut self.subjects, &self.taxonomy, self.policy.time.offset)
+    }
+
+    fn admit_input(&mut self, input: &Input<'_>) {
+        match input {
+            Input::Result(_) => {}
+            Input::Register(registration) => self.taxonomy.register(registration),
+            Input::Hold(partitions) => {
+                for name in *partitions {
+                    let partition = self.clocks.index_of(name);
+                    self.clocks.hold(partition);
+                }
+            }
+            Input::Tick { now, idle } => {
+                self.release(idle);
+                self.clocks.tick(*now);
+            }
+            Input::Ended(partitions) => self.release(partitions),
+        }
+    }
+
+    fn release(&mut self, partitions: &[SourcePartition]) {
+        for name in partitions {
+            let partition = self.clocks.index_of(name);
+            self.clocks.release(partition);
+        }
+    }
+
+    /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
+    fn close_due(&mut self, ended: bool, effects: &mut Vec<Effect>) {
+        let through = match (self.clocks.slowest(), ended) {
+            (Some(slowest), false) => Some(self.calendar.closable(slowest)),
+            (slowest, true) if !self.clocks.any_holds() => {
+                let seen = self.clocks.fastest().map(|at| self.calendar.epoch_of(at));
+                seen.max(slowest.map(|at| self.calendar.closable(at)))
+            }
+            (Some(slowest), true) => Some(self.calendar.closable(slowest)),
+            (None, _) => None,
+        };
+        let Some(through) = through else {
+            return;
+        };
+        while let Some(epoch) = self.next_close(through) {
+            self.close(epoch, effects);
+        }
+    }
+
+    /// The next epoch to close, up to `through`: one with evidence, or the end of a week.
+    fn next_close(&self, through: Epoch) -> Option<Epoch> {
+        let with_rows = |first: Option<Epoch>, second: Option<Epoch>| match (first, second) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let next = match self.last_closed {
+            None => with_rows(self.pending.first(), self.families.first_open())?,
+            Some(last) => {
+                let from = last.next();
+                let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
+                let week_end = self.calendar.week_end(from);
+                rows.map_or(week_end, |rows| rows.min(week_end))
+            }
+        };
+        (next <= through).then_some(next)
+    }
+
+    fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        let weekly = self.calendar.ends_week(epoch);
+        let judged: Vec<SubjectIx> = if weekly { self.subjects.all().collect() } else { touched };
+        let mut concluded = Vec::new();
+        for subject in judged {
+            if let Some(assessment) = self.judge(subject, epoch) {
+                let before = self.state(subject).standing.map_or(RiskLevel::Undetermined, |standing| standing.level);
+                let rise = alert::of_rise(before, &assessment, self.calendar.end_of(epoch), &self.policy);
+                concluded.push((assessment, rise));
+            }
+        }
+        // Numbers of subjects depend on arrival, names do not.
+        concluded.sort_by(|(one, _), (other, _)| one.subject.cmp(&other.subject));
+        for (assessment, rise) in concluded {
+            self.conclude(Effect::Assessed(Box::new(assessment)), effects);
+            if let Some(alert) = rise {
+                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+            }
+        }
+        if weekly {
+            let tallies = |subject| &self.state(subject).tallies;
+            let view = self.view(epoch, &tallies);
+            let snapshot = view.fit(epoch, |subject| self.subjects.name_hash(subject));
+            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
+        }
+    }
+
+    fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {
+        let touched = self.apply(&effect);
+        effects.push(effect);
+        touched
+    }
+
+    /// Applies an effect; the only place where conclusions change the state. Returns the subjects
+    /// whose evidence a close counted.
+    fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
+        match effect {
+            Effect::EpochClosed(epoch) => return self.count(*epoch),
+            Effect::Assessed(assessment) => {
+                let subject = self.subjects.intern(&assessment.subject);
+                let standing = Standing {
+                    epoch: assessment.epoch,
+                    level: assessment.level,
+                    watch: assessment.watch,
+                    inherited: assessment.inherited,
+                    band: assessment.band,
+                    digest: digest::of_assessment(assessment),
+                };
+                self.state_mut(subject).standing = Some(standing);
+            }
+            Effect::AlertRaised(alert) => {
+                let text = serde_json::to_vec(alert).unwrap_or_default();
+                self.alerts.insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+            }
+            Effect::SnapshotFitted(snapshot) => {
+                self.in_force = self.fitted.take().or(self.in_force.take());
+                self.fitted = Some(snapshot.clone());
+            }
+        }
+        Vec::new()
+    }
+
+    fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {
+        if self.states.len() < self.subjects.len() {
+            self.states.resize_with(self.subjects.len(), SubjectState::default);
+        }
+        &mut self.states[subject.0 as usize]
+    }
+
+    /// Counts what belongs to an epoch that closes; puts a snapshot fitted before it in force.
+    fn count(&mut self, epoch: Epoch) -> Vec<SubjectIx> {
+        if let Some(fitted) = self.fitted.as_deref()
+            && fitted.epoch < epoch
+            && self.parameters.fitted != Some(fitted.epoch)
+        {
+            self.parameters = Parameters::of_snapshot(fitted, &self.subjects, &self.policy.prior);
+        }
+        let mut rows = self.pending.remove(epoch);
+        rows.extend(self.families.close(epoch));
+        if self.states.len() < self.subjects.len() {
+            self.states.resize_with(self.subjects.len(), SubjectState::default);
+        }
+        let mut touched = BTreeSet::new();
+        for row in &rows {
+            let subjects = &self.subjects.base(row.base).subjects;
+            for (at, subject) in subjects.iter().enumerate() {
+                // A product without a sector stands twice; it is counted once.
+                if subjects.iter().take(at).any(|earlier| earlier == subject) {
+                    continue;
+                }
+                if let Some(state) = self.states.get_mut(subject.0 as usize) {
+                    state.tallies.add(row, &self.decay);
+                    touched.insert(*subject);
+                }
+            }
+        }
+        self.last_closed = Some(epoch);
+        touched.into_iter().collect()
+    }
+
+    fn view<'a>(&'a self, epoch: Epoch, tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies) -> View<'a> {
+        View {
+            subjects: &self.subjects,
+            tallies,
+            parameters: &self.parameters,
+            policy: &self.policy,
+            decay: &self.decay,
+            at: self.calendar.day_of(epoch),
+        }
+    }
+
+    /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
+    fn judge(&self, subject: SubjectIx, epoch: Epoch) -> Option<Assessment> {
+        let tallies = |subject| &self.state(subject).tallies;
+        let standing = self.state(subject).standing;
+        let judged = self.appraise(&self.view(epoch, &tallies), subject, standing)?;
+        let same = standing.is_some_and(|standing| {
+            (standing.level, standing.watch, standing.inherited, standing.band)
+                == (judged.grade.level, judged.grade.watch, judged.inherited, judged.band)
+        });
+        if same { None } else { self.write_out(subject, epoch, judged, &self.state(subject).tallies) }
+    }
+
+    /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
+    /// the last close. It is shown as provisional and never stored.
+    pub fn provisional(&self, subject: &Subject, now: Timestamp) -> Option<Assessment> {
+        let at = self.subjects.find(subject)?;
+        let mut own = BTreeMap::new();
+        let kin = self.subjects.kin(at);
+        let beside = kin.parents.iter().flat_map(|parent| &self.subjects.kin(*parent).cells);
+        for relevant in [at].iter().chain(&kin.cells).chain(&kin.parents).chain(beside) {
+            own.insert(*relevant, self.state(*relevant).tallies.clone());
+        }
+        for (_, row) in self.pending.iter().chain(self.families.open_rows()) {
+            let mut counted = BTreeSet::new();
+            for subject in &self.subjects.base(row.base).subjects {
+                if let (true, Some(tallies)) = (counted.insert(*subject), own.get_mut(subject)) {
+                    tallies.add(row, &self.decay);
+                }
+            }
+        }
+        let tallies = |subject| own.get(&subject).unwrap_or(&self.state(subject).tallies);
+        let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
+        let epoch = self.calendar.epoch_of(now).max(last);
+        let judged = self.appraise(&self.view(epoch, &tallies), at, self.state(at).standing)?;
+        self.write_out(at, epoch, judged, tallies(at))
+    }
+
+    fn appraise(&self, view: &View<'_>, subject: SubjectIx, standing: Option<Standing>) -> Option<Judged> {
+        let policy = &self.policy;
+        let estimate = view.estimate(subject)?;
+        let tallies = (view.tallies)(subject);
+        let prior_mix = self.prior_severity_mix(subject);
+        let severity_mix = model::severity_mix(tallies, &prior_mix, &policy.prior, &self.decay, view.at);
+        let variance = estimate.posterior.logit_variance();
+        let probabilities =
+            grade::probabilities(&policy.grade, &severity_mix, estimate.log_odds, libm::sqrt(variance));
+        let grade = grade::decide(&policy.grade, &probabilities, standing.map(|standing| standing.level));
+        let doublings = estimate.log_odds / std::f64::consts::LN_2;
+        // A band is left only by more than a quarter beyond its edge, so that noise does not move it.
+        let band = standing
+            .map(|standing| standing.band)
+            .filter(|band| (doublings - f64::from(*band) - 0.5).abs() <= 0.75)
+            .unwrap_or(libm::floor(doublings) as i32);
+        let inherited = estimate.tests < policy.grade.inherited_below;
+        Some(Judged { estimate, severity_mix, variance, at_least: probabilities.at_least, grade, inherited, band })
+    }
+
+    /// The mix of severities that the catalogue lets expect.
+    fn prior_severity_mix(&self, subject: SubjectIx) -> [f64; 4] {
+        let product = match self.subjects.name(subject) {
+            Subject::Product(product) | Subject::Cell(_, product) => Some(product),
+            Subject::Enterprise(_) | Subject::Site(_) => {
+                let cells = &self.subjects.kin(subject).cells;
+                let products = cells.iter().filter_map(|cell| match self.subjects.name(*cell) {
+                    Subject::Cell(_, product) => Some(product),
+                    Subject::Product(_)
+                    | Subject::Enterprise(_)
+                    | Subject::Site(_)
+                    | Subject::Zone(_)
+                    | Subject::Sector(_) => None,
+                });
+                // The least code, whichever cell was seen first.
+                products.min()
+            }
+            Subject::Zone(_) | Subject::Sector(_) => None,
+        };
+        product.and_then(|product| self.taxonomy.severity_mix(product)).unwrap_or(self.policy.prior.severity_mix)
+    }
+
+    fn write_out(&self, subject: SubjectIx, epoch: Epoch, judged: Judged, tallies: &Tallies) -> Option<Assessment> {
+        let bounds = judged.estimate.posterior.interval(0.95);
+        let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
+            let (results, nonconforming) = tallies.counts(stratum);
+            let count = EvidenceCount { results, nonconforming };
+            (results != 0).then(|| (CompactString::const_new(stratum.code()), count))
+        });
+        Some(Assessment {
+            subject: self.subjects.name(subject).clone(),
+            zones: self.zones_of(subject),
+            sectors: self.sectors_of(subject),
+            epoch,
+            level: judged.grade.level,
+            watch: judged.grade.watch,
+            inherited: judged.inherited,
+            band: judged.band,
+            probability: judged.estimate.posterior.mean(),
+            interval: Interval { lower: bounds.0, upper: bounds.1 },
+            log_odds: judged.estimate.log_odds,
+            variance: judged.variance,
+            at_least: judged.at_least,
+            severity_mix: judged.severity_mix,
+            contributions: judged.estimate.contributions,
+            evidence: evidence.collect(),
+            policy_version: self.policy.version.clone(),
+            policy_hash: CompactString::new(&self.policy.hash),
+            model_version: CompactString::const_new(crate::MODEL_VERSION),
+            snapshot: self.parameters.fitted,
+        })
+    }
+}
+
+impl Engine {
+    fn zones_of(&self, subject: SubjectIx) -> BTreeSet<ZoneId> {
+        let innermost = match self.subjects.name(subject) {
+            Subject::Zone(_) => vec![subject],
+            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => self.subjects.kin(subject).zones.clone(),
+            Subject::Product(_) | Subject::Sector(_) => Vec::new(),
+        };
+        let path = innermost.into_iter().flat_map(|zone| self.subjects.zone_and_above(zone));
+        path.filter_map(|zone| match self.subjects.name(zone) {
+            Subject::Zone(id) => Some(id.clone()),
+            Subject::Product(_) | Subject::Enterprise(_) | Subject::Site(_) | Subject::Sector(_) | Subject::Cell(..) => None,
+        })
+        .collect()
+    }
+
+    fn sectors_of(&self, subject: SubjectIx) -> BTreeSet<SectorCode> {
+        let sector = |product: &ProductCode| self.taxonomy.sector_of(product).cloned();
+        match self.subjects.name(subject) {
+            Subject::Sector(id) => BTreeSet::from([id.clone()]),
+            Subject::Product(product) | Subject::Cell(_, product) => sector(product).into_iter().collect(),
+            Subject::Enterprise(_) | Subject::Site(_) => {
+                let cells = self.subjects.kin(subject).cells.iter();
+                cells.flat_map(|cell| self.sectors_of(*cell)).collect()
+            }
+            Subject::Zone(_) => BTreeSet::new(),
+        }
+    }
+}
+
+/// What was judged of a subject, before it is written out.
+struct Judged {
+    estimate: model::Estimate,
+    severity_mix: [f64; 4],
+    variance: f64,
+    at_least: [f64; 3],
+    grade: grade::Grade,
+    inherited: bool,
+    band: i32,
+}
