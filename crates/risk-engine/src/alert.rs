@@ -67,7 +67,12 @@ fn is_banned_substance(item: &TestItem) -> bool {
     code.starts_with("banned-") || code.starts_with("BAN-")
 }
 
-fn id_of(subject: &Subject, hazard: Option<&HazardCode>, rule: AlertRule, record: &str) -> Option<AlertId> {
+fn id_of(
+    subject: &Subject,
+    hazard: Option<&HazardCode>,
+    rule: AlertRule,
+    record: &str,
+) -> Option<AlertId> {
     let mut hash = Sha256::new();
     let subject = subject.to_string();
     let hazard = hazard.map_or("", HazardCode::as_str);
@@ -77,7 +82,10 @@ fn id_of(subject: &Subject, hazard: Option<&HazardCode>, rule: AlertRule, record
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
-    let text: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let prefix = digest
+        .first_chunk::<16>()
+        .map(|bytes| u128::from_be_bytes(*bytes))?;
+    let text = format!("{prefix:032x}");
     AlertId::new(text).ok()
 }
 
@@ -88,39 +96,67 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
     }
     let site = &result.site;
     let cell = Subject::Cell(site.enterprise_id.clone(), result.product.category.clone());
-    let raise = |hazard: Option<&HazardCode>, rule, level, zh: String, en: String| -> Option<Alert> {
-        let id = id_of(&cell, hazard, rule, result.inspection_id.as_str())?;
-        Some(Alert {
-            id,
-            subject: cell.clone(),
-            hazard: hazard.cloned(),
-            rule,
-            level,
-            raised_at: result.observed_at,
-            inspection_id: Some(result.inspection_id.clone()),
-            reason_zh: zh,
-            reason_en: en,
-        })
-    };
+    let raise =
+        |hazard: Option<&HazardCode>, rule, level, zh: String, en: String| -> Option<Alert> {
+            let id = id_of(&cell, hazard, rule, result.inspection_id.as_str())?;
+            Some(Alert {
+                id,
+                subject: cell.clone(),
+                hazard: hazard.cloned(),
+                rule,
+                level,
+                raised_at: result.observed_at,
+                inspection_id: Some(result.inspection_id.clone()),
+                reason_zh: zh,
+                reason_en: en,
+            })
+        };
     let product = &result.product.name;
     let mut alerts = Vec::new();
     if result.test.kind == TestKind::Rapid {
         let hazard = result.failed_items().find_map(|item| item.hazard.as_ref());
         let zh = format!("{}的{product}快检不合格，应当场复测并指导整改", site.name);
-        let en = format!("{product} of {} failed a fast test: test again on site and guide rectification", site.name);
-        alerts.extend(raise(hazard, AlertRule::FastTestFailed, policy.alert.fast_test_failed, zh, en));
+        let en = format!(
+            "{product} of {} failed a fast test: test again on site and guide rectification",
+            site.name
+        );
+        alerts.extend(raise(
+            hazard,
+            AlertRule::FastTestFailed,
+            policy.alert.fast_test_failed,
+            zh,
+            en,
+        ));
     }
     for item in result.failed_items() {
         let hazard = item.hazard.as_ref();
         if item.severity == Some(Severity::Four) {
             let zh = format!("{}的{product}“{}”不合格，可能致命", site.name, item.name);
-            let en = format!("{product} of {} failed `{}`, which may be fatal", site.name, item.name);
-            alerts.extend(raise(hazard, AlertRule::SevereItemFailed, policy.alert.severe_item_failed, zh, en));
+            let en = format!(
+                "{product} of {} failed `{}`, which may be fatal",
+                site.name, item.name
+            );
+            alerts.extend(raise(
+                hazard,
+                AlertRule::SevereItemFailed,
+                policy.alert.severe_item_failed,
+                zh,
+                en,
+            ));
         }
         if is_banned_substance(item) {
             let zh = format!("{}的{product}检出禁用物质“{}”", site.name, item.name);
-            let en = format!("{product} of {} contains the banned substance `{}`", site.name, item.name);
-            alerts.extend(raise(hazard, AlertRule::BannedSubstance, policy.alert.banned_substance, zh, en));
+            let en = format!(
+                "{product} of {} contains the banned substance `{}`",
+                site.name, item.name
+            );
+            alerts.extend(raise(
+                hazard,
+                AlertRule::BannedSubstance,
+                policy.alert.banned_substance,
+                zh,
+                en,
+            ));
         }
     }
     // Two failed items of one hazard are one alert: subject, hazard, rule and record are the same.
@@ -130,7 +166,12 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
 }
 
 /// The alert of a grade that rose at a close.
-pub(crate) fn of_rise(before: RiskLevel, now: &Assessment, ended_at: Timestamp, policy: &Policy) -> Option<Alert> {
+pub(crate) fn of_rise(
+    before: RiskLevel,
+    now: &Assessment,
+    ended_at: Timestamp,
+    policy: &Policy,
+) -> Option<Alert> {
     // An inherited grade may steer sampling but accuses nobody.
     if now.level <= before || now.level < policy.alert.level_rose_to || now.inherited {
         return None;
@@ -151,7 +192,14 @@ pub(crate) fn of_rise(before: RiskLevel, now: &Assessment, ended_at: Timestamp, 
         level,
         raised_at: ended_at,
         inspection_id: None,
-        reason_zh: format!("风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%", before.zh(), now.level.zh()),
-        reason_en: format!("risk level rose from {before} to {}: {percent:.1} % expected to fail", now.level),
+        reason_zh: format!(
+            "风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
+            before.zh(),
+            now.level.zh()
+        ),
+        reason_en: format!(
+            "risk level rose from {before} to {}: {percent:.1} % expected to fail",
+            now.level
+        ),
     })
 }

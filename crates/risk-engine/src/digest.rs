@@ -1,8 +1,9 @@
 //! The state hash: equal states have equal hashes, however they were reached.
 
 use crate::assessment::Assessment;
-use crate::evidence::{Row, Subjects};
+use crate::evidence::Row;
 use crate::step::Engine;
+use crate::subjects::Subjects;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,11 +44,23 @@ impl Lines {
 
 /// A row by the names of what it touches, so that numbers do not show.
 fn row_text(row: &Row, subjects: &Subjects) -> String {
-    let names = subjects.base(row.base).subjects.iter().map(|at| subjects.name(*at).to_string());
+    let names = subjects
+        .base(row.base)
+        .subjects
+        .iter()
+        .map(|at| subjects.name(*at).to_string());
     let names: Vec<String> = names.collect();
-    let severity = row.verdict.severity.map_or(0, risk_domain::scales::Severity::get);
+    let severity = row
+        .verdict
+        .severity
+        .map_or(0, risk_domain::scales::Severity::get);
     let stratum = row.verdict.stratum.code();
-    format!("{} {stratum} {} {severity} {}", row.sampled.get(), row.verdict.nonconforming, names.join(" "))
+    format!(
+        "{} {stratum} {} {severity} {}",
+        row.sampled.get(),
+        row.verdict.nonconforming,
+        names.join(" ")
+    )
 }
 
 pub(crate) fn state_hash(engine: &Engine) -> StateHash {
@@ -70,7 +83,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             ));
         }
         if let Some(standing) = &state.standing {
-            lines.add(&format!("{} {} {:016x}", standing.epoch.0, standing.level, standing.digest));
+            lines.add(&format!(
+                "{} {} {:016x}",
+                standing.epoch.0, standing.level, standing.digest
+            ));
         }
     }
     lines.add("open evidence");
@@ -84,13 +100,21 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     }
     lines.add("families");
     for (id, member) in engine.families.members() {
-        let text = |id: Option<&risk_domain::ids::InspectionId>| id.map_or("-", |id| id.as_str()).to_owned();
+        let text = |id: Option<&risk_domain::ids::InspectionId>| {
+            id.map_or("-", |id| id.as_str()).to_owned()
+        };
         lines.add(id.as_str());
         lines.add(&text(member.supersedes.as_ref()));
         lines.add(&text(member.confirms.as_ref()));
         if let Some(known) = &member.known {
-            let row = known.row.map_or_else(String::new, |row| row_text(&row, subjects));
-            lines.add(&format!("{} {} {row}", known.observed_at.millis(), known.laboratory));
+            let row = known
+                .row
+                .map_or_else(String::new, |row| row_text(&row, subjects));
+            lines.add(&format!(
+                "{} {} {row}",
+                known.observed_at.millis(),
+                known.laboratory
+            ));
         }
     }
     lines.add("snapshots");

@@ -65,7 +65,11 @@ impl Clocks {
     pub(crate) fn index_of(&mut self, name: &SourcePartition) -> PartitionIx {
         let found = self.clocks.iter().position(|clock| clock.name == *name);
         let index = found.unwrap_or_else(|| {
-            self.clocks.push(Clock { name: name.clone(), latest: None, holds: false });
+            self.clocks.push(Clock {
+                name: name.clone(),
+                latest: None,
+                holds: false,
+            });
             self.clocks.len() - 1
         });
         PartitionIx(index as u16)
@@ -92,7 +96,9 @@ impl Clocks {
 
     /// Latest `observed_at` of a partition.
     pub(crate) fn latest(&self, partition: PartitionIx) -> Option<Timestamp> {
-        self.clocks.get(usize::from(partition.0)).and_then(|clock| clock.latest)
+        self.clocks
+            .get(usize::from(partition.0))
+            .and_then(|clock| clock.latest)
     }
 
     /// Moves a partition's clock with a record, which makes the partition hold again.
@@ -130,9 +136,15 @@ impl Clocks {
         };
         let ahead = |clock: &&Clock| {
             clock.holds
-                && clock.latest.is_some_and(|at| at.millis_since(slowest) > max_ahead_millis)
+                && clock
+                    .latest
+                    .is_some_and(|at| at.millis_since(slowest) > max_ahead_millis)
         };
-        self.clocks.iter().filter(ahead).map(|clock| clock.name.clone()).collect()
+        self.clocks
+            .iter()
+            .filter(ahead)
+            .map(|clock| clock.name.clone())
+            .collect()
     }
 
     /// Every partition with its clock, by name.
@@ -155,9 +167,7 @@ impl EpochCalendar {
 
     /// The first instant after an epoch.
     pub(crate) fn end_of(self, epoch: Epoch) -> Timestamp {
-        Timestamp::from_millis(
-            (epoch.0 + 1) * self.time.epoch_millis - self.time.offset.millis(),
-        )
+        Timestamp::from_millis((epoch.0 + 1) * self.time.epoch_millis - self.time.offset.millis())
     }
 
     /// The civil day on which an epoch ends, counted at its last instant.
@@ -172,7 +182,11 @@ impl EpochCalendar {
 
     /// The last epoch that a watermark (before lateness) allows to close.
     pub(crate) fn closable(self, slowest: Timestamp) -> Epoch {
-        Epoch(self.epoch_of(slowest.plus_millis(-self.time.lateness_millis)).0 - 1)
+        Epoch(
+            self.epoch_of(slowest.plus_millis(-self.time.lateness_millis))
+                .0
+                - 1,
+        )
     }
 
     /// The last epoch of the week that `epoch` lies in.

@@ -48,7 +48,11 @@ impl Member {
     }
 
     fn placeholder() -> Self {
-        Self { supersedes: None, confirms: None, known: None }
+        Self {
+            supersedes: None,
+            confirms: None,
+            known: None,
+        }
     }
 }
 
@@ -63,7 +67,7 @@ struct Family {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Families {
     of: BTreeMap<InspectionId, u32>,
-    families: BTreeMap<u32, Family>,
+    by_key: BTreeMap<u32, Family>,
     next: u32,
     /// What each family adds to epochs that are still open.
     open: BTreeMap<Epoch, BTreeMap<u32, Vec<Row>>>,
@@ -80,7 +84,7 @@ impl Families {
     }
 
     fn member(&self, id: &InspectionId) -> Option<&Member> {
-        self.families.get(self.of.get(id)?)?.members.get(id)
+        self.by_key.get(self.of.get(id)?)?.members.get(id)
     }
 
     /// Whether taking `result` would close a ring of corrections.
@@ -94,19 +98,29 @@ impl Families {
             if !seen.insert(id) {
                 return false;
             }
-            next = self.member(id).and_then(|member| member.supersedes.as_ref());
+            next = self
+                .member(id)
+                .and_then(|member| member.supersedes.as_ref());
         }
         false
     }
 
     /// Takes a member in and plans anew what its family adds to open epochs. `first_open` is the
     /// first epoch not yet closed; `counted` tells that the member's own row has been folded.
-    pub(crate) fn admit(&mut self, id: &InspectionId, member: Member, first_open: Epoch, counted: bool) {
+    pub(crate) fn admit(
+        &mut self,
+        id: &InspectionId,
+        member: Member,
+        first_open: Epoch,
+        counted: bool,
+    ) {
         let references = [member.supersedes.clone(), member.confirms.clone()];
         let key = self.family_of(id);
-        if let Some(family) = self.families.get_mut(&key) {
+        if let Some(family) = self.by_key.get_mut(&key) {
             if counted {
-                family.closed.extend(member.known.as_ref().and_then(|known| known.row));
+                family
+                    .closed
+                    .extend(member.known.as_ref().and_then(|known| known.row));
             }
             family.members.insert(id.clone(), member);
         }
@@ -124,7 +138,13 @@ impl Families {
         let key = self.next;
         self.next += 1;
         let members = BTreeMap::from([(id.clone(), Member::placeholder())]);
-        self.families.insert(key, Family { members, closed: Vec::new() });
+        self.by_key.insert(
+            key,
+            Family {
+                members,
+                closed: Vec::new(),
+            },
+        );
         self.of.insert(id.clone(), key);
         key
     }
@@ -133,14 +153,14 @@ impl Families {
         if into == from {
             return;
         }
-        let Some(absorbed) = self.families.remove(&from) else {
+        let Some(absorbed) = self.by_key.remove(&from) else {
             return;
         };
         self.clear_plan(from);
         for id in absorbed.members.keys() {
             self.of.insert(id.clone(), into);
         }
-        if let Some(family) = self.families.get_mut(&into) {
+        if let Some(family) = self.by_key.get_mut(&into) {
             family.members.extend(absorbed.members);
             family.closed.extend(absorbed.closed);
         }
@@ -156,13 +176,18 @@ impl Families {
     /// Lays out what the family adds to each open epoch, from what has been counted on.
     fn plan(&mut self, key: u32, first_open: Epoch) {
         self.clear_plan(key);
-        let Some(family) = self.families.get(&key) else {
+        let Some(family) = self.by_key.get(&key) else {
             return;
         };
         let epochs: BTreeSet<Epoch> = family
             .members
             .values()
-            .filter_map(|member| member.known.as_ref().map(|known| known.epoch.max(first_open)))
+            .filter_map(|member| {
+                member
+                    .known
+                    .as_ref()
+                    .map(|known| known.epoch.max(first_open))
+            })
             .collect();
         let mut counted = family.closed.clone();
         for epoch in epochs {
@@ -181,7 +206,7 @@ impl Families {
             return Vec::new();
         };
         for key in changes.keys() {
-            if let Some(family) = self.families.get_mut(key) {
+            if let Some(family) = self.by_key.get_mut(key) {
                 family.closed = family.rows_at(epoch);
             }
         }
@@ -199,15 +224,18 @@ impl Families {
     /// Rows not yet closed.
     pub(crate) fn open_rows(&self) -> impl Iterator<Item = (Epoch, &Row)> {
         let per_epoch = self.open.iter();
-        per_epoch.flat_map(|(epoch, families)| {
-            families.values().flatten().map(move |row| (*epoch, row))
-        })
+        per_epoch
+            .flat_map(|(epoch, families)| families.values().flatten().map(move |row| (*epoch, row)))
     }
 
     /// Every member with what it refers to, by id: what the state hash and checkpoints cover.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&InspectionId, &Member)> {
         self.of.iter().filter_map(|(id, key)| {
-            self.families.get(key)?.members.get(id).map(|member| (id, member))
+            self.by_key
+                .get(key)?
+                .members
+                .get(id)
+                .map(|member| (id, member))
         })
     }
 }
@@ -227,14 +255,23 @@ impl Family {
         let mut confirmed: BTreeMap<&InspectionId, (Timestamp, &InspectionId)> = BTreeMap::new();
         let mut spent: BTreeSet<&InspectionId> = BTreeSet::new();
         for (id, (member, laboratory)) in &effective {
-            let Some(target) = member.confirms.as_ref() else { continue };
-            let Some(screen) = effective_of(target, &known, &effective) else { continue };
-            let is_screen = known[screen].1.row.is_some_and(|row| row.verdict.stratum == Stratum::FastScreen);
+            let Some(target) = member.confirms.as_ref() else {
+                continue;
+            };
+            let Some(screen) = effective_of(target, &known, &effective) else {
+                continue;
+            };
+            let is_screen = known[screen]
+                .1
+                .row
+                .is_some_and(|row| row.verdict.stratum == Stratum::FastScreen);
             if !laboratory.laboratory || laboratory.row.is_none() || !is_screen {
                 continue;
             }
             spent.insert(id);
-            let last = confirmed.entry(screen).or_insert((laboratory.observed_at, id));
+            let last = confirmed
+                .entry(screen)
+                .or_insert((laboratory.observed_at, id));
             *last = (*last).max((laboratory.observed_at, id));
         }
         let row_of = |(id, (_, known)): (&&InspectionId, &(&Member, &Known))| -> Option<Row> {
@@ -246,7 +283,13 @@ impl Family {
                 return Some(own);
             };
             let finding = effective[laboratory].1.row?.verdict;
-            Some(Row { verdict: Verdict { stratum: Stratum::FastVerified, ..finding }, ..own })
+            Some(Row {
+                verdict: Verdict {
+                    stratum: Stratum::FastVerified,
+                    ..finding
+                },
+                ..own
+            })
         };
         effective.iter().filter_map(row_of).collect()
     }
@@ -257,8 +300,10 @@ type KnownMembers<'a> = BTreeMap<&'a InspectionId, (&'a Member, &'a Known)>;
 /// Of each group of versions the one that counts: the last one observed among those that nothing
 /// known supersedes and whose chain back to an original is complete.
 fn effective_versions<'a>(known: &KnownMembers<'a>) -> KnownMembers<'a> {
-    let superseded: BTreeSet<&InspectionId> =
-        known.values().filter_map(|(member, _)| member.supersedes.as_ref()).collect();
+    let superseded: BTreeSet<&InspectionId> = known
+        .values()
+        .filter_map(|(member, _)| member.supersedes.as_ref())
+        .collect();
     let mut best: BTreeMap<&InspectionId, (Timestamp, &'a InspectionId)> = BTreeMap::new();
     for (id, (_, entry)) in known {
         if superseded.contains(id) {
@@ -292,7 +337,10 @@ fn effective_of<'a>(
     effective: &KnownMembers<'a>,
 ) -> Option<&'a InspectionId> {
     let original = original_of(target, known)?;
-    effective.keys().copied().find(|id| original_of(id, known) == Some(original))
+    effective
+        .keys()
+        .copied()
+        .find(|id| original_of(id, known) == Some(original))
 }
 
 /// What must be added to `before` to get `after`.

@@ -26,13 +26,20 @@ pub(crate) struct Grade {
 
 /// The failure probability above which the grade is at least `level`.
 pub(crate) fn cut(policy: &GradePolicy, severity_mix: &[f64; 4], level: RiskLevel) -> f64 {
-    let harm = severity_mix.iter().zip(&policy.injury_given_failure).map(|(q, kappa)| q * kappa);
+    let harm = severity_mix
+        .iter()
+        .zip(&policy.injury_given_failure)
+        .map(|(q, kappa)| q * kappa);
     harm.enumerate()
         .filter(|(_, harm)| *harm > 0.0)
         .filter_map(|(severity, harm)| {
             let rows = policy.rows.iter().rev();
             let bound = rows
-                .filter(|row| row.levels.get(severity).is_some_and(|of_row| *of_row >= level))
+                .filter(|row| {
+                    row.levels
+                        .get(severity)
+                        .is_some_and(|of_row| *of_row >= level)
+                })
                 .map(|row| row.above)
                 .next()?;
             Some(bound / harm)
@@ -49,9 +56,15 @@ pub(crate) fn probabilities(
 ) -> GradeProbabilities {
     let above = |level| {
         let cut = cut(policy, severity_mix, level);
-        if cut >= 1.0 { 0.0 } else { normal_cdf((log_odds - logit(cut)) / deviation) }
+        if cut >= 1.0 {
+            0.0
+        } else {
+            normal_cdf((log_odds - logit(cut)) / deviation)
+        }
     };
-    GradeProbabilities { at_least: LEVELS.map(above) }
+    GradeProbabilities {
+        at_least: LEVELS.map(above),
+    }
 }
 
 /// The grade: the highest whose probability reaches `assign_above`; one that stands is kept until
@@ -65,14 +78,21 @@ pub(crate) fn decide(
     let mut next = None;
     for (candidate, probability) in LEVELS.into_iter().zip(probabilities.at_least) {
         let stands = standing.is_some_and(|standing| standing >= candidate);
-        let needed = if stands { policy.keep_above } else { policy.assign_above };
+        let needed = if stands {
+            policy.keep_above
+        } else {
+            policy.assign_above
+        };
         if probability >= needed {
             level = candidate;
         } else {
             next = next.or(Some(probability));
         }
     }
-    Grade { level, watch: next.is_some_and(|probability| probability >= policy.watch_above) }
+    Grade {
+        level,
+        watch: next.is_some_and(|probability| probability >= policy.watch_above),
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +127,11 @@ mod tests {
         for (row, bound) in bounds.into_iter().enumerate() {
             for severity in 1..=4 {
                 let below = above.get(row + 1).map_or(L, |levels| levels[severity - 1]);
-                assert_eq!(level(severity, bound * (1.0 + 1e-9)), above[row][severity - 1], "above {bound}, {severity}");
+                assert_eq!(
+                    level(severity, bound * (1.0 + 1e-9)),
+                    above[row][severity - 1],
+                    "above {bound}, {severity}"
+                );
                 assert_eq!(level(severity, bound), below, "at {bound}, {severity}");
             }
         }
@@ -123,7 +147,9 @@ mod tests {
     #[test]
     fn a_standing_grade_is_kept_until_it_is_unlikely() {
         let policy = Policy::builtin().unwrap().grade;
-        let at = |high| GradeProbabilities { at_least: [0.99, high, 0.0] };
+        let at = |high| GradeProbabilities {
+            at_least: [0.99, high, 0.0],
+        };
         let decide = |high, standing| decide(&policy, &at(high), standing).level;
         assert_eq!(decide(0.50, None), RiskLevel::High);
         assert_eq!(decide(0.49, None), RiskLevel::Medium);

@@ -6,15 +6,18 @@
 //! without judging again, so that a rebuilt state equals the one that was lived through.
 
 pub mod alert;
+mod appraise;
 pub mod assessment;
 mod digest;
 pub mod event_time;
 pub mod evidence;
 mod family;
 mod grade;
+pub mod input;
 mod model;
 pub mod policy;
 pub mod step;
+mod subjects;
 pub mod taxonomy;
 
 pub use alert::{Alert, AlertRule};
@@ -22,10 +25,11 @@ pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part, Sn
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
-pub use policy::{Policy, PolicyError};
-pub use step::{
-    Accepted, Effect, Engine, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
+pub use input::{
+    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
+pub use policy::{Policy, PolicyError};
+pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};
 
 /// Version of the judging code; recorded with what it concluded.

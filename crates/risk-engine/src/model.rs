@@ -7,8 +7,9 @@
 
 use crate::assessment::{Contribution, Part, Snapshot};
 use crate::event_time::Epoch;
-use crate::evidence::{Stratum, SubjectIx, Subjects, Tallies};
+use crate::evidence::{Stratum, Tallies};
 use crate::policy::{EvidencePolicy, Policy, PriorPolicy};
+use crate::subjects::{SubjectIx, Subjects};
 use risk_domain::scales::Severity;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Day;
@@ -43,10 +44,17 @@ impl Parameters {
     }
 
     /// The parameters of a snapshot.
-    pub(crate) fn of_snapshot(snapshot: &Snapshot, subjects: &Subjects, policy: &PriorPolicy) -> Self {
+    pub(crate) fn of_snapshot(
+        snapshot: &Snapshot,
+        subjects: &Subjects,
+        policy: &PriorPolicy,
+    ) -> Self {
         let mut rates = vec![None; subjects.len()];
         for (name, rate) in &snapshot.rates {
-            let found = name.parse().ok().and_then(|subject: Subject| subjects.find(&subject));
+            let found = name
+                .parse()
+                .ok()
+                .and_then(|subject: Subject| subjects.find(&subject));
             if let Some(slot) = found.and_then(|at| rates.get_mut(at.0 as usize)) {
                 *slot = Some(*rate);
             }
@@ -64,11 +72,18 @@ impl Parameters {
     }
 
     fn rate(&self, subject: SubjectIx) -> f64 {
-        self.rates.get(subject.0 as usize).copied().flatten().unwrap_or(self.base)
+        self.rates
+            .get(subject.0 as usize)
+            .copied()
+            .flatten()
+            .unwrap_or(self.base)
     }
 
     fn concentration(&self, kind: SubjectKind) -> f64 {
-        self.concentrations.get(&kind).copied().unwrap_or(self.default_concentration)
+        self.concentrations
+            .get(&kind)
+            .copied()
+            .unwrap_or(self.default_concentration)
     }
 }
 
@@ -81,8 +96,16 @@ pub(crate) struct Pooled {
 
 /// Pools a subject's strata. A laboratory result counts as it is. An unverified screen counts J²
 /// tests and J·(y + Sp − 1) failures, which is unbiased for θ and weighs a screen by its information.
-pub(crate) fn pool(tallies: &Tallies, policy: &EvidencePolicy, decay: &ForwardDecay, at: Day) -> Pooled {
-    let mut pooled = Pooled { tests: 0.0, failures: 0.0 };
+pub(crate) fn pool(
+    tallies: &Tallies,
+    policy: &EvidencePolicy,
+    decay: &ForwardDecay,
+    at: Day,
+) -> Pooled {
+    let mut pooled = Pooled {
+        tests: 0.0,
+        failures: 0.0,
+    };
     for stratum in Stratum::ALL {
         let weight = policy.weight(stratum);
         if weight > 0.0 {
@@ -111,18 +134,23 @@ pub(crate) struct Estimate {
 
 /// What the estimator looks at: tallies by subject number, at a day, under parameters.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
+pub(crate) struct View<'a, 'p> {
     pub(crate) subjects: &'a Subjects,
     pub(crate) tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies,
-    pub(crate) parameters: &'a Parameters,
+    pub(crate) parameters: &'p Parameters,
     pub(crate) policy: &'a Policy,
     pub(crate) decay: &'a ForwardDecay,
     pub(crate) at: Day,
 }
 
-impl View<'_> {
+impl View<'_, '_> {
     fn pooled(&self, subject: SubjectIx) -> Pooled {
-        pool((self.tallies)(subject), &self.policy.evidence, self.decay, self.at)
+        pool(
+            (self.tallies)(subject),
+            &self.policy.evidence,
+            self.decay,
+            self.at,
+        )
     }
 
     /// Estimates one subject; `None` where it has no own evidence.
@@ -132,7 +160,10 @@ impl View<'_> {
             return None;
         }
         let kind = self.subjects.name(subject).kind();
-        let mut contributions = vec![Contribution { part: Part::Base, log_odds: logit(self.parameters.base) }];
+        let mut contributions = vec![Contribution {
+            part: Part::Base,
+            log_odds: logit(self.parameters.base),
+        }];
         contributions.extend(self.expected(subject, kind, own));
         let prior: f64 = contributions.iter().map(|part| part.log_odds).sum();
         let mean = sigmoid(prior).clamp(1e-9, 1.0 - 1e-9);
@@ -143,9 +174,17 @@ impl View<'_> {
         )
         .ok()?;
         let own_record = logit(posterior.mean()) - prior;
-        contributions.push(Contribution { part: Part::OwnRecord, log_odds: own_record });
+        contributions.push(Contribution {
+            part: Part::OwnRecord,
+            log_odds: own_record,
+        });
         let log_odds = contributions.iter().map(|part| part.log_odds).sum();
-        Some(Estimate { contributions, posterior, log_odds, tests: own.tests })
+        Some(Estimate {
+            contributions,
+            posterior,
+            log_odds,
+            tests: own.tests,
+        })
     }
 
     /// What a subject's parents let expect, beyond the base.
@@ -163,16 +202,25 @@ impl View<'_> {
             SubjectKind::Enterprise | SubjectKind::Site => {
                 let mix = self.assortment(&self.subjects.kin(subject).cells, None, 1.0);
                 let log_odds = mix.map_or(0.0, |rate| logit(rate) - base);
-                vec![Contribution { part: Part::Assortment, log_odds }]
+                vec![Contribution {
+                    part: Part::Assortment,
+                    log_odds,
+                }]
             }
             SubjectKind::Cell => {
                 let product = parents.first();
-                let sector = product.and_then(|product| self.subjects.kin(*product).parents.first());
+                let sector =
+                    product.and_then(|product| self.subjects.kin(*product).parents.first());
                 let of_sector = above(Part::Sector, sector);
                 let mut of_product = above(Part::Product, product);
                 of_product.log_odds -= of_sector.log_odds;
-                let others = parents.get(1).map_or(0.0, |enterprise| self.others(*enterprise, subject, own));
-                let of_enterprise = Contribution { part: Part::Enterprise, log_odds: others };
+                let others = parents
+                    .get(1)
+                    .map_or(0.0, |enterprise| self.others(*enterprise, subject, own));
+                let of_enterprise = Contribution {
+                    part: Part::Enterprise,
+                    log_odds: others,
+                };
                 vec![of_sector, of_product, of_enterprise]
             }
         }
@@ -185,7 +233,10 @@ impl View<'_> {
             let weight = self.pooled(*cell).tests + floor;
             let product = self.subjects.kin(*cell).parents.first();
             weights += weight;
-            rates += weight * product.map_or(self.parameters.base, |product| self.parameters.rate(*product));
+            rates += weight
+                * product.map_or(self.parameters.base, |product| {
+                    self.parameters.rate(*product)
+                });
         }
         (weights > 0.0).then(|| rates / weights)
     }
@@ -212,7 +263,8 @@ impl View<'_> {
     pub(crate) fn fit(&self, epoch: Epoch, name_hash: impl Fn(SubjectIx) -> u64) -> Snapshot {
         let prior = &self.policy.prior;
         let mut by_kind: BTreeMap<SubjectKind, Vec<SubjectIx>> = BTreeMap::new();
-        for subject in self.subjects.all() {
+        let counted = |subject: &SubjectIx| (self.tallies)(*subject).iter().next().is_some();
+        for subject in self.subjects.all().filter(counted) {
             let name = self.subjects.name(subject);
             by_kind.entry(name.kind()).or_default().push(subject);
         }
@@ -223,14 +275,21 @@ impl View<'_> {
                 self.subjects.name(subjects[0]).kind(),
                 SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
             );
-            subjects.retain(|subject| rates_all || name_hash(*subject) % stride == 0);
+            subjects.retain(|subject| rates_all || name_hash(*subject).is_multiple_of(stride));
             subjects.sort_by(|one, other| self.subjects.name(*one).cmp(self.subjects.name(*other)));
         }
         let of_kind = |kind| by_kind.get(&kind).map_or(&[][..], Vec::as_slice);
-        let city = of_kind(SubjectKind::Product).iter().map(|product| self.pooled(*product));
+        let city = of_kind(SubjectKind::Product)
+            .iter()
+            .map(|product| self.pooled(*product));
         let city = city.fold((0.0, 0.0), |(n, d), own| (n + own.tests, d + own.failures));
-        let failure_rate = (prior.concentration * prior.failure_rate + city.1) / (prior.concentration + city.0);
-        let mut fitting = Parameters { base: failure_rate, fitted: Some(epoch), ..Parameters::prior(prior) };
+        let failure_rate =
+            (prior.concentration * prior.failure_rate + city.1) / (prior.concentration + city.0);
+        let mut fitting = Parameters {
+            base: failure_rate,
+            fitted: Some(epoch),
+            ..Parameters::prior(prior)
+        };
         fitting.rates = vec![None; self.subjects.len()];
 
         let mut rates = BTreeMap::new();
@@ -244,11 +303,20 @@ impl View<'_> {
         ];
         for kind in order {
             let subjects = of_kind(kind);
-            let view = View { parameters: &fitting, ..*self };
+            let view = View {
+                parameters: &fitting,
+                ..*self
+            };
             let concentration = view.fit_kind(subjects, prior);
             fitting.concentrations.insert(kind, concentration);
-            if matches!(kind, SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone) {
-                let view = View { parameters: &fitting, ..*self };
+            if matches!(
+                kind,
+                SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
+            ) {
+                let view = View {
+                    parameters: &fitting,
+                    ..*self
+                };
                 let estimated: Vec<(SubjectIx, f64)> = subjects
                     .iter()
                     .filter_map(|at| Some((*at, view.estimate(*at)?.posterior.mean())))
@@ -259,9 +327,17 @@ impl View<'_> {
                 }
             }
         }
-        let concentrations =
-            fitting.concentrations.iter().map(|(kind, value)| (kind.code().to_owned(), *value)).collect();
-        Snapshot { epoch, failure_rate, rates, concentrations }
+        let concentrations = fitting
+            .concentrations
+            .iter()
+            .map(|(kind, value)| (kind.code().to_owned(), *value))
+            .collect();
+        Snapshot {
+            epoch,
+            failure_rate,
+            rates,
+            concentrations,
+        }
     }
 
     fn fit_kind(&self, subjects: &[SubjectIx], prior: &PriorPolicy) -> f64 {
@@ -283,7 +359,8 @@ impl View<'_> {
             return prior.concentration;
         }
         let (least, most) = prior.concentration_range;
-        fit_concentration(&means, &tests, &failures).map_or(prior.concentration, |fit| fit.clamp(least, most))
+        fit_concentration(&means, &tests, &failures)
+            .map_or(prior.concentration, |fit| fit.clamp(least, most))
     }
 }
 
@@ -295,7 +372,8 @@ pub(crate) fn severity_mix(
     decay: &ForwardDecay,
     at: Day,
 ) -> [f64; 4] {
-    let counts = Severity::ALL.map(|severity| tallies.decayed(Stratum::Severity(severity), decay, at).1);
+    let counts =
+        Severity::ALL.map(|severity| tallies.decayed(Stratum::Severity(severity), decay, at).1);
     let total: f64 = counts.iter().sum::<f64>() + policy.severity_concentration;
     let mut mix = [0.0; 4];
     for (share, (prior, count)) in mix.iter_mut().zip(prior.iter().zip(counts)) {

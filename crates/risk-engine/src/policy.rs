@@ -44,7 +44,9 @@ impl EvidencePolicy {
             Stratum::SpecialCheck => special,
             Stratum::FastVerified => self.verified,
             Stratum::EnforcementTest => enforcement,
-            Stratum::FastScreen | Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => 0.0,
+            Stratum::FastScreen | Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => {
+                0.0
+            }
         }
     }
 
@@ -225,7 +227,12 @@ mod text {
     }
 }
 
-fn within(key: &'static str, value: f64, range: (f64, f64), rule: &'static str) -> Result<f64, PolicyError> {
+fn within(
+    key: &'static str,
+    value: f64,
+    range: (f64, f64),
+    rule: &'static str,
+) -> Result<f64, PolicyError> {
     if value >= range.0 && value <= range.1 {
         Ok(value)
     } else {
@@ -244,11 +251,13 @@ impl Policy {
         let raw: text::Policy =
             toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string()))?;
         let hash = Sha256::digest(text.as_bytes());
-        let version = PolicyVersion::new(&raw.version)
-            .map_err(|_error| PolicyError::Range { key: "version", rule: "must be an identifier" })?;
+        let version = PolicyVersion::new(&raw.version).map_err(|_error| PolicyError::Range {
+            key: "version",
+            rule: "must be an identifier",
+        })?;
         Ok(Self {
             version,
-            hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            hash: format!("{hash:x}"),
             time: time(&raw.time)?,
             evidence: evidence(&raw.evidence)?,
             prior: prior(&raw.prior)?,
@@ -272,11 +281,17 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
     })?;
     if !(1..=1440).contains(&raw.epoch_minutes) || 1440 % raw.epoch_minutes != 0 {
         let rule = "must divide a day of 1440 minutes";
-        return Err(PolicyError::Range { key: "time.epoch_minutes", rule });
+        return Err(PolicyError::Range {
+            key: "time.epoch_minutes",
+            rule,
+        });
     }
     if !(1..=36_500).contains(&raw.half_life_days) {
         let rule = "must be between 1 and 36500";
-        return Err(PolicyError::Range { key: "time.half_life_days", rule });
+        return Err(PolicyError::Range {
+            key: "time.half_life_days",
+            rule,
+        });
     }
     Ok(TimePolicy {
         offset,
@@ -302,7 +317,12 @@ fn evidence(raw: &text::Evidence) -> Result<EvidencePolicy, PolicyError> {
         specificity: weight("evidence.fast_test_specificity", raw.fast_test_specificity)?,
     };
     let rule = "and evidence.fast_test_specificity must add to at least 1.2: a test below that tells too little";
-    within("evidence.fast_test_sensitivity", policy.youden(), (0.2, 1.0), rule)?;
+    within(
+        "evidence.fast_test_sensitivity",
+        policy.youden(),
+        (0.2, 1.0),
+        rule,
+    )?;
     Ok(policy)
 }
 
@@ -311,51 +331,121 @@ fn prior(raw: &text::Prior) -> Result<PriorPolicy, PolicyError> {
     let positive = raw.severity_mix.iter().all(|share| *share >= 0.0);
     if !positive || (total - 1.0).abs() > 1e-9 {
         let rule = "must be four shares that add to 1";
-        return Err(PolicyError::Range { key: "prior.severity_mix", rule });
+        return Err(PolicyError::Range {
+            key: "prior.severity_mix",
+            rule,
+        });
     }
     let range = (
-        within("prior.concentration_min", raw.concentration_min, (0.1, 1e6), "must be between 0.1 and 1e6")?,
-        within("prior.concentration_max", raw.concentration_max, (raw.concentration_min, 1e6), "must be between concentration_min and 1e6")?,
+        within(
+            "prior.concentration_min",
+            raw.concentration_min,
+            (0.1, 1e6),
+            "must be between 0.1 and 1e6",
+        )?,
+        within(
+            "prior.concentration_max",
+            raw.concentration_max,
+            (raw.concentration_min, 1e6),
+            "must be between concentration_min and 1e6",
+        )?,
     );
     Ok(PriorPolicy {
-        failure_rate: within("prior.failure_rate", raw.failure_rate, (1e-6, 0.999), "must be between 0.000001 and 0.999")?,
-        concentration: within("prior.concentration", raw.concentration, range, "must lie between its bounds")?,
+        failure_rate: within(
+            "prior.failure_rate",
+            raw.failure_rate,
+            (1e-6, 0.999),
+            "must be between 0.000001 and 0.999",
+        )?,
+        concentration: within(
+            "prior.concentration",
+            raw.concentration,
+            range,
+            "must lie between its bounds",
+        )?,
         concentration_range: range,
         severity_mix: raw.severity_mix,
-        severity_concentration: within("prior.severity_concentration", raw.severity_concentration, (1e-3, 1e6), "must be between 0.001 and 1e6")?,
+        severity_concentration: within(
+            "prior.severity_concentration",
+            raw.severity_concentration,
+            (1e-3, 1e6),
+            "must be between 0.001 and 1e6",
+        )?,
     })
 }
 
 fn grade(raw: &text::Grade) -> Result<GradePolicy, PolicyError> {
     const PROBABILITY: &str = "must be a probability between 0 and 1";
-    let rows: Vec<MatrixRow> =
-        raw.rows.iter().map(|row| MatrixRow { above: row.above, levels: row.levels }).collect();
+    let rows: Vec<MatrixRow> = raw
+        .rows
+        .iter()
+        .map(|row| MatrixRow {
+            above: row.above,
+            levels: row.levels,
+        })
+        .collect();
     if rows.is_empty() || !rows.is_sorted_by(|one, next| one.above > next.above) {
         let rule = "must be in falling order of `above`";
-        return Err(PolicyError::Range { key: "grade.rows", rule });
+        return Err(PolicyError::Range {
+            key: "grade.rows",
+            rule,
+        });
     }
     // A level must never fall while probability or severity rises, else cuts would not be single.
     let rises = rows.windows(2).all(|pair| {
         pair.iter().zip(pair.iter().skip(1)).all(|(high, low)| {
-            high.levels.iter().zip(low.levels).all(|(above, below)| *above >= below)
+            high.levels
+                .iter()
+                .zip(low.levels)
+                .all(|(above, below)| *above >= below)
         })
     });
-    let has_undetermined = rows.iter().any(|row| row.levels.contains(&RiskLevel::Undetermined));
+    let has_undetermined = rows
+        .iter()
+        .any(|row| row.levels.contains(&RiskLevel::Undetermined));
     if !rises || has_undetermined {
         let rule = "must not let a level fall as probability rises, nor name `undetermined`";
-        return Err(PolicyError::Range { key: "grade.rows", rule });
+        return Err(PolicyError::Range {
+            key: "grade.rows",
+            rule,
+        });
     }
     for value in raw.injury_given_failure {
-        within("grade.injury_given_failure", value, (f64::MIN_POSITIVE, 1.0), PROBABILITY)?;
+        within(
+            "grade.injury_given_failure",
+            value,
+            (f64::MIN_POSITIVE, 1.0),
+            PROBABILITY,
+        )?;
     }
-    let assign_above = within("grade.assign_above", raw.assign_above, (0.0, 1.0), PROBABILITY)?;
+    let assign_above = within(
+        "grade.assign_above",
+        raw.assign_above,
+        (0.0, 1.0),
+        PROBABILITY,
+    )?;
     Ok(GradePolicy {
         rows,
         injury_given_failure: raw.injury_given_failure,
         assign_above,
-        keep_above: within("grade.keep_above", raw.keep_above, (0.0, assign_above), "must be at most assign_above")?,
-        watch_above: within("grade.watch_above", raw.watch_above, (0.0, 1.0), PROBABILITY)?,
-        inherited_below: within("grade.inherited_below", raw.inherited_below, (0.0, 1e6), "must be between 0 and 1e6")?,
+        keep_above: within(
+            "grade.keep_above",
+            raw.keep_above,
+            (0.0, assign_above),
+            "must be at most assign_above",
+        )?,
+        watch_above: within(
+            "grade.watch_above",
+            raw.watch_above,
+            (0.0, 1.0),
+            PROBABILITY,
+        )?,
+        inherited_below: within(
+            "grade.inherited_below",
+            raw.inherited_below,
+            (0.0, 1e6),
+            "must be between 0 and 1e6",
+        )?,
     })
 }
 
@@ -383,14 +473,32 @@ mod tests {
             PolicyError::Range { key, .. } => key,
             PolicyError::Toml(text) => panic!("{text}"),
         };
-        assert_eq!(key(changed("epoch_minutes = 1440", "epoch_minutes = 7")), "time.epoch_minutes");
-        assert_eq!(key(changed("keep_above = 0.35", "keep_above = 0.6")), "grade.keep_above");
-        let weak = changed("fast_test_sensitivity = 0.80", "fast_test_sensitivity = 0.20");
+        assert_eq!(
+            key(changed("epoch_minutes = 1440", "epoch_minutes = 7")),
+            "time.epoch_minutes"
+        );
+        assert_eq!(
+            key(changed("keep_above = 0.35", "keep_above = 0.6")),
+            "grade.keep_above"
+        );
+        let weak = changed(
+            "fast_test_sensitivity = 0.80",
+            "fast_test_sensitivity = 0.20",
+        );
         assert_eq!(key(weak), "evidence.fast_test_sensitivity");
-        assert_eq!(key(changed("[0.35, 0.35,", "[0.45, 0.35,")), "prior.severity_mix");
+        assert_eq!(
+            key(changed("[0.35, 0.35,", "[0.45, 0.35,")),
+            "prior.severity_mix"
+        );
         assert_eq!(key(changed("above = 0.1,", "above = 0.9,")), "grade.rows");
-        let swapped = changed("[\"low\", \"high\", \"serious\", \"serious\"]", "[\"low\", \"low\", \"low\", \"low\"]");
+        let swapped = changed(
+            "[\"low\", \"high\", \"serious\", \"serious\"]",
+            "[\"low\", \"low\", \"low\", \"low\"]",
+        );
         assert_eq!(key(swapped), "grade.rows");
-        assert!(matches!(changed("version =", "versoin ="), PolicyError::Toml(_)));
+        assert!(matches!(
+            changed("version =", "versoin ="),
+            PolicyError::Toml(_)
+        ));
     }
 }

@@ -4,144 +4,27 @@
 //! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
-use crate::alert::{self, Alert};
-use crate::assessment::{Assessment, EvidenceCount, Interval, Snapshot};
+use crate::alert;
+use crate::assessment::Snapshot;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
-use crate::evidence::{self, Pending, Row, Stratum, SubjectIx, Subjects, Tallies};
+use crate::evidence::{self, Pending, Row, Tallies};
 use crate::family::{Families, Member};
-use crate::grade;
-use crate::model::{self, Parameters, View};
+use crate::input::{
+    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
+};
+use crate::model::Parameters;
 use crate::policy::Policy;
-use crate::taxonomy::{Registration, Taxonomy};
-use compact_str::CompactString;
-use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
+use crate::subjects::{SubjectIx, Subjects};
+use crate::taxonomy::Taxonomy;
+use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use risk_stats::decay::ForwardDecay;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Everything that can happen to the engine. Whatever changes the state is one of these.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// An inspection result was read.
-    Result(ResultInput<'a>),
-    /// A zone or product becomes known.
-    Register(&'a Registration),
-    /// From now on these partitions hold the watermark.
-    Hold(&'a [SourcePartition]),
-    /// Time passed; these partitions have been read to their end and stop holding the watermark.
-    Tick {
-        /// Now, by the shell's clock.
-        now: Timestamp,
-        /// Partitions found at their end for long enough.
-        idle: &'a [SourcePartition],
-    },
-    /// These partitions have ended for good; when no other holds, every epoch seen is closed.
-    Ended(&'a [SourcePartition]),
-}
-
-/// A result together with the facts that the shell looked up for it.
-#[derive(Debug)]
-pub struct ResultInput<'a> {
-    /// Where it was read.
-    pub partition: PartitionIx,
-    /// What it says.
-    pub result: &'a InspectionResult,
-    /// Digest of its content.
-    pub digest: u64,
-    /// Digest of what was accepted under the same id before, if anything was.
-    pub seen: Option<u64>,
-    /// The results that [`Engine::missing_links`] named, as far as they have been accepted.
-    pub linked: &'a [Linked],
-}
-
-/// An accepted result that another refers to.
-#[derive(Debug, Clone)]
-pub struct Linked {
-    /// The result.
-    pub result: InspectionResult,
-    /// The epoch it was accepted into.
-    pub epoch: Epoch,
-}
-
-/// What became of an input, and what follows from it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// What follows, in order; already applied to the state.
-    pub effects: Vec<Effect>,
-}
-
-/// What became of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It stands in the state and must stand in the ledger.
-    Accepted(Accepted),
-    /// The same result came before: there is nothing to record.
-    Duplicate,
-    /// It must be dead-lettered.
-    Rejected(EngineRejection),
-}
-
-/// How an accepted input was placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// The epoch that will judge it; none for inputs without one.
-    pub epoch: Option<Epoch>,
-    /// It came further behind its partition's clock than the lateness allows.
-    pub late: bool,
-}
-
-/// Why the engine refuses a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EngineRejection {
-    /// The id was used before with other content.
-    #[error("the id was used before with other content; a correction needs an id of its own and `supersedes`")]
-    IdentityConflict,
-    /// The corrections form a ring.
-    #[error("`supersedes` leads back to this result through other corrections")]
-    CorrectionCycle,
-}
-
-/// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// An epoch closed: its evidence is counted.
-    EpochClosed(Epoch),
-    /// A subject's level, flag or band changed at a close.
-    Assessed(Box<Assessment>),
-    /// An alert was raised.
-    AlertRaised(Box<Alert>),
-    /// Parameters were fitted at a weekly close.
-    SnapshotFitted(Box<Snapshot>),
-}
-
-/// A recorded fact, for [`Engine::fold`].
-#[derive(Debug)]
-pub enum Recorded<'a> {
-    /// An accepted result.
-    Result {
-        /// Where it was read.
-        partition: &'a SourcePartition,
-        /// What it says.
-        result: &'a InspectionResult,
-        /// The epoch it was accepted into.
-        epoch: Epoch,
-        /// The results that [`Engine::missing_links`] named.
-        linked: &'a [Linked],
-    },
-    /// Another input; results go above.
-    Input(&'a Input<'a>),
-    /// What followed.
-    Effect(&'a Effect),
-}
 
 /// What stands of a subject after the last close that changed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,26 +47,29 @@ pub(crate) struct SubjectState {
 /// The engine（风险引擎）: a policy, a taxonomy, and the state.
 #[derive(Debug)]
 pub struct Engine {
-    policy: Arc<Policy>,
-    calendar: EpochCalendar,
-    decay: ForwardDecay,
-    taxonomy: Taxonomy,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) calendar: EpochCalendar,
+    pub(crate) decay: ForwardDecay,
+    pub(crate) taxonomy: Taxonomy,
     pub(crate) subjects: Subjects,
     states: Vec<SubjectState>,
     pub(crate) pending: Pending,
     pub(crate) families: Families,
     clocks: Clocks,
-    last_closed: Option<Epoch>,
+    pub(crate) last_closed: Option<Epoch>,
     /// The snapshot in force and the one fitted last; the latter applies from the epoch after its own.
     in_force: Option<Box<Snapshot>>,
     fitted: Option<Box<Snapshot>>,
-    parameters: Parameters,
+    pub(crate) parameters: Parameters,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
 }
 
 impl Engine {
     /// An engine without evidence. Fails only on a half-life that the policy already refuses.
-    pub fn new(policy: Arc<Policy>, taxonomy: Taxonomy) -> Result<Self, risk_stats::decay::HalfLifeError> {
+    pub fn new(
+        policy: Arc<Policy>,
+        taxonomy: Taxonomy,
+    ) -> Result<Self, risk_stats::decay::HalfLifeError> {
         let decay = ForwardDecay::new(policy.time.half_life_days)?;
         Ok(Self {
             calendar: EpochCalendar { time: policy.time },
@@ -205,7 +91,9 @@ impl Engine {
 
     /// The public name of an enterprise or a site, as the result observed last gave it.
     pub fn title(&self, subject: &Subject) -> Option<&str> {
-        self.subjects.find(subject).and_then(|at| self.subjects.title(at))
+        self.subjects
+            .find(subject)
+            .and_then(|at| self.subjects.title(at))
     }
 
     /// The policy in force.
@@ -225,8 +113,13 @@ impl Engine {
 
     /// The results that `result` refers to and that the engine must be shown with it.
     pub fn missing_links(&self, result: &InspectionResult) -> Vec<InspectionId> {
-        let links = [result.supersedes.as_ref(), result.confirms.as_ref()].into_iter().flatten();
-        links.filter(|id| !self.families.knows(id)).cloned().collect()
+        let links = [result.supersedes.as_ref(), result.confirms.as_ref()]
+            .into_iter()
+            .flatten();
+        links
+            .filter(|id| !self.families.knows(id))
+            .cloned()
+            .collect()
     }
 
     /// Partitions too far ahead of the slowest; the shell pauses them until they are not.
@@ -241,7 +134,8 @@ impl Engine {
 
     /// The last epoch that closed, and its end.
     pub fn last_closed(&self) -> Option<(Epoch, Timestamp)> {
-        self.last_closed.map(|epoch| (epoch, self.calendar.end_of(epoch)))
+        self.last_closed
+            .map(|epoch| (epoch, self.calendar.end_of(epoch)))
     }
 
     /// The first instant after an epoch.
@@ -251,12 +145,16 @@ impl Engine {
 
     /// The snapshot in force and the one that will replace it, as far as there are any.
     pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
-        [self.in_force.as_deref(), self.fitted.as_deref()].into_iter().flatten()
+        [self.in_force.as_deref(), self.fitted.as_deref()]
+            .into_iter()
+            .flatten()
     }
 
     pub(crate) fn state(&self, subject: SubjectIx) -> &SubjectState {
-        static NONE: SubjectState =
-            SubjectState { tallies: Tallies::NONE, standing: None };
+        static NONE: SubjectState = SubjectState {
+            tallies: Tallies::NONE,
+            standing: None,
+        };
         self.states.get(subject.0 as usize).unwrap_or(&NONE)
     }
 
@@ -264,8 +162,13 @@ impl Engine {
     pub fn subject_counts(&self) -> BTreeMap<(SubjectKind, RiskLevel), u64> {
         let mut counts = BTreeMap::new();
         for at in self.subjects.all() {
-            let level = self.state(at).standing.map_or(RiskLevel::Undetermined, |standing| standing.level);
-            *counts.entry((self.subjects.name(at).kind(), level)).or_default() += 1;
+            let level = self
+                .state(at)
+                .standing
+                .map_or(RiskLevel::Undetermined, |standing| standing.level);
+            *counts
+                .entry((self.subjects.name(at).kind(), level))
+                .or_default() += 1;
         }
         counts
     }
@@ -282,7 +185,10 @@ impl Engine {
             Input::Result(result) => self.step_result(result, &mut effects),
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
-                Outcome::Accepted(Accepted { epoch: None, late: false })
+                Outcome::Accepted(Accepted {
+                    epoch: None,
+                    late: false,
+                })
             }
         };
         self.close_due(matches!(input, Input::Ended(_)), &mut effects);
@@ -292,7 +198,12 @@ impl Engine {
     /// Applies a recorded fact without judging.
     pub fn fold(&mut self, recorded: &Recorded<'_>) {
         match recorded {
-            Recorded::Result { partition, result, epoch, linked } => {
+            Recorded::Result {
+                partition,
+                result,
+                epoch,
+                linked,
+            } => {
                 let partition = self.clocks.index_of(partition);
                 self.admit_result(partition, result, *epoch, linked);
             }
@@ -322,7 +233,10 @@ impl Engine {
                 self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
             }
         }
-        Outcome::Accepted(Accepted { epoch: Some(epoch), late: late || epoch > own })
+        Outcome::Accepted(Accepted {
+            epoch: Some(epoch),
+            late: late || epoch > own,
+        })
     }
 
     fn first_open(&self) -> Epoch {
@@ -330,7 +244,13 @@ impl Engine {
     }
 
     /// Takes an accepted result into the evidence. The encoding of evidence is frozen per version.
-    fn admit_result(&mut self, partition: PartitionIx, result: &InspectionResult, epoch: Epoch, linked: &[Linked]) {
+    fn admit_result(
+        &mut self,
+        partition: PartitionIx,
+        result: &InspectionResult,
+        epoch: Epoch,
+        linked: &[Linked],
+    ) {
         for link in linked {
             self.admit_link(link);
         }
@@ -340,7 +260,8 @@ impl Engine {
             || self.families.contains(&result.inspection_id);
         if related {
             let member = Member::known(result, epoch, row);
-            self.families.admit(&result.inspection_id, member, self.first_open(), false);
+            self.families
+                .admit(&result.inspection_id, member, self.first_open(), false);
         } else if let Some(row) = row {
             self.pending.push(epoch, row);
         }
@@ -363,7 +284,12 @@ impl Engine {
     }
 
     fn row_of(&mut self, result: &InspectionResult) -> Option<Row> {
-        evidence::row_of(result, &mut self.subjects, &self.taxonomy, self.policy.time.offset)
+        evidence::row_of(
+            result,
+            &mut self.subjects,
+            &self.taxonomy,
+            self.policy.time.offset,
+        )
     }
 
     fn admit_input(&mut self, input: &Input<'_>) {
@@ -393,14 +319,15 @@ impl Engine {
 
     /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
     fn close_due(&mut self, ended: bool, effects: &mut Vec<Effect>) {
-        let through = match (self.clocks.slowest(), ended) {
-            (Some(slowest), false) => Some(self.calendar.closable(slowest)),
-            (slowest, true) if !self.clocks.any_holds() => {
-                let seen = self.clocks.fastest().map(|at| self.calendar.epoch_of(at));
-                seen.max(slowest.map(|at| self.calendar.closable(at)))
-            }
-            (Some(slowest), true) => Some(self.calendar.closable(slowest)),
-            (None, _) => None,
+        let by_watermark = self
+            .clocks
+            .slowest()
+            .map(|slowest| self.calendar.closable(slowest));
+        let through = if ended && !self.clocks.any_holds() {
+            let seen = self.clocks.fastest().map(|at| self.calendar.epoch_of(at));
+            seen.max(by_watermark)
+        } else {
+            by_watermark
         };
         let Some(through) = through else {
             return;
@@ -431,12 +358,24 @@ impl Engine {
     fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
         let weekly = self.calendar.ends_week(epoch);
-        let judged: Vec<SubjectIx> = if weekly { self.subjects.all().collect() } else { touched };
+        let judged: Vec<SubjectIx> = if weekly {
+            self.subjects.all().collect()
+        } else {
+            touched
+        };
         let mut concluded = Vec::new();
         for subject in judged {
             if let Some(assessment) = self.judge(subject, epoch) {
-                let before = self.state(subject).standing.map_or(RiskLevel::Undetermined, |standing| standing.level);
-                let rise = alert::of_rise(before, &assessment, self.calendar.end_of(epoch), &self.policy);
+                let before = self
+                    .state(subject)
+                    .standing
+                    .map_or(RiskLevel::Undetermined, |standing| standing.level);
+                let rise = alert::of_rise(
+                    before,
+                    &assessment,
+                    self.calendar.end_of(epoch),
+                    &self.policy,
+                );
                 concluded.push((assessment, rise));
             }
         }
@@ -481,7 +420,8 @@ impl Engine {
             }
             Effect::AlertRaised(alert) => {
                 let text = serde_json::to_vec(alert).unwrap_or_default();
-                self.alerts.insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+                self.alerts
+                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
             }
             Effect::SnapshotFitted(snapshot) => {
                 self.in_force = self.fitted.take().or(self.in_force.take());
@@ -493,7 +433,8 @@ impl Engine {
 
     fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {
         if self.states.len() < self.subjects.len() {
-            self.states.resize_with(self.subjects.len(), SubjectState::default);
+            self.states
+                .resize_with(self.subjects.len(), SubjectState::default);
         }
         &mut self.states[subject.0 as usize]
     }
@@ -509,10 +450,12 @@ impl Engine {
         let mut rows = self.pending.remove(epoch);
         rows.extend(self.families.close(epoch));
         if self.states.len() < self.subjects.len() {
-            self.states.resize_with(self.subjects.len(), SubjectState::default);
+            self.states
+                .resize_with(self.subjects.len(), SubjectState::default);
         }
         let mut touched = BTreeSet::new();
         for row in &rows {
+            self.subjects.link(row.base);
             let subjects = &self.subjects.base(row.base).subjects;
             for (at, subject) in subjects.iter().enumerate() {
                 // A product without a sector stands twice; it is counted once.
@@ -528,165 +471,4 @@ impl Engine {
         self.last_closed = Some(epoch);
         touched.into_iter().collect()
     }
-
-    fn view<'a>(&'a self, epoch: Epoch, tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies) -> View<'a> {
-        View {
-            subjects: &self.subjects,
-            tallies,
-            parameters: &self.parameters,
-            policy: &self.policy,
-            decay: &self.decay,
-            at: self.calendar.day_of(epoch),
-        }
-    }
-
-    /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
-    fn judge(&self, subject: SubjectIx, epoch: Epoch) -> Option<Assessment> {
-        let tallies = |subject| &self.state(subject).tallies;
-        let standing = self.state(subject).standing;
-        let judged = self.appraise(&self.view(epoch, &tallies), subject, standing)?;
-        let same = standing.is_some_and(|standing| {
-            (standing.level, standing.watch, standing.inherited, standing.band)
-                == (judged.grade.level, judged.grade.watch, judged.inherited, judged.band)
-        });
-        if same { None } else { self.write_out(subject, epoch, judged, &self.state(subject).tallies) }
-    }
-
-    /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
-    /// the last close. It is shown as provisional and never stored.
-    pub fn provisional(&self, subject: &Subject, now: Timestamp) -> Option<Assessment> {
-        let at = self.subjects.find(subject)?;
-        let mut own = BTreeMap::new();
-        let kin = self.subjects.kin(at);
-        let beside = kin.parents.iter().flat_map(|parent| &self.subjects.kin(*parent).cells);
-        for relevant in [at].iter().chain(&kin.cells).chain(&kin.parents).chain(beside) {
-            own.insert(*relevant, self.state(*relevant).tallies.clone());
-        }
-        for (_, row) in self.pending.iter().chain(self.families.open_rows()) {
-            let mut counted = BTreeSet::new();
-            for subject in &self.subjects.base(row.base).subjects {
-                if let (true, Some(tallies)) = (counted.insert(*subject), own.get_mut(subject)) {
-                    tallies.add(row, &self.decay);
-                }
-            }
-        }
-        let tallies = |subject| own.get(&subject).unwrap_or(&self.state(subject).tallies);
-        let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
-        let epoch = self.calendar.epoch_of(now).max(last);
-        let judged = self.appraise(&self.view(epoch, &tallies), at, self.state(at).standing)?;
-        self.write_out(at, epoch, judged, tallies(at))
-    }
-
-    fn appraise(&self, view: &View<'_>, subject: SubjectIx, standing: Option<Standing>) -> Option<Judged> {
-        let policy = &self.policy;
-        let estimate = view.estimate(subject)?;
-        let tallies = (view.tallies)(subject);
-        let prior_mix = self.prior_severity_mix(subject);
-        let severity_mix = model::severity_mix(tallies, &prior_mix, &policy.prior, &self.decay, view.at);
-        let variance = estimate.posterior.logit_variance();
-        let probabilities =
-            grade::probabilities(&policy.grade, &severity_mix, estimate.log_odds, libm::sqrt(variance));
-        let grade = grade::decide(&policy.grade, &probabilities, standing.map(|standing| standing.level));
-        let doublings = estimate.log_odds / std::f64::consts::LN_2;
-        // A band is left only by more than a quarter beyond its edge, so that noise does not move it.
-        let band = standing
-            .map(|standing| standing.band)
-            .filter(|band| (doublings - f64::from(*band) - 0.5).abs() <= 0.75)
-            .unwrap_or(libm::floor(doublings) as i32);
-        let inherited = estimate.tests < policy.grade.inherited_below;
-        Some(Judged { estimate, severity_mix, variance, at_least: probabilities.at_least, grade, inherited, band })
-    }
-
-    /// The mix of severities that the catalogue lets expect.
-    fn prior_severity_mix(&self, subject: SubjectIx) -> [f64; 4] {
-        let product = match self.subjects.name(subject) {
-            Subject::Product(product) | Subject::Cell(_, product) => Some(product),
-            Subject::Enterprise(_) | Subject::Site(_) => {
-                let cells = &self.subjects.kin(subject).cells;
-                let products = cells.iter().filter_map(|cell| match self.subjects.name(*cell) {
-                    Subject::Cell(_, product) => Some(product),
-                    Subject::Product(_)
-                    | Subject::Enterprise(_)
-                    | Subject::Site(_)
-                    | Subject::Zone(_)
-                    | Subject::Sector(_) => None,
-                });
-                // The least code, whichever cell was seen first.
-                products.min()
-            }
-            Subject::Zone(_) | Subject::Sector(_) => None,
-        };
-        product.and_then(|product| self.taxonomy.severity_mix(product)).unwrap_or(self.policy.prior.severity_mix)
-    }
-
-    fn write_out(&self, subject: SubjectIx, epoch: Epoch, judged: Judged, tallies: &Tallies) -> Option<Assessment> {
-        let bounds = judged.estimate.posterior.interval(0.95);
-        let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
-            let (results, nonconforming) = tallies.counts(stratum);
-            let count = EvidenceCount { results, nonconforming };
-            (results != 0).then(|| (CompactString::const_new(stratum.code()), count))
-        });
-        Some(Assessment {
-            subject: self.subjects.name(subject).clone(),
-            zones: self.zones_of(subject),
-            sectors: self.sectors_of(subject),
-            epoch,
-            level: judged.grade.level,
-            watch: judged.grade.watch,
-            inherited: judged.inherited,
-            band: judged.band,
-            probability: judged.estimate.posterior.mean(),
-            interval: Interval { lower: bounds.0, upper: bounds.1 },
-            log_odds: judged.estimate.log_odds,
-            variance: judged.variance,
-            at_least: judged.at_least,
-            severity_mix: judged.severity_mix,
-            contributions: judged.estimate.contributions,
-            evidence: evidence.collect(),
-            policy_version: self.policy.version.clone(),
-            policy_hash: CompactString::new(&self.policy.hash),
-            model_version: CompactString::const_new(crate::MODEL_VERSION),
-            snapshot: self.parameters.fitted,
-        })
-    }
-}
-
-impl Engine {
-    fn zones_of(&self, subject: SubjectIx) -> BTreeSet<ZoneId> {
-        let innermost = match self.subjects.name(subject) {
-            Subject::Zone(_) => vec![subject],
-            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => self.subjects.kin(subject).zones.clone(),
-            Subject::Product(_) | Subject::Sector(_) => Vec::new(),
-        };
-        let path = innermost.into_iter().flat_map(|zone| self.subjects.zone_and_above(zone));
-        path.filter_map(|zone| match self.subjects.name(zone) {
-            Subject::Zone(id) => Some(id.clone()),
-            Subject::Product(_) | Subject::Enterprise(_) | Subject::Site(_) | Subject::Sector(_) | Subject::Cell(..) => None,
-        })
-        .collect()
-    }
-
-    fn sectors_of(&self, subject: SubjectIx) -> BTreeSet<SectorCode> {
-        let sector = |product: &ProductCode| self.taxonomy.sector_of(product).cloned();
-        match self.subjects.name(subject) {
-            Subject::Sector(id) => BTreeSet::from([id.clone()]),
-            Subject::Product(product) | Subject::Cell(_, product) => sector(product).into_iter().collect(),
-            Subject::Enterprise(_) | Subject::Site(_) => {
-                let cells = self.subjects.kin(subject).cells.iter();
-                cells.flat_map(|cell| self.sectors_of(*cell)).collect()
-            }
-            Subject::Zone(_) => BTreeSet::new(),
-        }
-    }
-}
-
-/// What was judged of a subject, before it is written out.
-struct Judged {
-    estimate: model::Estimate,
-    severity_mix: [f64; 4],
-    variance: f64,
-    at_least: [f64; 3],
-    grade: grade::Grade,
-    inherited: bool,
-    band: i32,
 }

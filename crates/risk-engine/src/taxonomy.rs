@@ -46,7 +46,9 @@ impl Taxonomy {
         }
         for (code, product) in &reference.products {
             let mix = product.severity_mix_prior();
-            taxonomy.products.insert(code.clone(), (product.sector.clone(), Some(mix)));
+            taxonomy
+                .products
+                .insert(code.clone(), (product.sector.clone(), Some(mix)));
         }
         taxonomy
     }
@@ -55,9 +57,15 @@ impl Taxonomy {
     pub(crate) fn register(&mut self, registration: &Registration) {
         match registration {
             Registration::Zone { zone, parent } => {
-                self.zones.entry(zone.clone()).or_insert_with(|| parent.clone());
+                self.zones
+                    .entry(zone.clone())
+                    .or_insert_with(|| parent.clone());
             }
-            Registration::Product { product, sector, severity_mix } => {
+            Registration::Product {
+                product,
+                sector,
+                severity_mix,
+            } => {
                 let entry = (sector.clone(), *severity_mix);
                 self.products.entry(product.clone()).or_insert(entry);
             }

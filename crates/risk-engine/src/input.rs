@@ -1,0 +1,129 @@
+//! What can happen to the engine, and what it says in return.
+
+use crate::alert::Alert;
+use crate::assessment::{Assessment, Snapshot};
+use crate::event_time::{Epoch, PartitionIx, SourcePartition};
+use crate::taxonomy::Registration;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can happen to the engine. Whatever changes the state is one of these.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// An inspection result was read.
+    Result(ResultInput<'a>),
+    /// A zone or product becomes known.
+    Register(&'a Registration),
+    /// From now on these partitions hold the watermark.
+    Hold(&'a [SourcePartition]),
+    /// Time passed; these partitions have been read to their end and stop holding the watermark.
+    Tick {
+        /// Now, by the shell's clock.
+        now: Timestamp,
+        /// Partitions found at their end for long enough.
+        idle: &'a [SourcePartition],
+    },
+    /// These partitions have ended for good; when no other holds, every epoch seen is closed.
+    Ended(&'a [SourcePartition]),
+}
+
+/// A result together with the facts that the shell looked up for it.
+#[derive(Debug)]
+pub struct ResultInput<'a> {
+    /// Where it was read.
+    pub partition: PartitionIx,
+    /// What it says.
+    pub result: &'a InspectionResult,
+    /// Digest of its content.
+    pub digest: u64,
+    /// Digest of what was accepted under the same id before, if anything was.
+    pub seen: Option<u64>,
+    /// The results that [`Engine::missing_links`] named, as far as they have been accepted.
+    pub linked: &'a [Linked],
+}
+
+/// An accepted result that another refers to.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// The result.
+    pub result: InspectionResult,
+    /// The epoch it was accepted into.
+    pub epoch: Epoch,
+}
+
+/// What became of an input, and what follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What follows, in order; already applied to the state.
+    pub effects: Vec<Effect>,
+}
+
+/// What became of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands in the state and must stand in the ledger.
+    Accepted(Accepted),
+    /// The same result came before: there is nothing to record.
+    Duplicate,
+    /// It must be dead-lettered.
+    Rejected(EngineRejection),
+}
+
+/// How an accepted input was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The epoch that will judge it; none for inputs without one.
+    pub epoch: Option<Epoch>,
+    /// It came further behind its partition's clock than the lateness allows.
+    pub late: bool,
+}
+
+/// Why the engine refuses a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EngineRejection {
+    /// The id was used before with other content.
+    #[error(
+        "the id was used before with other content; a correction needs an id of its own and `supersedes`"
+    )]
+    IdentityConflict,
+    /// The corrections form a ring.
+    #[error("`supersedes` leads back to this result through other corrections")]
+    CorrectionCycle,
+}
+
+/// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// An epoch closed: its evidence is counted.
+    EpochClosed(Epoch),
+    /// A subject's level, flag or band changed at a close.
+    Assessed(Box<Assessment>),
+    /// An alert was raised.
+    AlertRaised(Box<Alert>),
+    /// Parameters were fitted at a weekly close.
+    SnapshotFitted(Box<Snapshot>),
+}
+
+/// A recorded fact, for [`Engine::fold`].
+#[derive(Debug)]
+pub enum Recorded<'a> {
+    /// An accepted result.
+    Result {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What it says.
+        result: &'a InspectionResult,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+        /// The results that [`Engine::missing_links`] named.
+        linked: &'a [Linked],
+    },
+    /// Another input; results go above.
+    Input(&'a Input<'a>),
+    /// What followed.
+    Effect(&'a Effect),
+}
