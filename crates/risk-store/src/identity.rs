@@ -1,0 +1,1 @@
+//! Identity index（标识索引）: which ids were seen, for ever.

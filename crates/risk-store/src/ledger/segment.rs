@@ -1,0 +1,299 @@
+//! Segment files（分段文件）: finding blocks in them, and telling a torn tail from damage.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::builder::Chain;
+use super::error::{DamageKind, LedgerError};
+use super::format::{BlockHeader, HEADER_LEN, SEGMENT_EXTENSION, TRAILER_LEN, ZERO_TAIL};
+use super::merkle::Hash;
+
+/// Path of the segment whose first block is `first_block`.
+pub(crate) fn segment_path(dir: &Path, first_block: u64) -> PathBuf {
+    dir.join(format!("{first_block:020}.{SEGMENT_EXTENSION}"))
+}
+
+/// Numbers of the segments in `dir`, in order. Files with other names are not ours.
+pub(crate) fn list_segments(dir: &Path) -> Result<Vec<u64>, LedgerError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).map_err(LedgerError::io("list", dir))? {
+        let path = entry.map_err(LedgerError::io("list", dir))?.path();
+        if path
+            .extension()
+            .is_none_or(|extension| extension != SEGMENT_EXTENSION)
+        {
+            continue;
+        }
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let number = stem
+            .filter(|stem| stem.len() == 20)
+            .and_then(|stem| stem.parse::<u64>().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Makes the names of new files in `dir` durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), LedgerError> {
+    let handle = File::open(dir).map_err(LedgerError::io("open", dir))?;
+    handle.sync_all().map_err(LedgerError::io("sync", dir))
+}
+
+/// What stands at an offset of a segment.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A block whose header and trailer are whole.
+    Block(Box<BlockHeader>),
+    /// The end of the file.
+    End,
+    /// A block that was never finished: it runs past the end of the file or ends in zeros.
+    Torn,
+}
+
+/// An open segment file.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) first_block: u64,
+    pub(crate) path: PathBuf,
+    file: File,
+    pub(crate) len: u64,
+}
+
+impl Segment {
+    pub(crate) fn open(dir: &Path, first_block: u64) -> Result<Self, LedgerError> {
+        let path = segment_path(dir, first_block);
+        let file = File::open(&path).map_err(LedgerError::io("open", &path))?;
+        let len = file
+            .metadata()
+            .map_err(LedgerError::io("inspect", &path))?
+            .len();
+        Ok(Self {
+            first_block,
+            path,
+            file,
+            len,
+        })
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), LedgerError> {
+        self.file
+            .read_exact_at(bytes, offset)
+            .map_err(LedgerError::io("read", &self.path))
+    }
+
+    /// Reads the header at `offset`; the outer error is the disk's, the inner one the content's.
+    pub(crate) fn header_at(
+        &self,
+        offset: u64,
+    ) -> Result<Result<BlockHeader, DamageKind>, LedgerError> {
+        let mut bytes = [0; HEADER_LEN];
+        self.read_at(&mut bytes, offset)?;
+        Ok(BlockHeader::decode(&bytes))
+    }
+
+    /// Looks at what stands at `offset`.
+    pub(crate) fn find(&self, offset: u64) -> Result<Result<Found, DamageKind>, LedgerError> {
+        let remaining = self.len.saturating_sub(offset);
+        if remaining == 0 {
+            return Ok(Ok(Found::End));
+        }
+        if remaining < HEADER_LEN as u64 {
+            return Ok(Ok(Found::Torn));
+        }
+        let header = match self.header_at(offset)? {
+            Ok(header) => header,
+            // Whoever extended the file and lost the pages left zeros from within the header on.
+            Err(kind) => return self.torn_or(offset + HEADER_LEN as u64, kind),
+        };
+        let end = offset.saturating_add(header.block_len());
+        if end > self.len {
+            return Ok(Ok(Found::Torn));
+        }
+        let mut trailer = [0; TRAILER_LEN];
+        self.read_at(&mut trailer, end - TRAILER_LEN as u64)?;
+        if trailer != header.trailer() {
+            return self.torn_or(end, DamageKind::Trailer);
+        }
+        Ok(Ok(Found::Block(Box::new(header))))
+    }
+
+    /// Torn if the file is nothing but zeros from somewhere before `bound` on, otherwise `kind`.
+    fn torn_or(
+        &self,
+        bound: u64,
+        kind: DamageKind,
+    ) -> Result<Result<Found, DamageKind>, LedgerError> {
+        let zeros_from = self.trailing_zeros_from()?;
+        let torn = zeros_from < bound && self.len - zeros_from >= ZERO_TAIL;
+        Ok(if torn { Ok(Found::Torn) } else { Err(kind) })
+    }
+
+    /// Offset from which the file holds only zeros.
+    fn trailing_zeros_from(&self) -> Result<u64, LedgerError> {
+        let mut buffer = vec![0; 1 << 16];
+        let mut end = self.len;
+        while end > 0 {
+            let start = end.saturating_sub(buffer.len() as u64);
+            let chunk = &mut buffer[..(end - start) as usize];
+            self.read_at(chunk, start)?;
+            if let Some(position) = chunk.iter().rposition(|&byte| byte != 0) {
+                return Ok(start + position as u64 + 1);
+            }
+            end = start;
+        }
+        Ok(0)
+    }
+
+    /// Reads the metadata and the stored payload of the block at `offset` and checks both hashes.
+    pub(crate) fn body(
+        &self,
+        offset: u64,
+        header: &BlockHeader,
+    ) -> Result<Result<BlockBody, DamageKind>, LedgerError> {
+        let metadata_len = header.metadata_len as usize;
+        let mut metadata = vec![0; metadata_len + header.payload_len as usize];
+        self.read_at(&mut metadata, offset + HEADER_LEN as u64)?;
+        if Hash::of(&metadata[..metadata_len]) != header.metadata_hash {
+            return Ok(Err(DamageKind::Metadata));
+        }
+        let payload = metadata.split_off(metadata_len);
+        if Hash::of(&payload) != header.payload_hash {
+            return Ok(Err(DamageKind::Payload));
+        }
+        Ok(Ok(BlockBody { metadata, payload }))
+    }
+}
+
+/// Metadata and stored payload of a block, both matching their hashes.
+#[derive(Debug)]
+pub(crate) struct BlockBody {
+    pub(crate) metadata: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Whether `header` is the one that has to follow.
+pub(crate) fn check_follows(header: &BlockHeader, expected: &Expected) -> Result<(), DamageKind> {
+    if header.shard != expected.shard {
+        return Err(DamageKind::Shard);
+    }
+    if header.number != expected.block {
+        return Err(DamageKind::BlockNumber);
+    }
+    if header.previous != expected.previous {
+        return Err(DamageKind::Chain);
+    }
+    if header.first_entry != expected.first_entry {
+        return Err(DamageKind::FirstEntry);
+    }
+    Ok(())
+}
+
+/// What the next block must say of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    pub(crate) shard: u16,
+    pub(crate) block: u64,
+    pub(crate) previous: Hash,
+    pub(crate) first_entry: u64,
+}
+
+impl Expected {
+    pub(crate) fn first(shard: u16) -> Self {
+        let chain = Chain::empty(shard);
+        Self {
+            shard,
+            block: 0,
+            previous: chain.last_hash(),
+            first_entry: 0,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, header: &BlockHeader) {
+        self.block += 1;
+        self.previous = header.hash();
+        self.first_entry = header.tree_size();
+    }
+}
+
+/// A torn tail that was found: an unfinished last block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// Number of the first block of the segment, which is its file name.
+    pub segment: u64,
+    /// Where the whole blocks end.
+    pub offset: u64,
+    /// How many bytes lie beyond.
+    pub bytes: u64,
+}
+
+/// Walks all blocks of the ledger in `dir`, checking that each follows the one before it, and hands
+/// each to `visit`, which may find more wrong with it. Returns the torn tail, if there is one.
+pub(crate) fn walk(
+    dir: &Path,
+    shard: Option<u16>,
+    mut visit: impl FnMut(&Visit<'_>) -> Result<Result<(), DamageKind>, LedgerError>,
+) -> Result<Option<TornTail>, LedgerError> {
+    let segments = list_segments(dir)?;
+    let mut expected = Expected::first(shard.unwrap_or_default());
+    let mut shard_known = shard.is_some();
+    for (position, &first_block) in segments.iter().enumerate() {
+        let is_last = position + 1 == segments.len();
+        let segment = Segment::open(dir, first_block)?;
+        let mut offset = 0;
+        let damaged = |block: u64, offset: u64, kind| LedgerError::Damaged {
+            segment: first_block,
+            block,
+            offset,
+            kind,
+        };
+        if first_block != expected.block {
+            return Err(damaged(expected.block, 0, DamageKind::Truncated));
+        }
+        loop {
+            let block = expected.block;
+            let found = segment
+                .find(offset)?
+                .map_err(|kind| damaged(block, offset, kind))?;
+            let header = match found {
+                Found::Block(header) => header,
+                Found::End => break,
+                Found::Torn if is_last => {
+                    let bytes = segment.len - offset;
+                    return Ok(Some(TornTail {
+                        segment: first_block,
+                        offset,
+                        bytes,
+                    }));
+                }
+                Found::Torn => return Err(damaged(block, offset, DamageKind::Truncated)),
+            };
+            if !shard_known {
+                expected.shard = header.shard;
+                shard_known = true;
+            }
+            check_follows(&header, &expected).map_err(|kind| damaged(block, offset, kind))?;
+            let visited = Visit {
+                segment: &segment,
+                is_last,
+                offset,
+                header: &header,
+            };
+            visit(&visited)?.map_err(|kind| damaged(block, offset, kind))?;
+            expected.advance(&header);
+            offset += header.block_len();
+        }
+    }
+    Ok(None)
+}
+
+/// A block met on a walk.
+#[derive(Debug)]
+pub(crate) struct Visit<'a> {
+    pub(crate) segment: &'a Segment,
+    /// Whether the segment is the last one.
+    pub(crate) is_last: bool,
+    pub(crate) offset: u64,
+    pub(crate) header: &'a BlockHeader,
+}
