@@ -1,1 +1,6 @@
 //! The tests of the whole house, one module a concern.
+//!
+//! What they start (a Kafka broker, a Prometheus server, the `spotcheck` binary) comes from the
+//! library of this package.
+
+mod kafka_smoke;

@@ -1,1 +1,12 @@
-//! Shared by nobody: the tests live in `it/`.
+//! Real parts for tests and benches: a Kafka broker, a Prometheus server, the `spotcheck` binary.
+//!
+//! Everything here listens on loopback only, on ports outside the kernel's range for outgoing
+//! connections, keeps its files in a temporary directory, and ends with the value that owns it
+//! or with the test process, whichever comes first.
+//!
+//! The tests themselves live in `it/`.
+
+pub mod http;
+pub mod kafka;
+pub mod process;
+pub mod prometheus;

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Installs what a part of this project needs on Debian 12; says nothing when it is all there.
+#
+#   scripts/bootstrap.sh build        what the Rust build links with, and the Rust toolchain
+#   scripts/bootstrap.sh kafka        Java, Maven and the broker's jars in .cache/kafka/jars
+#   scripts/bootstrap.sh prometheus   Prometheus and promtool
+#   scripts/bootstrap.sh compose      the compose specification's loader in .cache/bin
+#   scripts/bootstrap.sh deny         cargo-deny in .cache/bin
+#   scripts/bootstrap.sh browser      Chromium and fonts, for console tests
+#   scripts/bootstrap.sh test         everything that `make test` uses
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache="$root/.cache"
+bin="$cache/bin"
+
+compose_go_version=v2.16.2
+cargo_deny_version=0.20.2
+
+say() { printf 'bootstrap: %s\n' "$*" >&2; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    env DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    sudo env DEBIAN_FRONTEND=noninteractive "$@"
+  fi
+}
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# debian PACKAGE...: installs those that are missing; several callers take turns.
+debian() {
+  local package missing=()
+  for package in "$@"; do
+    installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq </dev/null >/dev/null
+  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
+
+build() {
+  debian build-essential pkg-config libssl-dev zlib1g-dev
+  if ! command -v cargo >/dev/null; then
+    say "no cargo found: install Rust with rustup, then run this again"
+    return 1
+  fi
+}
+
+kafka() {
+  command -v java >/dev/null || debian openjdk-17-jre-headless
+  local stamp
+  stamp=$(sha256sum <"$root/tests/kafka/pom.xml")
+  [ "$(cat "$cache/kafka/stamp" 2>/dev/null)" = "$stamp" ] && return
+  command -v mvn >/dev/null || debian maven
+  say "fetching Apache Kafka's jars"
+  rm -rf "$cache/kafka" && mkdir -p "$cache/kafka"
+  mvn -q -B -f "$root/tests/kafka/pom.xml" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$cache/kafka/jars" </dev/null >&2
+  printf '%s\n' "$stamp" >"$cache/kafka/stamp"
+}
+
+prometheus() {
+  command -v prometheus >/dev/null && command -v promtool >/dev/null && return
+  # The tests start their own server; Debian's package must not start one.
+  debian prometheus
+}
+
+compose() {
+  [ "$(cat "$bin/compose-check.version" 2>/dev/null)" = "$compose_go_version" ] && return
+  command -v go >/dev/null || debian golang-go
+  say "building the compose loader $compose_go_version"
+  mkdir -p "$bin"
+  GOBIN="$bin" go install "github.com/compose-spec/compose-go/v2/cmd@$compose_go_version" </dev/null >&2
+  mv "$bin/cmd" "$bin/compose-check"
+  printf '%s\n' "$compose_go_version" >"$bin/compose-check.version"
+}
+
+deny() {
+  if [ -x "$bin/cargo-deny" ]; then
+    case "$("$bin/cargo-deny" --version)" in *" $cargo_deny_version") return ;; esac
+  fi
+  say "building cargo-deny $cargo_deny_version, once, some minutes"
+  CARGO_TARGET_DIR="$cache/cargo-deny-target" \
+    cargo install cargo-deny --version "$cargo_deny_version" --locked --quiet \
+    --root "$cache" </dev/null >&2
+  rm -rf "$cache/cargo-deny-target"
+}
+
+browser() { debian chromium chromium-driver fonts-noto-cjk; }
+
+[ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
+mkdir -p "$cache"
+exec 9>"$cache/bootstrap.lock"
+flock 9
+for part in "$@"; do
+  case "$part" in
+    build | kafka | prometheus | compose | deny | browser) "$part" ;;
+    test) build && kafka && prometheus && compose && deny ;;
+    *) say "unknown part: $part"; exit 2 ;;
+  esac
+done

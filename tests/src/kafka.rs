@@ -1,0 +1,169 @@
+//! A real Apache Kafka broker: one KRaft node from the published jars.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures::executor::block_on;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use tempfile::TempDir;
+
+use crate::process::{self, Server};
+
+const NODE_PROPERTIES: &str = include_str!("../kafka/node.properties");
+/// The last line of Kafka's own start, printed once the broker serves clients.
+const STARTED: &str = "Kafka Server started";
+const START_DEADLINE: Duration = Duration::from_mins(1);
+const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the broker does with old records of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Keep everything (the node deletes nothing by age).
+    Keep,
+    /// Keep the last record of each key.
+    Compact,
+}
+
+/// A broker with a data directory and ports of its own. Dropping it kills the node and removes
+/// its data.
+#[derive(Debug)]
+pub struct KafkaBroker {
+    home: TempDir,
+    bootstrap: String,
+    server: Server,
+}
+
+impl KafkaBroker {
+    /// Formats a fresh node, starts it and waits until it answers.
+    pub fn start() -> Result<Self> {
+        process::provide("kafka")?;
+        let home = tempfile::Builder::new()
+            .prefix("spotcheck-kafka-")
+            .tempdir()?;
+        let broker_port = process::free_port()?;
+        let properties = NODE_PROPERTIES
+            .replace("@BROKER_PORT@", &broker_port.to_string())
+            .replace("@CONTROLLER_PORT@", &process::free_port()?.to_string())
+            .replace("@DATA_DIR@", &path_text(&home.path().join("data"))?);
+        std::fs::write(home.path().join("node.properties"), properties)?;
+
+        let tool = "kafka.tools.StorageTool";
+        let id = process::run(java(&["-XX:TieredStopAtLevel=1"])?.args([tool, "random-uuid"]))?;
+        process::run(
+            java(&["-XX:TieredStopAtLevel=1"])?
+                .args([tool, "format", "-t", id.trim(), "-c"])
+                .arg(home.path().join("node.properties")),
+        )?;
+
+        let bootstrap = format!("127.0.0.1:{broker_port}");
+        let server = launch(home.path())?;
+        let broker = Self {
+            home,
+            bootstrap,
+            server,
+        };
+        broker.wait_until_it_answers()?;
+        Ok(broker)
+    }
+
+    /// The address for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A client configuration that names this broker and nothing else.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config
+    }
+
+    /// Makes one topic.
+    pub fn create_topic(&self, name: &str, partitions: i32, cleanup: Cleanup) -> Result<()> {
+        self.create_topics(&[(name, partitions, cleanup)])
+    }
+
+    /// Makes topics and waits until the broker has made them.
+    pub fn create_topics(&self, topics: &[(&str, i32, Cleanup)]) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.client_config().create()?;
+        let new_topics: Vec<NewTopic<'_>> = topics
+            .iter()
+            .map(|&(name, partitions, cleanup)| {
+                let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+                match cleanup {
+                    Cleanup::Keep => topic,
+                    Cleanup::Compact => topic.set("cleanup.policy", "compact"),
+                }
+            })
+            .collect();
+        let options = AdminOptions::new()
+            .request_timeout(Some(REQUEST_DEADLINE))
+            .operation_timeout(Some(REQUEST_DEADLINE));
+        for made in block_on(admin.create_topics(&new_topics, &options))? {
+            if let Err((topic, code)) = made {
+                bail!("cannot create the topic {topic}: {code}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills the node as a power cut of the machine's process would; its files stay.
+    pub fn kill9(&mut self) -> Result<()> {
+        self.server.kill9()
+    }
+
+    /// Starts the node again on the same data and ports and waits until it answers.
+    /// A node that still runs is killed first.
+    pub fn restart(&mut self) -> Result<()> {
+        self.server.kill9()?;
+        self.server = launch(self.home.path())?;
+        self.wait_until_it_answers()
+    }
+
+    /// The last lines of the node's log.
+    pub fn tail(&self) -> String {
+        self.server.tail()
+    }
+
+    fn wait_until_it_answers(&self) -> Result<()> {
+        self.server.wait_for_marker(START_DEADLINE)?;
+        let admin: AdminClient<DefaultClientContext> = self.client_config().create()?;
+        admin
+            .inner()
+            .fetch_metadata(None, REQUEST_DEADLINE)
+            .with_context(|| {
+                format!("the broker does not answer; its log ends:\n{}", self.tail())
+            })?;
+        Ok(())
+    }
+}
+
+fn launch(home: &Path) -> Result<Server> {
+    let mut command = java(&[
+        "-Xmx512m",
+        // A short-lived broker gains nothing from the second compiler.
+        "-XX:TieredStopAtLevel=1",
+        "-Dorg.apache.logging.log4j.level=INFO",
+    ])?;
+    command.arg("kafka.Kafka").arg(home.join("node.properties"));
+    Server::spawn("Kafka", &mut command, &home.join("broker.log"), STARTED)
+}
+
+fn java(options: &[&str]) -> Result<Command> {
+    let mut jars: PathBuf = process::workspace_root()?;
+    jars.push(".cache/kafka/jars/*");
+    let mut command = Command::new("java");
+    command.args(options).arg("-cp").arg(jars);
+    Ok(command)
+}
+
+fn path_text(path: &Path) -> Result<String> {
+    let text = path
+        .to_str()
+        .context("the temporary folder's name is not UTF-8")?;
+    Ok(text.to_owned())
+}
