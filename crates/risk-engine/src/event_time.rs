@@ -51,6 +51,9 @@ struct Clock {
     holds: bool,
 }
 
+/// A partition, its latest `observed_at`, and whether it holds the watermark.
+pub(crate) type ClockParts = (SourcePartition, Option<Timestamp>, bool);
+
 /// The clocks of every partition seen, and what they allow to close（水位线）.
 #[doc(alias = "水位线")]
 #[derive(Debug, Clone, Default)]
@@ -145,6 +148,30 @@ impl Clocks {
             .filter(ahead)
             .map(|clock| clock.name.clone())
             .collect()
+    }
+
+    /// Every clock with whether it holds, and the last tick.
+    pub(crate) fn parts(&self) -> (Vec<ClockParts>, Option<Timestamp>) {
+        let clocks = self.clocks.iter();
+        (
+            clocks
+                .map(|clock| (clock.name.clone(), clock.latest, clock.holds))
+                .collect(),
+            self.ticked,
+        )
+    }
+
+    /// Puts clocks back from a checkpoint.
+    pub(crate) fn restore(clocks: Vec<ClockParts>, ticked: Option<Timestamp>) -> Self {
+        let clock = |(name, latest, holds)| Clock {
+            name,
+            latest,
+            holds,
+        };
+        Self {
+            clocks: clocks.into_iter().map(clock).collect(),
+            ticked,
+        }
     }
 
     /// Every partition with its clock, by name.

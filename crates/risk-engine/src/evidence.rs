@@ -56,6 +56,21 @@ impl Stratum {
         Self::Severity(Severity::Four),
     ];
 
+    /// The stratum's frozen number: its place in [`Self::ALL`].
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::RiskEvaluation => 0,
+            Self::SupervisoryCheck => 1,
+            Self::SpecialCheck => 2,
+            Self::FastScreen => 3,
+            Self::FastVerified => 4,
+            Self::EnforcementTest => 5,
+            Self::FollowUp => 6,
+            Self::Refusal => 7,
+            Self::Severity(severity) => 7 + severity.get(),
+        }
+    }
+
     /// Name in records and messages.
     pub fn code(self) -> &'static str {
         match self {
@@ -209,8 +224,17 @@ impl Tallies {
                     tally.nonconforming_weight += added.nonconforming_weight;
                 }
             }
-            Err(at) => self.0.insert(at, added),
+            Err(at) => {
+                // Most subjects keep one or two sums for years: room for four would be memory lost.
+                self.0.reserve_exact(1);
+                self.0.insert(at, added);
+            }
         }
+    }
+
+    /// Sums taken from a checkpoint, in order.
+    pub(crate) fn from_sums(sums: Vec<Tally>) -> Self {
+        Self(sums)
     }
 
     /// The sums that are not zero, in order.

@@ -228,6 +228,27 @@ impl Families {
             .flat_map(|(epoch, families)| families.values().flatten().map(move |row| (*epoch, row)))
     }
 
+    /// Every family's members and closed rows, for a checkpoint.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&BTreeMap<InspectionId, Member>, &[Row])> {
+        self.by_key
+            .values()
+            .map(|family| (&family.members, family.closed.as_slice()))
+    }
+
+    /// Puts a family back from a checkpoint and plans its open epochs.
+    pub(crate) fn restore(
+        &mut self,
+        members: BTreeMap<InspectionId, Member>,
+        closed: Vec<Row>,
+        first_open: Epoch,
+    ) {
+        let key = self.next;
+        self.next += 1;
+        self.of.extend(members.keys().map(|id| (id.clone(), key)));
+        self.by_key.insert(key, Family { members, closed });
+        self.plan(key, first_open);
+    }
+
     /// Every member with what it refers to, by id: what the state hash and checkpoints cover.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&InspectionId, &Member)> {
         self.of.iter().filter_map(|(id, key)| {

@@ -8,6 +8,7 @@
 pub mod alert;
 mod appraise;
 pub mod assessment;
+pub mod checkpoint;
 mod digest;
 pub mod event_time;
 pub mod evidence;
@@ -22,6 +23,7 @@ pub mod taxonomy;
 
 pub use alert::{Alert, AlertRule};
 pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part, Snapshot};
+pub use checkpoint::CheckpointError;
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;

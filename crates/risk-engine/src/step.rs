@@ -52,14 +52,14 @@ pub struct Engine {
     pub(crate) decay: ForwardDecay,
     pub(crate) taxonomy: Taxonomy,
     pub(crate) subjects: Subjects,
-    states: Vec<SubjectState>,
+    pub(crate) states: Vec<SubjectState>,
     pub(crate) pending: Pending,
     pub(crate) families: Families,
-    clocks: Clocks,
+    pub(crate) clocks: Clocks,
     pub(crate) last_closed: Option<Epoch>,
     /// The snapshot in force and the one fitted last; the latter applies from the epoch after its own.
-    in_force: Option<Box<Snapshot>>,
-    fitted: Option<Box<Snapshot>>,
+    pub(crate) in_force: Option<Box<Snapshot>>,
+    pub(crate) fitted: Option<Box<Snapshot>>,
     pub(crate) parameters: Parameters,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
 }
@@ -239,7 +239,7 @@ impl Engine {
         })
     }
 
-    fn first_open(&self) -> Epoch {
+    pub(crate) fn first_open(&self) -> Epoch {
         self.last_closed.map_or(Epoch(i64::MIN), Epoch::next)
     }
 

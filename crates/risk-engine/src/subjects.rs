@@ -60,6 +60,56 @@ struct Title {
 }
 
 impl Subjects {
+    /// What one base touches and whether it is linked, in the order of numbers.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = (&[SubjectIx], bool)> {
+        self.bases.iter().map(|base| (&*base.subjects, base.linked))
+    }
+
+    /// Puts a subject back from a checkpoint; numbers come out as they were.
+    pub(crate) fn restore_subject(&mut self, subject: &Subject, title: Option<(Timestamp, &str)>) {
+        let at = self.intern(subject);
+        if let (Some((observed_at, name)), Some(slot)) = (title, self.titles.get_mut(at.0 as usize))
+        {
+            *slot = Title {
+                name: CompactString::new(name),
+                observed_at: Some(observed_at),
+            };
+        }
+    }
+
+    /// Puts a base back from a checkpoint. Needs at least the innermost zone among its subjects.
+    pub(crate) fn restore_base(&mut self, subjects: Vec<SubjectIx>, linked: bool) -> bool {
+        let valid = subjects.len() > Base::ZONE
+            && subjects
+                .iter()
+                .all(|subject| (subject.0 as usize) < self.names.len());
+        if valid {
+            let at = self.bases.len() as u32;
+            self.bases.push(Base {
+                subjects: subjects.into_boxed_slice(),
+                linked: false,
+            });
+            let hash = self.base_hash(at);
+            let mut hashes = std::mem::take(&mut self.by_parts);
+            hashes.insert_unique(hash, at, |at| self.base_hash(*at));
+            self.by_parts = hashes;
+            if linked {
+                self.link(at);
+            }
+        }
+        valid
+    }
+
+    /// When the title of a subject was observed, and the title.
+    pub(crate) fn dated_title(&self, subject: SubjectIx) -> Option<(Timestamp, &str)> {
+        let title = &self.titles[subject.0 as usize];
+        title.observed_at.map(|at| (at, title.name.as_str()))
+    }
+
+    pub(crate) fn base_count(&self) -> usize {
+        self.bases.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }

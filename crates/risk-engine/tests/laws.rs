@@ -1,6 +1,9 @@
 //! Laws of the engine: order, duplication, correction and partition must not show in the state.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot build its input must fail")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its input must fail"
+)]
 
 use compact_str::CompactString;
 use proptest::prelude::*;
@@ -246,7 +249,7 @@ impl Desk {
                     });
                 }
                 Entry::Register(registration) => {
-                    engine.fold(&Recorded::Input(&Input::Register(registration)))
+                    engine.fold(&Recorded::Input(&Input::Register(registration)));
                 }
                 Entry::Hold(held) => engine.fold(&Recorded::Input(&Input::Hold(held))),
                 Entry::Ended(ended) => engine.fold(&Recorded::Input(&Input::Ended(ended))),
@@ -302,6 +305,13 @@ fn stream() -> impl Strategy<Value = Vec<InspectionResult>> {
         results.sort_by_key(|result| (result.observed_at, result.inspection_id.clone()));
         results
     })
+}
+
+/// The engine as it comes back from a checkpoint.
+fn restored(engine: &Engine) -> Engine {
+    let mut frames = Vec::new();
+    engine.checkpoint(&mut |frame| frames.push(frame)).unwrap();
+    Engine::restore(Arc::new(engine.policy().clone()), frames.into_iter()).unwrap()
 }
 
 fn run(results: &[InspectionResult], partitions: i32) -> (StateHash, BTreeSet<String>) {
@@ -366,6 +376,24 @@ proptest! {
         let at = again.index(results.len());
         twice.extend(results[..=at].iter().cloned());
         prop_assert_eq!(run(&twice, 1), expected);
+    }
+
+    #[test]
+    fn a_checkpoint_anywhere_changes_nothing(results in stream(), cut in any::<prop::sample::Index>()) {
+        let mut straight = Desk::new(2);
+        let mut broken = Desk::new(2);
+        let cut = cut.index(results.len());
+        for (at, result) in results.iter().enumerate() {
+            let number = i32::from(result.site.enterprise_id.as_str().ends_with('1'));
+            straight.post(number, result);
+            broken.post(number, result);
+            if at == cut {
+                broken.engine = restored(&broken.engine);
+                prop_assert_eq!(broken.engine.state_hash(), straight.engine.state_hash());
+            }
+        }
+        prop_assert_eq!(broken.end(2), straight.end(2));
+        prop_assert_eq!(broken.effects, straight.effects);
     }
 
     #[test]
@@ -520,19 +548,19 @@ fn a_close_sees_nothing_that_was_read_beyond_it() {
         .map(|id| result(id, 1, 1, 60 + i64::from(id), true))
         .collect();
     let mut ahead = Desk::new(2);
-    far.iter().for_each(|result| {
+    for result in &far {
         ahead.post(1, result);
-    });
-    near.iter().for_each(|result| {
+    }
+    for result in &near {
         ahead.post(0, result);
-    });
+    }
     let mut behind = Desk::new(2);
-    near.iter().for_each(|result| {
+    for result in &near {
         behind.post(0, result);
-    });
-    far.iter().for_each(|result| {
+    }
+    for result in &far {
         behind.post(1, result);
-    });
+    }
     assert_eq!(ahead.end(2), behind.end(2));
     let assessed = |desk: &Desk| -> Vec<String> {
         let mut all: Vec<String> = desk

@@ -1,1 +1,5 @@
-//! Numbers: estimation, intervals, charts, survey sampling, acceptance tables.
+//! Numbers: estimation, intervals, decay, survey sampling, acceptance tables.
+
+pub mod decay;
+pub mod shrink;
+pub mod special;
