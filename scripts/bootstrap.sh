@@ -3,7 +3,7 @@
 #
 #   scripts/bootstrap.sh build        what the Rust build links with, and the Rust toolchain
 #   scripts/bootstrap.sh kafka        Java, Maven and the broker's jars in .cache/kafka/jars
-#   scripts/bootstrap.sh prometheus   Prometheus and promtool
+#   scripts/bootstrap.sh prometheus   Prometheus, promtool and amtool
 #   scripts/bootstrap.sh compose      the compose specification's loader in .cache/bin
 #   scripts/bootstrap.sh deny         cargo-deny in .cache/bin
 #   scripts/bootstrap.sh browser      Chromium and fonts, for console tests
@@ -43,9 +43,25 @@ debian() {
 
 build() {
   debian build-essential pkg-config libssl-dev zlib1g-dev
-  if ! command -v cargo >/dev/null; then
-    say "no cargo found: install Rust with rustup, then run this again"
+  rust
+}
+
+# The pinned toolchain; a machine whose `stable` is that version lends it instead of a download.
+rust() {
+  (cd "$root" && cargo --version >/dev/null 2>&1) && return
+  if ! command -v rustup >/dev/null; then
+    say "no Rust found: install rustup, then run this again"
     return 1
+  fi
+  local pinned stable
+  pinned=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$root/rust-toolchain.toml")
+  stable=$(cd / && rustc +stable --version 2>/dev/null | cut -d ' ' -f 2) || stable=
+  if [ "$stable" = "$pinned" ]; then
+    say "linking Rust $pinned to the installed stable toolchain"
+    rustup toolchain link "$pinned" "$(cd / && rustc +stable --print sysroot)"
+  else
+    say "installing Rust $pinned"
+    rustup toolchain install "$pinned" --profile minimal --component clippy,rustfmt </dev/null >&2
   fi
 }
 
@@ -64,9 +80,12 @@ kafka() {
 }
 
 prometheus() {
-  command -v prometheus >/dev/null && command -v promtool >/dev/null && return
-  # The tests start their own server; Debian's package must not start one.
-  debian prometheus
+  local tool missing=
+  for tool in prometheus promtool amtool; do
+    command -v "$tool" >/dev/null || missing=$tool
+  done
+  [ -z "$missing" ] && return
+  debian prometheus prometheus-alertmanager
 }
 
 compose() {

@@ -1,0 +1,64 @@
+# Spotcheck: `make` alone says what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+ARGS ?=
+
+.PHONY: help
+help: ## Show this list
+	@printf '%s\n' 'Spotcheck grades what inspection results say. Two commands to begin with:' \
+	  '' '  make demo    build it and watch a city of results become grades and alerts' \
+	  '  make test    install what the tests need and run all that CI runs' '' 'All targets:'
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: demo
+demo: ## Build and start the demo city (make demo ARGS="--listen 127.0.0.1:9000")
+	@scripts/bootstrap.sh build
+	cargo run --release --locked --quiet -p spotcheck -- demo $(ARGS)
+
+.PHONY: build
+build: ## Build the optimised binary, target/release/spotcheck
+	@scripts/bootstrap.sh build
+	cargo build --release --locked -p spotcheck
+
+.PHONY: check
+check: ## The quick half of the tests: formatting and lints
+	@scripts/bootstrap.sh build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# One profile and one feature set throughout: `--all-targets` builds the binary and the tests
+# from the same dependencies, and the lints come first because they fail soonest.
+.PHONY: test
+test: ## Install what is missing, then run everything that CI runs
+	@scripts/bootstrap.sh test
+	$(MAKE) check
+	$(MAKE) doc
+	$(MAKE) deny
+	cargo build --workspace --all-targets --locked
+	cargo test --workspace --locked
+
+.PHONY: doc
+doc: ## Build the API documentation; a broken link is an error
+	@scripts/bootstrap.sh build
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+.PHONY: deny
+deny: ## Check dependencies: who may use what, licences, sources
+	@scripts/bootstrap.sh deny
+	.cache/bin/cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources
+
+.PHONY: bench
+bench: ## Measure speed and size, as ratios within one run (ARGS selects)
+	@scripts/bootstrap.sh build kafka
+	cargo run --release --locked -p risk-benches -- $(ARGS)
+
+.PHONY: bootstrap
+bootstrap: ## Install everything that the tests need, and nothing else
+	@scripts/bootstrap.sh test
+
+.PHONY: clean
+clean: ## Remove what was built and fetched
+	cargo clean
+	rm -rf .cache
