@@ -325,30 +325,21 @@ impl Ledger {
     /// Appends the leaves of all blocks from `next_block` on to the tree, which must end there.
     fn replay_tiles(&mut self, next_block: u64, root: Hash) -> Result<(), LedgerError> {
         let reader = self.reader.clone();
-        let mut last = next_block;
         for block in reader.blocks(next_block) {
-            let block = block?;
             let mut added = Vec::new();
-            for leaf in block.leaf_hashes() {
+            for leaf in block?.leaf_hashes() {
                 self.chain.tree.push(leaf, |level, hash| {
                     builder::collect_tile_hash(&mut added, level, hash);
                 });
             }
             self.tiles.append(&added)?;
-            last = block.number();
         }
         if self.chain.tree.root() == root {
             return Ok(());
         }
-        // The chain and all payload hashes are right, yet the entries do not lead to the root: the
-        // block was forged as a whole. `verify` finds the first such block.
-        let header = reader.read_header(last)?;
-        Err(LedgerError::Damaged {
-            segment: header.number,
-            block: last,
-            offset: 0,
-            kind: DamageKind::Root,
-        })
+        // The chain and all payload hashes are right, yet the entries do not lead to the root: a
+        // block was forged as a whole, and a full verification says which.
+        Err(verify(&self.dir).err().unwrap_or(LedgerError::TilesDamaged))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The ledger through its public door: what is written is read back, what is damaged is refused and
 //! named, what is torn is cut, and what is proved can be checked.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -221,9 +223,13 @@ fn a_failed_write_is_fatal() {
 #[test]
 fn every_flipped_byte_is_refused_and_its_block_named() {
     let original = TempDir::new().unwrap();
+    let small = LedgerSettings {
+        segment_bytes: 900,
+        ..SETTINGS
+    };
     drop(fill(
         original.path(),
-        SETTINGS,
+        small,
         &[2, 1, 0, 3, 1, 2, 4, 1, 0, 1],
     ));
     assert!(segments(original.path()).len() >= 3);
@@ -254,6 +260,34 @@ fn every_flipped_byte_is_refused_and_its_block_named() {
     }
     assert!(flipped > 4000, "{flipped}");
     assert_eq!(verify(scratch.path()).unwrap().blocks, 10);
+}
+
+#[test]
+fn a_block_forged_as_a_whole_is_found_by_its_root() {
+    let dir = TempDir::new().unwrap();
+    drop(fill(dir.path(), SETTINGS, &[2, 1, 3]));
+    let (path, start, _) = layout(dir.path())[2].clone();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[start + 160] ^= 1;
+    let checksum = crc32c::crc32c(&bytes[start..start + 192]);
+    bytes[start + 192..start + 196].copy_from_slice(&checksum.to_be_bytes());
+    fs::write(&path, &bytes).unwrap();
+    for error in [
+        verify(dir.path()).unwrap_err(),
+        Ledger::open(dir.path(), SETTINGS).unwrap_err(),
+    ] {
+        assert!(
+            matches!(
+                error,
+                LedgerError::Damaged {
+                    block: 2,
+                    kind: DamageKind::Root,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -110,9 +110,8 @@ fn every_proof_of_every_small_tree_holds_and_no_other_does() {
         assert_eq!(root_at(size as u64, node(&leaves)).unwrap(), newer.root);
         for index in 0..size {
             let path = inclusion_proof(index as u64, size as u64, node(&leaves)).unwrap();
-            for other in 0..size {
-                let accepted =
-                    verify_inclusion(&leaves[other], index as u64, newer.size, &path, &newer.root);
+            for (other, leaf) in leaves[..size].iter().enumerate() {
+                let accepted = verify_inclusion(leaf, index as u64, newer.size, &path, &newer.root);
                 assert_eq!(
                     accepted,
                     other == index,

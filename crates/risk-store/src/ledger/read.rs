@@ -316,12 +316,12 @@ impl LedgerReader {
 
 /// A block of the index that its file is too short for was there when it was indexed.
 fn or_truncated(error: LedgerError, damaged: impl Fn(DamageKind) -> LedgerError) -> LedgerError {
-    match error {
-        LedgerError::Io { source, .. } if source.kind() == ErrorKind::UnexpectedEof => {
-            damaged(DamageKind::Truncated)
-        }
-        other => other,
+    if let LedgerError::Io { source, .. } = &error
+        && source.kind() == ErrorKind::UnexpectedEof
+    {
+        return damaged(DamageKind::Truncated);
     }
+    error
 }
 
 fn damaged(number: u64, address: BlockAddress) -> impl Fn(DamageKind) -> LedgerError {

@@ -23,9 +23,8 @@ fn expected_hashes(size: u64, level: usize) -> u64 {
 
 /// Number of tile levels of a tree of `size` leaves.
 fn level_count(size: u64) -> usize {
-    (0..)
-        .take_while(|&level| expected_hashes(size, level) > 0)
-        .count()
+    size.checked_ilog2()
+        .map_or(0, |height| (height / TILE_HEIGHT) as usize + 1)
 }
 
 /// Reads hashes of full subtrees from the tiles.
