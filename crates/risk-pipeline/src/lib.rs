@@ -1,1 +1,20 @@
 //! Bring it in once, send it out: sources, worker, dead letters, publishers.
+//!
+//! The path of a record through this crate:
+//!
+//! 1. A [`source::Source`] hands it over as bytes, with the partition and offset it stood at:
+//!    a Kafka partition, the in-process intake that HTTP feeds, a file, or an import.
+//! 2. [`wire::decode`] checks it and makes an inspection result of it, or names what is wrong with
+//!    it: a code of a closed list, the field, the value and the rule.
+//! 3. A rejected record becomes a [`dead_letter::DeadLetter`], kept whole. Past a limit of these
+//!    its partition stops, because then the fault lies with the feed and not with a record.
+//! 4. Positions move along the contiguous prefix of settled records only ([`offsets`]).
+//!
+//! Time is an argument everywhere but in [`clock`].
+
+pub mod clock;
+pub mod dead_letter;
+pub mod import;
+pub mod offsets;
+pub mod source;
+pub mod wire;

@@ -1,0 +1,122 @@
+//! The wire format（报文格式）: JSON in, inspection results out, or a rejection that says why.
+//!
+//! Version 1 is described for people in `docs/wire.md` and for programs in
+//! `docs/schema/inspection-result.v1.json`, which a test holds equal to [`schema`].
+
+mod check;
+mod reject;
+mod v1;
+
+pub use reject::{Rejection, RejectionCode};
+
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::{DAY_MILLIS, Timestamp};
+
+/// What the reference data knows（词表）. A record that names a zone, product or hazard outside of it
+/// is rejected, because nothing could be concluded about it.
+#[doc(alias = "词表")]
+pub trait Vocabulary {
+    /// Whether there is a zone with this identifier.
+    fn knows_zone(&self, zone: &str) -> bool;
+    /// Whether the catalogue has a product with this code.
+    fn knows_product(&self, product: &str) -> bool;
+    /// Whether there is a hazard type with this code.
+    fn knows_hazard(&self, hazard: &str) -> bool;
+}
+
+/// A vocabulary that knows every word, for record sets which bring their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenVocabulary;
+
+impl Vocabulary for OpenVocabulary {
+    fn knows_zone(&self, _zone: &str) -> bool {
+        true
+    }
+    fn knows_product(&self, _product: &str) -> bool {
+        true
+    }
+    fn knows_hazard(&self, _hazard: &str) -> bool {
+        true
+    }
+}
+
+/// How large a record may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireLimits {
+    /// Bytes of the whole record.
+    pub max_bytes: usize,
+    /// Arrays and objects within one another.
+    pub max_depth: usize,
+    /// Tested items.
+    pub max_items: usize,
+    /// Entries of `extra`.
+    pub max_extra: usize,
+    /// Bytes of one text.
+    pub max_text_bytes: usize,
+    /// How far a time may lie beyond the receipt, in milliseconds.
+    pub max_ahead_millis: i64,
+}
+
+impl Default for WireLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1 << 20,
+            max_depth: 32,
+            max_items: 200,
+            max_extra: 64,
+            max_text_bytes: 512,
+            max_ahead_millis: DAY_MILLIS,
+        }
+    }
+}
+
+/// Reads one record of version 1.
+///
+/// `received_at` is the broker's time or the receipt's: no time in the record may lie more than
+/// [`WireLimits::max_ahead_millis`] beyond it.
+pub fn decode(
+    bytes: &[u8],
+    received_at: Timestamp,
+    vocabulary: &dyn Vocabulary,
+    limits: &WireLimits,
+) -> Result<InspectionResult, Rejection> {
+    if bytes.len() > limits.max_bytes {
+        return Err(Rejection::new(
+            RejectionCode::TooLarge,
+            "$",
+            &format!("{} bytes", bytes.len()),
+            format!("must be at most {} bytes", limits.max_bytes),
+        ));
+    }
+    // One pass over the bytes is cheaper than one over each text.
+    let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
+        return Err(reject::not_utf8(bytes));
+    };
+    match serde_json::from_str::<v1::Record<'_>>(text) {
+        Ok(record) => check::Checker {
+            received_at,
+            vocabulary,
+            limits,
+        }
+        .result(&record),
+        Err(_error) => Err(reject::explain(text, limits)),
+    }
+}
+
+/// Writes a result in version 1. [`decode`] gives the same result back.
+pub fn encode(result: &InspectionResult) -> Vec<u8> {
+    // Writing plain structs with text keys to memory has no way to fail; an empty record, which
+    // no reader accepts, stands for the impossible case.
+    serde_json::to_vec(&v1::Record::from(result)).unwrap_or_default()
+}
+
+/// The JSON Schema of version 1, as it is committed: indented, with a final newline.
+pub fn schema() -> String {
+    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(v1::Record<'static>))
+        .unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests;
