@@ -3,4 +3,9 @@
 //! What they start (a Kafka broker, a Prometheus server, the `spotcheck` binary) comes from the
 //! library of this package.
 
+mod architecture;
+mod compose;
+mod harness;
 mod kafka_smoke;
+mod monitoring;
+mod tidy;
