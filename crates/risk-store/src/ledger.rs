@@ -16,6 +16,7 @@
 //! [`Ledger::sync`] makes it durable and visible to every [`LedgerReader`].
 
 mod builder;
+pub mod checkpoint;
 mod error;
 mod format;
 mod leaf;
@@ -127,6 +128,9 @@ impl Ledger {
     /// damage, naming the block.
     pub fn open(dir: &Path, settings: LedgerSettings) -> Result<(Self, OpenReport), LedgerError> {
         fs::create_dir_all(dir).map_err(LedgerError::io("create", dir))?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_dir(parent)?;
+        }
         let lock = lock(dir)?;
         let scanned = scan(dir, &settings)?;
         if let Some(torn) = scanned.torn {
@@ -409,6 +413,9 @@ fn cut(dir: &Path, torn: &TornTail) -> Result<(), LedgerError> {
     file.sync_all().map_err(LedgerError::io("sync", &path))
 }
 
+/// Opens the last segment for appending. Blocks that a killed process wrote and never synced are
+/// whole but perhaps in the page cache only; readers will be told that they are durable, so they
+/// are made so first.
 fn open_segment(dir: &Path, first_block: u64) -> Result<(u64, File, u64), LedgerError> {
     let path = segment_path(dir, first_block);
     let opened = OpenOptions::new().read(true).write(true).open(&path);

@@ -59,11 +59,11 @@ fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_million_ids_stay_within_the_budget() {
-    const IDS: u64 = 1_000_000;
+fn half_a_million_ids_stay_within_the_budget() {
+    const IDS: u64 = 500_000;
     let dir = TempDir::new().unwrap();
-    // Small seals, so that a million ids go through as many tiers as a hundred million would.
-    let seal_ids = 4_500;
+    // Small seals, so that half a million ids go through as many tiers as a hundred million would.
+    let seal_ids = 2_250;
     let mut index = open(dir.path(), seal_ids);
     let mut most_files = 0;
     for number in 0..IDS {
