@@ -363,17 +363,25 @@ fn every_truncation_of_the_last_segment_is_a_torn_tail_and_is_cut() {
         let end = last.get(kept).map_or(size, |block| block.1 as u64);
 
         let verified = verify(scratch.path()).unwrap();
+        assert_eq!(verified.blocks, (before + kept) as u64);
+        assert_eq!(
+            verified.torn_tail.map_or(0, |torn| torn.bytes),
+            length - end
+        );
+        // Opening fsyncs what it cuts, so it is done for every fifth length and for whole blocks.
+        if length % 5 != 0 && length != end {
+            continue;
+        }
         let (ledger, report) = Ledger::open(scratch.path(), SETTINGS).unwrap();
-        assert_eq!(report.blocks, (before + kept) as u64);
+        assert_eq!(report.blocks, verified.blocks);
         assert_eq!(report.cut, verified.torn_tail);
-        assert_eq!(report.cut.map_or(0, |torn| torn.bytes), length - end);
         assert_eq!(fs::metadata(&target).unwrap().len(), end);
         assert_eq!(ledger.root(), verified.root);
         if kept == last.len() {
             assert_eq!(ledger.chain(), whole.chain());
         }
         drop(ledger);
-        if length % 16 != 0 {
+        if length % 25 != 0 {
             continue;
         }
         let again = fill(scratch.path(), SETTINGS, &[1]);

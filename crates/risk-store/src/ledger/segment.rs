@@ -94,7 +94,11 @@ impl Segment {
     }
 
     /// Looks at what stands at `offset`.
-    pub(crate) fn find(&self, offset: u64) -> Result<Result<Found, DamageKind>, LedgerError> {
+    fn find(
+        &self,
+        window: &mut Window,
+        offset: u64,
+    ) -> Result<Result<Found, DamageKind>, LedgerError> {
         let remaining = self.len.saturating_sub(offset);
         if remaining == 0 {
             return Ok(Ok(Found::End));
@@ -102,7 +106,9 @@ impl Segment {
         if remaining < HEADER_LEN as u64 {
             return Ok(Ok(Found::Torn));
         }
-        let header = match self.header_at(offset)? {
+        let mut bytes = [0; HEADER_LEN];
+        window.read(self, &mut bytes, offset)?;
+        let header = match BlockHeader::decode(&bytes) {
             Ok(header) => header,
             // Whoever extended the file and lost the pages left zeros from within the header on.
             Err(kind) => return self.torn_or(offset + HEADER_LEN as u64, kind),
@@ -112,7 +118,7 @@ impl Segment {
             return Ok(Ok(Found::Torn));
         }
         let mut trailer = [0; TRAILER_LEN];
-        self.read_at(&mut trailer, end - TRAILER_LEN as u64)?;
+        window.read(self, &mut trailer, end - TRAILER_LEN as u64)?;
         if trailer != header.trailer() {
             return self.torn_or(end, DamageKind::Trailer);
         }
@@ -163,6 +169,41 @@ impl Segment {
             return Ok(Err(DamageKind::Payload));
         }
         Ok(Ok(BlockBody { metadata, payload }))
+    }
+}
+
+/// A stretch of a segment read ahead while walking, so that a block costs less than one read. It is
+/// not used by readers beside a writer, who could see a block half written.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    const LEN: u64 = 16 << 10;
+
+    /// Fills `target` from `offset`; the file must reach so far.
+    fn read(
+        &mut self,
+        segment: &Segment,
+        target: &mut [u8],
+        offset: u64,
+    ) -> Result<(), LedgerError> {
+        let end = offset + target.len() as u64;
+        if offset < self.start || end > self.start + self.bytes.len() as u64 {
+            let length = Self::LEN.min(segment.len.saturating_sub(offset));
+            self.bytes.resize(length as usize, 0);
+            self.start = offset;
+            segment.read_at(&mut self.bytes, offset)?;
+        }
+        let from = (offset - self.start) as usize;
+        match self.bytes.get(from..from + target.len()) {
+            Some(bytes) => target.copy_from_slice(bytes),
+            // Only where the caller asks beyond the file, which the read itself reports best.
+            None => segment.read_at(target, offset)?,
+        }
+        Ok(())
     }
 }
 
@@ -242,6 +283,7 @@ pub(crate) fn walk(
         let is_last = position + 1 == segments.len();
         let segment = Segment::open(dir, first_block)?;
         let mut offset = 0;
+        let mut window = Window::default();
         let damaged = |block: u64, offset: u64, kind| LedgerError::Damaged {
             segment: first_block,
             block,
@@ -254,7 +296,7 @@ pub(crate) fn walk(
         loop {
             let block = expected.block;
             let found = segment
-                .find(offset)?
+                .find(&mut window, offset)?
                 .map_err(|kind| damaged(block, offset, kind))?;
             let header = match found {
                 Found::Block(header) => header,
