@@ -38,7 +38,18 @@ debian() {
   [ ${#missing[@]} -eq 0 ] && return
   say "installing ${missing[*]}"
   as_root apt-get update -qq </dev/null >/dev/null
-  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+  # Servers are installed for the tests to start; Debian must not start them by itself.
+  local policy=/usr/sbin/policy-rc.d written=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod +x "$policy"
+    written=1
+  fi
+  local result=0
+  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null ||
+    result=$?
+  [ -z "$written" ] || as_root rm -f "$policy"
+  return "$result"
 }
 
 build() {
@@ -102,9 +113,10 @@ deny() {
   if [ -x "$bin/cargo-deny" ]; then
     case "$("$bin/cargo-deny" --version)" in *" $cargo_deny_version") return ;; esac
   fi
-  say "building cargo-deny $cargo_deny_version, once, some minutes"
-  CARGO_TARGET_DIR="$cache/cargo-deny-target" \
-    cargo install cargo-deny --version "$cargo_deny_version" --locked --quiet \
+  say "building cargo-deny $cargo_deny_version, once"
+  # Its release profile takes three times as long to build, to save a second of each run.
+  CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$cache/cargo-deny-target" \
+    cargo install cargo-deny --version "$cargo_deny_version" --locked --debug --quiet \
     --root "$cache" </dev/null >&2
   rm -rf "$cache/cargo-deny-target"
 }
