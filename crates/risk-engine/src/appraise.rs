@@ -11,7 +11,11 @@ use compact_str::CompactString;
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
+use risk_stats::special::sigmoid;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// 97.5 % quantile of the standard normal.
+const NORMAL_975: f64 = 1.959_963_984_540_054;
 
 /// What was judged of a subject, before it is written out.
 struct Judged {
@@ -35,8 +39,7 @@ impl Engine {
             tallies,
             parameters: &self.parameters,
             policy: &self.policy,
-            decay: &self.decay,
-            at: self.calendar.day_of(epoch),
+            at: self.decay.at(self.calendar.day_of(epoch).get()),
         }
     }
 
@@ -61,7 +64,7 @@ impl Engine {
         if same {
             None
         } else {
-            Some(self.write_out(subject, epoch, judged, &self.state(subject).tallies))
+            Some(self.write_out(subject, epoch, &judged, &self.state(subject).tallies))
         }
     }
 
@@ -95,7 +98,7 @@ impl Engine {
         let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
         let epoch = self.calendar.epoch_of(now).max(last);
         let judged = self.appraise(&self.view(epoch, &tallies), at, self.state(at).standing)?;
-        Some(self.write_out(at, epoch, judged, tallies(at)))
+        Some(self.write_out(at, epoch, &judged, tallies(at)))
     }
 
     fn appraise(
@@ -108,15 +111,10 @@ impl Engine {
         let estimate = view.estimate(subject)?;
         let tallies = (view.tallies)(subject);
         let prior_mix = self.prior_severity_mix(subject);
-        let severity_mix =
-            model::severity_mix(tallies, &prior_mix, &policy.prior, &self.decay, view.at);
+        let severity_mix = model::severity_mix(tallies, &prior_mix, &policy.prior, view.at);
         let variance = estimate.posterior.logit_variance();
-        let probabilities = grade::probabilities(
-            &policy.grade,
-            &severity_mix,
-            estimate.log_odds,
-            libm::sqrt(variance),
-        );
+        let cuts = self.bounds.cuts(&policy.grade, &severity_mix);
+        let probabilities = grade::probabilities(cuts, estimate.log_odds, libm::sqrt(variance));
         let grade = grade::decide(
             &policy.grade,
             &probabilities,
@@ -142,38 +140,28 @@ impl Engine {
 
     /// The mix of severities that the catalogue lets expect.
     fn prior_severity_mix(&self, subject: SubjectIx) -> [f64; 4] {
-        let product = match self.subjects.name(subject) {
-            Subject::Product(product) | Subject::Cell(_, product) => Some(product),
-            Subject::Enterprise(_) | Subject::Site(_) => {
-                let cells = &self.subjects.kin(subject).cells;
-                let products = cells
-                    .iter()
-                    .filter_map(|cell| match self.subjects.name(*cell) {
-                        Subject::Cell(_, product) => Some(product),
-                        Subject::Product(_)
-                        | Subject::Enterprise(_)
-                        | Subject::Site(_)
-                        | Subject::Zone(_)
-                        | Subject::Sector(_) => None,
-                    });
-                // The least code, whichever cell was seen first.
-                products.min()
-            }
-            Subject::Zone(_) | Subject::Sector(_) => None,
-        };
-        product
-            .and_then(|product| self.taxonomy.severity_mix(product))
-            .unwrap_or(self.policy.prior.severity_mix)
+        let resembled = self.subjects.kin(subject).resembles;
+        let product = resembled.map(|product| self.subjects.name(product));
+        let expected = product.and_then(|product| match product {
+            Subject::Product(code) => self.taxonomy.severity_mix(code),
+            Subject::Enterprise(_)
+            | Subject::Site(_)
+            | Subject::Zone(_)
+            | Subject::Sector(_)
+            | Subject::Cell(..) => None,
+        });
+        expected.unwrap_or(self.policy.prior.severity_mix)
     }
 
     fn write_out(
         &self,
         subject: SubjectIx,
         epoch: Epoch,
-        judged: Judged,
+        judged: &Judged,
         tallies: &Tallies,
     ) -> Assessment {
-        let bounds = judged.estimate.posterior.interval(0.95);
+        // The same normal law of the log-odds that the grade's probabilities come from.
+        let reach = NORMAL_975 * libm::sqrt(judged.variance);
         let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
             let (results, nonconforming) = tallies.counts(stratum);
             let count = EvidenceCount {
@@ -193,14 +181,14 @@ impl Engine {
             band: judged.band,
             probability: judged.estimate.posterior.mean(),
             interval: Interval {
-                lower: bounds.0,
-                upper: bounds.1,
+                lower: sigmoid(judged.estimate.log_odds - reach),
+                upper: sigmoid(judged.estimate.log_odds + reach),
             },
             log_odds: judged.estimate.log_odds,
             variance: judged.variance,
             at_least: judged.at_least,
             severity_mix: judged.severity_mix,
-            contributions: judged.estimate.contributions,
+            contributions: judged.estimate.contributions.as_slice().to_vec(),
             evidence: evidence.collect(),
             policy_version: self.policy.version.clone(),
             policy_hash: CompactString::new(&self.policy.hash),

@@ -12,7 +12,7 @@ use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::{CivilOffset, Day};
-use risk_stats::decay::{ForwardDecay, Generation};
+use risk_stats::decay::{DecayAt, ForwardDecay, Generation};
 use std::collections::BTreeMap;
 
 /// A kind of evidence that is kept apart from every other（证据层）. The codes are frozen.
@@ -248,16 +248,22 @@ impl Tallies {
         self.0.iter().filter(is_zero)
     }
 
-    /// Decayed counts of one stratum at a day: results and nonconforming results.
-    pub(crate) fn decayed(&self, stratum: Stratum, decay: &ForwardDecay, at: Day) -> (f64, f64) {
-        let of_stratum = self.0.iter().filter(|tally| tally.stratum == stratum);
-        of_stratum.fold((0.0, 0.0), |(n, d), tally| {
-            let scale = |sum| decay.value(tally.generation, sum, at.get());
+    /// Decayed counts at a day, stratum by stratum and generation by generation: results and
+    /// nonconforming results.
+    pub(crate) fn decayed(&self, at: DecayAt) -> impl Iterator<Item = (Stratum, f64, f64)> {
+        self.0.iter().map(move |tally| {
+            let value = |sum| at.value(tally.generation, sum);
             (
-                n + scale(tally.weight),
-                d + scale(tally.nonconforming_weight),
+                tally.stratum,
+                value(tally.weight),
+                value(tally.nonconforming_weight),
             )
         })
+    }
+
+    /// Whether nothing has been counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
     }
 
     /// Plain counts of one stratum: results and nonconforming results.

@@ -24,38 +24,43 @@ pub(crate) struct Grade {
     pub(crate) watch: bool,
 }
 
-/// The failure probability above which the grade is at least `level`.
-pub(crate) fn cut(policy: &GradePolicy, severity_mix: &[f64; 4], level: RiskLevel) -> f64 {
-    let harm = severity_mix
-        .iter()
-        .zip(&policy.injury_given_failure)
-        .map(|(q, kappa)| q * kappa);
-    harm.enumerate()
-        .filter(|(_, harm)| *harm > 0.0)
-        .filter_map(|(severity, harm)| {
-            let rows = policy.rows.iter().rev();
-            let bound = rows
-                .filter(|row| {
-                    row.levels
-                        .get(severity)
-                        .is_some_and(|of_row| *of_row >= level)
-                })
-                .map(|row| row.above)
-                .next()?;
-            Some(bound / harm)
+/// Probability of harm above which the level is at least medium, high, serious, by severity:
+/// the matrix turned round, so that a judgement does not search it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bounds([[f64; 4]; 3]);
+
+impl Bounds {
+    pub(crate) fn of(policy: &GradePolicy) -> Self {
+        let bound = |level, severity: usize| {
+            let mut rows = policy.rows.iter().rev();
+            let least = rows.find(|row| {
+                row.levels
+                    .get(severity)
+                    .is_some_and(|of_row| *of_row >= level)
+            });
+            least.map_or(f64::INFINITY, |row| row.above)
+        };
+        Self(LEVELS.map(|level| [0, 1, 2, 3].map(|severity| bound(level, severity))))
+    }
+
+    /// The failure probabilities above which the grade is at least medium, high, serious.
+    pub(crate) fn cuts(&self, policy: &GradePolicy, severity_mix: &[f64; 4]) -> [f64; 3] {
+        self.0.map(|bounds| {
+            let harm = severity_mix
+                .iter()
+                .zip(&policy.injury_given_failure)
+                .map(|(q, kappa)| q * kappa);
+            let cuts = bounds.iter().zip(harm).map(|(bound, harm)| bound / harm);
+            // No share of a severity gives an infinite cut, or none at all where the bound is infinite.
+            cuts.filter(|cut| !cut.is_nan())
+                .fold(f64::INFINITY, f64::min)
         })
-        .fold(f64::INFINITY, f64::min)
+    }
 }
 
 /// Probabilities of the grades when the log-odds of θ are normal with this mean and deviation.
-pub(crate) fn probabilities(
-    policy: &GradePolicy,
-    severity_mix: &[f64; 4],
-    log_odds: f64,
-    deviation: f64,
-) -> GradeProbabilities {
-    let above = |level| {
-        let cut = cut(policy, severity_mix, level);
+pub(crate) fn probabilities(cuts: [f64; 3], log_odds: f64, deviation: f64) -> GradeProbabilities {
+    let above = |cut: f64| {
         if cut >= 1.0 {
             0.0
         } else {
@@ -63,7 +68,7 @@ pub(crate) fn probabilities(
         }
     };
     GradeProbabilities {
-        at_least: LEVELS.map(above),
+        at_least: cuts.map(above),
     }
 }
 
@@ -106,9 +111,10 @@ mod tests {
         policy.injury_given_failure = [1.0; 4];
         let mut mix = [0.0; 4];
         mix[severity - 1] = 1.0;
-        let graded = LEVELS.into_iter().rev();
-        let mut graded = graded.filter(|level| probability_of_harm > cut(&policy, &mix, *level));
-        graded.next().unwrap_or(RiskLevel::Low)
+        let cuts = Bounds::of(&policy).cuts(&policy, &mix);
+        let mut graded = LEVELS.into_iter().zip(cuts).rev();
+        let reached = graded.find(|(_, cut)| probability_of_harm > *cut);
+        reached.map_or(RiskLevel::Low, |(level, _)| level)
     }
 
     #[test]

@@ -10,10 +10,8 @@ use crate::event_time::Epoch;
 use crate::evidence::{Stratum, Tallies};
 use crate::policy::{EvidencePolicy, Policy, PriorPolicy};
 use crate::subjects::{SubjectIx, Subjects};
-use risk_domain::scales::Severity;
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_domain::time::Day;
-use risk_stats::decay::ForwardDecay;
+use risk_stats::decay::DecayAt;
 use risk_stats::shrink::{BetaPosterior, fit_concentration};
 use risk_stats::special::{logit, sigmoid};
 use std::collections::BTreeMap;
@@ -26,20 +24,26 @@ const FIT_SAMPLE: usize = 1_000;
 pub(crate) struct Parameters {
     pub(crate) fitted: Option<Epoch>,
     base: f64,
-    rates: Vec<Option<f64>>,
-    concentrations: BTreeMap<SubjectKind, f64>,
-    default_concentration: f64,
+    base_log_odds: f64,
+    /// Rate and its log-odds of sectors, products and zones.
+    rates: Vec<Option<(f64, f64)>>,
+    /// Prior tests a parent's rate is worth, in the order of [`SubjectKind`].
+    concentrations: [f64; SubjectKind::ALL.len()],
 }
 
 impl Parameters {
     /// The policy's prior, before any fit.
     pub(crate) fn prior(policy: &PriorPolicy) -> Self {
+        Self::with_base(policy.failure_rate, policy)
+    }
+
+    fn with_base(base: f64, policy: &PriorPolicy) -> Self {
         Self {
             fitted: None,
-            base: policy.failure_rate,
+            base,
+            base_log_odds: logit(base),
             rates: Vec::new(),
-            concentrations: BTreeMap::new(),
-            default_concentration: policy.concentration,
+            concentrations: [policy.concentration; SubjectKind::ALL.len()],
         }
     }
 
@@ -49,41 +53,48 @@ impl Parameters {
         subjects: &Subjects,
         policy: &PriorPolicy,
     ) -> Self {
-        let mut rates = vec![None; subjects.len()];
+        let mut parameters = Self::with_base(snapshot.failure_rate, policy);
+        parameters.fitted = Some(snapshot.epoch);
         for (name, rate) in &snapshot.rates {
             let found = name
                 .parse()
                 .ok()
                 .and_then(|subject: Subject| subjects.find(&subject));
-            if let Some(slot) = found.and_then(|at| rates.get_mut(at.0 as usize)) {
-                *slot = Some(*rate);
+            if let Some(at) = found {
+                parameters.set_rate(at, *rate);
             }
         }
-        let kinds = snapshot.concentrations.iter();
-        Self {
-            fitted: Some(snapshot.epoch),
-            base: snapshot.failure_rate,
-            rates,
-            concentrations: kinds
-                .filter_map(|(kind, value)| Some((SubjectKind::from_code(kind)?, *value)))
-                .collect(),
-            default_concentration: policy.concentration,
+        for (kind, value) in &snapshot.concentrations {
+            if let Some(kind) = SubjectKind::from_code(kind) {
+                parameters.concentrations[kind as usize] = *value;
+            }
         }
+        parameters
+    }
+
+    fn set_rate(&mut self, subject: SubjectIx, rate: f64) {
+        let at = subject.0 as usize;
+        if self.rates.len() <= at {
+            self.rates.resize(at + 1, None);
+        }
+        self.rates[at] = Some((rate, logit(rate)));
+    }
+
+    fn rate_and_log_odds(&self, subject: SubjectIx) -> (f64, f64) {
+        let known = self.rates.get(subject.0 as usize).copied().flatten();
+        known.unwrap_or((self.base, self.base_log_odds))
     }
 
     fn rate(&self, subject: SubjectIx) -> f64 {
-        self.rates
-            .get(subject.0 as usize)
-            .copied()
-            .flatten()
-            .unwrap_or(self.base)
+        self.rate_and_log_odds(subject).0
+    }
+
+    fn log_odds(&self, subject: SubjectIx) -> f64 {
+        self.rate_and_log_odds(subject).1
     }
 
     fn concentration(&self, kind: SubjectKind) -> f64 {
-        self.concentrations
-            .get(&kind)
-            .copied()
-            .unwrap_or(self.default_concentration)
+        self.concentrations[kind as usize]
     }
 }
 
@@ -96,36 +107,65 @@ pub(crate) struct Pooled {
 
 /// Pools a subject's strata. A laboratory result counts as it is. An unverified screen counts J²
 /// tests and J·(y + Sp − 1) failures, which is unbiased for θ and weighs a screen by its information.
-pub(crate) fn pool(
-    tallies: &Tallies,
-    policy: &EvidencePolicy,
-    decay: &ForwardDecay,
-    at: Day,
-) -> Pooled {
+pub(crate) fn pool(tallies: &Tallies, policy: &EvidencePolicy, at: DecayAt) -> Pooled {
     let mut pooled = Pooled {
         tests: 0.0,
         failures: 0.0,
     };
-    for stratum in Stratum::ALL {
-        let weight = policy.weight(stratum);
-        if weight > 0.0 {
-            let (n, d) = tallies.decayed(stratum, decay, at);
+    for (stratum, n, d) in tallies.decayed(at) {
+        if stratum == Stratum::FastScreen {
+            let youden = policy.youden();
+            pooled.tests += youden * youden * n;
+            pooled.failures += youden * (d - (1.0 - policy.specificity) * n);
+        } else {
+            let weight = policy.weight(stratum);
             pooled.tests += weight * n;
             pooled.failures += weight * d;
         }
     }
-    let (screens, positives) = tallies.decayed(Stratum::FastScreen, decay, at);
-    let youden = policy.youden();
-    pooled.tests += youden * youden * screens;
-    pooled.failures += youden * (positives - (1.0 - policy.specificity) * screens);
     pooled.failures = pooled.failures.clamp(0.0, pooled.tests.max(0.0));
     pooled
+}
+
+/// Up to five contributions, in their order, without an allocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    parts: [Contribution; 5],
+    len: usize,
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self {
+            parts: [Contribution {
+                part: Part::Base,
+                log_odds: 0.0,
+            }; 5],
+            len: 0,
+        }
+    }
+
+    /// Adds a part; a sixth, which no kind of subject has, would be left out.
+    fn push(&mut self, part: Part, log_odds: f64) {
+        if let Some(slot) = self.parts.get_mut(self.len) {
+            *slot = Contribution { part, log_odds };
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Contribution] {
+        self.parts.get(..self.len).unwrap_or(&self.parts)
+    }
+
+    fn sum(&self) -> f64 {
+        self.as_slice().iter().map(|part| part.log_odds).sum()
+    }
 }
 
 /// What is estimated of one subject.
 #[derive(Debug, Clone)]
 pub(crate) struct Estimate {
-    pub(crate) contributions: Vec<Contribution>,
+    pub(crate) contributions: Parts,
     pub(crate) posterior: BetaPosterior,
     /// Sum of the contributions.
     pub(crate) log_odds: f64,
@@ -139,18 +179,12 @@ pub(crate) struct View<'a, 'p> {
     pub(crate) tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies,
     pub(crate) parameters: &'p Parameters,
     pub(crate) policy: &'a Policy,
-    pub(crate) decay: &'a ForwardDecay,
-    pub(crate) at: Day,
+    pub(crate) at: DecayAt,
 }
 
 impl View<'_, '_> {
     fn pooled(&self, subject: SubjectIx) -> Pooled {
-        pool(
-            (self.tallies)(subject),
-            &self.policy.evidence,
-            self.decay,
-            self.at,
-        )
+        pool((self.tallies)(subject), &self.policy.evidence, self.at)
     }
 
     /// Estimates one subject; `None` where it has no own evidence.
@@ -160,12 +194,8 @@ impl View<'_, '_> {
             return None;
         }
         let kind = self.subjects.name(subject).kind();
-        let mut contributions = vec![Contribution {
-            part: Part::Base,
-            log_odds: logit(self.parameters.base),
-        }];
-        contributions.extend(self.expected(subject, kind, own));
-        let prior: f64 = contributions.iter().map(|part| part.log_odds).sum();
+        let mut contributions = self.expected(subject, kind, own);
+        let prior = contributions.sum();
         let mean = sigmoid(prior).clamp(1e-9, 1.0 - 1e-9);
         let strength = self.parameters.concentration(kind);
         let posterior = BetaPosterior::new(
@@ -173,57 +203,46 @@ impl View<'_, '_> {
             strength * (1.0 - mean) + own.tests - own.failures,
         )
         .ok()?;
-        let own_record = logit(posterior.mean()) - prior;
-        contributions.push(Contribution {
-            part: Part::OwnRecord,
-            log_odds: own_record,
-        });
-        let log_odds = contributions.iter().map(|part| part.log_odds).sum();
+        contributions.push(Part::OwnRecord, logit(posterior.mean()) - prior);
         Some(Estimate {
             contributions,
             posterior,
-            log_odds,
+            log_odds: contributions.sum(),
             tests: own.tests,
         })
     }
 
-    /// What a subject's parents let expect, beyond the base.
-    fn expected(&self, subject: SubjectIx, kind: SubjectKind, own: Pooled) -> Vec<Contribution> {
-        let base = logit(self.parameters.base);
-        let parents = &self.subjects.kin(subject).parents;
-        let above = |part, parent: Option<&SubjectIx>| {
-            let log_odds = parent.map_or(0.0, |parent| logit(self.parameters.rate(*parent)) - base);
-            Contribution { part, log_odds }
+    /// What the city and a subject's parents let expect.
+    fn expected(&self, subject: SubjectIx, kind: SubjectKind, own: Pooled) -> Parts {
+        let base = self.parameters.base_log_odds;
+        let kin = self.subjects.kin(subject);
+        let above = |parent: Option<&SubjectIx>| {
+            parent.map_or(0.0, |parent| self.parameters.log_odds(*parent) - base)
         };
+        let mut parts = Parts::new();
+        parts.push(Part::Base, base);
         match kind {
-            SubjectKind::Sector => Vec::new(),
-            SubjectKind::Product => vec![above(Part::Sector, parents.first())],
-            SubjectKind::Zone => vec![above(Part::Zone, parents.first())],
+            SubjectKind::Sector => {}
+            SubjectKind::Product => parts.push(Part::Sector, above(kin.parents.first())),
+            SubjectKind::Zone => parts.push(Part::Zone, above(kin.parents.first())),
             SubjectKind::Enterprise | SubjectKind::Site => {
-                let mix = self.assortment(&self.subjects.kin(subject).cells, None, 1.0);
-                let log_odds = mix.map_or(0.0, |rate| logit(rate) - base);
-                vec![Contribution {
-                    part: Part::Assortment,
-                    log_odds,
-                }]
+                let mix = self.assortment(&kin.cells, None, 1.0);
+                parts.push(Part::Assortment, mix.map_or(0.0, |rate| logit(rate) - base));
             }
             SubjectKind::Cell => {
-                let product = parents.first();
+                let product = kin.parents.first();
                 let sector =
                     product.and_then(|product| self.subjects.kin(*product).parents.first());
-                let of_sector = above(Part::Sector, sector);
-                let mut of_product = above(Part::Product, product);
-                of_product.log_odds -= of_sector.log_odds;
-                let others = parents
-                    .get(1)
-                    .map_or(0.0, |enterprise| self.others(*enterprise, subject, own));
-                let of_enterprise = Contribution {
-                    part: Part::Enterprise,
-                    log_odds: others,
-                };
-                vec![of_sector, of_product, of_enterprise]
+                let of_sector = above(sector);
+                let enterprise = kin.parents.get(1);
+                let others =
+                    enterprise.map_or(0.0, |enterprise| self.others(*enterprise, subject, own));
+                parts.push(Part::Sector, of_sector);
+                parts.push(Part::Product, above(product) - of_sector);
+                parts.push(Part::Enterprise, others);
             }
         }
+        parts
     }
 
     /// Mean of the products' rates over cells, weighed by their tests plus `floor`, without `but`.
@@ -263,7 +282,7 @@ impl View<'_, '_> {
     pub(crate) fn fit(&self, epoch: Epoch, name_hash: impl Fn(SubjectIx) -> u64) -> Snapshot {
         let prior = &self.policy.prior;
         let mut by_kind: BTreeMap<SubjectKind, Vec<SubjectIx>> = BTreeMap::new();
-        let counted = |subject: &SubjectIx| (self.tallies)(*subject).iter().next().is_some();
+        let counted = |subject: &SubjectIx| !(self.tallies)(*subject).is_empty();
         for subject in self.subjects.all().filter(counted) {
             let name = self.subjects.name(subject);
             by_kind.entry(name.kind()).or_default().push(subject);
@@ -285,12 +304,7 @@ impl View<'_, '_> {
         let city = city.fold((0.0, 0.0), |(n, d), own| (n + own.tests, d + own.failures));
         let failure_rate =
             (prior.concentration * prior.failure_rate + city.1) / (prior.concentration + city.0);
-        let mut fitting = Parameters {
-            base: failure_rate,
-            fitted: Some(epoch),
-            ..Parameters::prior(prior)
-        };
-        fitting.rates = vec![None; self.subjects.len()];
+        let mut fitting = Parameters::with_base(failure_rate, prior);
 
         let mut rates = BTreeMap::new();
         let order = [
@@ -308,7 +322,7 @@ impl View<'_, '_> {
                 ..*self
             };
             let concentration = view.fit_kind(subjects, prior);
-            fitting.concentrations.insert(kind, concentration);
+            fitting.concentrations[kind as usize] = concentration;
             if matches!(
                 kind,
                 SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
@@ -323,15 +337,13 @@ impl View<'_, '_> {
                     .collect();
                 for (at, rate) in estimated {
                     rates.insert(self.subjects.name(at).to_string(), rate);
-                    fitting.rates[at.0 as usize] = Some(rate);
+                    fitting.set_rate(at, rate);
                 }
             }
         }
-        let concentrations = fitting
-            .concentrations
-            .iter()
-            .map(|(kind, value)| (kind.code().to_owned(), *value))
-            .collect();
+        let concentration =
+            |kind: &SubjectKind| (kind.code().to_owned(), fitting.concentration(*kind));
+        let concentrations = SubjectKind::ALL.iter().map(concentration).collect();
         Snapshot {
             epoch,
             failure_rate,
@@ -341,15 +353,13 @@ impl View<'_, '_> {
     }
 
     fn fit_kind(&self, subjects: &[SubjectIx], prior: &PriorPolicy) -> f64 {
-        let base = logit(self.parameters.base);
         let (mut means, mut tests, mut failures) = (Vec::new(), Vec::new(), Vec::new());
         for subject in subjects {
             let own = self.pooled(*subject);
             if own.tests > 0.0 {
                 let kind = self.subjects.name(*subject).kind();
-                let parts = self.expected(*subject, kind, own);
-                let expected: f64 = parts.iter().map(|part| part.log_odds).sum();
-                means.push(sigmoid(base + expected).clamp(1e-9, 1.0 - 1e-9));
+                let expected = self.expected(*subject, kind, own).sum();
+                means.push(sigmoid(expected).clamp(1e-9, 1.0 - 1e-9));
                 tests.push(own.tests);
                 failures.push(own.failures);
             }
@@ -369,15 +379,15 @@ pub(crate) fn severity_mix(
     tallies: &Tallies,
     prior: &[f64; 4],
     policy: &PriorPolicy,
-    decay: &ForwardDecay,
-    at: Day,
+    at: DecayAt,
 ) -> [f64; 4] {
-    let counts =
-        Severity::ALL.map(|severity| tallies.decayed(Stratum::Severity(severity), decay, at).1);
-    let total: f64 = counts.iter().sum::<f64>() + policy.severity_concentration;
-    let mut mix = [0.0; 4];
-    for (share, (prior, count)) in mix.iter_mut().zip(prior.iter().zip(counts)) {
-        *share = (policy.severity_concentration * prior + count) / total;
+    let mut mix = prior.map(|share| policy.severity_concentration * share);
+    let mut total = policy.severity_concentration;
+    for (stratum, _, failures) in tallies.decayed(at) {
+        if let Stratum::Severity(severity) = stratum {
+            mix[severity.index()] += failures;
+            total += failures;
+        }
     }
-    mix
+    mix.map(|share| share / total)
 }

@@ -10,6 +10,7 @@ use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{self, Pending, Row, Tallies};
 use crate::family::{Families, Member};
+use crate::grade;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
@@ -48,6 +49,7 @@ pub(crate) struct SubjectState {
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) policy: Arc<Policy>,
+    pub(crate) bounds: grade::Bounds,
     pub(crate) calendar: EpochCalendar,
     pub(crate) decay: ForwardDecay,
     pub(crate) taxonomy: Taxonomy,
@@ -72,6 +74,7 @@ impl Engine {
     ) -> Result<Self, risk_stats::decay::HalfLifeError> {
         let decay = ForwardDecay::new(policy.time.half_life_days)?;
         Ok(Self {
+            bounds: grade::Bounds::of(&policy.grade),
             calendar: EpochCalendar { time: policy.time },
             decay,
             taxonomy,

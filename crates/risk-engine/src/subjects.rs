@@ -50,6 +50,8 @@ pub(crate) struct Kin {
     pub(crate) cells: Vec<SubjectIx>,
     /// Where it was seen: the innermost zones of cells, enterprises and sites.
     pub(crate) zones: Vec<SubjectIx>,
+    /// The product whose failures a cell's, enterprise's or site's are expected to resemble.
+    pub(crate) resembles: Option<SubjectIx>,
 }
 
 /// A subject's public name, as the result observed last gave it.
@@ -291,10 +293,18 @@ impl Subjects {
         };
         let [cell, enterprise, site, product, sector] = *fixed;
         self.kin[cell.0 as usize].parents = vec![product, enterprise];
+        for subject in [cell, enterprise, site, product] {
+            // The product with the least code, whichever was seen first.
+            let least = self.kin[subject.0 as usize].resembles;
+            let least = least.filter(|least| self.name(*least) <= self.name(product));
+            self.kin[subject.0 as usize].resembles = least.or(Some(product));
+        }
         for owner in [enterprise, site] {
-            let cells = &mut self.kin[owner.0 as usize].cells;
-            if let Err(at) = cells.binary_search(&cell) {
-                cells.insert(at, cell);
+            // In the order of names: a sum over cells must not depend on which was seen first.
+            let cells = &self.kin[owner.0 as usize].cells;
+            let place = cells.binary_search_by(|other| self.name(*other).cmp(self.name(cell)));
+            if let Err(at) = place {
+                self.kin[owner.0 as usize].cells.insert(at, cell);
             }
         }
         for seen in [cell, enterprise, site] {

@@ -66,16 +66,42 @@ impl ForwardDecay {
         )
     }
 
-    /// What a sum of weights of one generation counts at day `at`. A generation older than the one
-    /// before `at`'s counts nothing; one that begins later counts more than its weights.
-    pub fn value(&self, generation: Generation, sum: i128, at: i32) -> f64 {
-        let (now, unit) = self.weight(at);
-        let apart = now.0.saturating_sub(generation.0);
-        if apart > 1 {
-            return 0.0;
+    /// Reads sums at a day: what a weight is worth then.
+    pub fn at(&self, day: i32) -> DecayAt {
+        let (generation, unit) = self.weight(day);
+        DecayAt {
+            generation,
+            inverse: 1.0 / unit as f64,
         }
-        let scale = libm::ldexp(1.0, -GENERATION_HALF_LIVES * apart.max(-8));
-        sum as f64 / unit as f64 * scale
+    }
+
+    /// What a sum of weights of one generation counts at day `at`: [`DecayAt::value`].
+    pub fn value(&self, generation: Generation, sum: i128, at: i32) -> f64 {
+        self.at(at).value(generation, sum)
+    }
+}
+
+/// A day at which sums are read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecayAt {
+    generation: Generation,
+    /// One over the weight of a result of this day.
+    inverse: f64,
+}
+
+impl DecayAt {
+    /// What a sum of weights of one generation counts. A generation older than the one before this
+    /// day's counts nothing; one that begins later counts more than its weights.
+    pub fn value(&self, generation: Generation, sum: i128) -> f64 {
+        let apart = self.generation.0.saturating_sub(generation.0);
+        let counted = sum as f64 * self.inverse;
+        if apart == 0 {
+            counted
+        } else if apart > 1 {
+            0.0
+        } else {
+            libm::ldexp(counted, -GENERATION_HALF_LIVES * apart.max(-8))
+        }
     }
 }
 
