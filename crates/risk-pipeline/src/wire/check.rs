@@ -1,6 +1,6 @@
 //! From the record on the wire to the domain's result, rule by rule.
 
-use super::v1::{Item, Product, Record, Sample, Selection as WireSelection, Site, Text};
+use super::v1::{Item, Product, Record, Sample, Selection as WireSelection, Site, Test, Text};
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits};
 use compact_str::CompactString;
 use risk_domain::ids::{EnterpriseId, HazardCode, IdError};
@@ -129,6 +129,26 @@ fn severity(place: Place<'_>, value: i64) -> Checked<Severity> {
         })
 }
 
+fn test(wire: &Test<'_>) -> Checked<TestRef> {
+    Ok(TestRef {
+        kind: codes!(TestKind, UnknownCode).read(Place::Field("test.kind"), &wire.kind)?,
+        method_id: optional_id(Place::Field("test.method_id"), wire.method_id.as_ref())?,
+        lab_id: optional_id(Place::Field("test.lab_id"), wire.lab_id.as_ref())?,
+    })
+}
+
+fn few_enough(field: &str, count: usize, limit: usize) -> Checked<()> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        RejectionCode::TooLarge,
+        field,
+        &format!("{count} entries"),
+        format!("must have at most {limit} entries"),
+    ))
+}
+
 fn selection(wire: &WireSelection<'_>) -> Checked<Selection> {
     let inclusion_probability = wire.inclusion_probability.map(|value| {
         InclusionProbability::new(value).map_err(|error| {
@@ -203,7 +223,7 @@ impl Checker<'_> {
                 .transpose()?,
             product: self.product(&record.product)?,
             sample: sample(&record.sample)?,
-            test: self.test(record)?,
+            test: test(&record.test)?,
             outcome: codes!(Outcome, UnknownOutcome)
                 .read(Place::Field("outcome"), &record.outcome)?,
             items: self.items(&record.items)?,
@@ -308,17 +328,8 @@ impl Checker<'_> {
         })
     }
 
-    fn test(&self, record: &Record<'_>) -> Checked<TestRef> {
-        let wire = &record.test;
-        Ok(TestRef {
-            kind: codes!(TestKind, UnknownCode).read(Place::Field("test.kind"), &wire.kind)?,
-            method_id: optional_id(Place::Field("test.method_id"), wire.method_id.as_ref())?,
-            lab_id: optional_id(Place::Field("test.lab_id"), wire.lab_id.as_ref())?,
-        })
-    }
-
     fn items(&self, wire: &[Item<'_>]) -> Checked<Vec<TestItem>> {
-        self.few_enough("items", wire.len(), self.limits.max_items)?;
+        few_enough("items", wire.len(), self.limits.max_items)?;
         wire.iter()
             .enumerate()
             .map(|(index, item)| self.item(index, item))
@@ -358,7 +369,7 @@ impl Checker<'_> {
 
     fn extra(&self, record: &Record<'_>) -> Checked<BTreeMap<CompactString, CompactString>> {
         let wire = &record.extra.0;
-        self.few_enough("extra", wire.len(), self.limits.max_extra)?;
+        few_enough("extra", wire.len(), self.limits.max_extra)?;
         let mut extra = BTreeMap::new();
         for (name, value) in wire {
             let place = Place::Extra(name);
@@ -373,18 +384,6 @@ impl Checker<'_> {
             }
         }
         Ok(extra)
-    }
-
-    fn few_enough(&self, field: &str, count: usize, limit: usize) -> Checked<()> {
-        if count <= limit {
-            return Ok(());
-        }
-        Err(Rejection::new(
-            RejectionCode::TooLarge,
-            field,
-            &format!("{count} entries"),
-            format!("must have at most {limit} entries"),
-        ))
     }
 }
 

@@ -205,10 +205,7 @@ fn classify(text: &str, error: &serde_path_to_error::Error<serde_json::Error>) -
     } else {
         (RejectionCode::WrongType, wanted(message))
     };
-    let value = match code {
-        RejectionCode::UnknownField => String::new(),
-        _other => found(text, &segments),
-    };
+    let value = found(text, &segments);
     Rejection::new(code, written(&segments), &value, rule)
 }
 
@@ -231,7 +228,11 @@ fn written(segments: &[Segment]) -> String {
     let mut path = String::new();
     for segment in segments {
         match segment {
-            Segment::Seq { index } => path.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => {
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
+            }
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 if !path.is_empty() {
                     path.push('.');

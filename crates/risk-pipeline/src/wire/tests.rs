@@ -83,6 +83,10 @@ fn rejection(path: &str, value: Value) -> Rejection {
     check_bytes(whole.to_string().as_bytes()).unwrap_err()
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one table of all rejections is easier to read than several"
+)]
 /// Every code that this module gives, each with what provokes it: code, field and a piece of the
 /// value or the rule.
 fn scenarios() -> Vec<(RejectionCode, &'static str, &'static str, Rejection)> {

@@ -163,23 +163,25 @@ impl Reader {
 
     fn classify(&self, error: &KafkaError) -> SourceError {
         let name = &self.config.name;
-        match error {
-            KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-            ) => SourceError::fatal(
-                name,
-                format!(
-                    "topic {} no longer has the offset that comes next; records were lost to \
-                     retention, or the topic was made anew",
-                    self.config.topic
-                ),
-            ),
-            KafkaError::MessageConsumption(RDKafkaErrorCode::NotImplemented) => SourceError::fatal(
-                name,
-                "records are compressed by a codec that this build lacks",
-            ),
-            KafkaError::MessageConsumptionFatal(code) => SourceError::fatal(name, code),
-            other => SourceError::retry(name, other),
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            return SourceError::fatal(name, code);
         }
+        let code = error.rdkafka_error_code();
+        if matches!(
+            code,
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+        ) {
+            let message = format!(
+                "topic {} no longer has the offset that comes next; records were lost to \
+                 retention, or the topic was made anew",
+                self.config.topic
+            );
+            return SourceError::fatal(name, message);
+        }
+        if code == Some(RDKafkaErrorCode::NotImplemented) {
+            let message = "records are compressed by a codec that this build lacks";
+            return SourceError::fatal(name, message);
+        }
+        SourceError::retry(name, error)
     }
 }
