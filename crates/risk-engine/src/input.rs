@@ -36,9 +36,9 @@ pub struct ResultInput<'a> {
     /// What it says.
     pub result: &'a InspectionResult,
     /// Digest of its content.
-    pub digest: u64,
+    pub digest: u128,
     /// Digest of what was accepted under the same id before, if anything was.
-    pub seen: Option<u64>,
+    pub seen: Option<u128>,
     /// The results that [`Engine::missing_links`] named, as far as they have been accepted.
     pub linked: &'a [Linked],
 }

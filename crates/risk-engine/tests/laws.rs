@@ -207,7 +207,7 @@ impl Desk {
         let name = partition(partition_number);
         let linked = self.linked(&self.engine, result);
         let known = self.accepted.get(&result.inspection_id);
-        let seen = known.map(|(before, _)| u64::from(before != result));
+        let seen = known.map(|(before, _)| u128::from(before != result));
         let index = self.engine.partition(&name);
         let input = ResultInput {
             partition: index,
