@@ -13,9 +13,18 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
     ("risk-stats", &[]),
     ("risk-engine", &["risk-domain", "risk-stats"]),
     ("risk-planner", &["risk-domain", "risk-stats"]),
-    ("risk-store", &["risk-domain", "risk-engine", "risk-planner"]),
-    ("risk-pipeline", &["risk-domain", "risk-engine", "risk-planner", "risk-store"]),
-    ("risk-api", &["risk-domain", "risk-engine", "risk-planner", "risk-store"]),
+    (
+        "risk-store",
+        &["risk-domain", "risk-engine", "risk-planner"],
+    ),
+    (
+        "risk-pipeline",
+        &["risk-domain", "risk-engine", "risk-planner", "risk-store"],
+    ),
+    (
+        "risk-api",
+        &["risk-domain", "risk-engine", "risk-planner", "risk-store"],
+    ),
     ("risk-sim", &["risk-domain", "risk-stats"]),
     (
         "spotcheck",
@@ -74,7 +83,11 @@ struct Edge {
 
 impl Edge {
     fn new(from: &str, to: &str, normal: bool) -> Self {
-        Self { from: from.to_owned(), to: to.to_owned(), normal }
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            normal,
+        }
     }
 }
 
@@ -84,7 +97,9 @@ fn faults(packages: &BTreeSet<String>, edges: &BTreeSet<Edge>) -> Vec<String> {
     let mut faults = Vec::new();
     for package in packages {
         if !table.contains_key(package.as_str()) && !OUTSIDE.contains(&package.as_str()) {
-            faults.push(format!("{package} is not in the table: nine crates is the ceiling"));
+            faults.push(format!(
+                "{package} is not in the table: nine crates is the ceiling"
+            ));
         }
     }
     for name in table.keys() {
@@ -157,11 +172,17 @@ fn every_missing_arrow_is_noticed_when_drawn() -> Result<()> {
             let mut wrong = edges.clone();
             wrong.insert(Edge::new(from, to, true));
             let said = faults(&packages, &wrong);
-            ensure!(said == [format!("{from} must not depend on {to}")], "{from} → {to}: {said:?}");
+            ensure!(
+                said == [format!("{from} must not depend on {to}")],
+                "{from} → {to}: {said:?}"
+            );
             drawn += 1;
         }
     }
-    ensure!(drawn == 9 * 8 - 25, "the table changed: {drawn} arrows are missing from it");
+    ensure!(
+        drawn == 9 * 8 - 25,
+        "the table changed: {drawn} arrows are missing from it"
+    );
     Ok(())
 }
 
@@ -171,21 +192,39 @@ fn strangers_in_a_room_are_noticed() -> Result<()> {
     let cases = [
         (Edge::new("risk-api", "sled", true), "risk-api names sled"),
         (Edge::new("risk-api", "sled", false), "risk-api names sled"),
-        (Edge::new("risk-engine", "rand", false), "risk-engine names rand"),
-        (Edge::new("risk-pipeline", "axum", true), "risk-pipeline names axum"),
-        (Edge::new("risk-planner", "tokio", true), "risk-planner is pure"),
+        (
+            Edge::new("risk-engine", "rand", false),
+            "risk-engine names rand",
+        ),
+        (
+            Edge::new("risk-pipeline", "axum", true),
+            "risk-pipeline names axum",
+        ),
+        (
+            Edge::new("risk-planner", "tokio", true),
+            "risk-planner is pure",
+        ),
     ];
     for (edge, sentence) in cases {
         let mut wrong = edges.clone();
         wrong.insert(edge);
         let said = faults(&packages, &wrong);
-        ensure!(said.len() == 1 && said[0].starts_with(sentence), "{sentence}: {said:?}");
+        ensure!(
+            said.len() == 1 && said[0].starts_with(sentence),
+            "{sentence}: {said:?}"
+        );
     }
     let mut ten = packages.clone();
     ten.insert("risk-common".to_owned());
-    ensure!(faults(&ten, &edges).len() == 1, "a tenth crate went unnoticed");
+    ensure!(
+        faults(&ten, &edges).len() == 1,
+        "a tenth crate went unnoticed"
+    );
     let mut eight = packages;
     eight.remove("risk-sim");
-    ensure!(faults(&eight, &edges).len() == 1, "a missing crate went unnoticed");
+    ensure!(
+        faults(&eight, &edges).len() == 1,
+        "a missing crate went unnoticed"
+    );
     Ok(())
 }

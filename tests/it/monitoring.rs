@@ -37,8 +37,13 @@ fn a_broken_rule_is_refused() -> Result<()> {
     let file = folder.path().join("alerts.yml");
     let text = std::fs::read_to_string(config("prometheus/rules/alerts.yml")?)?;
     std::fs::write(&file, text.replacen("== 0", "== = 0", 1))?;
-    let refused = promtool(&["check", "rules"], &file).err().context("a broken rule passed")?;
-    ensure!(format!("{refused:#}").contains("SpotcheckDown"), "another error: {refused:#}");
+    let refused = promtool(&["check", "rules"], &file)
+        .err()
+        .context("a broken rule passed")?;
+    ensure!(
+        format!("{refused:#}").contains("SpotcheckDown"),
+        "another error: {refused:#}"
+    );
     Ok(())
 }
 
@@ -69,17 +74,33 @@ fn dashboard_and_rules_name_only_metrics_of_the_catalogue() -> Result<()> {
     let alerts = std::fs::read_to_string(config("prometheus/rules/alerts.yml")?)?;
     let recordings = std::fs::read_to_string(config("prometheus/rules/recording.yml")?)?;
     let expressions = expressions_of(&serde_json::from_str(&dashboard)?);
-    ensure!(expressions.len() > 15, "only {} expressions found", expressions.len());
+    ensure!(
+        expressions.len() > 15,
+        "only {} expressions found",
+        expressions.len()
+    );
     let used = format!("{}\n{alerts}\n{recordings}", expressions.join("\n"));
 
-    let unknown: Vec<_> = names_in(&used, "risk_").difference(&known).cloned().collect();
+    let unknown: Vec<_> = names_in(&used, "risk_")
+        .difference(&known)
+        .cloned()
+        .collect();
     ensure!(unknown.is_empty(), "not in docs/metrics.md: {unknown:?}");
     let recorded = names_in(&recordings, "spotcheck:");
-    let unknown: Vec<_> = names_in(&used, "spotcheck:").difference(&recorded).cloned().collect();
+    let unknown: Vec<_> = names_in(&used, "spotcheck:")
+        .difference(&recorded)
+        .cloned()
+        .collect();
     ensure!(unknown.is_empty(), "nobody records: {unknown:?}");
 
-    let invented = names_in("rate(risk_engine_moods_total[5m]) + risk_a_seconds_bucket", "risk_");
-    ensure!(invented.difference(&known).count() == 2, "an invented metric went unnoticed");
+    let invented = names_in(
+        "rate(risk_engine_moods_total[5m]) + risk_a_seconds_bucket",
+        "risk_",
+    );
+    ensure!(
+        invented.difference(&known).count() == 2,
+        "an invented metric went unnoticed"
+    );
     Ok(())
 }
 
@@ -101,18 +122,34 @@ fn expressions_of(value: &Value) -> Vec<String> {
 fn the_dashboard_is_whole() -> Result<()> {
     let text = std::fs::read_to_string(config("grafana/dashboards/spotcheck.json")?)?;
     let dashboard: Value = serde_json::from_str(&text)?;
-    let source = std::fs::read_to_string(config("grafana/provisioning/datasources/prometheus.yml")?)?;
-    let panels = dashboard.get("panels").and_then(Value::as_array).context("no panels")?;
+    let source =
+        std::fs::read_to_string(config("grafana/provisioning/datasources/prometheus.yml")?)?;
+    let panels = dashboard
+        .get("panels")
+        .and_then(Value::as_array)
+        .context("no panels")?;
     let mut ids = BTreeSet::new();
     for panel in panels {
-        let id = panel.get("id").and_then(Value::as_u64).context("a panel without an id")?;
+        let id = panel
+            .get("id")
+            .and_then(Value::as_u64)
+            .context("a panel without an id")?;
         ensure!(ids.insert(id), "two panels have the id {id}");
         let place = |key: &str| {
-            panel.pointer(&format!("/gridPos/{key}")).and_then(Value::as_u64).context("no place")
+            panel
+                .pointer(&format!("/gridPos/{key}"))
+                .and_then(Value::as_u64)
+                .context("no place")
         };
-        ensure!(place("x")? + place("w")? <= 24, "panel {id} is wider than the page");
+        ensure!(
+            place("x")? + place("w")? <= 24,
+            "panel {id} is wider than the page"
+        );
         if let Some(uid) = panel.pointer("/datasource/uid").and_then(Value::as_str) {
-            ensure!(source.contains(&format!("uid: {uid}\n")), "panel {id} asks {uid}");
+            ensure!(
+                source.contains(&format!("uid: {uid}\n")),
+                "panel {id} asks {uid}"
+            );
         }
     }
     Ok(())
@@ -132,14 +169,19 @@ fn a_real_prometheus_scrapes_and_runs_our_rules() -> Result<()> {
     ensure!((up - 1.0).abs() < f64::EPSILON, "up is {up}");
     let loaded = format!("{}/api/v1/rules", prometheus.address());
     let loaded = risk_tests::http::get(&loaded)?.expect_status(200)?;
-    ensure!(loaded.body.contains("SpotcheckOutboxWaits"), "the rules are not loaded");
+    ensure!(
+        loaded.body.contains("SpotcheckOutboxWaits"),
+        "the rules are not loaded"
+    );
     Ok(())
 }
 
 /// Answers every request with the same metrics until the test process ends.
 fn serve(listener: &TcpListener, metrics: &str) {
     for mut stream in listener.incoming().flatten() {
-        let Ok(reading) = stream.try_clone() else { continue };
+        let Ok(reading) = stream.try_clone() else {
+            continue;
+        };
         let request = BufReader::new(reading).lines().map_while(Result::ok);
         let headers = request.take_while(|line| !line.is_empty()).count();
         let length = metrics.len();

@@ -21,9 +21,18 @@ const BOUNDARIES: [(&str, &str); 14] = [
     ("/codec.rs", "what the store keeps"),
     ("/config.rs", "what an operator writes"),
     ("/policy.rs", "what a regulator writes: policy is data"),
-    ("/mapping.rs", "what an operator writes to import a foreign table"),
-    ("risk-domain/src/", "newtypes whose text is the same on every surface"),
-    ("risk-engine/src/", "recorded conclusions, kept whole in the ledger"),
+    (
+        "/mapping.rs",
+        "what an operator writes to import a foreign table",
+    ),
+    (
+        "risk-domain/src/",
+        "newtypes whose text is the same on every surface",
+    ),
+    (
+        "risk-engine/src/",
+        "recorded conclusions, kept whole in the ledger",
+    ),
     ("risk-sim/src/", "seeds read, the made city written"),
     ("risk-tests/", "tests speak every format"),
 ];
@@ -41,7 +50,9 @@ fn too_long(path: &str, text: &str) -> Vec<String> {
     let lines = product_lines(text);
     let product = path.starts_with("crates/") && path.contains("/src/") && is_rust(path);
     if product && !path.ends_with("/tests.rs") && lines > FILE_LINES {
-        vec![format!("{path}: {lines} lines of product code, {FILE_LINES} is the limit")]
+        vec![format!(
+            "{path}: {lines} lines of product code, {FILE_LINES} is the limit"
+        )]
     } else {
         Vec::new()
     }
@@ -61,7 +72,11 @@ fn serialised_inside(path: &str, text: &str) -> Vec<String> {
 }
 
 fn unowned_todo(path: &str, text: &str) -> Vec<String> {
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
     text.lines()
         .enumerate()
         .filter(|(_, line)| {
@@ -73,7 +88,12 @@ fn unowned_todo(path: &str, text: &str) -> Vec<String> {
                 })
             })
         })
-        .map(|(at, _)| format!("{path}:{}: a promise without an owner, write NAME in ()", at + 1))
+        .map(|(at, _)| {
+            format!(
+                "{path}:{}: a promise without an owner, write NAME in ()",
+                at + 1
+            )
+        })
         .collect()
 }
 
@@ -90,7 +110,10 @@ fn machine_path(path: &str, text: &str) -> Vec<String> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| {
-            roots.iter().any(|root| line.split_once(root).is_some_and(|(before, _)| starts(before)))
+            roots.iter().any(|root| {
+                line.split_once(root)
+                    .is_some_and(|(before, _)| starts(before))
+            })
         })
         .map(|(at, _)| format!("{path}:{}: a path of one machine", at + 1))
         .collect()
@@ -116,7 +139,9 @@ fn alias_without_term(path: &str, text: &str) -> Vec<String> {
         .filter(|(_, line)| line.starts_with("#[doc(alias") && is_chinese(line))
         .filter(|(at, _)| {
             let above = lines.iter().take(*at).rev().take_while(belongs);
-            !above.into_iter().any(|line| line.starts_with("///") && is_chinese(line))
+            !above
+                .into_iter()
+                .any(|line| line.starts_with("///") && is_chinese(line))
         })
         .map(|(at, _)| format!("{path}:{}: the comment lacks the Chinese term", at + 1))
         .collect()
@@ -128,16 +153,36 @@ type Rule = fn(&str, &str) -> Vec<String>;
 fn rules() -> Vec<(&'static str, Rule, &'static str, String)> {
     let lib = "crates/risk-store/src/lib.rs";
     vec![
-        ("file length", too_long, lib, "fn f() {}\n".repeat(FILE_LINES + 1)),
+        (
+            "file length",
+            too_long,
+            lib,
+            "fn f() {}\n".repeat(FILE_LINES + 1),
+        ),
         (
             "serialised inside",
             serialised_inside,
             lib,
             "#[derive(Debug, Serialize)]\nstruct S;\n".to_owned(),
         ),
-        ("unowned promise", unowned_todo, lib, concat!("// TO", "DO: later\n").to_owned()),
-        ("machine path", machine_path, "README.md", concat!("see `/wo", "rk/main`\n").to_owned()),
-        ("far up", reaches_far_up, lib, concat!("use super::", "super::X;\n").to_owned()),
+        (
+            "unowned promise",
+            unowned_todo,
+            lib,
+            concat!("// TO", "DO: later\n").to_owned(),
+        ),
+        (
+            "machine path",
+            machine_path,
+            "README.md",
+            concat!("see `/wo", "rk/main`\n").to_owned(),
+        ),
+        (
+            "far up",
+            reaches_far_up,
+            lib,
+            concat!("use super::", "super::X;\n").to_owned(),
+        ),
         (
             "alias without term",
             alias_without_term,
@@ -152,34 +197,55 @@ fn the_house_is_tidy() -> Result<()> {
     let root = process::workspace_root()?;
     let mut files = Vec::new();
     collect(&root, &root, &mut files)?;
-    ensure!(files.len() > 50, "only {} files found under {}", files.len(), root.display());
+    ensure!(
+        files.len() > 50,
+        "only {} files found under {}",
+        files.len(),
+        root.display()
+    );
     let mut faults = Vec::new();
     for (path, text) in &files {
         for (_, rule, _, _) in rules() {
             faults.extend(rule(path, text));
         }
     }
-    ensure!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    ensure!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
     Ok(())
 }
 
 #[test]
 fn every_rule_bites() -> Result<()> {
     for (name, rule, path, text) in rules() {
-        ensure!(rule(path, &text).len() == 1, "{name} let its bad example pass");
+        ensure!(
+            rule(path, &text).len() == 1,
+            "{name} let its bad example pass"
+        );
     }
     Ok(())
 }
 
 #[test]
 fn rules_spare_what_is_right() -> Result<()> {
-    let tests_at_the_end =
-        format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", "\n".repeat(FILE_LINES));
+    let tests_at_the_end = format!(
+        "fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n",
+        "\n".repeat(FILE_LINES)
+    );
     let owned = concat!("// TO", "DO(planner): quotas\n");
     let alias = "/// Watermark（水位线）.\n#[doc(alias = \"水位线\")]\nstruct W;\n";
     let derive = "#[derive(Serialize)]\nstruct S;\n";
     ensure!(too_long("crates/risk-store/src/lib.rs", &tests_at_the_end).is_empty());
-    ensure!(too_long("crates/risk-store/tests/long.rs", &"\n".repeat(FILE_LINES * 2)).is_empty());
+    ensure!(
+        too_long(
+            "crates/risk-store/tests/long.rs",
+            &"\n".repeat(FILE_LINES * 2)
+        )
+        .is_empty()
+    );
     ensure!(unowned_todo("a.rs", owned).is_empty());
     ensure!(alias_without_term("a.rs", alias).is_empty());
     ensure!(serialised_inside("crates/risk-api/src/dto/officer.rs", derive).is_empty());
@@ -188,7 +254,9 @@ fn rules_spare_what_is_right() -> Result<()> {
 }
 
 fn is_rust(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|extension| extension == "rs")
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "rs")
 }
 
 /// Every text file of the project with its path from the root; what is built or fetched is not

@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures::executor::block_on;
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Message};
 use tempfile::TempDir;
 
 use crate::process::{self, Server};
@@ -26,6 +31,37 @@ pub enum Cleanup {
     Keep,
     /// Keep the last record of each key.
     Compact,
+}
+
+/// A record as it lies in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Its key, if any.
+    pub key: Option<Vec<u8>>,
+    /// Its payload; none is a tombstone.
+    pub payload: Option<Vec<u8>>,
+}
+
+/// Counts the records that the broker refused: `flush` is content once each has an answer.
+#[derive(Debug, Default)]
+struct Deliveries {
+    refused: AtomicUsize,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A broker with a data directory and ports of its own. Dropping it kills the node and removes
@@ -109,6 +145,80 @@ impl KafkaBroker {
             }
         }
         Ok(())
+    }
+
+    /// Sends records, compressed with zstd, and waits until the broker has them all.
+    pub fn produce<'a>(
+        &self,
+        topic: &str,
+        records: impl IntoIterator<Item = (i32, &'a [u8], &'a [u8])>,
+    ) -> Result<()> {
+        let mut config = self.client_config();
+        config
+            .set("compression.type", "zstd")
+            .set("linger.ms", "20");
+        let producer: BaseProducer<Deliveries> =
+            config.create_with_context(Deliveries::default())?;
+        for (partition, key, payload) in records {
+            let mut record = BaseRecord::to(topic)
+                .partition(partition)
+                .key(key)
+                .payload(payload);
+            while let Err((error, unsent)) = producer.send(record) {
+                if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                    return Err(error.into());
+                }
+                producer.poll(REQUEST_DEADLINE);
+                record = unsent;
+            }
+        }
+        producer.flush(REQUEST_DEADLINE)?;
+        let refused = producer.context().refused.load(Ordering::Relaxed);
+        ensure!(
+            refused == 0,
+            "the broker did not take {refused} records; {}",
+            self.tail()
+        );
+        Ok(())
+    }
+
+    /// Everything that a topic holds now, partition by partition, each in its order. Records of
+    /// aborted and open transactions are left out.
+    pub fn read_all(&self, topic: &str) -> Result<Vec<TopicRecord>> {
+        let consumer: BaseConsumer = self
+            .client_config()
+            .set("group.id", "read-all")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), REQUEST_DEADLINE)?;
+        let topic_metadata = metadata.topics().first().context("no such topic")?;
+        let mut partitions = TopicPartitionList::new();
+        for partition in topic_metadata.partitions() {
+            partitions.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+        }
+        consumer.assign(&partitions)?;
+        let mut unread = topic_metadata.partitions().len();
+        ensure!(unread > 0, "the topic {topic} does not exist");
+        let mut records = Vec::new();
+        while unread > 0 {
+            match consumer
+                .poll(REQUEST_DEADLINE)
+                .context("no message in time")?
+            {
+                Ok(message) => records.push(TopicRecord {
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    payload: message.payload().map(<[u8]>::to_vec),
+                }),
+                Err(KafkaError::PartitionEOF(_)) => unread -= 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        records.sort_by_key(|record| (record.partition, record.offset));
+        Ok(records)
     }
 
     /// Kills the node as a power cut of the machine's process would; its files stay.

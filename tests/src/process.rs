@@ -20,8 +20,8 @@ use anyhow::{Context, Result, bail, ensure};
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 12_000;
 
-/// How long a command that only prepares something (formatting, installing) may take.
-const START_DEADLINE: Duration = Duration::from_mins(1);
+/// How long `spotcheck` may take to be ready: the demo loads a whole city first.
+const START_DEADLINE: Duration = Duration::from_mins(5);
 
 /// The root of the workspace.
 pub fn workspace_root() -> Result<PathBuf> {
