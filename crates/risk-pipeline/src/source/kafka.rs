@@ -459,41 +459,4 @@ impl Drop for KafkaSource {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown_and_reserved_settings_are_refused() {
-        let mut config = KafkaSourceConfig::new("127.0.0.1:9", "results", "group");
-        let password = ("sasl.password".to_owned(), "hunter2".to_owned());
-        config.extra.extend([password]);
-        let shown = format!("{config:?}");
-        assert!(shown.contains("sasl.password") && !shown.contains("hunter2"));
-        assert_eq!(
-            config.client().unwrap().get("sasl.password"),
-            Some("hunter2")
-        );
-        let reset = ("auto.offset.reset".to_owned(), "latest".to_owned());
-        config.extra.extend([reset]);
-        assert!(!config.client().unwrap_err().can_retry());
-    }
-
-    #[test]
-    fn an_unknown_setting_is_fatal_and_named() {
-        let mut config = KafkaSourceConfig::new("127.0.0.1:9", "results", "group");
-        config
-            .extra
-            .extend([("no.such.setting".to_owned(), "1".to_owned())]);
-        let error = KafkaSource::open(config, Arc::new(crate::clock::SystemClock)).unwrap_err();
-        assert!(!error.can_retry());
-        assert!(error.to_string().contains("no.such.setting"), "{error}");
-    }
-
-    #[test]
-    fn an_absent_broker_can_be_tried_again() {
-        let mut config = KafkaSourceConfig::new("127.0.0.1:9", "results", "group");
-        config.timeout = Duration::from_millis(200);
-        let error = KafkaSource::open(config, Arc::new(crate::clock::SystemClock)).unwrap_err();
-        assert!(error.can_retry(), "{error}");
-    }
-}
+mod tests;

@@ -4,10 +4,8 @@ use super::{Client, KafkaSourceConfig};
 use crate::clock::Clock;
 use crate::source::{Offset, Partition, SourceBatch, SourceError};
 use rdkafka::Timestamp as KafkaTimestamp;
-use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::TopicPartitionList;
 use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -142,18 +140,13 @@ impl Reader {
         }
     }
 
-    /// Notes that a partition was read to its end. In a bounded run it is then done with; the
-    /// broker's word counts there too, because the last offsets may be markers of transactions,
-    /// which never arrive as records.
+    /// Notes that a partition was read to its end. In a bounded run it is then done with, and what
+    /// still comes of it is dropped. The broker's word counts there too, because the last offsets
+    /// may be markers of transactions, which never arrive as records.
     fn at_end(&mut self, partition: Partition, batch: &mut SourceBatch) {
         if let Some(ends) = &mut self.ends {
             if ends.remove(&partition).is_none() {
                 return;
-            }
-            let mut list = TopicPartitionList::new();
-            list.add_partition(&self.config.topic, partition.0);
-            if let Err(error) = self.consumer.pause(&list) {
-                tracing::debug!(%error, "a partition at its end could not be paused");
             }
         }
         if !batch.reached_end.contains(&partition) {
