@@ -144,10 +144,10 @@ impl Reader {
     /// still comes of it is dropped. The broker's word counts there too, because the last offsets
     /// may be markers of transactions, which never arrive as records.
     fn at_end(&mut self, partition: Partition, batch: &mut SourceBatch) {
-        if let Some(ends) = &mut self.ends {
-            if ends.remove(&partition).is_none() {
-                return;
-            }
+        if let Some(ends) = &mut self.ends
+            && ends.remove(&partition).is_none()
+        {
+            return;
         }
         if !batch.reached_end.contains(&partition) {
             batch.reached_end.push(partition);
