@@ -20,6 +20,9 @@ use std::time::Duration;
 
 const ONLY: Partition = Partition(0);
 
+/// A batch is handed over when it has so many bytes.
+const BATCH_BYTES: usize = 8 << 20;
+
 /// Why nothing could be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
@@ -364,8 +367,10 @@ impl Source for ImportSource {
         }
         let received_at = self.import.received_at;
         for kept in self.import.kept.iter().skip(self.next).take(max) {
-            let offset = Offset(self.next as i64);
-            batch.push((ONLY, offset), received_at, None, &kept.json);
+            let place = (ONLY, Offset(self.next as i64));
+            if batch.bytes() > BATCH_BYTES || !batch.push(place, received_at, None, &kept.json) {
+                break;
+            }
             self.next += 1;
         }
         if self.next == self.import.len() {

@@ -15,6 +15,12 @@ use tokio::sync::oneshot;
 
 const ONLY: Partition = Partition(0);
 
+/// A batch takes no further submission when it has so many bytes.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// The greatest queue, so that a batch with one submission more stays within its 32-bit ranges.
+const MAX_BYTES: usize = 1 << 30;
+
 /// What became of one record, durably.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
@@ -173,7 +179,7 @@ pub fn intake(
     let handle = IntakeHandle {
         queue: sender,
         waiting_bytes: Arc::clone(&waiting_bytes),
-        max_bytes: limits.bytes,
+        max_bytes: limits.bytes.min(MAX_BYTES),
         closed: Arc::clone(&closed),
         clock,
     };
@@ -233,7 +239,11 @@ impl Source for IntakeSource {
                 Err(RecvTimeoutError::Disconnected) => self.ended = true,
             }
         }
-        while !self.ended && batch.reached_end.is_empty() && batch.len() < max {
+        while !self.ended
+            && batch.reached_end.is_empty()
+            && batch.len() < max
+            && batch.bytes() < BATCH_BYTES
+        {
             match self.queue.try_recv() {
                 Ok(submission) => self.take(submission, &mut batch),
                 Err(TryRecvError::Empty) => batch.reached_end.push(ONLY),

@@ -90,7 +90,9 @@ impl Reader {
             return (batch, None);
         }
         let consumer = Arc::clone(&self.consumer);
-        while batch.len() < self.config.batch_records && batch.bytes() < self.config.batch_bytes {
+        // The bound keeps a batch within its 32-bit ranges, whatever is configured.
+        let batch_bytes = self.config.batch_bytes.min(1 << 30);
+        while batch.len() < self.config.batch_records && batch.bytes() < batch_bytes {
             match consumer.poll(patience) {
                 None => break,
                 Some(Ok(message)) => {
