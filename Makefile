@@ -28,16 +28,21 @@ check: ## The quick half of the tests: formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# Runs a command with its name before and its time after it: CI has a budget.
+define timed
+@printf '\n== %s\n' '$(1)'; TIMEFORMAT='== $(1): %0lR'; time { $(2); }
+endef
+
 # One profile and one feature set throughout: `--all-targets` builds the binary and the tests
 # from the same dependencies, and the lints come first because they fail soonest.
 .PHONY: test
 test: ## Install what is missing, then run everything that CI runs
-	@scripts/bootstrap.sh test
-	$(MAKE) check
-	$(MAKE) doc
-	$(MAKE) deny
-	cargo build --workspace --all-targets --locked
-	cargo test --workspace --locked
+	$(call timed,install,scripts/bootstrap.sh test)
+	$(call timed,formatting and lints,$(MAKE) check)
+	$(call timed,documentation,$(MAKE) doc)
+	$(call timed,dependencies,$(MAKE) deny)
+	$(call timed,build,cargo build --workspace --all-targets --locked)
+	$(call timed,tests,cargo test --workspace --locked)
 
 .PHONY: doc
 doc: ## Build the API documentation; a broken link is an error

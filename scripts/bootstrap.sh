@@ -84,7 +84,7 @@ kafka() {
   command -v mvn >/dev/null || debian maven
   say "fetching Apache Kafka's jars"
   rm -rf "$cache/kafka" && mkdir -p "$cache/kafka"
-  mvn -q -B -f "$root/tests/kafka/pom.xml" \
+  mvn -q -B -Dstyle.color=never -f "$root/tests/kafka/pom.xml" \
     org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$cache/kafka/jars" </dev/null >&2
   printf '%s\n' "$stamp" >"$cache/kafka/stamp"
