@@ -1,4 +1,34 @@
 //! Keep it, all or nothing; find it again; prove it unaltered: the ledger and its views.
+//!
+//! The trip of what the worker appends:
+//!
+//! 1. [`EncodedResult`] writes a result's canonical bytes; their digest and [`Writer::lookup`] tell the
+//!    engine whether it was seen before.
+//! 2. [`Writer`] collects results, inputs, rejections and effects, and hands them over as one block.
+//! 3. The commit thread hashes, compresses, writes and syncs it ([`ledger`]); only now is it true.
+//! 4. Tickets resolve, observers are called, ids enter the [`identity`] index.
+//! 5. The view thread takes it into sled, where [`Reader`] finds it.
+//!
+//! Everything after step 3 can be made again from the ledger, and is, whenever it is behind or damaged.
 
+mod commit;
+mod error;
+mod fold;
+mod identities;
 pub mod identity;
+pub mod keys;
 pub mod ledger;
+mod reader;
+pub mod records;
+mod store;
+mod views;
+mod writer;
+
+pub use commit::{Committed, DurableListener, Observer, Ticket};
+pub use error::StoreError;
+pub use fold::{Difference, ReplayReport};
+pub use reader::{MAX_PAGE, Reader};
+pub use records::{EncodedResult, Placement, Positions, Rejection, RejectionSummary, ShownEntry};
+pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
+pub use views::{AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats};
+pub use writer::Writer;

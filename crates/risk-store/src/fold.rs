@@ -1,0 +1,300 @@
+//! Folding and replaying the ledger（归并与重放）.
+//!
+//! Folding applies what was recorded and judges nothing; replaying judges again and compares. Both
+//! read blocks on one thread, decode them on it, and work on the other.
+
+use crate::error::StoreError;
+use crate::identities::Identities;
+use crate::identity::{IdHash, Seen};
+use crate::ledger::{Block, LedgerReader};
+use crate::records::{BlockMetadata, Positions, Record, ResultRecord};
+use crate::writer::{BlockCache, linked_of};
+use risk_engine::{
+    Effect, Engine, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
+};
+use std::collections::VecDeque;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+/// Blocks decoded ahead.
+const AHEAD: usize = 2;
+
+/// A block with its entries decoded.
+struct Decoded {
+    metadata: BlockMetadata,
+    records: Vec<(u64, Record)>,
+}
+
+impl Decoded {
+    fn of(block: &Block) -> Result<Self, StoreError> {
+        let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
+        let records = block.entries().map(|(index, entry)| {
+            let record = Record::decode(index, &entry)?;
+            Ok((index, record))
+        });
+        Ok(Self {
+            metadata,
+            records: records.collect::<Result<_, StoreError>>()?,
+        })
+    }
+}
+
+fn for_each_block(
+    ledger: &LedgerReader,
+    from_block: u64,
+    mut work: impl FnMut(Decoded) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    thread::scope(|scope| {
+        let (decoded, blocks) = sync_channel(AHEAD);
+        scope.spawn(move || {
+            for block in ledger.blocks(from_block) {
+                let block = block.map_err(StoreError::from);
+                let block = block.and_then(|block| Decoded::of(&block));
+                let failed = block.is_err();
+                // Without a receiver the work has failed and nobody waits for more.
+                if decoded.send(block).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        // An iterator, so that the receiver is dropped on failure and the sender stops.
+        for block in blocks {
+            work(block?)?;
+        }
+        Ok(())
+    })
+}
+
+/// Finds the results that others refer to, among the entries before theirs.
+struct Links<'a> {
+    identities: &'a mut Identities,
+    ledger: &'a LedgerReader,
+    cache: BlockCache,
+}
+
+impl Links<'_> {
+    fn of(
+        &mut self,
+        engine: &Engine,
+        index: u64,
+        record: &ResultRecord,
+    ) -> Result<Vec<Linked>, StoreError> {
+        let result = &record.result;
+        if result.supersedes.is_none() && result.confirms.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut links = Vec::new();
+        for id in engine.missing_links(result) {
+            let seen = self.identities.lookup(IdHash::of(id.as_str().as_bytes()))?;
+            // The index may know entries that come after this one.
+            if let Some(seen) = seen.filter(|seen| seen.entry_index < index) {
+                let block = self.cache.block_of(self.ledger, seen.entry_index)?;
+                links.push(linked_of(seen.entry_index, block.entry(seen.entry_index))?);
+            }
+        }
+        Ok(links)
+    }
+}
+
+fn partition_of<'a>(
+    index: u64,
+    metadata: &'a BlockMetadata,
+    record: &ResultRecord,
+) -> Result<&'a SourcePartition, StoreError> {
+    let named = metadata.partitions.get(record.partition as usize);
+    named.ok_or_else(|| StoreError::Record {
+        entry: index,
+        reason: "its block does not name its partition".to_owned(),
+    })
+}
+
+/// Applies all recorded facts from block `from_block` on to an engine that stands there. Ids that the
+/// index does not cover yet are inserted.
+pub(crate) fn fold(
+    engine: &mut Engine,
+    identities: &mut Identities,
+    ledger: &LedgerReader,
+    from_block: u64,
+) -> Result<(), StoreError> {
+    let covered = identities.fed();
+    let mut links = Links {
+        identities,
+        ledger,
+        cache: BlockCache::default(),
+    };
+    for_each_block(ledger, from_block, |block| {
+        for (index, record) in &block.records {
+            match record {
+                Record::Result(record) => {
+                    if *index >= covered {
+                        let id = IdHash::of(record.result.inspection_id.as_str().as_bytes());
+                        let seen = Seen {
+                            digest: record.digest,
+                            entry_index: *index,
+                        };
+                        links.identities.insert(id, seen);
+                    }
+                    let linked = links.of(engine, *index, record)?;
+                    engine.fold(&Recorded::Result {
+                        partition: partition_of(*index, &block.metadata, record)?,
+                        result: &record.result,
+                        epoch: record.epoch,
+                        linked: &linked,
+                    });
+                }
+                Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
+                Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
+                Record::Rejection(_) => {}
+            }
+        }
+        if let Some((last, _)) = block.records.last() {
+            links.identities.applied(last + 1)?;
+        }
+        Ok(())
+    })
+}
+
+/// Next offset of every partition, as the last block says.
+pub(crate) fn positions(ledger: &LedgerReader) -> Result<Positions, StoreError> {
+    let Some(last) = ledger.block_count().checked_sub(1) else {
+        return Ok(Positions::new());
+    };
+    let block = ledger.read_block(last)?;
+    let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
+    Ok(metadata.positions.into_iter().collect())
+}
+
+/// Where judging again gave something else（差异）.
+#[doc(alias = "差异")]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// The recorded effect does not follow now, or something else follows in its place.
+    Effect {
+        /// Entry of the recorded effect.
+        entry: u64,
+        /// What was recorded.
+        recorded: Box<Effect>,
+        /// What follows now, if anything does.
+        now: Option<Box<Effect>>,
+    },
+    /// Something follows now that was not recorded.
+    Unrecorded {
+        /// Entry of the input after which it follows.
+        entry: u64,
+        /// What follows now.
+        now: Box<Effect>,
+    },
+    /// A result is now placed otherwise, or refused.
+    Placement {
+        /// Entry of the result.
+        entry: u64,
+        /// What becomes of it now.
+        now: Outcome,
+    },
+}
+
+/// What a replay found（重放报告）.
+#[doc(alias = "重放报告")]
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReplayReport {
+    /// Inputs judged again.
+    pub inputs: u64,
+    /// Effects that were recorded.
+    pub effects: u64,
+    /// Where the two differ, in the order of the ledger.
+    pub differences: Vec<Difference>,
+}
+
+/// What followed from the last input and has not been met in the ledger yet.
+#[derive(Default)]
+struct Expected {
+    input: u64,
+    effects: VecDeque<Effect>,
+}
+
+impl ReplayReport {
+    fn leave(&mut self, expected: &mut Expected) {
+        let entry = expected.input;
+        let left = expected.effects.drain(..).map(Box::new);
+        let left = left.map(|now| Difference::Unrecorded { entry, now });
+        self.differences.extend(left);
+    }
+
+    fn compare(&mut self, expected: &mut Expected, entry: u64, recorded: &Effect) {
+        self.effects += 1;
+        let now = expected.effects.pop_front();
+        if now.as_ref() != Some(recorded) {
+            self.differences.push(Difference::Effect {
+                entry,
+                recorded: Box::new(recorded.clone()),
+                now: now.map(Box::new),
+            });
+        }
+    }
+}
+
+/// Judges all recorded inputs again with a fresh engine.
+pub(crate) fn replay(
+    engine: &mut Engine,
+    identities: &mut Identities,
+    ledger: &LedgerReader,
+) -> Result<ReplayReport, StoreError> {
+    let mut report = ReplayReport::default();
+    let mut expected = Expected::default();
+    identities.feed_from_ledger(ledger.entry_count())?;
+    let mut links = Links {
+        identities,
+        ledger,
+        cache: BlockCache::default(),
+    };
+    for_each_block(ledger, 0, |block| {
+        for (index, record) in &block.records {
+            let step = match record {
+                Record::Effect(effect) => {
+                    report.compare(&mut expected, *index, effect);
+                    continue;
+                }
+                Record::Rejection(_) => continue,
+                Record::Input(input) => engine.step(&input.as_input()),
+                Record::Result(record) => {
+                    let linked = links.of(engine, *index, record)?;
+                    let partition = partition_of(*index, &block.metadata, record)?;
+                    let step = step_recorded(engine, partition, record, &linked);
+                    let same = matches!(&step.outcome, Outcome::Accepted(accepted)
+                        if accepted.epoch == Some(record.epoch) && accepted.late == record.late);
+                    if !same {
+                        report.differences.push(Difference::Placement {
+                            entry: *index,
+                            now: step.outcome.clone(),
+                        });
+                    }
+                    step
+                }
+            };
+            report.inputs += 1;
+            report.leave(&mut expected);
+            expected.input = *index;
+            expected.effects = step.effects.into();
+        }
+        Ok(())
+    })?;
+    report.leave(&mut expected);
+    Ok(report)
+}
+
+/// Steps a recorded result. Accepted results have ids of their own, so nothing was seen before.
+fn step_recorded(
+    engine: &mut Engine,
+    partition: &SourcePartition,
+    record: &ResultRecord,
+    linked: &[Linked],
+) -> Step {
+    let partition = engine.partition(partition);
+    engine.step(&Input::Result(ResultInput {
+        partition,
+        result: &record.result,
+        digest: record.digest,
+        seen: None,
+        linked,
+    }))
+}

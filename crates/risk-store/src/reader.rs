@@ -1,0 +1,264 @@
+//! The reader（读取端）: everything that is asked of an open store, from any thread.
+
+use crate::commit::{Observer, Shared, Ticket};
+use crate::error::StoreError;
+use crate::ledger::LedgerReader;
+use crate::records::{Record, RecordKind, Rejection, ShownEntry};
+use crate::views::{
+    AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats, ViewsHandle,
+};
+use crate::views::{List, Views};
+use crate::writer::BlockCache;
+use risk_domain::ids::AlertId;
+use risk_domain::subject::Subject;
+use risk_engine::{Alert, Assessment, Effect};
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most rows that one page gives.
+pub const MAX_PAGE: usize = 1000;
+
+/// The reader（读取端）; clones share everything.
+#[doc(alias = "读取端")]
+#[derive(Debug, Clone)]
+pub struct Reader {
+    views: Arc<ViewsHandle>,
+    shared: Arc<Shared>,
+    outbox: Arc<OutboxCursor>,
+    cache: Arc<Mutex<BlockCache>>,
+}
+
+impl Reader {
+    pub(crate) fn new(views: Arc<ViewsHandle>, shared: Arc<Shared>, shard_dir: &Path) -> Self {
+        Self {
+            views,
+            shared,
+            outbox: Arc::new(OutboxCursor::open(shard_dir)),
+            cache: Arc::default(),
+        }
+    }
+
+    /// The recorded grade of a subject.
+    pub fn subject(&self, subject: &Subject) -> Result<Option<Assessment>, StoreError> {
+        self.views.read(|views| views.subject(subject))
+    }
+
+    /// Recorded grades of a subject, the newest first.
+    pub fn history(
+        &self,
+        subject: &Subject,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Assessment>, StoreError> {
+        let list = List::history(subject.clone(), page(limit), cursor)?;
+        self.views.read(|views| list.page(views))
+    }
+
+    /// Recorded grades.
+    pub fn subjects(
+        &self,
+        query: &SubjectQuery,
+        order: SubjectOrder,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Assessment>, StoreError> {
+        let list = List::subjects(query.clone(), order, page(limit), cursor)?;
+        self.views.read(|views| list.page(views))
+    }
+
+    /// Alerts, the newest first.
+    pub fn alerts(
+        &self,
+        query: &AlertQuery,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Alert>, StoreError> {
+        let list = List::alerts(query.clone(), page(limit), cursor)?;
+        self.views.read(|views| list.page(views))
+    }
+
+    /// One alert.
+    pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
+        self.views.read(|views| views.alert(id))
+    }
+
+    /// Dead letters, the newest first.
+    pub fn dead_letters(
+        &self,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<DeadLetterRow>, StoreError> {
+        let list = List::dead_letters(page(limit), cursor)?;
+        self.views.read(|views| list.page(views))
+    }
+
+    /// One dead letter with its record; `None` if the entry is none.
+    pub fn dead_letter(&self, entry: u64) -> Result<Option<Rejection>, StoreError> {
+        if entry >= self.views.ledger.entry_count() {
+            return Ok(None);
+        }
+        match self.record(entry)? {
+            Record::Rejection(rejection) => Ok(Some(*rejection)),
+            Record::Result(_) | Record::Input(_) | Record::Effect(_) => Ok(None),
+        }
+    }
+
+    /// Number of dead letters by reason code.
+    pub fn dead_letter_counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.views.read(Views::counts)
+    }
+
+    /// All ledger entries below this one are shown by the views.
+    pub fn position(&self) -> Result<u64, StoreError> {
+        self.views.read(Views::shown_to)
+    }
+
+    /// How ledger and views stand.
+    pub fn stats(&self) -> Result<ViewStats, StoreError> {
+        let ledger = &self.views.ledger;
+        let (ledger_entries, ledger_blocks) = (ledger.entry_count(), ledger.block_count());
+        self.views.read(|views| {
+            Ok(ViewStats {
+                position: views.shown_to()?,
+                ledger_entries,
+                ledger_blocks,
+                view_bytes: views.bytes_on_disk()?,
+                dead_letters: views.counts()?,
+            })
+        })
+    }
+
+    /// Outgoing events from entry `from` on, at most `max`, each with its entry. Which assessments
+    /// are events is said where the views are described.
+    pub fn outbox_after(&self, from: u64, max: usize) -> Result<Vec<(u64, OutEvent)>, StoreError> {
+        let entries = self.views.read(|views| views.outbox(from, max))?;
+        let mut events = Vec::with_capacity(entries.len());
+        for (entry, is_grade) in entries {
+            let event = match (self.record(entry)?, is_grade) {
+                (Record::Effect(Effect::Assessed(assessment)), true) => OutEvent::Grade(assessment),
+                (Record::Effect(Effect::AlertRaised(alert)), false) => OutEvent::Alert(alert),
+                (
+                    Record::Effect(_) | Record::Result(_) | Record::Rejection(_) | Record::Input(_),
+                    _,
+                ) => {
+                    let reason = "the outbox names it as an event, which it is not".to_owned();
+                    return Err(StoreError::Record { entry, reason });
+                }
+            };
+            events.push((entry, event));
+        }
+        Ok(events)
+    }
+
+    /// The entry from which events have not been sent yet.
+    pub fn outbox_cursor(&self) -> u64 {
+        self.outbox.get()
+    }
+
+    /// Says that all events of entries below `next` have been sent.
+    pub fn advance_outbox(&self, next: u64) -> Result<(), StoreError> {
+        self.outbox.set(next)
+    }
+
+    /// From now on, `observer` is called with every block that became durable.
+    pub fn observe(&self, observer: Observer) {
+        self.shared.observe(observer);
+    }
+
+    /// Waits until the views show a commit.
+    pub fn wait_viewed(&self, ticket: Ticket) -> Result<(), StoreError> {
+        self.shared
+            .wait(|progress| progress.viewed >= ticket.entries)
+    }
+
+    /// Fails with the cause once the store has stopped.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.shared.check()
+    }
+
+    /// Entries of a range, for people; the personal section is never among them.
+    pub fn show(&self, range: Range<u64>) -> Result<Vec<ShownEntry>, StoreError> {
+        show(&self.views.ledger, range)
+    }
+
+    /// The durable ledger, for proofs.
+    pub fn ledger(&self) -> &LedgerReader {
+        &self.views.ledger
+    }
+
+    fn record(&self, entry: u64) -> Result<Record, StoreError> {
+        let block = {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.block_of(&self.views.ledger, entry)?
+        };
+        let found = block.entry(entry).ok_or_else(|| StoreError::Record {
+            entry,
+            reason: "not in its block".to_owned(),
+        })?;
+        Record::decode(entry, &found)
+    }
+}
+
+pub(crate) fn show(
+    ledger: &LedgerReader,
+    range: Range<u64>,
+) -> Result<Vec<ShownEntry>, StoreError> {
+    let mut shown = Vec::new();
+    for block in ledger.blocks_from(range.start) {
+        let block = block?;
+        for (index, entry) in block.entries() {
+            if range.contains(&index) {
+                debug_assert!(RecordKind::of(entry.kind).is_some());
+                shown.push(ShownEntry::of(block.number(), index, &entry));
+            }
+        }
+        if block.header().tree_size() >= range.end {
+            break;
+        }
+    }
+    Ok(shown)
+}
+
+fn page(limit: usize) -> usize {
+    limit.clamp(1, MAX_PAGE)
+}
+
+/// How far events were sent: a file of its own, because views are thrown away and this must not be.
+/// It is not synced: after a power failure some events are sent again, under the same ids.
+#[derive(Debug)]
+struct OutboxCursor {
+    path: PathBuf,
+    next: Mutex<u64>,
+}
+
+/// File name of the outbox cursor in a shard's directory.
+pub(crate) const OUTBOX_FILE: &str = "outbox";
+
+impl OutboxCursor {
+    fn open(shard_dir: &Path) -> Self {
+        let path = shard_dir.join(OUTBOX_FILE);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        // A file that cannot be read means that everything is sent again.
+        let next = text.trim().parse().unwrap_or(0);
+        Self {
+            path,
+            next: Mutex::new(next),
+        }
+    }
+
+    fn get(&self) -> u64 {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, next: u64) -> Result<(), StoreError> {
+        let mut held = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = self.path.with_extension("tmp");
+        fs::write(&fresh, format!("{next}\n")).map_err(StoreError::io("write", &fresh))?;
+        fs::rename(&fresh, &self.path).map_err(StoreError::io("rename", &fresh))?;
+        *held = next;
+        Ok(())
+    }
+}

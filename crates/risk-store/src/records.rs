@@ -1,0 +1,501 @@
+//! Persisted forms（持久化格式）: what an entry of each kind says, in versioned JSON.
+//!
+//! | kind | facts | party | personal | decision |
+//! |---|---|---|---|---|
+//! | result | everything but names | public names | – | where it was read, its epoch |
+//! | rejection | code, field, rule, where it was read | – | the record, whole | – |
+//! | registration, hold, tick, end | the input | – | – | – |
+//! | effect | – | – | – | what was concluded |
+//!
+//! A rejected record could not be read, so it may hold anything, people's names included; it is kept
+//! in the personal section. The forms of version 1 are frozen: a change is a new version beside it.
+
+mod result;
+
+use crate::error::StoreError;
+use crate::ledger::{Entry, EntryKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::Timestamp;
+use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use result::{EncodedResult, content_digest};
+
+/// Who reads results and rejects them, and tells the time.
+pub(crate) const ACTOR_PIPELINE: &str = "system:pipeline";
+/// Who concludes.
+pub(crate) const ACTOR_ENGINE: &str = "system:engine";
+
+/// What an entry is（条目类别）; the numbers stand in the ledger.
+#[doc(alias = "条目类别")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// An accepted inspection result.
+    Result = 1,
+    /// A dead letter.
+    Rejection = 2,
+    /// A zone or product became known.
+    Registration = 3,
+    /// Partitions hold the watermark from here on.
+    Hold = 4,
+    /// Time passed.
+    Tick = 5,
+    /// Partitions ended.
+    Ended = 6,
+    /// What followed from the inputs before it.
+    Effect = 7,
+}
+
+impl RecordKind {
+    /// Every kind, in the order of the numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Result,
+        Self::Rejection,
+        Self::Registration,
+        Self::Hold,
+        Self::Tick,
+        Self::Ended,
+        Self::Effect,
+    ];
+
+    /// The kind with this number.
+    pub fn of(kind: EntryKind) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| *known as u8 == kind.0)
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Result => "result",
+            Self::Rejection => "rejection",
+            Self::Registration => "registration",
+            Self::Hold => "hold",
+            Self::Tick => "tick",
+            Self::Ended => "ended",
+            Self::Effect => "effect",
+        }
+    }
+}
+
+/// Where a result was read, and how it was placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement<'a> {
+    /// The partition.
+    pub partition: &'a SourcePartition,
+    /// Its offset there.
+    pub offset: u64,
+    /// The epoch it was accepted into.
+    pub epoch: Epoch,
+    /// It came further behind its partition's clock than the lateness allows.
+    pub late: bool,
+}
+
+/// The decision of a result's entry. The partition is a number within the block, whose metadata
+/// names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlacementV1 {
+    pub(crate) partition: u32,
+    pub(crate) offset: u64,
+    pub(crate) epoch: Epoch,
+    pub(crate) late: bool,
+}
+
+/// A dead letter（死信）: a record that could not be accepted, kept whole.
+#[doc(alias = "死信")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Reason code, of a closed list.
+    pub code: String,
+    /// The field at fault, empty for the record as a whole.
+    pub field: String,
+    /// The value found there, shortened.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+    /// Where it was read.
+    pub partition: SourcePartition,
+    /// Its offset there.
+    pub offset: u64,
+    /// When the broker or the intake took it.
+    pub received_at: Timestamp,
+    /// Its key, if it had one.
+    pub key: Option<Vec<u8>>,
+    /// The record.
+    pub record: Vec<u8>,
+}
+
+/// A dead letter without the record, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectionSummary {
+    /// Reason code.
+    pub code: String,
+    /// The field at fault.
+    pub field: String,
+    /// The value found there, shortened.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+    /// Where it was read.
+    pub partition: SourcePartition,
+    /// Its offset there.
+    pub offset: u64,
+    /// When the broker or the intake took it.
+    pub received_at: Timestamp,
+    /// Bytes of the record.
+    pub bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RejectedV1 {
+    key: Option<BytesV1>,
+    record: BytesV1,
+}
+
+/// Bytes in JSON: as text where they are text.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BytesV1 {
+    Text(String),
+    Base64(String),
+}
+
+impl BytesV1 {
+    fn of(bytes: &[u8]) -> Self {
+        str::from_utf8(bytes).map_or_else(
+            |_error| Self::Base64(STANDARD.encode(bytes)),
+            |text| Self::Text(text.to_owned()),
+        )
+    }
+
+    fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).ok(),
+        }
+    }
+}
+
+impl Rejection {
+    /// The dead letter without its record.
+    pub fn summary(&self) -> RejectionSummary {
+        RejectionSummary {
+            code: self.code.clone(),
+            field: self.field.clone(),
+            value: self.value.clone(),
+            rule: self.rule.clone(),
+            partition: self.partition.clone(),
+            offset: self.offset,
+            received_at: self.received_at,
+            bytes: self.record.len() as u64,
+        }
+    }
+
+    fn of(summary: RejectionSummary, rejected: RejectedV1) -> Option<Self> {
+        let key = match rejected.key {
+            Some(key) => Some(key.into_bytes()?),
+            None => None,
+        };
+        Some(Self {
+            code: summary.code,
+            field: summary.field,
+            value: summary.value,
+            rule: summary.rule,
+            partition: summary.partition,
+            offset: summary.offset,
+            received_at: summary.received_at,
+            key,
+            record: rejected.record.into_bytes()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct TickV1 {
+    now: Timestamp,
+    idle: Vec<SourcePartition>,
+}
+
+/// An input other than a result, as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputRecord {
+    /// A zone or product became known.
+    Register(Registration),
+    /// Partitions hold the watermark.
+    Hold(Vec<SourcePartition>),
+    /// Time passed.
+    Tick {
+        /// Now, by the shell's clock.
+        now: Timestamp,
+        /// Partitions found at their end for long enough.
+        idle: Vec<SourcePartition>,
+    },
+    /// Partitions ended for good.
+    Ended(Vec<SourcePartition>),
+}
+
+impl InputRecord {
+    /// The input that was recorded.
+    pub fn as_input(&self) -> Input<'_> {
+        match self {
+            Self::Register(registration) => Input::Register(registration),
+            Self::Hold(partitions) => Input::Hold(partitions),
+            Self::Tick { now, idle } => Input::Tick { now: *now, idle },
+            Self::Ended(partitions) => Input::Ended(partitions),
+        }
+    }
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// An accepted result.
+    Result(Box<ResultRecord>),
+    /// A dead letter.
+    Rejection(Box<Rejection>),
+    /// Another input.
+    Input(InputRecord),
+    /// What followed.
+    Effect(Effect),
+}
+
+/// An accepted result, as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultRecord {
+    /// The result.
+    pub result: InspectionResult,
+    /// Digest of its content.
+    pub digest: u128,
+    /// Number of its partition within the block.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: u64,
+    /// The epoch it was accepted into.
+    pub epoch: Epoch,
+    /// It came late.
+    pub late: bool,
+}
+
+fn unreadable(entry: u64) -> impl Fn(serde_json::Error) -> StoreError {
+    move |error| StoreError::Record {
+        entry,
+        reason: error.to_string(),
+    }
+}
+
+impl Record {
+    /// Reads an entry. `index` is its index in the ledger, for the error.
+    pub fn decode(index: u64, entry: &Entry<'_>) -> Result<Self, StoreError> {
+        let kind = RecordKind::of(entry.kind).ok_or_else(|| StoreError::Record {
+            entry: index,
+            reason: format!("unknown kind {}", entry.kind.0),
+        })?;
+        let unreadable = unreadable(index);
+        let facts = entry.facts;
+        match kind {
+            RecordKind::Result => {
+                let result = result::decode(index, facts, entry.party)?;
+                let placed: PlacementV1 =
+                    serde_json::from_slice(entry.decision).map_err(unreadable)?;
+                Ok(Self::Result(Box::new(ResultRecord {
+                    result,
+                    digest: content_digest(facts, entry.party),
+                    partition: placed.partition,
+                    offset: placed.offset,
+                    epoch: placed.epoch,
+                    late: placed.late,
+                })))
+            }
+            RecordKind::Rejection => {
+                let summary = serde_json::from_slice(facts).map_err(&unreadable)?;
+                let rejected = serde_json::from_slice(entry.personal).map_err(&unreadable)?;
+                let rejection =
+                    Rejection::of(summary, rejected).ok_or_else(|| StoreError::Record {
+                        entry: index,
+                        reason: "not base64".to_owned(),
+                    })?;
+                Ok(Self::Rejection(Box::new(rejection)))
+            }
+            RecordKind::Registration => {
+                let registration = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Input(InputRecord::Register(registration)))
+            }
+            RecordKind::Hold => {
+                let partitions = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Input(InputRecord::Hold(partitions)))
+            }
+            RecordKind::Ended => {
+                let partitions = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Input(InputRecord::Ended(partitions)))
+            }
+            RecordKind::Tick => {
+                let TickV1 { now, idle } = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Input(InputRecord::Tick { now, idle }))
+            }
+            RecordKind::Effect => {
+                let effect = serde_json::from_slice(entry.decision).map_err(unreadable)?;
+                Ok(Self::Effect(effect))
+            }
+        }
+    }
+}
+
+/// Id and content digest of a result's entry, without reading the rest of it.
+pub(crate) fn identity_of(index: u64, entry: &Entry<'_>) -> Result<(String, u128), StoreError> {
+    #[derive(Deserialize)]
+    struct IdOnly {
+        inspection_id: String,
+    }
+    let IdOnly { inspection_id } =
+        serde_json::from_slice(entry.facts).map_err(unreadable(index))?;
+    Ok((inspection_id, content_digest(entry.facts, entry.party)))
+}
+
+fn json<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), StoreError> {
+    serde_json::to_writer(bytes, value).map_err(|error| StoreError::Unrecordable(error.to_string()))
+}
+
+/// Appends the decision of a result's entry.
+pub(crate) fn encode_placement(
+    bytes: &mut Vec<u8>,
+    placement: &PlacementV1,
+) -> Result<(), StoreError> {
+    json(bytes, placement)
+}
+
+/// Appends the facts of an input's entry and says its kind. `None` for a result, which has a form
+/// of its own.
+pub(crate) fn encode_input(
+    bytes: &mut Vec<u8>,
+    input: &Input<'_>,
+) -> Result<Option<RecordKind>, StoreError> {
+    let kind = match input {
+        Input::Result(_) => return Ok(None),
+        Input::Register(registration) => {
+            json(bytes, registration)?;
+            RecordKind::Registration
+        }
+        Input::Hold(partitions) => {
+            json(bytes, partitions)?;
+            RecordKind::Hold
+        }
+        Input::Tick { now, idle } => {
+            let idle = idle.to_vec();
+            json(bytes, &TickV1 { now: *now, idle })?;
+            RecordKind::Tick
+        }
+        Input::Ended(partitions) => {
+            json(bytes, partitions)?;
+            RecordKind::Ended
+        }
+    };
+    Ok(Some(kind))
+}
+
+/// Appends the decision of an effect's entry.
+pub(crate) fn encode_effect(bytes: &mut Vec<u8>, effect: &Effect) -> Result<(), StoreError> {
+    json(bytes, effect)
+}
+
+/// Appends the facts of a rejection's entry; [`encode_rejected`] appends the rest.
+pub(crate) fn encode_rejection(
+    bytes: &mut Vec<u8>,
+    summary: &RejectionSummary,
+) -> Result<(), StoreError> {
+    json(bytes, summary)
+}
+
+/// Appends the record of a rejection.
+pub(crate) fn encode_rejected(
+    bytes: &mut Vec<u8>,
+    rejection: &Rejection,
+) -> Result<(), StoreError> {
+    let rejected = RejectedV1 {
+        key: rejection.key.as_deref().map(BytesV1::of),
+        record: BytesV1::of(&rejection.record),
+    };
+    json(bytes, &rejected)
+}
+
+/// Next offset of every partition（位点）.
+#[doc(alias = "位点")]
+pub type Positions = BTreeMap<SourcePartition, u64>;
+
+/// Metadata of a block（区块元数据）.
+#[doc(alias = "区块元数据")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockMetadata {
+    /// Version of this form.
+    pub v: u8,
+    /// The shard.
+    pub shard: u16,
+    /// Next offset of every partition read so far, this block included.
+    pub positions: Vec<(SourcePartition, u64)>,
+    /// Partitions of this block's results, by the numbers their entries give.
+    pub partitions: Vec<SourcePartition>,
+    /// When the worker committed, by the shell's clock.
+    pub committed_at: Timestamp,
+    /// Results that were read again and had no effect.
+    pub duplicates: u64,
+    /// Version of the judging code.
+    pub engine: String,
+    /// Version of the evidence encoding.
+    pub evidence: String,
+    /// Version of the estimator.
+    pub model: String,
+    /// Version of the policy.
+    pub policy: String,
+    /// SHA-256 of the policy.
+    pub policy_hash: String,
+}
+
+impl BlockMetadata {
+    /// The metadata's bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::new();
+        json(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
+    /// Reads metadata. `entry` is the block's first entry, for the error.
+    pub fn decode(entry: u64, bytes: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(bytes).map_err(unreadable(entry))
+    }
+}
+
+/// One entry, for people (`ledger show`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownEntry {
+    /// Its index in the ledger.
+    pub index: u64,
+    /// Number of its block.
+    pub block: u64,
+    /// What it is.
+    pub kind: &'static str,
+    /// Who made it.
+    pub actor: String,
+    /// What was found.
+    pub facts: serde_json::Value,
+    /// Whom it concerns.
+    pub party: serde_json::Value,
+    /// What was concluded.
+    pub decision: serde_json::Value,
+}
+
+impl ShownEntry {
+    /// Shows all sections but the personal one.
+    pub(crate) fn of(block: u64, index: u64, entry: &Entry<'_>) -> Self {
+        let shown = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
+        Self {
+            index,
+            block,
+            kind: RecordKind::of(entry.kind).map_or("unknown", RecordKind::name),
+            actor: entry.actor.to_owned(),
+            facts: shown(entry.facts),
+            party: shown(entry.party),
+            decision: shown(entry.decision),
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! An inspection result in two sections: facts without names, and public names.
+//!
+//! The bytes are canonical: fields in one order, absent ones left out, no white space, instants as
+//! milliseconds. So the same content always has the same bytes, and their digest tells a repeated
+//! record from one that uses its id again for something else.
+
+use crate::error::StoreError;
+use compact_str::CompactString;
+use risk_domain::ids::{
+    AgencyId, CampaignId, CaseId, DrawId, EnterpriseId, HazardCode, InspectionId, ItemCode, LabId,
+    MethodId, ProductCode, SiteId, TeamId, ZoneId,
+};
+use risk_domain::inspection::{
+    Agency, AgencyLevel, Channel, InspectionResult, Outcome, Producer, ProductRef, SampleCounts,
+    SiteRef, TestItem, TestKind, TestRef, Verdict,
+};
+use risk_domain::scales::Severity;
+use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
+use risk_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+type Text<'a> = Option<Cow<'a, CompactString>>;
+type Id<'a, T> = Option<Cow<'a, T>>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactsV1<'a> {
+    v: u8,
+    inspection_id: Cow<'a, InspectionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supersedes: Id<'a, InspectionId>,
+    sampled_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tested_at: Option<Timestamp>,
+    observed_at: Timestamp,
+    mode: SelectionMode,
+    agency_id: Cow<'a, AgencyId>,
+    agency_level: AgencyLevel,
+    team_id: Cow<'a, TeamId>,
+    basis: SelectionBasis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    draw_id: Id<'a, DrawId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inclusion_probability: Option<InclusionProbability>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    campaign_id: Id<'a, CampaignId>,
+    site_id: Cow<'a, SiteId>,
+    enterprise_id: Cow<'a, EnterpriseId>,
+    zone_id: Cow<'a, ZoneId>,
+    channel: Channel,
+    /// Whether a producer is named at all; its name stands with the party.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    producer_id: Id<'a, EnterpriseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supplier_id: Id<'a, EnterpriseId>,
+    category: Cow<'a, ProductCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standard: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lot_no: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lot_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gtin: Text<'a>,
+    tested: u32,
+    backup: u32,
+    defective: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_fen: Option<u64>,
+    test: TestKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method_id: Id<'a, MethodId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lab_id: Id<'a, LabId>,
+    outcome: Outcome,
+    items: Vec<ItemV1<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirms: Id<'a, InspectionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_up_of: Id<'a, InspectionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_id: Id<'a, CaseId>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    extra: Cow<'a, BTreeMap<CompactString, CompactString>>,
+}
+
+#[expect(clippy::ptr_arg, reason = "serde hands the field itself")]
+fn is_empty(extra: &Cow<'_, BTreeMap<CompactString, CompactString>>) -> bool {
+    extra.is_empty()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemV1<'a> {
+    code: Cow<'a, ItemCode>,
+    name: Cow<'a, CompactString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clause: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Text<'a>,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hazard: Id<'a, HazardCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartyV1<'a> {
+    site_name: Cow<'a, CompactString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booth: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    producer_name: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    producer_region: Text<'a>,
+    product_name: Cow<'a, CompactString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brand: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Text<'a>,
+}
+
+fn lend<T: Clone>(value: Option<&T>) -> Option<Cow<'_, T>> {
+    value.map(Cow::Borrowed)
+}
+
+fn own<T: Clone>(value: Option<Cow<'_, T>>) -> Option<T> {
+    value.map(Cow::into_owned)
+}
+
+impl<'a> FactsV1<'a> {
+    fn of(result: &'a InspectionResult) -> Self {
+        let InspectionResult {
+            inspection_id,
+            supersedes,
+            sampled_at,
+            tested_at,
+            observed_at,
+            mode,
+            agency,
+            team_id,
+            selection,
+            site,
+            producer,
+            supplier,
+            product,
+            sample,
+            test,
+            outcome,
+            items,
+            confirms,
+            follow_up_of,
+            case_id,
+            extra,
+        } = result;
+        let producer_id = producer.as_ref().and_then(|it| it.enterprise_id.as_ref());
+        Self {
+            v: 1,
+            inspection_id: Cow::Borrowed(inspection_id),
+            supersedes: lend(supersedes.as_ref()),
+            sampled_at: *sampled_at,
+            tested_at: *tested_at,
+            observed_at: *observed_at,
+            mode: *mode,
+            agency_id: Cow::Borrowed(&agency.id),
+            agency_level: agency.level,
+            team_id: Cow::Borrowed(team_id),
+            basis: selection.basis,
+            draw_id: lend(selection.draw_id.as_ref()),
+            inclusion_probability: selection.inclusion_probability,
+            campaign_id: lend(selection.campaign_id.as_ref()),
+            site_id: Cow::Borrowed(&site.site_id),
+            enterprise_id: Cow::Borrowed(&site.enterprise_id),
+            zone_id: Cow::Borrowed(&site.zone_id),
+            channel: site.channel,
+            producer_id: lend(producer_id),
+            supplier_id: lend(supplier.as_ref()),
+            category: Cow::Borrowed(&product.category),
+            standard: lend(product.standard.as_ref()),
+            lot_no: lend(product.lot_no.as_ref()),
+            lot_size: product.lot_size,
+            gtin: lend(product.gtin.as_ref()),
+            tested: sample.tested,
+            backup: sample.backup,
+            defective: sample.defective,
+            cost_fen: sample.cost_fen,
+            test: test.kind,
+            method_id: lend(test.method_id.as_ref()),
+            lab_id: lend(test.lab_id.as_ref()),
+            outcome: *outcome,
+            items: items.iter().map(ItemV1::of).collect(),
+            confirms: lend(confirms.as_ref()),
+            follow_up_of: lend(follow_up_of.as_ref()),
+            case_id: lend(case_id.as_ref()),
+            extra: Cow::Borrowed(extra),
+        }
+    }
+
+    fn with(self, party: PartyV1<'_>) -> InspectionResult {
+        let producer_id = own(self.producer_id);
+        InspectionResult {
+            inspection_id: self.inspection_id.into_owned(),
+            supersedes: own(self.supersedes),
+            sampled_at: self.sampled_at,
+            tested_at: self.tested_at,
+            observed_at: self.observed_at,
+            mode: self.mode,
+            agency: Agency {
+                id: self.agency_id.into_owned(),
+                level: self.agency_level,
+            },
+            team_id: self.team_id.into_owned(),
+            selection: Selection {
+                basis: self.basis,
+                draw_id: own(self.draw_id),
+                inclusion_probability: self.inclusion_probability,
+                campaign_id: own(self.campaign_id),
+            },
+            site: SiteRef {
+                site_id: self.site_id.into_owned(),
+                enterprise_id: self.enterprise_id.into_owned(),
+                name: party.site_name.into_owned(),
+                zone_id: self.zone_id.into_owned(),
+                booth: own(party.booth),
+                channel: self.channel,
+                platform: own(party.platform),
+            },
+            producer: own(party.producer_name).map(|name| Producer {
+                enterprise_id: producer_id,
+                name,
+                region: own(party.producer_region),
+            }),
+            supplier: own(self.supplier_id),
+            product: ProductRef {
+                category: self.category.into_owned(),
+                name: party.product_name.into_owned(),
+                brand: own(party.brand),
+                model: own(party.model),
+                standard: own(self.standard),
+                lot_no: own(self.lot_no),
+                lot_size: self.lot_size,
+                gtin: own(self.gtin),
+            },
+            sample: SampleCounts {
+                tested: self.tested,
+                backup: self.backup,
+                defective: self.defective,
+                cost_fen: self.cost_fen,
+            },
+            test: TestRef {
+                kind: self.test,
+                method_id: own(self.method_id),
+                lab_id: own(self.lab_id),
+            },
+            outcome: self.outcome,
+            items: self.items.into_iter().map(ItemV1::into_item).collect(),
+            confirms: own(self.confirms),
+            follow_up_of: own(self.follow_up_of),
+            case_id: own(self.case_id),
+            extra: self.extra.into_owned(),
+        }
+    }
+}
+
+impl<'a> ItemV1<'a> {
+    fn of(item: &'a TestItem) -> Self {
+        let TestItem {
+            code,
+            name,
+            clause,
+            method,
+            measured,
+            limit,
+            unit,
+            verdict,
+            hazard,
+            severity,
+        } = item;
+        Self {
+            code: Cow::Borrowed(code),
+            name: Cow::Borrowed(name),
+            clause: lend(clause.as_ref()),
+            method: lend(method.as_ref()),
+            measured: lend(measured.as_ref()),
+            limit: lend(limit.as_ref()),
+            unit: lend(unit.as_ref()),
+            verdict: *verdict,
+            hazard: lend(hazard.as_ref()),
+            severity: severity.map(Severity::get),
+        }
+    }
+
+    fn into_item(self) -> TestItem {
+        TestItem {
+            code: self.code.into_owned(),
+            name: self.name.into_owned(),
+            clause: own(self.clause),
+            method: own(self.method),
+            measured: own(self.measured),
+            limit: own(self.limit),
+            unit: own(self.unit),
+            verdict: self.verdict,
+            hazard: own(self.hazard),
+            severity: self
+                .severity
+                .and_then(|severity| Severity::try_from(severity).ok()),
+        }
+    }
+}
+
+impl<'a> PartyV1<'a> {
+    fn of(result: &'a InspectionResult) -> Self {
+        let producer = result.producer.as_ref();
+        Self {
+            site_name: Cow::Borrowed(&result.site.name),
+            booth: lend(result.site.booth.as_ref()),
+            platform: lend(result.site.platform.as_ref()),
+            producer_name: lend(producer.map(|producer| &producer.name)),
+            producer_region: lend(producer.and_then(|producer| producer.region.as_ref())),
+            product_name: Cow::Borrowed(&result.product.name),
+            brand: lend(result.product.brand.as_ref()),
+            model: lend(result.product.model.as_ref()),
+        }
+    }
+}
+
+/// Digest of a result's content（内容摘要）, from its canonical bytes.
+#[doc(alias = "内容摘要")]
+pub fn content_digest(facts: &[u8], party: &[u8]) -> u128 {
+    // The digest of the facts seeds that of the names, so that no byte can move between them.
+    let facts = xxh3_128_with_seed(facts, 1);
+    facts ^ xxh3_128_with_seed(party, facts as u64).rotate_left(1)
+}
+
+/// A result as it will stand in the ledger, and the digest of its content. One value can be used
+/// again for any number of results, so that none needs memory of its own.
+#[derive(Debug, Clone, Default)]
+pub struct EncodedResult {
+    bytes: Vec<u8>,
+    facts_len: usize,
+    digest: u128,
+}
+
+impl EncodedResult {
+    /// Encodes a result in place of the one before.
+    pub fn encode(&mut self, result: &InspectionResult) -> Result<(), StoreError> {
+        let refused = |error: serde_json::Error| StoreError::Unrecordable(error.to_string());
+        self.bytes.clear();
+        serde_json::to_writer(&mut self.bytes, &FactsV1::of(result)).map_err(refused)?;
+        self.facts_len = self.bytes.len();
+        serde_json::to_writer(&mut self.bytes, &PartyV1::of(result)).map_err(refused)?;
+        self.digest = content_digest(self.facts(), self.party());
+        Ok(())
+    }
+
+    /// The facts section.
+    pub fn facts(&self) -> &[u8] {
+        self.bytes.get(..self.facts_len).unwrap_or_default()
+    }
+
+    /// The party section.
+    pub fn party(&self) -> &[u8] {
+        self.bytes.get(self.facts_len..).unwrap_or_default()
+    }
+
+    /// Digest of the content, for the identity index.
+    pub fn digest(&self) -> u128 {
+        self.digest
+    }
+}
+
+/// Reads a result back.
+pub(crate) fn decode(
+    index: u64,
+    facts: &[u8],
+    party: &[u8],
+) -> Result<InspectionResult, StoreError> {
+    let unreadable = |reason: String| StoreError::Record {
+        entry: index,
+        reason,
+    };
+    let facts: FactsV1<'_> =
+        serde_json::from_slice(facts).map_err(|error| unreadable(error.to_string()))?;
+    if facts.v != 1 {
+        return Err(unreadable(format!("unknown version {}", facts.v)));
+    }
+    let party: PartyV1<'_> =
+        serde_json::from_slice(party).map_err(|error| unreadable(error.to_string()))?;
+    Ok(facts.with(party))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+use super::*;
+use crate::ledger::EntryKind;
+use crate::records::{Record, RecordKind, Rejection};
+use proptest::prelude::*;
+use risk_engine::SourcePartition;
+
+fn word() -> impl Strategy<Value = CompactString> {
+    "[a-z0-9义乌商城\"\\\\/]{1,12}".prop_map(CompactString::from)
+}
+
+fn maybe() -> impl Strategy<Value = Option<CompactString>> {
+    prop::option::of(word())
+}
+
+fn pick<T: Copy + std::fmt::Debug + 'static>(values: &'static [T]) -> impl Strategy<Value = T> {
+    prop::sample::select(values)
+}
+
+macro_rules! id {
+    ($kind:ident) => {
+        "[A-Z0-9义:]{1,9}".prop_map(|text| $kind::new(text).unwrap())
+    };
+}
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    (-2_000_000_000_000i64..7_000_000_000_000).prop_map(Timestamp::from_millis)
+}
+
+fn item() -> impl Strategy<Value = TestItem> {
+    let texts = (word(), maybe(), maybe(), maybe(), maybe(), maybe());
+    let rest = (
+        id!(ItemCode),
+        pick(Verdict::ALL),
+        prop::option::of(id!(HazardCode)),
+        prop::option::of(pick(&Severity::ALL)),
+    );
+    (texts, rest).prop_map(|(texts, rest)| {
+        let (name, clause, method, measured, limit, unit) = texts;
+        let (code, verdict, hazard, severity) = rest;
+        TestItem {
+            code,
+            name,
+            clause,
+            method,
+            measured,
+            limit,
+            unit,
+            verdict,
+            hazard,
+            severity,
+        }
+    })
+}
+
+fn site() -> impl Strategy<Value = SiteRef> {
+    let ids = (id!(SiteId), id!(EnterpriseId), id!(ZoneId));
+    (ids, word(), maybe(), maybe(), pick(Channel::ALL)).prop_map(
+        |((site_id, enterprise_id, zone_id), name, booth, platform, channel)| SiteRef {
+            site_id,
+            enterprise_id,
+            name,
+            zone_id,
+            booth,
+            channel,
+            platform,
+        },
+    )
+}
+
+fn product() -> impl Strategy<Value = ProductRef> {
+    let texts = (maybe(), maybe(), maybe(), maybe(), maybe());
+    (id!(ProductCode), word(), texts, any::<Option<u32>>()).prop_map(
+        |(category, name, (brand, model, standard, lot_no, gtin), lot_size)| ProductRef {
+            category,
+            name,
+            brand,
+            model,
+            standard,
+            lot_no,
+            lot_size,
+            gtin,
+        },
+    )
+}
+
+fn selection() -> impl Strategy<Value = Selection> {
+    let probability = prop::option::of(f64::MIN_POSITIVE..=1.0);
+    (
+        pick(SelectionBasis::ALL),
+        prop::option::of(id!(DrawId)),
+        probability,
+        prop::option::of(id!(CampaignId)),
+    )
+        .prop_map(|(basis, draw_id, probability, campaign_id)| Selection {
+            basis,
+            draw_id,
+            inclusion_probability: probability.map(|p| InclusionProbability::new(p).unwrap()),
+            campaign_id,
+        })
+}
+
+fn producer() -> impl Strategy<Value = Option<Producer>> {
+    let parts = (prop::option::of(id!(EnterpriseId)), word(), maybe());
+    prop::option::of(parts.prop_map(|(enterprise_id, name, region)| Producer {
+        enterprise_id,
+        name,
+        region,
+    }))
+}
+
+prop_compose! {
+    fn any_result()(
+        ids in (id!(InspectionId), prop::option::of(id!(InspectionId)), prop::option::of(id!(InspectionId)), prop::option::of(id!(InspectionId))),
+        times in (at(), prop::option::of(at()), at()),
+        who in (id!(AgencyId), pick(AgencyLevel::ALL), id!(TeamId), pick(SelectionMode::ALL)),
+        selection in selection(),
+        site in site(),
+        made in (producer(), prop::option::of(id!(EnterpriseId)), product()),
+        counts in any::<(u32, u32, u32, Option<u64>)>(),
+        test in (pick(TestKind::ALL), prop::option::of(id!(MethodId)), prop::option::of(id!(LabId)), pick(Outcome::ALL)),
+        items in prop::collection::vec(item(), 0..4),
+        case_id in prop::option::of(id!(CaseId)),
+        extra in prop::collection::btree_map(word(), word(), 0..3),
+    ) -> InspectionResult {
+        InspectionResult {
+            inspection_id: ids.0,
+            supersedes: ids.1,
+            sampled_at: times.0,
+            tested_at: times.1,
+            observed_at: times.2,
+            mode: who.3,
+            agency: Agency { id: who.0, level: who.1 },
+            team_id: who.2,
+            selection,
+            site,
+            producer: made.0,
+            supplier: made.1,
+            product: made.2,
+            sample: SampleCounts { tested: counts.0, backup: counts.1, defective: counts.2, cost_fen: counts.3 },
+            test: TestRef { kind: test.0, method_id: test.1, lab_id: test.2 },
+            outcome: test.3,
+            items,
+            confirms: ids.2,
+            follow_up_of: ids.3,
+            case_id,
+            extra,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_result_reads_back_and_has_one_digest(result in any_result()) {
+        let mut encoded = EncodedResult::default();
+        encoded.encode(&result).unwrap();
+        let decoded = decode(7, encoded.facts(), encoded.party()).unwrap();
+        prop_assert_eq!(&decoded, &result);
+        let digest = encoded.digest();
+        encoded.encode(&decoded).unwrap();
+        prop_assert_eq!(encoded.digest(), digest);
+    }
+
+    #[test]
+    fn names_stand_with_the_party_only(mut result in any_result()) {
+        result.site.name = CompactString::from("义乌国际商贸城张记玩具");
+        let mut encoded = EncodedResult::default();
+        encoded.encode(&result).unwrap();
+        let holds = |section: &[u8]| str::from_utf8(section).unwrap().contains("张记");
+        prop_assert!(holds(encoded.party()));
+        prop_assert!(!holds(encoded.facts()));
+    }
+
+    #[test]
+    fn any_dead_letter_is_kept_whole(record in prop::collection::vec(any::<u8>(), 0..50), key in prop::option::of(prop::collection::vec(any::<u8>(), 0..9))) {
+        let rejection = Rejection {
+            code: "malformed_utf8".to_owned(),
+            field: String::new(),
+            value: String::new(),
+            rule: "must be UTF-8".to_owned(),
+            partition: SourcePartition { source: "kafka:inspection.results".into(), partition: 3 },
+            offset: 9,
+            received_at: Timestamp::from_millis(1),
+            key,
+            record,
+        };
+        let (mut facts, mut personal) = (Vec::new(), Vec::new());
+        crate::records::encode_rejection(&mut facts, &rejection.summary()).unwrap();
+        crate::records::encode_rejected(&mut personal, &rejection).unwrap();
+        let entry = crate::ledger::Entry {
+            kind: EntryKind(RecordKind::Rejection as u8),
+            actor: "",
+            facts: &facts,
+            party: b"",
+            personal: &personal,
+            decision: b"",
+        };
+        let decoded = Record::decode(0, &entry).unwrap();
+        prop_assert_eq!(decoded, Record::Rejection(Box::new(rejection)));
+    }
+}
+
+#[test]
+fn a_byte_that_moves_between_the_sections_changes_the_digest() {
+    assert_ne!(content_digest(b"ab", b"c"), content_digest(b"a", b"bc"));
+    assert_ne!(content_digest(b"ab", b""), content_digest(b"", b"ab"));
+}

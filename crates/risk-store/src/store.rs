@@ -1,0 +1,497 @@
+//! The store（数据目录）: a directory, opened, rebuilt, replayed, verified, copied.
+//!
+//! ```text
+//! <dir>/format            what the directory is, and its version
+//! <dir>/lock              held by the process that has it open
+//! <dir>/shards/000/ledger     the truth
+//! <dir>/shards/000/identity   ids ever seen   ┐ views: thrown away and made again
+//! <dir>/shards/000/views      sled            ┘ from the ledger when in doubt
+//! <dir>/shards/000/outbox     how far events were sent
+//! ```
+
+use crate::commit::{Committer, DurableListener, Observer, Progress, Shared};
+use crate::error::StoreError;
+use crate::fold::{self, ReplayReport};
+use crate::identities::Identities;
+use crate::identity::{IdentityIndex, IdentitySettings};
+use crate::ledger::{
+    BlockBuilder, Hash, Ledger, LedgerReader, LedgerSettings, OpenMode, TornTail, verify,
+};
+use crate::reader::{OUTBOX_FILE, Reader, show};
+use crate::records::{BlockMetadata, Positions, ShownEntry};
+use crate::views::{ViewThread, ViewsHandle};
+use crate::writer::{Threads, Writer, WriterParts};
+use risk_domain::time::Timestamp;
+use risk_engine::{
+    ENGINE_VERSION, EVIDENCE_VERSION, Engine, MODEL_VERSION, Policy, StateHash, Taxonomy,
+};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+const FORMAT: &str = "spotcheck data directory, format 1\n";
+/// Blocks that the view thread may lag behind before it reads the ledger instead.
+const VIEW_QUEUE: usize = 16;
+
+/// How a store is opened（打开选项）.
+#[doc(alias = "打开选项")]
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The shard.
+    pub shard: u16,
+    /// zstd level of ledger blocks.
+    pub compression: i32,
+    /// A ledger file that has reached this size is closed and a new one begun.
+    pub segment_bytes: u64,
+    /// Whether every byte of the ledger is checked at the start, and not only its last file.
+    pub check_all: bool,
+    /// New ids after which the identity index writes a file.
+    pub identity: IdentitySettings,
+    /// Blocks that may wait for the disk before the worker waits too.
+    pub queued_blocks: usize,
+    /// Learns how far commits are durable.
+    pub listener: Option<Arc<dyn DurableListener>>,
+    /// Called with every block that became durable.
+    pub observers: Vec<Observer>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            shard: 0,
+            compression: 1,
+            segment_bytes: LedgerSettings::default().segment_bytes,
+            check_all: false,
+            identity: IdentitySettings::default(),
+            queued_blocks: 2,
+            listener: None,
+            observers: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("shard", &self.shard)
+            .field("compression", &self.compression)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StoreOptions {
+    fn ledger(&self) -> LedgerSettings {
+        LedgerSettings {
+            shard: self.shard,
+            segment_bytes: self.segment_bytes,
+            mode: if self.check_all {
+                OpenMode::Full
+            } else {
+                OpenMode::LastSegment
+            },
+        }
+    }
+}
+
+/// What opening found and did（打开报告）.
+#[doc(alias = "打开报告")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreReport {
+    /// Blocks in the ledger.
+    pub blocks: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// The unfinished last block that was cut.
+    pub cut: Option<TornTail>,
+    /// Files of the identity index that were thrown away.
+    pub identity_discarded: Vec<PathBuf>,
+    /// The views were thrown away and made again.
+    pub views_rebuilt: bool,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The one hand that adds to the ledger.
+    pub writer: Writer,
+    /// Everything that can be asked; clone it freely.
+    pub reader: Reader,
+    /// The engine, standing where the ledger ends.
+    pub engine: Engine,
+    /// Next offset of every partition: where sources go on.
+    pub positions: Positions,
+    /// What opening found and did.
+    pub report: StoreReport,
+}
+
+/// What a verification found in a store that is whole（验证报告）.
+#[doc(alias = "验证报告")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Blocks in the ledger.
+    pub blocks: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// Merkle root of all entries.
+    pub root: Hash,
+    /// Hash of the state that they lead to.
+    pub state_hash: StateHash,
+    /// An unfinished last block, which the next opening will cut.
+    pub torn_tail: Option<TornTail>,
+}
+
+/// A data directory（数据目录）and the judgement that its state is folded under.
+#[doc(alias = "数据目录")]
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+    options: StoreOptions,
+    policy: Arc<Policy>,
+    taxonomy: Taxonomy,
+}
+
+impl Store {
+    /// A store in `dir`; nothing is touched yet.
+    pub fn at(dir: &Path, options: StoreOptions, policy: Arc<Policy>, taxonomy: Taxonomy) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            options,
+            policy,
+            taxonomy,
+        }
+    }
+
+    /// Opens the store, creating it if there is none: cuts a torn tail, folds the ledger into an
+    /// engine, brings the views up to date, and starts the threads.
+    pub fn open(&self) -> Result<Opened, StoreError> {
+        let lock = self.lock(true)?;
+        let (ledger, found) = Ledger::open(&self.part("ledger"), self.options.ledger())?;
+        if let Some(torn) = &found.cut {
+            tracing::warn!(?torn, "an unfinished last block was cut from the ledger");
+        }
+        let reader = ledger.reader().clone();
+        let (mut identities, identity_discarded) = self.identities(&reader)?;
+        let engine = self.restore_engine(&mut identities, &reader)?;
+        let positions = fold::positions(&reader)?;
+        let (views, views_rebuilt) = ViewsHandle::open(&self.part("views"), reader.clone())?;
+        let report = StoreReport {
+            blocks: found.blocks,
+            entries: found.entries,
+            cut: found.cut,
+            identity_discarded,
+            views_rebuilt,
+        };
+        let progress = Progress {
+            blocks: found.blocks,
+            entries: found.entries,
+            ..Progress::default()
+        };
+        let shared = Arc::new(Shared::new(lock, progress, self.options.listener.clone()));
+        for observer in &self.options.observers {
+            shared.observe(Arc::clone(observer));
+        }
+        let views = Arc::new(views);
+        let asked = Reader::new(Arc::clone(&views), Arc::clone(&shared), &self.shard_dir());
+        let writer = self.start(ledger, views, shared, identities, positions.clone())?;
+        Ok(Opened {
+            writer,
+            reader: asked,
+            engine,
+            positions,
+            report,
+        })
+    }
+
+    fn start(
+        &self,
+        ledger: Ledger,
+        views: Arc<ViewsHandle>,
+        shared: Arc<Shared>,
+        identities: Identities,
+        positions: Positions,
+    ) -> Result<Writer, StoreError> {
+        let reader = ledger.reader().clone();
+        let builder = BlockBuilder::new(ledger.chain().clone(), self.options.compression)?;
+        let (to_views, blocks) = sync_channel(VIEW_QUEUE);
+        let view_thread = ViewThread {
+            handle: views,
+            blocks,
+            shared: Arc::clone(&shared),
+        };
+        let applier = view_thread.catch_up()?;
+        let (jobs, queue) = sync_channel(self.options.queued_blocks);
+        let committer = Committer {
+            ledger,
+            builder,
+            jobs: queue,
+            views: to_views,
+            shared: Arc::clone(&shared),
+        };
+        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let started = thread::Builder::new().name(name.to_owned()).spawn(work);
+            started.map_err(StoreError::io("start a thread for", &self.dir))
+        };
+        let threads = vec![
+            start("commit", Box::new(move || committer.run()))?,
+            start("views", Box::new(move || view_thread.run(applier)))?,
+        ];
+        Ok(Writer::new(WriterParts {
+            identities,
+            positions,
+            jobs,
+            shared,
+            ledger: reader,
+            versions: self.versions(),
+            threads: Threads(threads),
+        }))
+    }
+
+    /// Brings an engine to the end of the ledger. A checkpoint of its state, once there is one,
+    /// shortens this: it would be read here, and only the blocks after it folded.
+    fn restore_engine(
+        &self,
+        identities: &mut Identities,
+        ledger: &LedgerReader,
+    ) -> Result<Engine, StoreError> {
+        let mut engine = self.new_engine()?;
+        fold::fold(&mut engine, identities, ledger, 0)?;
+        identities.feed_from_ledger(ledger.entry_count())?;
+        Ok(engine)
+    }
+
+    /// Throws identity index and views away and makes them again; returns the state hash.
+    pub fn rebuild(&self) -> Result<StateHash, StoreError> {
+        let lock = self.lock(false)?;
+        for name in ["identity", "views"] {
+            let dir = self.part(name);
+            if dir.exists() {
+                fs::remove_dir_all(&dir).map_err(StoreError::io("remove", &dir))?;
+            }
+        }
+        drop(lock);
+        let opened = self.open()?;
+        let state_hash = opened.engine.state_hash();
+        opened.writer.close()?;
+        Ok(state_hash)
+    }
+
+    /// Judges all recorded inputs again and lists where something else follows.
+    pub fn replay(&self) -> Result<ReplayReport, StoreError> {
+        let _lock = self.lock(false)?;
+        let (ledger, _) = Ledger::open(&self.part("ledger"), self.options.ledger())?;
+        let (mut identities, _) = self.identities(ledger.reader())?;
+        let mut engine = self.new_engine()?;
+        fold::replay(&mut engine, &mut identities, ledger.reader())
+    }
+
+    /// Checks every byte of the ledger from its published format alone, then folds it.
+    pub fn verify(&self) -> Result<Verified, StoreError> {
+        let _lock = self.lock(false)?;
+        let ledger_dir = self.part("ledger");
+        let whole = verify(&ledger_dir)?;
+        let (ledger, _) = Ledger::open(&ledger_dir, self.options.ledger())?;
+        let (mut identities, _) = self.identities(ledger.reader())?;
+        let engine = self.restore_engine(&mut identities, ledger.reader())?;
+        Ok(Verified {
+            blocks: whole.blocks,
+            entries: whole.entries,
+            root: whole.root,
+            state_hash: engine.state_hash(),
+            torn_tail: whole.torn_tail,
+        })
+    }
+
+    /// Entries of a range, for people; the personal section is never among them.
+    pub fn show(&self, range: Range<u64>) -> Result<Vec<ShownEntry>, StoreError> {
+        let _lock = self.lock(false)?;
+        let (ledger, _) = Ledger::open(&self.part("ledger"), self.options.ledger())?;
+        show(ledger.reader(), range)
+    }
+
+    fn new_engine(&self) -> Result<Engine, StoreError> {
+        Engine::new(Arc::clone(&self.policy), self.taxonomy.clone())
+            .map_err(|error| StoreError::Engine(error.to_string()))
+    }
+
+    fn identities(&self, ledger: &LedgerReader) -> Result<(Identities, Vec<PathBuf>), StoreError> {
+        let dir = self.part("identity");
+        let (mut index, mut report) = IdentityIndex::open(&dir, self.options.identity)?;
+        if index.covers_up_to() > ledger.entry_count() {
+            tracing::warn!("the identity index knows more than the ledger; building it again");
+            drop(index);
+            fs::remove_dir_all(&dir).map_err(StoreError::io("remove", &dir))?;
+            report.discarded.push(dir.clone());
+            (index, _) = IdentityIndex::open(&dir, self.options.identity)?;
+        }
+        let identities = Identities::new(index, ledger.clone());
+        Ok((identities, report.discarded))
+    }
+
+    fn versions(&self) -> BlockMetadata {
+        BlockMetadata {
+            v: 1,
+            shard: self.options.shard,
+            positions: Vec::new(),
+            partitions: Vec::new(),
+            committed_at: Timestamp::from_millis(0),
+            duplicates: 0,
+            engine: ENGINE_VERSION.to_owned(),
+            evidence: EVIDENCE_VERSION.to_owned(),
+            model: MODEL_VERSION.to_owned(),
+            policy: self.policy.version.to_string(),
+            policy_hash: self.policy.hash.clone(),
+        }
+    }
+
+    fn shard_dir(&self) -> PathBuf {
+        shard_dir(&self.dir, self.options.shard)
+    }
+
+    fn part(&self, name: &str) -> PathBuf {
+        self.shard_dir().join(name)
+    }
+
+    fn lock(&self, create: bool) -> Result<File, StoreError> {
+        let lock = lock(&self.dir, create)?;
+        let shard = self.shard_dir();
+        fs::create_dir_all(&shard).map_err(StoreError::io("create", &shard))?;
+        Ok(lock)
+    }
+}
+
+fn shard_dir(dir: &Path, shard: u16) -> PathBuf {
+    dir.join("shards").join(format!("{shard:03}"))
+}
+
+/// Takes the directory lock, after making sure that the directory is ours.
+fn lock(dir: &Path, create: bool) -> Result<File, StoreError> {
+    let format = dir.join("format");
+    match fs::read_to_string(&format) {
+        Ok(found) if found == FORMAT => {}
+        Ok(found) => {
+            return Err(StoreError::Format {
+                path: format,
+                found,
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && create => begin(dir)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing {
+                path: dir.to_path_buf(),
+            });
+        }
+        Err(error) => return Err(StoreError::io("read", &format)(error)),
+    }
+    let path = dir.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(StoreError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
+            path: dir.to_path_buf(),
+        }),
+        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
+    }
+}
+
+/// Makes an empty or missing directory a data directory.
+fn begin(dir: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
+    if !is_empty(dir)? {
+        return Err(StoreError::NotAStore {
+            path: dir.to_path_buf(),
+        });
+    }
+    let path = dir.join("format");
+    fs::write(&path, FORMAT).map_err(StoreError::io("write", &path))?;
+    sync(&path)?;
+    sync(dir)
+}
+
+fn is_empty(dir: &Path) -> Result<bool, StoreError> {
+    let mut entries = fs::read_dir(dir).map_err(StoreError::io("list", dir))?;
+    Ok(entries.next().is_none())
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    file.sync_all().map_err(StoreError::io("sync", path))
+}
+
+/// Copies the ledgers of a data directory into another, which must be empty or missing. It may be in
+/// use meanwhile: ledger files only grow, so what is copied is the ledger as of some moment, with at
+/// most an unfinished last block, which opening cuts. Views are left out: they are made again.
+pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
+    let format = dir.join("format");
+    match fs::read_to_string(&format) {
+        Ok(found) if found == FORMAT => {}
+        Ok(found) => {
+            return Err(StoreError::Format {
+                path: format,
+                found,
+            });
+        }
+        Err(_) => {
+            return Err(StoreError::Missing {
+                path: dir.to_path_buf(),
+            });
+        }
+    }
+    begin(to)?;
+    let shards = dir.join("shards");
+    for shard in names(&shards)? {
+        let from = shards.join(&shard);
+        let into = to.join("shards").join(&shard);
+        let ledger = into.join("ledger");
+        fs::create_dir_all(&ledger).map_err(StoreError::io("create", &ledger))?;
+        // Files are named by their first block: in this order, one that appears meanwhile is left out
+        // with all after it.
+        for name in names(&from.join("ledger"))? {
+            if Path::new(&name).extension().is_some_and(|end| end == "seg") {
+                copy(&from.join("ledger").join(&name), &ledger.join(&name))?;
+            }
+        }
+        let outbox = from.join(OUTBOX_FILE);
+        if outbox.exists() {
+            copy(&outbox, &into.join(OUTBOX_FILE))?;
+        }
+        sync(&ledger)?;
+    }
+    sync(to)
+}
+
+/// Copies a backup into a data directory, which must be empty or missing, and checks every byte of it.
+pub fn restore(from: &Path, dir: &Path) -> Result<(), StoreError> {
+    backup(from, dir)?;
+    let shards = dir.join("shards");
+    for shard in names(&shards)? {
+        verify(&shards.join(shard).join("ledger"))?;
+    }
+    Ok(())
+}
+
+fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
+        let entry = entry.map_err(StoreError::io("list", dir))?;
+        names.extend(entry.file_name().to_str().map(str::to_owned));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::copy(from, to).map_err(StoreError::io("copy", from))?;
+    sync(to)
+}

@@ -1,0 +1,464 @@
+//! Questions to the views（查询）, each a page at a time.
+
+use super::apply::{GRADE_EVENT, Scope, grade_key};
+use super::{Damaged, Views, cursor};
+use crate::error::StoreError;
+use crate::keys::{Key, Parts, Table};
+use crate::records::RejectionSummary;
+use risk_domain::ids::{AlertId, SectorCode, ZoneId};
+use risk_domain::scales::{AlertLevel, RiskLevel};
+use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::time::Timestamp;
+use risk_engine::{Alert, AlertRule, Assessment};
+use serde::de::DeserializeOwned;
+use sled::IVec;
+use std::collections::BTreeMap;
+
+/// Rows looked at for one page. A page may therefore hold fewer rows than asked for and still have
+/// a next one; only a page without `next` is the last.
+const SCANNED_ROWS: usize = 20_000;
+
+/// One page of a list（分页）.
+#[doc(alias = "分页")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<String>,
+}
+
+/// Which subjects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubjectQuery {
+    /// Of this kind.
+    pub kind: Option<SubjectKind>,
+    /// Seen in this zone or below it.
+    pub zone: Option<ZoneId>,
+    /// Seen in this sector.
+    pub sector: Option<SectorCode>,
+    /// Graded so.
+    pub level: Option<RiskLevel>,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectOrder {
+    /// The most probable failure first.
+    ProbabilityDesc,
+    /// The least probable failure first.
+    ProbabilityAsc,
+    /// By name, which begins with the kind.
+    Name,
+}
+
+/// Which alerts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertQuery {
+    /// Of this level.
+    pub level: Option<AlertLevel>,
+    /// About this subject.
+    pub subject: Option<Subject>,
+    /// Raised by this rule.
+    pub rule: Option<AlertRule>,
+    /// Raised at this instant of the data's time, or later.
+    pub since: Option<Timestamp>,
+}
+
+/// An outgoing event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutEvent {
+    /// A subject's recorded level changed.
+    Grade(Box<Assessment>),
+    /// An alert was raised.
+    Alert(Box<Alert>),
+}
+
+/// A dead letter as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterRow {
+    /// Its ledger entry, under which the record itself is found.
+    pub entry: u64,
+    /// What is known of it without the record.
+    pub summary: RejectionSummary,
+}
+
+/// How the views stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewStats {
+    /// All ledger entries below this one are shown.
+    pub position: u64,
+    /// Entries of the ledger that are durable.
+    pub ledger_entries: u64,
+    /// Blocks of the ledger that are durable.
+    pub ledger_blocks: u64,
+    /// Bytes of the views on disk.
+    pub view_bytes: u64,
+    /// Dead letters by reason code.
+    pub dead_letters: BTreeMap<String, u64>,
+}
+
+/// One way through the views: the tables to merge, and where each page ends.
+struct Walk {
+    prefixes: Vec<Key>,
+    backwards: bool,
+    /// The end of the key after which the page begins.
+    after: Option<Vec<u8>>,
+    limit: usize,
+}
+
+/// Rows of a walk with the ends of their keys, and whether more may follow.
+struct Walked<T> {
+    rows: Vec<T>,
+    last: Option<Vec<u8>>,
+    more: bool,
+}
+
+impl<T> Walked<T> {
+    fn page(self, list: u32) -> Page<T> {
+        let last = self.last.filter(|_| self.more);
+        Page {
+            next: last.map(|last| cursor::encode(list, &last)),
+            items: self.rows,
+        }
+    }
+}
+
+type Row = sled::Result<(IVec, IVec)>;
+
+/// What a row of a walk is to its page.
+enum Pick<T> {
+    Take(T),
+    Pass,
+    /// Neither this row nor any after it.
+    Stop,
+}
+
+impl Views {
+    fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
+        match self.db.get(key)? {
+            Some(value) => Ok(Some(serde_json::from_slice(&value)?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn assessment(&self, grade_key: &[u8]) -> Result<Option<Assessment>, Damaged> {
+        self.decoded(grade_key)
+    }
+
+    pub(super) fn dead_letter_counts(&self) -> Result<BTreeMap<String, u64>, Damaged> {
+        let mut counts = BTreeMap::new();
+        for row in self.db.scan_prefix([Table::DeadLetterCount as u8]) {
+            let (key, value) = row?;
+            let parts = Parts::of(&key, Table::DeadLetterCount);
+            let code = parts.and_then(|mut parts| parts.text());
+            let count = <[u8; 8]>::try_from(value.as_ref()).ok();
+            let (Some(code), Some(count)) = (code, count) else {
+                return Err(Damaged::because("a count that cannot be read"));
+            };
+            counts.insert(code, u64::from_be_bytes(count));
+        }
+        Ok(counts)
+    }
+
+    /// Walks several tables at once, in the order of what follows their prefixes.
+    fn walk<T>(
+        &self,
+        walk: &Walk,
+        mut pick: impl FnMut(&[u8], &[u8]) -> Result<Pick<T>, Damaged>,
+    ) -> Result<Walked<T>, Damaged> {
+        let mut tables = Vec::new();
+        for prefix in &walk.prefixes {
+            let mut rows = self.rows(walk, prefix);
+            tables.push((prefix.as_bytes().len(), rows.next().transpose()?, rows));
+        }
+        let mut walked = Walked {
+            rows: Vec::new(),
+            last: None,
+            more: false,
+        };
+        for scanned in 0.. {
+            let heads = tables.iter().enumerate().filter_map(|(at, table)| {
+                let (prefix, Some((key, _)), _) = table else {
+                    return None;
+                };
+                Some((key.get(*prefix..)?, at))
+            });
+            let first = if walk.backwards {
+                heads.max()
+            } else {
+                heads.min()
+            };
+            let Some((_, at)) = first else {
+                break;
+            };
+            if walked.rows.len() == walk.limit || scanned == SCANNED_ROWS {
+                walked.more = true;
+                break;
+            }
+            let Some((prefix, head, rows)) = tables.get_mut(at) else {
+                break;
+            };
+            let next = rows.next().transpose()?;
+            let Some((key, value)) = std::mem::replace(head, next) else {
+                break;
+            };
+            match pick(&key, &value)? {
+                Pick::Take(row) => walked.rows.push(row),
+                Pick::Pass => {}
+                Pick::Stop => break,
+            }
+            walked.last = key.get(*prefix..).map(<[u8]>::to_vec);
+        }
+        Ok(walked)
+    }
+
+    fn rows(&self, walk: &Walk, prefix: &Key) -> Box<dyn Iterator<Item = Row>> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let start = Included(prefix.as_bytes().to_vec());
+        let end = prefix.after_prefix().map_or(Unbounded, Excluded);
+        let after = walk.after.as_ref();
+        let place = after.map(|after| Excluded(prefix.clone().bytes(after).into_bytes()));
+        if walk.backwards {
+            let range = (start, place.unwrap_or(end));
+            Box::new(self.db.range::<Vec<u8>, _>(range).rev())
+        } else {
+            let range = (place.unwrap_or(start), end);
+            Box::new(self.db.range::<Vec<u8>, _>(range))
+        }
+    }
+
+    pub(crate) fn subject(&self, subject: &Subject) -> Result<Option<Assessment>, Damaged> {
+        self.assessment(&grade_key(subject))
+    }
+
+    pub(crate) fn alert(&self, id: &AlertId) -> Result<Option<Alert>, Damaged> {
+        self.decoded(Key::of(Table::Alert).text(id.as_str()).as_bytes())
+    }
+
+    pub(crate) fn shown_to(&self) -> Result<u64, Damaged> {
+        self.position()
+    }
+
+    pub(crate) fn bytes_on_disk(&self) -> Result<u64, Damaged> {
+        Ok(self.db.size_on_disk()?)
+    }
+
+    pub(crate) fn counts(&self) -> Result<BTreeMap<String, u64>, Damaged> {
+        self.dead_letter_counts()
+    }
+
+    /// Entries from `from` on that are outgoing events, and whether each is a grade.
+    pub(crate) fn outbox(&self, from: u64, max: usize) -> Result<Vec<(u64, bool)>, Damaged> {
+        let prefix = Key::of(Table::Outbox);
+        let start = prefix.clone().number(from).into_bytes();
+        let end = Key::of(Table::Outbox).number(u64::MAX).into_bytes();
+        let mut events = Vec::new();
+        for row in self.db.range(start..end).take(max) {
+            let (key, value) = row?;
+            let entry = Parts::of(&key, Table::Outbox).and_then(|mut parts| parts.number());
+            let entry = entry.ok_or_else(|| Damaged::because("an outbox key"))?;
+            events.push((entry, value.as_ref() == GRADE_EVENT));
+        }
+        Ok(events)
+    }
+}
+
+/// A list that is asked for page by page: its walk, its number, its filter.
+pub(crate) struct List<Q> {
+    query: Q,
+    number: u32,
+    walk: Walk,
+}
+
+impl<Q> List<Q> {
+    fn new(
+        query: Q,
+        name: &str,
+        prefixes: Vec<Key>,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let list = cursor::list(name);
+        let after = cursor
+            .map(|cursor| cursor::decode(list, cursor))
+            .transpose()?;
+        Ok(Self {
+            query,
+            number: list,
+            walk: Walk {
+                prefixes,
+                backwards: false,
+                after,
+                limit,
+            },
+        })
+    }
+}
+
+impl List<SubjectQuery> {
+    pub(crate) fn subjects(
+        query: SubjectQuery,
+        order: SubjectOrder,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let kinds = match query.kind {
+            Some(kind) => vec![kind],
+            None => SubjectKind::ALL.to_vec(),
+        };
+        let scope = match (&query.zone, &query.sector) {
+            (Some(zone), _) => Scope::Zone(zone.as_str()),
+            (None, Some(sector)) => Scope::Sector(sector.as_str()),
+            (None, None) => Scope::All,
+        };
+        let prefixes = kinds.into_iter().map(|kind| match order {
+            SubjectOrder::Name => Key::of(Table::Grade).kind(kind),
+            SubjectOrder::ProbabilityDesc | SubjectOrder::ProbabilityAsc => scope.prefix(kind),
+        });
+        let prefixes = prefixes.collect();
+        let name = format!("subjects {query:?} {order:?}");
+        let mut list = Self::new(query, &name, prefixes, limit, cursor)?;
+        list.walk.backwards = order == SubjectOrder::ProbabilityAsc;
+        Ok(list)
+    }
+
+    fn wants(&self, assessment: &Assessment) -> bool {
+        let SubjectQuery {
+            kind: _,
+            zone,
+            sector,
+            level,
+        } = &self.query;
+        zone.as_ref()
+            .is_none_or(|zone| assessment.zones.contains(zone))
+            && sector
+                .as_ref()
+                .is_none_or(|sector| assessment.sectors.contains(sector))
+            && level.is_none_or(|level| assessment.level == level)
+    }
+
+    pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
+        let walked = views.walk(&self.walk, |key, value| {
+            let found = if key.first() == Some(&(Table::Grade as u8)) {
+                Some(serde_json::from_slice::<Assessment>(value)?)
+            } else {
+                let subject = subject_of(key).ok_or_else(|| Damaged::because("an index key"))?;
+                views.subject(&subject)?
+            };
+            // A grade that moved since the index was read is found under its new place.
+            let found = found.filter(|assessment| self.wants(assessment));
+            Ok(found.map_or(Pick::Pass, Pick::Take))
+        })?;
+        Ok(walked.page(self.number))
+    }
+}
+
+fn subject_of(key: &[u8]) -> Option<Subject> {
+    let mut parts = Parts::of(key, Table::Probability)?;
+    parts.kind()?;
+    parts.byte()?;
+    parts.text()?;
+    parts.float_down()?;
+    parts.text()?.parse().ok()
+}
+
+impl List<Subject> {
+    pub(crate) fn history(
+        subject: Subject,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let name = subject.to_string();
+        let prefix = Key::of(Table::History).text(&name);
+        Self::new(
+            subject,
+            &format!("history {name}"),
+            vec![prefix],
+            limit,
+            cursor,
+        )
+    }
+
+    pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
+        let walked = views.walk(&self.walk, |_, value| {
+            Ok(Pick::Take(serde_json::from_slice(value)?))
+        })?;
+        Ok(walked.page(self.number))
+    }
+}
+
+impl List<AlertQuery> {
+    pub(crate) fn alerts(
+        query: AlertQuery,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let prefix = match &query.subject {
+            Some(subject) => Key::of(Table::AlertOfSubject).text(&subject.to_string()),
+            None => Key::of(Table::AlertByTime),
+        };
+        let name = format!("alerts {query:?}");
+        Self::new(query, &name, vec![prefix], limit, cursor)
+    }
+
+    pub(crate) fn page(&self, views: &Views) -> Result<Page<Alert>, Damaged> {
+        let AlertQuery {
+            level,
+            subject: _,
+            rule,
+            since,
+        } = &self.query;
+        let walked = views.walk(&self.walk, |key, _| {
+            let (raised, id) = raised_of(key).ok_or_else(|| Damaged::because("an alert key"))?;
+            if since.is_some_and(|since| raised < since.millis()) {
+                return Ok(Pick::Stop);
+            }
+            let alert = views
+                .alert(&id)?
+                .ok_or_else(|| Damaged::because("an alert key without alert"))?;
+            let wanted = level.is_none_or(|level| alert.level == level)
+                && rule.is_none_or(|rule| alert.rule == rule);
+            Ok(if wanted {
+                Pick::Take(alert)
+            } else {
+                Pick::Pass
+            })
+        })?;
+        Ok(walked.page(self.number))
+    }
+}
+
+fn raised_of(key: &[u8]) -> Option<(i64, AlertId)> {
+    let mut parts = if let Some(parts) = Parts::of(key, Table::AlertByTime) {
+        parts
+    } else {
+        let mut parts = Parts::of(key, Table::AlertOfSubject)?;
+        parts.text()?;
+        parts
+    };
+    let raised = parts.signed_down()?;
+    Some((raised, AlertId::new(parts.text()?).ok()?))
+}
+
+/// The list of dead letters.
+pub(crate) struct DeadLetters;
+
+impl List<DeadLetters> {
+    pub(crate) fn dead_letters(limit: usize, cursor: Option<&str>) -> Result<Self, StoreError> {
+        let prefix = Key::of(Table::DeadLetter);
+        Self::new(DeadLetters, "dead letters", vec![prefix], limit, cursor)
+    }
+
+    pub(crate) fn page(&self, views: &Views) -> Result<Page<DeadLetterRow>, Damaged> {
+        let walked = views.walk(&self.walk, |key, value| {
+            let parts = Parts::of(key, Table::DeadLetter);
+            let entry = parts.and_then(|mut parts| parts.number_down());
+            Ok(Pick::Take(DeadLetterRow {
+                entry: entry.ok_or_else(|| Damaged::because("a dead letter's key"))?,
+                summary: serde_json::from_slice(value)?,
+            }))
+        })?;
+        Ok(walked.page(self.number))
+    }
+}

@@ -1,0 +1,342 @@
+//! The writer（写入端）: the one hand that adds to the ledger, owned by the worker's thread.
+
+use crate::commit::{Observer, OpenBlock, SealedBlock, Shared, Ticket};
+use crate::error::StoreError;
+use crate::identities::Identities;
+use crate::identity::{IdHash, Seen};
+use crate::ledger::{Block, Entry, LedgerReader};
+use crate::records::{
+    BlockMetadata, EncodedResult, Placement, PlacementV1, Positions, Record, Rejection,
+};
+use hashbrown::HashTable;
+use risk_domain::ids::InspectionId;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::Timestamp;
+use risk_engine::{Effect, Engine, Input, Linked};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+
+/// Bytes of entries from which a block should be committed, so that reading one entry back never
+/// means reading much more.
+const FULL_BLOCK: usize = 4 << 20;
+/// Blocks kept decompressed for results that refer to older ones.
+const CACHED_BLOCKS: usize = 8;
+
+/// A few blocks of the ledger, decompressed; the one used last is kept longest.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCache(VecDeque<Arc<Block>>);
+
+impl BlockCache {
+    pub(crate) fn block_of(
+        &mut self,
+        ledger: &LedgerReader,
+        entry: u64,
+    ) -> Result<Arc<Block>, StoreError> {
+        let holds = |block: &Arc<Block>| block.entry(entry).is_some();
+        let found = self.0.iter().position(holds);
+        let block = match found.and_then(|at| self.0.remove(at)) {
+            Some(block) => block,
+            None => Arc::new(ledger.read_entry(entry)?),
+        };
+        self.0.push_front(Arc::clone(&block));
+        self.0.truncate(CACHED_BLOCKS);
+        Ok(block)
+    }
+}
+
+/// Reads an entry that must be a result.
+pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, StoreError> {
+    let not_a_result = || StoreError::Record {
+        entry: index,
+        reason: "the identity index names it as a result, which it is not".to_owned(),
+    };
+    let entry = entry.ok_or_else(not_a_result)?;
+    match Record::decode(index, &entry)? {
+        Record::Result(record) => Ok(Linked {
+            result: record.result,
+            epoch: record.epoch,
+        }),
+        Record::Rejection(_) | Record::Input(_) | Record::Effect(_) => Err(not_a_result()),
+    }
+}
+
+/// The threads of an open store; joined when the writer goes.
+#[derive(Debug, Default)]
+pub(crate) struct Threads(pub(crate) Vec<JoinHandle<()>>);
+
+/// What the writer is made of.
+pub(crate) struct WriterParts {
+    pub(crate) identities: Identities,
+    pub(crate) positions: Positions,
+    pub(crate) jobs: SyncSender<Arc<SealedBlock>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ledger: LedgerReader,
+    pub(crate) versions: BlockMetadata,
+    pub(crate) threads: Threads,
+}
+
+/// The writer（写入端）. Entries appended between two commits become durable together or not at all.
+#[doc(alias = "写入端")]
+#[derive(Debug)]
+pub struct Writer {
+    block: OpenBlock,
+    next_block: u64,
+    /// Blocks handed over and not yet known to be durable.
+    in_flight: VecDeque<Arc<SealedBlock>>,
+    /// Ids of entries that are not yet known to be durable. They enter the index only then, because
+    /// the index writes files of its own, which must never know more than the ledger.
+    recent: HashTable<(IdHash, Seen)>,
+    identities: Identities,
+    positions: Positions,
+    jobs: Option<SyncSender<Arc<SealedBlock>>>,
+    shared: Arc<Shared>,
+    ledger: LedgerReader,
+    cache: BlockCache,
+    versions: BlockMetadata,
+    threads: Threads,
+}
+
+fn table_hash(id: IdHash) -> u64 {
+    id.0 as u64
+}
+
+impl Writer {
+    pub(crate) fn new(parts: WriterParts) -> Self {
+        let progress = parts.shared.progress();
+        Self {
+            block: OpenBlock::at(progress.entries),
+            next_block: progress.blocks,
+            in_flight: VecDeque::new(),
+            recent: HashTable::new(),
+            identities: parts.identities,
+            positions: parts.positions,
+            jobs: Some(parts.jobs),
+            shared: parts.shared,
+            ledger: parts.ledger,
+            cache: BlockCache::default(),
+            versions: parts.versions,
+            threads: parts.threads,
+        }
+    }
+
+    /// What was accepted under this id before, whether durable yet or not.
+    pub fn lookup(&mut self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
+        let id = IdHash::of(id.as_str().as_bytes());
+        let recent = self.recent.find(table_hash(id), |(known, _)| *known == id);
+        if let Some((_, seen)) = recent {
+            return Ok(Some(*seen));
+        }
+        self.identities.lookup(id)
+    }
+
+    /// The accepted result with this id, read back; `None` if none was accepted.
+    pub fn linked(&mut self, id: &InspectionId) -> Result<Option<Linked>, StoreError> {
+        let Some(seen) = self.lookup(id)? else {
+            return Ok(None);
+        };
+        let index = seen.entry_index;
+        if index >= self.block.first_entry {
+            return linked_of(index, self.block.entry(index)).map(Some);
+        }
+        for sealed in &self.in_flight {
+            if let Some(entry) = sealed.content.entry(index) {
+                return linked_of(index, Some(entry)).map(Some);
+            }
+        }
+        let block = self.cache.block_of(&self.ledger, index)?;
+        linked_of(index, block.entry(index)).map(Some)
+    }
+
+    /// The results that the engine must be shown with this one.
+    pub fn links_of(
+        &mut self,
+        engine: &Engine,
+        result: &InspectionResult,
+    ) -> Result<Vec<Linked>, StoreError> {
+        if result.supersedes.is_none() && result.confirms.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut links = Vec::new();
+        for id in engine.missing_links(result) {
+            links.extend(self.linked(&id)?);
+        }
+        Ok(links)
+    }
+
+    /// Adds an accepted result; returns the index of its entry.
+    pub fn append_result(
+        &mut self,
+        id: &InspectionId,
+        encoded: &EncodedResult,
+        placement: &Placement<'_>,
+    ) -> Result<u64, StoreError> {
+        let placed = PlacementV1 {
+            partition: 0,
+            offset: placement.offset,
+            epoch: placement.epoch,
+            late: placement.late,
+        };
+        let entry_index = self
+            .block
+            .push_result(encoded, placement.partition, placed)?;
+        let id = IdHash::of(id.as_str().as_bytes());
+        let seen = Seen {
+            digest: encoded.digest(),
+            entry_index,
+        };
+        let rehash = |(id, _): &(IdHash, Seen)| table_hash(*id);
+        self.recent
+            .insert_unique(table_hash(id), (id, seen), rehash);
+        Ok(entry_index)
+    }
+
+    /// Adds an input that is no result (those go to [`Self::append_result`]).
+    pub fn append_input(&mut self, input: &Input<'_>) -> Result<u64, StoreError> {
+        let refused = || StoreError::Unrecordable("results have a form of their own".to_owned());
+        self.block.push_input(input)?.ok_or_else(refused)
+    }
+
+    /// Adds a dead letter.
+    pub fn append_rejection(&mut self, rejection: &Rejection) -> Result<u64, StoreError> {
+        self.block.push_rejection(rejection)
+    }
+
+    /// Adds what followed from the input appended last.
+    pub fn append_effects(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
+        for effect in effects {
+            self.block.push_effect(effect)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a result that was read again and had no effect.
+    pub fn count_duplicate(&mut self) {
+        self.block.duplicates += 1;
+    }
+
+    /// Entries appended since the last commit.
+    pub fn pending_entries(&self) -> usize {
+        self.block.len()
+    }
+
+    /// Whether enough was appended that a commit should not wait for its time.
+    pub fn is_full(&self) -> bool {
+        self.block.raw_len() >= FULL_BLOCK
+    }
+
+    /// Next offset of every partition, as of the last commit.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// Hands over what was appended, with the positions reached, to become durable. `positions` need
+    /// name only partitions that moved. Waits while earlier blocks queue (back-pressure). `seed` must
+    /// be 32 fresh random bytes.
+    pub fn commit(
+        &mut self,
+        positions: &Positions,
+        committed_at: Timestamp,
+        seed: [u8; 32],
+    ) -> Result<Ticket, StoreError> {
+        self.shared.check()?;
+        for (partition, next) in positions {
+            self.positions.insert(partition.clone(), *next);
+        }
+        let metadata = BlockMetadata {
+            positions: self
+                .positions
+                .iter()
+                .map(|(partition, next)| (partition.clone(), *next))
+                .collect(),
+            partitions: std::mem::take(&mut self.block.partitions),
+            committed_at,
+            duplicates: self.block.duplicates,
+            ..self.versions.clone()
+        };
+        let metadata = metadata.encode()?;
+        let next = OpenBlock::at(self.block.next_entry());
+        let filled = std::mem::replace(&mut self.block, next);
+        let sealed = Arc::new(filled.seal(self.next_block, committed_at, metadata, seed));
+        let ticket = Ticket {
+            block: self.next_block,
+            entries: sealed.committed.next_entry,
+        };
+        self.next_block += 1;
+        self.in_flight.push_back(Arc::clone(&sealed));
+        let sent = self
+            .jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(sealed).is_ok());
+        if !sent {
+            self.shared.check()?;
+            return Err(StoreError::Stopped {
+                cause: Arc::from("the commit thread is gone"),
+            });
+        }
+        self.settle()?;
+        Ok(ticket)
+    }
+
+    /// Waits until a commit is durable.
+    pub fn wait(&self, ticket: Ticket) -> Result<(), StoreError> {
+        self.shared.wait(|progress| progress.blocks > ticket.block)
+    }
+
+    /// Waits until the views show a commit.
+    pub fn wait_viewed(&self, ticket: Ticket) -> Result<(), StoreError> {
+        self.shared
+            .wait(|progress| progress.viewed >= ticket.entries)
+    }
+
+    /// Whether a commit is durable.
+    pub fn is_durable(&self, ticket: Ticket) -> bool {
+        self.shared.progress().blocks > ticket.block
+    }
+
+    /// From now on, `observer` is called with every block that became durable.
+    pub fn observe(&self, observer: Observer) {
+        self.shared.observe(observer);
+    }
+
+    /// Moves ids that have become durable into the index.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let durable = self.shared.progress();
+        let is_durable = |sealed: &Arc<SealedBlock>| sealed.committed.block < durable.blocks;
+        let mut moved = false;
+        while self.in_flight.front().is_some_and(is_durable) {
+            self.in_flight.pop_front();
+            moved = true;
+        }
+        if !moved {
+            return Ok(());
+        }
+        let ready = |(_, seen): &mut (IdHash, Seen)| seen.entry_index < durable.entries;
+        for (id, seen) in self.recent.extract_if(ready) {
+            self.identities.insert(id, seen);
+        }
+        self.identities.applied(durable.entries)
+    }
+
+    /// Waits for everything committed, writes what makes the next start quick, and stops the
+    /// threads. What was appended and not committed is dropped.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        let blocks = self.next_block;
+        self.shared.wait(|progress| progress.blocks >= blocks)?;
+        self.settle()?;
+        self.identities.close()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without a sender the commit thread ends after its queue, and then the view thread.
+        self.jobs = None;
+        for thread in self.threads.0.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,733 @@
+//! The store through its public door: what is acknowledged stays, whatever is damaged beside the
+//! ledger is made again, and what is damaged in the ledger is refused.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use risk_domain::ids::{
+    AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId, TeamId, ZoneId,
+};
+use risk_domain::inspection::{
+    Agency, AgencyLevel, Channel, InspectionResult, Outcome, ProductRef, SampleCounts, SiteRef,
+    TestItem, TestKind, TestRef, Verdict,
+};
+use risk_domain::scales::Severity;
+use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
+use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::time::{DAY_MILLIS, Timestamp};
+use risk_engine::{
+    Assessment, Engine, Input, Outcome as Became, Policy, Registration, ResultInput,
+    SourcePartition, StateHash, Taxonomy,
+};
+use risk_store::{
+    AlertQuery, Committed, DurableListener, EncodedResult, Opened, OutEvent, Placement, Positions,
+    Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, backup,
+    restore,
+};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// 2026-03-02, a Monday, 09:00 in China.
+const START: i64 = 1_772_413_200_000;
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_millis(START + day * DAY_MILLIS)
+}
+
+fn partition(number: i32) -> SourcePartition {
+    SourcePartition {
+        source: "test".into(),
+        partition: number,
+    }
+}
+
+/// A laboratory result of enterprise `E<n>` on a day.
+fn result(id: &str, enterprise: u32, day: i64, failed: bool) -> InspectionResult {
+    let item = TestItem {
+        code: ItemCode::new("phthalates").unwrap(),
+        name: "邻苯二甲酸酯".into(),
+        clause: Some("4.2".into()),
+        method: None,
+        measured: Some("0.31".into()),
+        limit: Some("0.1".into()),
+        unit: Some("%".into()),
+        verdict: if failed {
+            Verdict::Nonconforming
+        } else {
+            Verdict::Conforming
+        },
+        hazard: None,
+        severity: Some(Severity::Four),
+    };
+    InspectionResult {
+        inspection_id: InspectionId::new(id).unwrap(),
+        supersedes: None,
+        sampled_at: at(day - 7),
+        tested_at: None,
+        observed_at: at(day),
+        mode: SelectionMode::SupervisoryCheck,
+        agency: Agency {
+            id: AgencyId::new("A1").unwrap(),
+            level: AgencyLevel::County,
+        },
+        team_id: TeamId::new("T1").unwrap(),
+        selection: Selection {
+            basis: SelectionBasis::Random,
+            draw_id: None,
+            inclusion_probability: None,
+            campaign_id: None,
+        },
+        site: SiteRef {
+            site_id: SiteId::new(format!("S{enterprise}")).unwrap(),
+            enterprise_id: EnterpriseId::new(format!("E{enterprise}")).unwrap(),
+            name: format!("第{enterprise}号商位").into(),
+            zone_id: ZoneId::new(format!("district-{}", enterprise % 2)).unwrap(),
+            booth: None,
+            channel: Channel::Market,
+            platform: None,
+        },
+        producer: None,
+        supplier: None,
+        product: ProductRef {
+            category: ProductCode::new("plush").unwrap(),
+            name: "毛绒玩具".into(),
+            brand: None,
+            model: None,
+            standard: None,
+            lot_no: None,
+            lot_size: None,
+            gtin: None,
+        },
+        sample: SampleCounts {
+            tested: 3,
+            ..SampleCounts::default()
+        },
+        test: TestRef {
+            kind: TestKind::Laboratory,
+            method_id: None,
+            lab_id: None,
+        },
+        outcome: if failed {
+            Outcome::Nonconforming
+        } else {
+            Outcome::Conforming
+        },
+        items: vec![item],
+        confirms: None,
+        follow_up_of: None,
+        case_id: None,
+        extra: BTreeMap::new(),
+    }
+}
+
+fn store_with(dir: &Path, options: StoreOptions) -> Store {
+    let policy = Arc::new(Policy::builtin().unwrap());
+    Store::at(dir, options, policy, Taxonomy::default())
+}
+
+fn store(dir: &Path) -> Store {
+    store_with(dir, StoreOptions::default())
+}
+
+/// What the worker does with each input, in small.
+struct Worker {
+    opened: Opened,
+    encoded: EncodedResult,
+    positions: Positions,
+}
+
+impl Worker {
+    fn open(store: &Store) -> Self {
+        let opened = store.open().unwrap();
+        let positions = opened.positions.clone();
+        Self {
+            opened,
+            encoded: EncodedResult::default(),
+            positions,
+        }
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.opened.engine
+    }
+
+    fn reader(&self) -> &Reader {
+        &self.opened.reader
+    }
+
+    fn hash(&self) -> StateHash {
+        self.engine().state_hash()
+    }
+
+    fn input(&mut self, input: &Input<'_>) {
+        let step = self.opened.engine.step(input);
+        self.opened.writer.append_input(input).unwrap();
+        self.opened.writer.append_effects(step.effects).unwrap();
+    }
+
+    fn result(&mut self, number: i32, result: &InspectionResult) -> Became {
+        let Opened { writer, engine, .. } = &mut self.opened;
+        let name = partition(number);
+        let offset = self.positions.get(&name).copied().unwrap_or(0);
+        self.positions.insert(name.clone(), offset + 1);
+        self.encoded.encode(result).unwrap();
+        let seen = writer.lookup(&result.inspection_id).unwrap();
+        let linked = writer.links_of(engine, result).unwrap();
+        let step = engine_step(
+            engine,
+            &name,
+            result,
+            &self.encoded,
+            seen.map(|it| it.digest),
+            &linked,
+        );
+        match &step.outcome {
+            Became::Accepted(accepted) => {
+                let placement = Placement {
+                    partition: &name,
+                    offset,
+                    epoch: accepted.epoch.unwrap(),
+                    late: accepted.late,
+                };
+                let id = &result.inspection_id;
+                writer.append_result(id, &self.encoded, &placement).unwrap();
+                writer.append_effects(step.effects).unwrap();
+            }
+            Became::Duplicate => writer.count_duplicate(),
+            Became::Rejected(error) => {
+                let rejection = rejection(&name, offset, &error.to_string());
+                writer.append_rejection(&rejection).unwrap();
+            }
+        }
+        step.outcome
+    }
+
+    fn commit(&mut self) -> Ticket {
+        let seed = [self.opened.writer.pending_entries() as u8; 32];
+        self.opened
+            .writer
+            .commit(&self.positions, at(400), seed)
+            .unwrap()
+    }
+
+    /// Commits and waits until it is durable and shown.
+    fn settle(&mut self) -> Ticket {
+        let ticket = self.commit();
+        self.opened.writer.wait(ticket).unwrap();
+        self.opened.writer.wait_viewed(ticket).unwrap();
+        ticket
+    }
+
+    fn close(self) {
+        self.opened.writer.close().unwrap();
+    }
+}
+
+fn engine_step(
+    engine: &mut Engine,
+    name: &SourcePartition,
+    result: &InspectionResult,
+    encoded: &EncodedResult,
+    seen: Option<u128>,
+    linked: &[risk_engine::Linked],
+) -> risk_engine::Step {
+    let partition = engine.partition(name);
+    engine.step(&Input::Result(ResultInput {
+        partition,
+        result,
+        digest: encoded.digest(),
+        seen,
+        linked,
+    }))
+}
+
+fn rejection(name: &SourcePartition, offset: u64, rule: &str) -> Rejection {
+    Rejection {
+        code: "identity_conflict".to_owned(),
+        field: "inspection_id".to_owned(),
+        value: String::new(),
+        rule: rule.to_owned(),
+        partition: name.clone(),
+        offset,
+        received_at: at(0),
+        key: None,
+        record: b"{\"inspection_id\":\"\xff\"}".to_vec(),
+    }
+}
+
+/// Six weeks of a small city: 12 enterprises, two partitions, corrections, duplicates, a dead letter.
+fn live(worker: &mut Worker) {
+    for number in 0..2 {
+        let zone = ZoneId::new(format!("district-{number}")).unwrap();
+        let parent = Some(ZoneId::new("yiwu").unwrap());
+        worker.input(&Input::Register(&Registration::Zone { zone, parent }));
+    }
+    worker.input(&Input::Register(&Registration::Product {
+        product: ProductCode::new("plush").unwrap(),
+        sector: SectorCode::new("toys").unwrap(),
+        severity_mix: None,
+    }));
+    worker.input(&Input::Hold(&[partition(0), partition(1)]));
+    worker.settle();
+    for day in 0..42 {
+        for enterprise in 0..12 {
+            let id = format!("R{day}-{enterprise}");
+            let failed = (day + i64::from(enterprise)) % 5 < i64::from(enterprise) / 3;
+            worker.result(enterprise as i32 % 2, &result(&id, enterprise, day, failed));
+        }
+        if day % 7 == 3 {
+            let mut correction = result(&format!("C{day}"), 11, day, false);
+            correction.supersedes = Some(InspectionId::new(format!("R{}-11", day - 3)).unwrap());
+            worker.result(1, &correction);
+            let again = result(&format!("R{day}-0"), 0, day, day % 5 < 0);
+            assert_eq!(worker.result(0, &again), Became::Duplicate);
+        }
+        if day % 10 == 9 {
+            worker.commit();
+        }
+    }
+    let conflict = result("R0-0", 0, 40, true);
+    assert!(matches!(worker.result(0, &conflict), Became::Rejected(_)));
+    worker.input(&Input::Tick {
+        now: at(42),
+        idle: &[],
+    });
+    worker.input(&Input::Ended(&[partition(0), partition(1)]));
+    worker.settle();
+}
+
+/// Everything that the views answer.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    subjects: Vec<Assessment>,
+    histories: Vec<Vec<Assessment>>,
+    alerts: Vec<risk_engine::Alert>,
+    events: Vec<(u64, OutEvent)>,
+    dead_letters: BTreeMap<String, u64>,
+}
+
+fn answers(reader: &Reader) -> Answers {
+    let all = SubjectQuery::default();
+    let subjects = reader
+        .subjects(&all, SubjectOrder::Name, 1000, None)
+        .unwrap()
+        .items;
+    let history = |assessment: &Assessment| {
+        let page = reader.history(&assessment.subject, 1000, None).unwrap();
+        page.items
+    };
+    Answers {
+        histories: subjects.iter().map(history).collect(),
+        alerts: reader
+            .alerts(&AlertQuery::default(), 1000, None)
+            .unwrap()
+            .items,
+        events: reader.outbox_after(0, 100_000).unwrap(),
+        dead_letters: reader.dead_letter_counts().unwrap(),
+        subjects,
+    }
+}
+
+/// A store that lived through [`live`], closed, with its state hash and what its views answered.
+fn lived() -> (TempDir, StateHash, Answers) {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    live(&mut worker);
+    let (hash, answers) = (worker.hash(), answers(worker.reader()));
+    worker.close();
+    assert!(!answers.subjects.is_empty() && !answers.alerts.is_empty());
+    (dir, hash, answers)
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&file, target).unwrap();
+    }
+}
+
+#[test]
+fn a_reopened_store_stands_where_it_stood() {
+    let (dir, hash, before) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    assert_eq!(worker.hash(), hash);
+    assert_eq!(answers(worker.reader()), before);
+    assert_eq!(worker.positions.get(&partition(0)), Some(&259));
+    assert_eq!(worker.positions.get(&partition(1)), Some(&258));
+    assert!(!worker.opened.report.views_rebuilt);
+}
+
+#[test]
+fn what_was_not_committed_never_happened() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    worker.result(0, &result("R1", 1, 0, false));
+    worker.settle();
+    let hash = worker.hash();
+    worker.result(0, &result("R2", 1, 1, true));
+    drop(worker);
+    let mut worker = Worker::open(&store(dir.path()));
+    assert_eq!(worker.hash(), hash);
+    assert_eq!(worker.positions.get(&partition(0)), Some(&1));
+    let again = worker.result(0, &result("R2", 1, 1, true));
+    assert!(matches!(again, Became::Accepted(_)));
+    let again = worker.result(0, &result("R1", 1, 0, false));
+    assert_eq!(again, Became::Duplicate);
+}
+
+#[test]
+fn results_are_found_in_the_open_block_in_flight_and_in_the_ledger() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    let ids = ["R0", "R1", "R2"].map(|id| InspectionId::new(id).unwrap());
+    worker.result(0, &result("R0", 1, 0, false));
+    worker.settle();
+    worker.result(0, &result("R1", 1, 0, true));
+    worker.commit();
+    worker.result(0, &result("R2", 1, 0, false));
+    for id in &ids {
+        let linked = worker.opened.writer.linked(id).unwrap().unwrap();
+        assert_eq!(linked.result.inspection_id, *id);
+    }
+    let unknown = InspectionId::new("R9").unwrap();
+    assert!(worker.opened.writer.linked(&unknown).unwrap().is_none());
+}
+
+#[test]
+fn replay_rebuild_and_verification_agree_with_what_was_lived_through() {
+    let (dir, hash, before) = lived();
+    let store = store(dir.path());
+    let replayed = store.replay().unwrap();
+    assert_eq!(replayed.differences, []);
+    assert!(replayed.inputs > 500 && replayed.effects > 100);
+    assert_eq!(store.rebuild().unwrap(), hash);
+    let verified = store.verify().unwrap();
+    assert_eq!(verified.state_hash, hash);
+    assert_eq!(verified.torn_tail, None);
+    let worker = Worker::open(&store);
+    assert_eq!(answers(worker.reader()), before);
+}
+
+#[test]
+fn a_restored_backup_is_the_same_store() {
+    let (dir, hash, before) = lived();
+    let elsewhere = TempDir::new().unwrap();
+    let (kept, restored) = (elsewhere.path().join("kept"), elsewhere.path().join("back"));
+    let held = Worker::open(&store(dir.path()));
+    held.reader().advance_outbox(7).unwrap();
+    backup(dir.path(), &kept).unwrap();
+    restore(&kept, &restored).unwrap();
+    let worker = Worker::open(&store(&restored));
+    assert_eq!(worker.hash(), hash);
+    assert_eq!(answers(worker.reader()), before);
+    assert_eq!(worker.reader().outbox_cursor(), 7);
+    assert!(matches!(
+        restore(&kept, &restored),
+        Err(StoreError::NotAStore { .. })
+    ));
+}
+
+#[test]
+fn any_damaged_file_beside_the_ledger_is_made_again() {
+    let (dir, hash, before) = lived();
+    let beside: Vec<PathBuf> = files(dir.path())
+        .into_iter()
+        .filter(|file| {
+            ["identity", "views"]
+                .iter()
+                .any(|part| file.iter().any(|it| it == *part))
+        })
+        .collect();
+    assert!(beside.len() >= 3, "{beside:?}");
+    for file in beside {
+        let whole = fs::read(&file).unwrap();
+        let mut flipped = whole.clone();
+        for byte in flipped.iter_mut().step_by(64) {
+            *byte ^= 0x5a;
+        }
+        let zeroed = vec![0; whole.len()];
+        let half = whole.get(..whole.len() / 2).unwrap().to_vec();
+        for damaged in [flipped, zeroed, half, Vec::new()] {
+            let copy = TempDir::new().unwrap();
+            copy_all(dir.path(), copy.path());
+            let target = copy.path().join(file.strip_prefix(dir.path()).unwrap());
+            fs::write(&target, &damaged).unwrap();
+            let mut worker = Worker::open(&store(copy.path()));
+            assert_eq!(worker.hash(), hash, "{}", target.display());
+            assert_eq!(settled_answers(&worker), before, "{}", target.display());
+            let known = worker.result(0, &result("R5-0", 0, 5, false));
+            assert_eq!(known, Became::Duplicate, "{}", target.display());
+        }
+    }
+}
+
+/// Answers of views that may be found damaged only when they are read, and are then made again.
+fn settled_answers(worker: &Worker) -> Answers {
+    let reader = worker.reader();
+    let whole = || {
+        let page = reader.subjects(&SubjectQuery::default(), SubjectOrder::Name, 1000, None)?;
+        for assessment in &page.items {
+            reader.history(&assessment.subject, 1000, None)?;
+        }
+        reader.alerts(&AlertQuery::default(), 1000, None)?;
+        reader.outbox_after(0, 100_000)?;
+        reader.dead_letter_counts()
+    };
+    while let Err(error) = whole() {
+        assert!(matches!(error, StoreError::ViewsUnavailable), "{error}");
+        std::thread::yield_now();
+    }
+    answers(reader)
+}
+
+#[test]
+fn any_damaged_block_of_the_ledger_is_refused() {
+    let (dir, _, _) = lived();
+    let ledger = dir.path().join("shards/000/ledger");
+    let segment = files(&ledger)
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|end| end == "seg"))
+        .unwrap();
+    let whole = fs::read(&segment).unwrap();
+    for place in [100, whole.len() / 2, whole.len() - 400] {
+        let mut damaged = whole.clone();
+        *damaged.get_mut(place).unwrap() ^= 1;
+        fs::write(&segment, &damaged).unwrap();
+        for refused in [
+            store(dir.path()).open().map(|_| ()),
+            store(dir.path()).verify().map(|_| ()),
+        ] {
+            let Err(StoreError::Ledger(error)) = refused else {
+                unreachable!("byte {place} was altered and not found");
+            };
+            assert!(error.is_damage(), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_last_block_is_cut_and_the_views_step_back_with_it() {
+    let (dir, _, _) = lived();
+    let ledger = dir.path().join("shards/000/ledger");
+    let segment = files(&ledger)
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|end| end == "seg"))
+        .unwrap();
+    let length = fs::metadata(&segment).unwrap().len();
+    let file = fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    file.set_len(length - 5).unwrap();
+    drop(file);
+    let worker = Worker::open(&store(dir.path()));
+    assert!(worker.opened.report.cut.is_some());
+    assert!(worker.opened.report.views_rebuilt);
+    let stats = worker.reader().stats().unwrap();
+    assert_eq!(stats.position, stats.ledger_entries);
+    assert!(stats.dead_letters.is_empty());
+}
+
+#[test]
+fn a_second_opening_is_refused_while_the_first_holds() {
+    let dir = TempDir::new().unwrap();
+    let worker = Worker::open(&store(dir.path()));
+    let refused = store(dir.path()).open().map(|_| ()).unwrap_err();
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    assert!(refused.to_string().contains("another process holds"));
+    drop(worker);
+    assert!(store(dir.path()).open().is_ok());
+}
+
+#[test]
+fn a_directory_of_something_else_is_left_alone() {
+    let dir = TempDir::new().unwrap();
+    assert!(matches!(
+        store(dir.path()).verify(),
+        Err(StoreError::Missing { .. })
+    ));
+    fs::write(dir.path().join("thesis.tex"), "…").unwrap();
+    let refused = store(dir.path()).open().map(|_| ());
+    assert!(matches!(refused, Err(StoreError::NotAStore { .. })));
+    fs::remove_file(dir.path().join("thesis.tex")).unwrap();
+    fs::write(
+        dir.path().join("format"),
+        "spotcheck data directory, format 9\n",
+    )
+    .unwrap();
+    let refused = store(dir.path()).open().map(|_| ());
+    assert!(matches!(refused, Err(StoreError::Format { .. })));
+}
+
+#[derive(Default)]
+struct Heard {
+    blocks: Mutex<Vec<u64>>,
+}
+
+impl DurableListener for Heard {
+    fn durable(&self, block: u64) {
+        self.blocks.lock().unwrap().push(block);
+    }
+
+    fn stopped(&self, cause: &str) {
+        unreachable!("the store stopped: {cause}");
+    }
+}
+
+#[test]
+fn queued_blocks_become_durable_in_order_and_are_told_to_listener_and_observers() {
+    let dir = TempDir::new().unwrap();
+    let heard = Arc::new(Heard::default());
+    let seen = Arc::new(Mutex::new(Vec::<Committed>::new()));
+    let noted = Arc::clone(&seen);
+    let options = StoreOptions {
+        listener: Some(Arc::clone(&heard) as Arc<dyn DurableListener>),
+        observers: vec![Arc::new(move |committed: &Committed| {
+            noted.lock().unwrap().push(committed.clone());
+        })],
+        ..StoreOptions::default()
+    };
+    let mut worker = Worker::open(&store_with(dir.path(), options));
+    let mut last = None;
+    for day in 0..20 {
+        worker.result(0, &result(&format!("R{day}"), 1, day, day % 3 == 0));
+        last = Some(worker.commit());
+    }
+    let last = last.unwrap();
+    worker.opened.writer.wait(last).unwrap();
+    assert!(worker.opened.writer.is_durable(last));
+    worker.close();
+    let told = heard.blocks.lock().unwrap();
+    assert_eq!(told.last(), Some(&19));
+    assert!(told.is_sorted());
+    let seen = seen.lock().unwrap();
+    let blocks: Vec<u64> = seen.iter().map(|committed| committed.block).collect();
+    assert_eq!(blocks, (0..20).collect::<Vec<_>>());
+    let contiguous =
+        |pair: &[Committed]| pair.first().unwrap().next_entry == pair.last().unwrap().first_entry;
+    assert!(seen.windows(2).all(contiguous));
+}
+
+#[test]
+fn pages_follow_one_another_without_gap_or_repetition() {
+    let (dir, _, before) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let orders = [
+        SubjectOrder::Name,
+        SubjectOrder::ProbabilityDesc,
+        SubjectOrder::ProbabilityAsc,
+    ];
+    for order in orders {
+        let (mut cursor, mut paged) = (None, Vec::new());
+        loop {
+            let query = SubjectQuery::default();
+            let page = reader
+                .subjects(&query, order, 5, cursor.as_deref())
+                .unwrap();
+            paged.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(paged.len(), before.subjects.len(), "{order:?}");
+        let sorted = paged.windows(2).all(|pair| match order {
+            SubjectOrder::Name => pair[0].subject.to_string() < pair[1].subject.to_string(),
+            SubjectOrder::ProbabilityDesc => pair[0].probability >= pair[1].probability,
+            SubjectOrder::ProbabilityAsc => pair[0].probability <= pair[1].probability,
+        });
+        assert!(sorted, "{order:?}");
+    }
+}
+
+#[test]
+fn filters_choose_and_cursors_hold_only_for_their_own_list() {
+    let (dir, _, before) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let query = SubjectQuery {
+        kind: Some(SubjectKind::Enterprise),
+        zone: Some(ZoneId::new("district-1").unwrap()),
+        sector: Some(SectorCode::new("toys").unwrap()),
+        level: None,
+    };
+    let order = SubjectOrder::ProbabilityDesc;
+    let page = reader.subjects(&query, order, 3, None).unwrap();
+    assert_eq!(page.items.len(), 3);
+    let odd = |assessment: &Assessment| {
+        let name = assessment.subject.to_string();
+        name.starts_with("enterprise:E") && name.ends_with(['1', '3', '5', '7', '9'])
+    };
+    assert!(page.items.iter().all(odd));
+    let all = SubjectQuery::default();
+    let foreign = reader.subjects(&all, order, 3, page.next.as_deref());
+    assert!(matches!(foreign, Err(StoreError::Cursor)));
+
+    let alert = before.alerts.first().unwrap();
+    assert_eq!(reader.alert(&alert.id).unwrap().as_ref(), Some(alert));
+    let of_subject = AlertQuery {
+        subject: Some(alert.subject.clone()),
+        rule: Some(alert.rule),
+        since: Some(at(20)),
+        level: None,
+    };
+    let found = reader.alerts(&of_subject, 1000, None).unwrap().items;
+    let wanted = before.alerts.iter().filter(|it| {
+        it.subject == alert.subject && it.rule == alert.rule && it.raised_at >= at(20)
+    });
+    assert!(found.iter().eq(wanted));
+    let nobody = Subject::Enterprise(EnterpriseId::new("E99").unwrap());
+    assert_eq!(reader.subject(&nobody).unwrap(), None);
+}
+
+#[test]
+fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
+    let (_dir, _, before) = lived();
+    let mut expected = 0;
+    for history in &before.histories {
+        let mut level = risk_domain::scales::RiskLevel::Undetermined;
+        for assessment in history.iter().rev() {
+            expected += usize::from(assessment.level != level);
+            level = assessment.level;
+        }
+    }
+    let (mut grades, mut alerts) = (0, 0);
+    for (_, event) in &before.events {
+        match event {
+            OutEvent::Grade(_) => grades += 1,
+            OutEvent::Alert(_) => alerts += 1,
+        }
+    }
+    assert_eq!(grades, expected);
+    assert_eq!(alerts, before.alerts.len());
+}
+
+#[test]
+fn a_dead_letter_is_listed_and_kept_whole() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let listed = worker.reader().dead_letters(10, None).unwrap().items;
+    let [row] = listed.as_slice() else {
+        unreachable!("one dead letter: {listed:?}");
+    };
+    assert_eq!(row.summary.code, "identity_conflict");
+    let whole = worker.reader().dead_letter(row.entry).unwrap().unwrap();
+    assert_eq!(whole.record, b"{\"inspection_id\":\"\xff\"}");
+    let shown = worker.reader().show(row.entry..row.entry + 1).unwrap();
+    assert_eq!(shown.first().unwrap().kind, "rejection");
+}
