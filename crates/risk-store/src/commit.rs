@@ -6,7 +6,7 @@
 //! write or fsync that fails stops everything for good.
 
 use crate::error::StoreError;
-use crate::ledger::{BlockBuilder, Entry, EntryKind, Ledger};
+use crate::ledger::{BlockBuilder, Entry, EntryKind, Hash, Ledger};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, EncodedResult, PlacementV1, RecordKind, Rejection,
     RejectionSummary, encode_effect, encode_input, encode_placement, encode_rejected,
@@ -243,6 +243,36 @@ pub(crate) struct SealedBlock {
     seed: [u8; 32],
 }
 
+/// State of the engine as of a block, for a quick start.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// Blocks that it stands after.
+    pub(crate) blocks: u64,
+    /// Entries that it stands after.
+    pub(crate) entries: u64,
+    /// Hash of the last of these blocks.
+    pub(crate) last_block: Hash,
+    /// Digest of the taxonomy that the engine began with.
+    pub(crate) taxonomy: u64,
+    /// What the engine wrote.
+    pub(crate) frames: Vec<Vec<u8>>,
+}
+
+/// What the commit thread is given. A checkpoint follows the block that it stands after, so that it
+/// is never kept before that block is durable.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Block(Arc<SealedBlock>),
+    Checkpoint(Box<Checkpoint>),
+}
+
+/// What the view thread is given.
+#[derive(Debug)]
+pub(crate) enum ForViews {
+    Block(Arc<Committed>),
+    Checkpoint(Box<Checkpoint>),
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     /// Blocks that are durable.
@@ -373,8 +403,8 @@ impl Shared {
 pub(crate) struct Committer {
     pub(crate) ledger: Ledger,
     pub(crate) builder: BlockBuilder,
-    pub(crate) jobs: Receiver<Arc<SealedBlock>>,
-    pub(crate) views: SyncSender<Arc<Committed>>,
+    pub(crate) jobs: Receiver<Job>,
+    pub(crate) views: SyncSender<ForViews>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -382,42 +412,64 @@ impl Committer {
     /// Runs until the writer is gone and its last block is durable, or until a failure.
     pub(crate) fn run(mut self) {
         while let Ok(first) = self.jobs.recv() {
-            let mut group = vec![first];
-            if let Err(error) = self.commit(&mut group) {
-                self.shared.stop(&with_causes(&error));
-                return;
-            }
-            let (blocks, entries) = {
-                let chain = self.ledger.chain();
-                (chain.next_block(), chain.entries())
+            let mut group = Vec::new();
+            let checkpoint = match self.commit(first, &mut group) {
+                Ok(checkpoint) => checkpoint,
+                Err(error) => {
+                    self.shared.stop(&with_causes(&error));
+                    return;
+                }
             };
-            self.shared.durable(blocks, entries);
+            let chain = self.ledger.chain();
+            if !group.is_empty() {
+                self.shared.durable(chain.next_block(), chain.entries());
+            }
             for block in group {
                 self.shared.tell(&block.committed);
                 // When the views lag, they catch up from the ledger instead.
-                drop(self.views.try_send(Arc::clone(&block.committed)));
+                let committed = ForViews::Block(Arc::clone(&block.committed));
+                drop(self.views.try_send(committed));
+            }
+            if let Some(mut checkpoint) = checkpoint {
+                checkpoint.last_block = chain.last_hash();
+                // Without a view thread the store is going down, and the next start folds more.
+                drop(self.views.send(ForViews::Checkpoint(checkpoint)));
             }
         }
     }
 
-    fn commit(&mut self, group: &mut Vec<Arc<SealedBlock>>) -> Result<(), StoreError> {
-        let mut written = 0;
-        while let Some(block) = group.get(written) {
-            self.builder.begin(block.seed);
-            for entry in block.content.entries() {
-                self.builder.push(&entry)?;
-            }
-            let prepared = self.builder.finish(&block.metadata)?;
-            self.ledger.append(&prepared)?;
-            self.builder.recycle(prepared);
-            written += 1;
-            if group.len() < MAX_GROUP
-                && let Ok(next) = self.jobs.try_recv()
-            {
-                group.push(next);
+    /// Writes a block and those that queued up behind it, up to a checkpoint, and syncs them.
+    fn commit(
+        &mut self,
+        first: Job,
+        group: &mut Vec<Arc<SealedBlock>>,
+    ) -> Result<Option<Box<Checkpoint>>, StoreError> {
+        let mut job = Some(first);
+        let mut checkpoint = None;
+        while let Some(next) = job.take() {
+            match next {
+                Job::Checkpoint(after) => checkpoint = Some(after),
+                Job::Block(block) => {
+                    self.write(&block)?;
+                    group.push(block);
+                    if group.len() < MAX_GROUP {
+                        job = self.jobs.try_recv().ok();
+                    }
+                }
             }
         }
         self.ledger.sync()?;
+        Ok(checkpoint)
+    }
+
+    fn write(&mut self, block: &SealedBlock) -> Result<(), StoreError> {
+        self.builder.begin(block.seed);
+        for entry in block.content.entries() {
+            self.builder.push(&entry)?;
+        }
+        let prepared = self.builder.finish(&block.metadata)?;
+        self.ledger.append(&prepared)?;
+        self.builder.recycle(prepared);
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::ledger::{
 };
 use crate::reader::{OUTBOX_FILE, Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
-use crate::views::{ViewThread, ViewsHandle};
+use crate::views::{ViewThread, ViewsHandle, taxonomy_digest};
 use crate::writer::{Threads, Writer, WriterParts};
 use risk_domain::time::Timestamp;
 use risk_engine::{
@@ -111,6 +111,8 @@ pub struct StoreReport {
     pub identity_discarded: Vec<PathBuf>,
     /// The views were thrown away and made again.
     pub views_rebuilt: bool,
+    /// The entry from which the ledger was folded, after a checkpoint of what came before; 0 without.
+    pub checkpoint: u64,
 }
 
 /// An open store.
@@ -175,15 +177,16 @@ impl Store {
         }
         let reader = ledger.reader().clone();
         let (mut identities, identity_discarded) = self.identities(&reader)?;
-        let engine = self.restore_engine(&mut identities, &reader)?;
-        let positions = fold::positions(&reader)?;
         let (views, views_rebuilt) = ViewsHandle::open(&self.part("views"), reader.clone())?;
+        let (engine, checkpoint) = self.restore_engine(&views, &mut identities, &reader)?;
+        let positions = fold::positions(&reader)?;
         let report = StoreReport {
             blocks: found.blocks,
             entries: found.entries,
             cut: found.cut,
             identity_discarded,
             views_rebuilt,
+            checkpoint,
         };
         let progress = Progress {
             blocks: found.blocks,
@@ -216,10 +219,10 @@ impl Store {
     ) -> Result<Writer, StoreError> {
         let reader = ledger.reader().clone();
         let builder = BlockBuilder::new(ledger.chain().clone(), self.options.compression)?;
-        let (to_views, blocks) = sync_channel(VIEW_QUEUE);
+        let (to_views, queue) = sync_channel(VIEW_QUEUE);
         let view_thread = ViewThread {
             handle: views,
-            blocks,
+            queue,
             shared: Arc::clone(&shared),
         };
         let applier = view_thread.catch_up()?;
@@ -246,20 +249,36 @@ impl Store {
             shared,
             ledger: reader,
             versions: self.versions(),
+            taxonomy: taxonomy_digest(&self.taxonomy),
             threads: Threads(threads),
         }))
     }
 
-    /// Brings an engine to the end of the ledger. A checkpoint of its state, once there is one,
-    /// shortens this: it would be read here, and only the blocks after it folded.
+    /// Brings an engine to the end of the ledger: from a checkpoint, if there is one that fits, or
+    /// from the beginning. Says at which entry it began.
     fn restore_engine(
+        &self,
+        views: &ViewsHandle,
+        identities: &mut Identities,
+        ledger: &LedgerReader,
+    ) -> Result<(Engine, u64), StoreError> {
+        let taxonomy = taxonomy_digest(&self.taxonomy);
+        let Some(restored) = views.restore_engine(&self.policy, taxonomy) else {
+            return Ok((self.fold_engine(identities, ledger)?, 0));
+        };
+        let mut engine = restored.engine;
+        identities.feed_from_ledger(restored.entries)?;
+        fold::fold(&mut engine, identities, ledger, restored.blocks)?;
+        Ok((engine, restored.entries))
+    }
+
+    fn fold_engine(
         &self,
         identities: &mut Identities,
         ledger: &LedgerReader,
     ) -> Result<Engine, StoreError> {
         let mut engine = self.new_engine()?;
         fold::fold(&mut engine, identities, ledger, 0)?;
-        identities.feed_from_ledger(ledger.entry_count())?;
         Ok(engine)
     }
 
@@ -295,7 +314,7 @@ impl Store {
         let whole = verify(&ledger_dir)?;
         let (ledger, _) = Ledger::open(&ledger_dir, self.options.ledger())?;
         let (mut identities, _) = self.identities(ledger.reader())?;
-        let engine = self.restore_engine(&mut identities, ledger.reader())?;
+        let engine = self.fold_engine(&mut identities, ledger.reader())?;
         Ok(Verified {
             blocks: whole.blocks,
             entries: whole.entries,

@@ -15,6 +15,7 @@
 //! new generation can be built while the old one is still open.
 
 mod apply;
+mod checkpoint;
 mod cursor;
 mod query;
 mod thread;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub(crate) use checkpoint::taxonomy_digest;
 pub(crate) use query::List;
 pub use query::{AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats};
 pub(crate) use thread::ViewThread;

@@ -1,10 +1,10 @@
 //! The writer（写入端）: the one hand that adds to the ledger, owned by the worker's thread.
 
-use crate::commit::{Observer, OpenBlock, SealedBlock, Shared, Ticket};
+use crate::commit::{Checkpoint, Job, Observer, OpenBlock, SealedBlock, Shared, Ticket};
 use crate::error::StoreError;
 use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
-use crate::ledger::{Block, Entry, LedgerReader};
+use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
     BlockMetadata, EncodedResult, Placement, PlacementV1, Positions, Record, Rejection,
 };
@@ -70,10 +70,12 @@ pub(crate) struct Threads(pub(crate) Vec<JoinHandle<()>>);
 pub(crate) struct WriterParts {
     pub(crate) identities: Identities,
     pub(crate) positions: Positions,
-    pub(crate) jobs: SyncSender<Arc<SealedBlock>>,
+    pub(crate) jobs: SyncSender<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) ledger: LedgerReader,
     pub(crate) versions: BlockMetadata,
+    /// Digest of the taxonomy that the engine began with.
+    pub(crate) taxonomy: u64,
     pub(crate) threads: Threads,
 }
 
@@ -90,11 +92,12 @@ pub struct Writer {
     recent: HashTable<(IdHash, Seen)>,
     identities: Identities,
     positions: Positions,
-    jobs: Option<SyncSender<Arc<SealedBlock>>>,
+    jobs: Option<SyncSender<Job>>,
     shared: Arc<Shared>,
     ledger: LedgerReader,
     cache: BlockCache,
     versions: BlockMetadata,
+    taxonomy: u64,
     threads: Threads,
 }
 
@@ -117,6 +120,7 @@ impl Writer {
             ledger: parts.ledger,
             cache: BlockCache::default(),
             versions: parts.versions,
+            taxonomy: parts.taxonomy,
             threads: parts.threads,
         }
     }
@@ -265,18 +269,40 @@ impl Writer {
         };
         self.next_block += 1;
         self.in_flight.push_back(Arc::clone(&sealed));
-        let sent = self
-            .jobs
-            .as_ref()
-            .is_some_and(|jobs| jobs.send(sealed).is_ok());
-        if !sent {
-            self.shared.check()?;
-            return Err(StoreError::Stopped {
-                cause: Arc::from("the commit thread is gone"),
-            });
-        }
+        self.send(Job::Block(sealed))?;
         self.settle()?;
         Ok(ticket)
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let jobs = self.jobs.as_ref();
+        if jobs.is_some_and(|jobs| jobs.send(job).is_ok()) {
+            return Ok(());
+        }
+        self.shared.check()?;
+        Err(StoreError::Stopped {
+            cause: Arc::from("the commit thread is gone"),
+        })
+    }
+
+    /// Keeps the state of an engine that stands where the last commit ends, so that the next start
+    /// folds only what comes after. Nothing may have been appended since that commit.
+    pub fn checkpoint(&mut self, engine: &Engine) -> Result<(), StoreError> {
+        if self.block.len() > 0 {
+            let reason = "a checkpoint stands after a commit, and entries were appended since";
+            return Err(StoreError::Unrecordable(reason.to_owned()));
+        }
+        let mut frames = Vec::new();
+        engine
+            .checkpoint(&mut |frame| frames.push(frame))
+            .map_err(|error| StoreError::Engine(error.to_string()))?;
+        self.send(Job::Checkpoint(Box::new(Checkpoint {
+            blocks: self.next_block,
+            entries: self.block.first_entry,
+            last_block: Hash::ZERO,
+            taxonomy: self.taxonomy,
+            frames,
+        })))
     }
 
     /// Waits until a commit is durable.

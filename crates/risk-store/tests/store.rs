@@ -375,6 +375,43 @@ fn a_reopened_store_stands_where_it_stood() {
 }
 
 #[test]
+fn a_checkpoint_shortens_the_start_and_changes_nothing() {
+    let (dir, hash, before) = lived();
+    let mut worker = Worker::open(&store(dir.path()));
+    assert_eq!(worker.opened.report.checkpoint, 0);
+    worker.result(0, &result("late", 3, 43, true));
+    let Opened { writer, engine, .. } = &mut worker.opened;
+    assert!(
+        writer.checkpoint(engine).is_err(),
+        "an entry is not committed"
+    );
+    let first = worker.settle();
+    let Opened { writer, engine, .. } = &mut worker.opened;
+    writer.checkpoint(engine).unwrap();
+    worker.result(0, &result("later", 3, 44, true));
+    worker.settle();
+    let grown = worker.hash();
+    assert_ne!(grown, hash);
+    worker.close();
+
+    let worker = Worker::open(&store(dir.path()));
+    assert_eq!(worker.opened.report.checkpoint, first.entries);
+    assert_eq!(worker.hash(), grown);
+    assert_eq!(answers(worker.reader()).subjects, before.subjects);
+    drop(worker);
+    assert_eq!(store(dir.path()).verify().unwrap().state_hash, grown);
+
+    let changed = Policy::builtin().unwrap();
+    let changed = Policy {
+        hash: "another".to_owned(),
+        ..changed
+    };
+    let options = StoreOptions::default();
+    let other = Store::at(dir.path(), options, Arc::new(changed), Taxonomy::default());
+    assert_eq!(other.open().unwrap().report.checkpoint, 0);
+}
+
+#[test]
 fn what_was_not_committed_never_happened() {
     let dir = TempDir::new().unwrap();
     let mut worker = Worker::open(&store(dir.path()));

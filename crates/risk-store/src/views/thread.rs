@@ -2,7 +2,7 @@
 
 use super::apply::Applier;
 use super::{Damaged, ViewsHandle};
-use crate::commit::{Committed, Shared, with_causes};
+use crate::commit::{Committed, ForViews, Shared, with_causes};
 use crate::error::StoreError;
 use crate::records::{Record, RecordKind};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const IDLE: Duration = Duration::from_millis(250);
 /// What the view thread works with.
 pub(crate) struct ViewThread {
     pub(crate) handle: Arc<ViewsHandle>,
-    pub(crate) blocks: Receiver<Arc<Committed>>,
+    pub(crate) queue: Receiver<ForViews>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -137,9 +137,12 @@ impl ViewThread {
     /// Runs until the commit thread is gone.
     pub(crate) fn run(self, mut applier: Applier) {
         loop {
-            let received = self.blocks.recv_timeout(IDLE);
+            let received = self.queue.recv_timeout(IDLE);
             let taken = match &received {
-                Ok(committed) => self.take_in(&mut applier, committed),
+                Ok(ForViews::Block(committed)) => self.take_in(&mut applier, committed),
+                Ok(ForViews::Checkpoint(checkpoint)) => {
+                    applier.views().save(checkpoint).map_err(Failure::from)
+                }
                 // A block that found the queue full is noticed here at the latest.
                 Err(_) => self.follow_ledger_if_behind(&mut applier),
             };
@@ -163,7 +166,7 @@ impl ViewThread {
                     }
                 }
             }
-            if received == Err(RecvTimeoutError::Disconnected) {
+            if matches!(received, Err(RecvTimeoutError::Disconnected)) {
                 if let Err(Damaged(reason)) = applier.sync() {
                     tracing::warn!(
                         reason,
