@@ -1,0 +1,146 @@
+use super::*;
+use std::collections::BTreeSet;
+
+#[test]
+fn what_ships_is_whole() {
+    let reference = Reference::builtin().unwrap();
+    assert!(
+        reference.products.len() >= 41,
+        "{}",
+        reference.products.len()
+    );
+    let towns = reference
+        .zones
+        .iter()
+        .filter(|zone| matches!(zone.kind, ZoneKind::Town | ZoneKind::Street));
+    assert_eq!(towns.count(), 14);
+    let roots: Vec<_> = reference
+        .zones
+        .iter()
+        .filter(|zone| zone.parent.is_none())
+        .collect();
+    assert_eq!(roots.len(), 1);
+    for zone in reference.zones.iter() {
+        assert_eq!(
+            reference.zones.path(&zone.id).last().copied(),
+            Some(roots[0]),
+            "{}",
+            zone.id
+        );
+    }
+}
+
+#[test]
+fn everything_is_sold_somewhere_and_every_market_sells() {
+    let reference = Reference::builtin().unwrap();
+    let sold: BTreeSet<_> = reference
+        .zones
+        .iter()
+        .flat_map(|zone| &zone.products)
+        .collect();
+    for product in reference.products.keys() {
+        assert!(sold.contains(product), "{product} is sold nowhere");
+    }
+    for zone in reference.zones.leaves() {
+        let trades = !matches!(zone.kind, ZoneKind::Town | ZoneKind::Street);
+        assert_eq!(trades, !zone.products.is_empty(), "{}", zone.id);
+    }
+}
+
+#[test]
+fn a_floor_lies_in_its_market_its_street_and_the_city() {
+    let reference = Reference::builtin().unwrap();
+    let path = reference.zones.path(&ZoneId::new("itc-1-f1").unwrap());
+    let path: Vec<&str> = path.iter().map(|zone| zone.id.as_str()).collect();
+    assert_eq!(path, ["itc-1-f1", "itc-1", "330782-futian", "330782"]);
+}
+
+#[test]
+fn severity_shares_follow_the_items_and_none_is_zero() {
+    let reference = Reference::builtin().unwrap();
+    for product in reference.products.values() {
+        let mix = product.severity_mix_prior();
+        assert!((mix.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(mix.iter().all(|share| *share > 0.0));
+        let worst = product
+            .items
+            .iter()
+            .map(|item| item.severity)
+            .max()
+            .unwrap();
+        assert!(mix[worst.index()] > 0.05, "{}", product.code);
+    }
+}
+
+/// The error when `from` is replaced by `to` in one of the texts.
+fn broken(
+    change: impl Fn(&mut SeedTexts<'_>, String),
+    text: &str,
+    from: &str,
+    to: &str,
+) -> ReferenceError {
+    assert!(text.contains(from), "no `{from}` to break");
+    let mut texts = SeedTexts::BUILTIN;
+    change(&mut texts, text.replacen(from, to, 1));
+    Reference::from_texts(&texts).unwrap_err()
+}
+
+fn leak(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+#[test]
+fn a_broken_entry_is_named_with_its_file_and_field() {
+    let builtin = SeedTexts::BUILTIN;
+    let zone = broken(
+        |texts, text| texts.zones = leak(text),
+        builtin.zones,
+        "parent = \"itc-1\"",
+        "parent = \"itc-9\"",
+    );
+    assert_eq!(
+        (zone.file, zone.entry.as_str(), zone.field),
+        ("zones.toml", "itc-1-f1", "parent")
+    );
+    let sector = broken(
+        |texts, text| texts.catalogue = leak(text),
+        builtin.catalogue,
+        "sector = \"toys\"",
+        "sector = \"toy\"",
+    );
+    assert_eq!(
+        (sector.file, sector.entry.as_str(), sector.field),
+        ("catalogue.toml", "TOY-PL", "sector")
+    );
+    let twice = broken(
+        |texts, text| texts.hazards = leak(text),
+        builtin.hazards,
+        "size_and_shape",
+        "mechanical",
+    );
+    assert_eq!((twice.file, twice.field), ("hazards.toml", "code"));
+    let severity = broken(
+        |texts, text| texts.items = leak(text),
+        builtin.items,
+        "severity = 4",
+        "severity = 5",
+    );
+    assert_eq!((severity.file, severity.field), ("items.toml", "severity"));
+    let outcome = broken(
+        |texts, text| texts.outcomes = leak(text),
+        builtin.outcomes,
+        "refused",
+        "refusal",
+    );
+    assert_eq!((outcome.file, outcome.field), ("outcomes.toml", "code"));
+    let day = broken(
+        |texts, text| texts.calendar = leak(text),
+        builtin.calendar,
+        "2024-02-10",
+        "2024-02-30",
+    );
+    assert_eq!(
+        (day.file, day.entry.as_str(), day.field),
+        ("calendar.toml", "2024", "holidays")
+    );
+}
