@@ -1,11 +1,19 @@
 //! Taking ledger entries into the views.
+//!
+//! A write to sled costs some microseconds a key, and an assessment has up to a dozen of them; so
+//! changes are **gathered** by subject and written when nothing waits, or when there are many. A
+//! subject that changed several times meanwhile has its current grade and index keys written once.
+//!
+//! What is gathered goes out in several batches, each with all rows of its subjects; the position
+//! moves with the last. If only some of them reached the disk, the same entries come again: a grade
+//! row names the entry it is of, so those that it has seen already are passed over.
 
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
 use risk_domain::scales::RiskLevel;
-use risk_domain::subject::Subject;
+use risk_domain::subject::{Subject, SubjectKind};
 use risk_engine::{Alert, Assessment, Effect};
 use sled::Batch;
 use std::collections::BTreeMap;
@@ -13,6 +21,10 @@ use std::sync::Arc;
 
 /// Keys a batch; sled's memory follows the size of batches.
 const BATCH_KEYS: usize = 900;
+/// Bytes a batch, for the same reason.
+const BATCH_BYTES: usize = 1 << 20;
+/// Assessments gathered before they are written although more is waiting.
+const GATHERED: usize = 8192;
 /// Batches after which the file is synced.
 const SYNC_BATCHES: u32 = 64;
 
@@ -31,13 +43,38 @@ pub(super) enum Scope<'a> {
 
 impl Scope<'_> {
     /// The part of the key before the probability.
-    pub(super) fn prefix(self, kind: risk_domain::subject::SubjectKind) -> Key {
+    pub(super) fn prefix(self, kind: SubjectKind) -> Key {
         let key = Key::of(Table::Probability).kind(kind);
         match self {
             Self::All => key.byte(0).text(""),
             Self::Zone(zone) => key.byte(1).text(zone),
             Self::Sector(sector) => key.byte(2).text(sector),
         }
+    }
+}
+
+/// The current grade of a subject, and the entry it is of.
+#[derive(Debug, Clone)]
+pub(super) struct GradeRow {
+    pub(super) entry: u64,
+    pub(super) assessment: Assessment,
+}
+
+impl GradeRow {
+    fn encode(entry: u64, assessment: &[u8]) -> Vec<u8> {
+        let mut bytes = entry.to_be_bytes().to_vec();
+        bytes.extend_from_slice(assessment);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let (entry, assessment) = bytes
+            .split_first_chunk()
+            .ok_or_else(|| Damaged::because("a grade row"))?;
+        Ok(Self {
+            entry: u64::from_be_bytes(*entry),
+            assessment: serde_json::from_slice(assessment)?,
+        })
     }
 }
 
@@ -50,10 +87,8 @@ pub(super) fn grade_key(subject: &Subject) -> Vec<u8> {
 fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
     let subject = assessment.subject.to_string();
     let kind = assessment.subject.kind();
-    let zones = assessment
-        .zones
-        .iter()
-        .map(|zone| Scope::Zone(zone.as_str()));
+    let zones = assessment.zones.iter();
+    let zones = zones.map(|zone| Scope::Zone(zone.as_str()));
     let sectors = assessment.sectors.iter();
     let sectors = sectors.map(|sector| Scope::Sector(sector.as_str()));
     std::iter::once(Scope::All)
@@ -66,15 +101,29 @@ fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Writes entries into one generation of the views, batch by batch.
+/// Changes of one subject that are not written yet.
+#[derive(Debug)]
+struct Gathered {
+    written: Option<GradeRow>,
+    now: GradeRow,
+    /// The current grade as it will be written.
+    value: Vec<u8>,
+    /// History rows and events.
+    rows: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Writes entries into one generation of the views.
 pub(crate) struct Applier {
     views: Arc<Views>,
-    batch: Batch,
-    keys: usize,
-    /// Grades written by the batch, which the tree does not show yet.
-    fresh: BTreeMap<Vec<u8>, Assessment>,
+    gathered: BTreeMap<Vec<u8>, Gathered>,
+    assessments: usize,
+    /// Rows of no subject's grade, which may be written twice.
+    rows: Vec<(Vec<u8>, Vec<u8>)>,
     counts: BTreeMap<String, u64>,
+    /// Reason codes whose count changed.
+    counted: Vec<String>,
     position: u64,
+    written: u64,
     batches: u32,
     /// Where the first block's hash is read, until it has been written beside the position.
     unmarked: Option<LedgerReader>,
@@ -93,28 +142,30 @@ impl Applier {
         })?;
         Ok(Self {
             views,
-            batch: Batch::default(),
-            keys: 0,
-            fresh: BTreeMap::new(),
+            gathered: BTreeMap::new(),
+            assessments: 0,
+            rows: Vec::new(),
             counts,
+            counted: Vec::new(),
             position,
+            written: position,
             batches: 0,
             unmarked: (!marked).then(|| ledger.clone()),
         })
     }
 
-    /// All entries below it are taken in, those of the open batch included.
+    /// All entries below it are taken in, those that are not written yet included.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    pub(crate) fn views(&self) -> &Arc<Views> {
-        &self.views
+    /// Whether something is taken in and not written yet.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.written != self.position
     }
 
-    fn put(&mut self, key: Vec<u8>, value: &[u8]) {
-        self.batch.insert(key, value);
-        self.keys += 1;
+    pub(crate) fn views(&self) -> &Arc<Views> {
+        &self.views
     }
 
     /// Takes in an effect. Those of entries that were taken in before are passed over.
@@ -125,12 +176,10 @@ impl Applier {
         match effect {
             Effect::Assessed(assessment) => self.assessment(entry, assessment)?,
             Effect::AlertRaised(alert) => self.alert(entry, alert)?,
-            Effect::EpochClosed(epoch) => {
-                self.put(meta_key("last-closed"), &epoch.0.to_be_bytes());
-            }
-            Effect::SnapshotFitted(_) => {}
+            Effect::EpochClosed(_) | Effect::SnapshotFitted(_) => {}
         }
-        self.passed(entry)
+        self.position = entry + 1;
+        Ok(())
     }
 
     /// Takes in a dead letter.
@@ -143,50 +192,82 @@ impl Applier {
             return Ok(());
         }
         let key = Key::of(Table::DeadLetter).number_down(entry).into_bytes();
-        self.put(key, &serde_json::to_vec(summary)?);
-        let count = self.counts.entry(summary.code.clone()).or_default();
-        *count += 1;
-        let count = *count;
-        let key = Key::of(Table::DeadLetterCount).text(&summary.code);
-        self.put(key.into_bytes(), &count.to_be_bytes());
-        self.passed(entry)
+        self.rows.push((key, serde_json::to_vec(summary)?));
+        *self.counts.entry(summary.code.clone()).or_default() += 1;
+        if !self.counted.contains(&summary.code) {
+            self.counted.push(summary.code.clone());
+        }
+        self.position = entry + 1;
+        Ok(())
     }
 
-    fn passed(&mut self, entry: u64) -> Result<(), Damaged> {
-        self.position = entry + 1;
-        if self.keys >= BATCH_KEYS {
+    /// Ends a block: all entries below `next_entry` are taken in. They are written if there are many.
+    pub(crate) fn end_block(&mut self, next_entry: u64) -> Result<(), Damaged> {
+        self.position = self.position.max(next_entry);
+        if self.assessments + self.rows.len() >= GATHERED {
             self.write()?;
         }
         Ok(())
     }
 
-    /// Ends a block: all entries below `next_entry` are taken in, and written.
-    pub(crate) fn finish(&mut self, next_entry: u64) -> Result<(), Damaged> {
-        self.position = self.position.max(next_entry);
-        self.write()
-    }
-
-    /// Goes past entries that concern no view, without writing yet.
-    pub(crate) fn skip_to(&mut self, next_entry: u64) {
-        self.position = self.position.max(next_entry);
-    }
-
-    fn write(&mut self) -> Result<(), Damaged> {
-        let mut batch = std::mem::take(&mut self.batch);
-        if self.position > 0
-            && let Some(ledger) = self.unmarked.take()
-        {
-            batch.insert(meta_key("made-from"), provenance(&ledger));
+    /// Writes everything taken in.
+    pub(crate) fn write(&mut self) -> Result<(), Damaged> {
+        if !self.is_gathering() {
+            return Ok(());
         }
-        batch.insert(meta_key("position"), &self.position.to_be_bytes());
-        self.keys = 0;
-        self.fresh.clear();
-        let views = &self.views;
-        guard(|| Ok(views.db.apply_batch(batch)?))?;
-        self.batches += 1;
+        let mut batch = SizedBatch::default();
+        for (key, gathered) in std::mem::take(&mut self.gathered) {
+            let old_keys = gathered.written.as_ref();
+            let old_keys = old_keys.map(|row| probability_keys(&row.assessment));
+            let keys = probability_keys(&gathered.now.assessment);
+            for old in old_keys.unwrap_or_default() {
+                if !keys.contains(&old) {
+                    batch.remove(old);
+                }
+            }
+            for key in keys {
+                batch.put(key, Vec::new());
+            }
+            for (key, value) in gathered.rows {
+                batch.put(key, value);
+            }
+            batch.put(key, gathered.value);
+            self.apply_if_full(&mut batch)?;
+        }
+        for (key, value) in std::mem::take(&mut self.rows) {
+            batch.put(key, value);
+            self.apply_if_full(&mut batch)?;
+        }
+        for code in std::mem::take(&mut self.counted) {
+            let count = self.counts.get(&code).copied().unwrap_or_default();
+            let key = Key::of(Table::DeadLetterCount).text(&code).into_bytes();
+            batch.put(key, count.to_be_bytes().to_vec());
+        }
+        if let Some(ledger) = self.unmarked.take() {
+            batch.put(meta_key("made-from"), provenance(&ledger));
+        }
+        let position = self.position.to_be_bytes().to_vec();
+        batch.put(meta_key("position"), position);
+        self.apply(batch)?;
+        self.assessments = 0;
+        self.written = self.position;
         if self.batches >= SYNC_BATCHES {
             self.sync()?;
         }
+        Ok(())
+    }
+
+    fn apply_if_full(&mut self, batch: &mut SizedBatch) -> Result<(), Damaged> {
+        if batch.keys >= BATCH_KEYS || batch.bytes >= BATCH_BYTES {
+            self.apply(std::mem::take(batch))?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: SizedBatch) -> Result<(), Damaged> {
+        let views = &self.views;
+        guard(|| Ok(views.db.apply_batch(batch.batch)?))?;
+        self.batches += 1;
         Ok(())
     }
 
@@ -197,48 +278,76 @@ impl Applier {
 
     fn assessment(&mut self, entry: u64, assessment: &Assessment) -> Result<(), Damaged> {
         let key = grade_key(&assessment.subject);
-        let before = if let Some(before) = self.fresh.remove(&key) {
-            Some(before)
+        let known = self.gathered.remove(&key);
+        let (written, before, mut rows) = if let Some(gathered) = known {
+            (gathered.written, Some(gathered.now), gathered.rows)
         } else {
             let views = &self.views;
-            guard(|| views.assessment(&key))?
+            let row = guard(|| views.grade(&key))?;
+            if row.as_ref().is_some_and(|row| row.entry >= entry) {
+                return Ok(());
+            }
+            (row.clone(), row, Vec::new())
         };
-        let keys = probability_keys(assessment);
-        let old_keys = before.as_ref().map(probability_keys).unwrap_or_default();
-        for old in old_keys.into_iter().filter(|old| !keys.contains(old)) {
-            self.batch.remove(old);
-            self.keys += 1;
-        }
-        for key in keys {
-            self.put(key, &[]);
-        }
-        let value = serde_json::to_vec(assessment)?;
+        let json = serde_json::to_vec(assessment)?;
+        let value = GradeRow::encode(entry, &json);
         let history = Key::of(Table::History)
             .text(&assessment.subject.to_string())
             .signed_down(assessment.epoch.0);
-        self.put(history.into_bytes(), &value);
-        let level = before.map_or(RiskLevel::Undetermined, |before| before.level);
+        rows.push((history.into_bytes(), json));
+        let level = before.map_or(RiskLevel::Undetermined, |row| row.assessment.level);
         if level != assessment.level {
             let event = Key::of(Table::Outbox).number(entry).into_bytes();
-            self.put(event, GRADE_EVENT);
+            rows.push((event, GRADE_EVENT.to_vec()));
         }
-        self.put(key.clone(), &value);
-        self.fresh.insert(key, assessment.clone());
+        let gathered = Gathered {
+            written,
+            now: GradeRow {
+                entry,
+                assessment: assessment.clone(),
+            },
+            value,
+            rows,
+        };
+        self.gathered.insert(key, gathered);
+        self.assessments += 1;
         Ok(())
     }
 
     fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
         let id = alert.id.as_str();
         let raised = alert.raised_at.millis();
-        let by_id = Key::of(Table::Alert).text(id).into_bytes();
-        self.put(by_id, &serde_json::to_vec(alert)?);
+        let by_id = Key::of(Table::Alert).text(id);
         let by_time = Key::of(Table::AlertByTime).signed_down(raised).text(id);
-        self.put(by_time.into_bytes(), &[]);
         let of_subject = Key::of(Table::AlertOfSubject).text(&alert.subject.to_string());
         let of_subject = of_subject.signed_down(raised).text(id);
-        self.put(of_subject.into_bytes(), &[]);
-        let event = Key::of(Table::Outbox).number(entry).into_bytes();
-        self.put(event, ALERT_EVENT);
+        let event = Key::of(Table::Outbox).number(entry);
+        self.rows
+            .push((by_id.into_bytes(), serde_json::to_vec(alert)?));
+        self.rows.push((by_time.into_bytes(), Vec::new()));
+        self.rows.push((of_subject.into_bytes(), Vec::new()));
+        self.rows.push((event.into_bytes(), ALERT_EVENT.to_vec()));
         Ok(())
+    }
+}
+
+/// A batch that knows its size.
+#[derive(Default)]
+struct SizedBatch {
+    batch: Batch,
+    keys: usize,
+    bytes: usize,
+}
+
+impl SizedBatch {
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.keys += 1;
+        self.bytes += key.len() + value.len();
+        self.batch.insert(key, value);
+    }
+
+    fn remove(&mut self, key: Vec<u8>) {
+        self.keys += 1;
+        self.batch.remove(key);
     }
 }

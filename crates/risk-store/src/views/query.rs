@@ -1,6 +1,6 @@
 //! Questions to the views（查询）, each a page at a time.
 
-use super::apply::{GRADE_EVENT, Scope, grade_key};
+use super::apply::{GRADE_EVENT, GradeRow, Scope, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
@@ -142,8 +142,9 @@ impl Views {
         }
     }
 
-    pub(super) fn assessment(&self, grade_key: &[u8]) -> Result<Option<Assessment>, Damaged> {
-        self.decoded(grade_key)
+    pub(super) fn grade(&self, grade_key: &[u8]) -> Result<Option<GradeRow>, Damaged> {
+        let row = self.db.get(grade_key)?;
+        row.map(|row| GradeRow::decode(&row)).transpose()
     }
 
     pub(super) fn dead_letter_counts(&self) -> Result<BTreeMap<String, u64>, Damaged> {
@@ -229,7 +230,8 @@ impl Views {
     }
 
     pub(crate) fn subject(&self, subject: &Subject) -> Result<Option<Assessment>, Damaged> {
-        self.assessment(&grade_key(subject))
+        let row = self.grade(&grade_key(subject))?;
+        Ok(row.map(|row| row.assessment))
     }
 
     pub(crate) fn alert(&self, id: &AlertId) -> Result<Option<Alert>, Damaged> {
@@ -341,7 +343,7 @@ impl List<SubjectQuery> {
     pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
         let walked = views.walk(&self.walk, |key, value| {
             let found = if key.first() == Some(&(Table::Grade as u8)) {
-                Some(serde_json::from_slice::<Assessment>(value)?)
+                Some(GradeRow::decode(value)?.assessment)
             } else {
                 let subject = subject_of(key).ok_or_else(|| Damaged::because("an index key"))?;
                 views.subject(&subject)?

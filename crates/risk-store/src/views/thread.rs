@@ -6,7 +6,7 @@ use crate::commit::{Committed, ForViews, Shared, with_causes};
 use crate::error::StoreError;
 use crate::records::{Record, RecordKind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 /// How often an idle thread looks whether a reader found damage.
@@ -99,12 +99,10 @@ impl ViewThread {
                         Record::Result(_) | Record::Input(_) => {}
                     }
                 }
-                applier.skip_to(block.header().tree_size());
+                applier.end_block(block.header().tree_size())?;
             }
         }
-        applier.finish(ledger.entry_count().min(applier.position()))?;
-        self.shared.viewed(applier.position());
-        Ok(())
+        self.write(applier)
     }
 
     fn take_in(&self, applier: &mut Applier, committed: &Committed) -> Result<(), Failure> {
@@ -129,7 +127,12 @@ impl ViewThread {
                 break;
             }
         }
-        applier.finish(committed.next_entry)?;
+        applier.end_block(committed.next_entry)?;
+        Ok(())
+    }
+
+    fn write(&self, applier: &mut Applier) -> Result<(), Failure> {
+        applier.write()?;
         self.shared.viewed(applier.position());
         Ok(())
     }
@@ -137,12 +140,17 @@ impl ViewThread {
     /// Runs until the commit thread is gone.
     pub(crate) fn run(self, mut applier: Applier) {
         loop {
-            let received = self.queue.recv_timeout(IDLE);
+            let received = self.queue.try_recv().or_else(|empty| match empty {
+                TryRecvError::Disconnected => Err(RecvTimeoutError::Disconnected),
+                // Nothing waits: what was gathered is written before waiting for more.
+                TryRecvError::Empty if applier.is_gathering() => Err(RecvTimeoutError::Timeout),
+                TryRecvError::Empty => self.queue.recv_timeout(IDLE),
+            });
             let taken = match &received {
                 Ok(ForViews::Block(committed)) => self.take_in(&mut applier, committed),
-                Ok(ForViews::Checkpoint(checkpoint)) => {
-                    applier.views().save(checkpoint).map_err(Failure::from)
-                }
+                Ok(ForViews::Checkpoint(checkpoint)) => self
+                    .write(&mut applier)
+                    .and_then(|()| Ok(applier.views().save(checkpoint)?)),
                 // A block that found the queue full is noticed here at the latest.
                 Err(_) => self.follow_ledger_if_behind(&mut applier),
             };
@@ -181,6 +189,8 @@ impl ViewThread {
     fn follow_ledger_if_behind(&self, applier: &mut Applier) -> Result<(), Failure> {
         if applier.position() < self.handle.ledger.entry_count() {
             self.follow_ledger(applier)
+        } else if applier.is_gathering() {
+            self.write(applier)
         } else {
             Ok(())
         }
