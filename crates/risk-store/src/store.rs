@@ -9,6 +9,8 @@
 //! <dir>/shards/000/outbox     how far events were sent
 //! ```
 
+mod backup;
+
 use crate::commit::{Committer, DurableListener, Observer, Progress, Shared};
 use crate::error::StoreError;
 use crate::fold::{self, ReplayReport};
@@ -17,7 +19,7 @@ use crate::identity::{IdentityIndex, IdentitySettings};
 use crate::ledger::{
     BlockBuilder, Hash, Ledger, LedgerReader, LedgerSettings, OpenMode, TornTail, verify,
 };
-use crate::reader::{OUTBOX_FILE, Reader, show};
+use crate::reader::{Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
 use crate::views::{ViewThread, ViewsHandle, taxonomy_digest};
 use crate::writer::{Threads, Writer, WriterParts};
@@ -32,6 +34,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+
+pub use backup::{backup, restore};
 
 const FORMAT: &str = "spotcheck data directory, format 1\n";
 /// Blocks that the view thread may lag behind before it reads the ledger instead.
@@ -443,74 +447,4 @@ fn is_empty(dir: &Path) -> Result<bool, StoreError> {
 fn sync(path: &Path) -> Result<(), StoreError> {
     let file = File::open(path).map_err(StoreError::io("open", path))?;
     file.sync_all().map_err(StoreError::io("sync", path))
-}
-
-/// Copies the ledgers of a data directory into another, which must be empty or missing. It may be in
-/// use meanwhile: ledger files only grow, so what is copied is the ledger as of some moment, with at
-/// most an unfinished last block, which opening cuts. Views are left out: they are made again.
-pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
-    let format = dir.join("format");
-    match fs::read_to_string(&format) {
-        Ok(found) if found == FORMAT => {}
-        Ok(found) => {
-            return Err(StoreError::Format {
-                path: format,
-                found,
-            });
-        }
-        Err(_) => {
-            return Err(StoreError::Missing {
-                path: dir.to_path_buf(),
-            });
-        }
-    }
-    begin(to)?;
-    let shards = dir.join("shards");
-    for shard in names(&shards)? {
-        let from = shards.join(&shard);
-        let into = to.join("shards").join(&shard);
-        let ledger = into.join("ledger");
-        fs::create_dir_all(&ledger).map_err(StoreError::io("create", &ledger))?;
-        // Files are named by their first block: in this order, one that appears meanwhile is left out
-        // with all after it.
-        for name in names(&from.join("ledger"))? {
-            if Path::new(&name).extension().is_some_and(|end| end == "seg") {
-                copy(&from.join("ledger").join(&name), &ledger.join(&name))?;
-            }
-        }
-        let outbox = from.join(OUTBOX_FILE);
-        if outbox.exists() {
-            copy(&outbox, &into.join(OUTBOX_FILE))?;
-        }
-        sync(&ledger)?;
-    }
-    sync(to)
-}
-
-/// Copies a backup into a data directory, which must be empty or missing, and checks every byte of it.
-pub fn restore(from: &Path, dir: &Path) -> Result<(), StoreError> {
-    backup(from, dir)?;
-    let shards = dir.join("shards");
-    for shard in names(&shards)? {
-        verify(&shards.join(shard).join("ledger"))?;
-    }
-    Ok(())
-}
-
-fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
-    if !dir.exists() {
-        return Ok(Vec::new());
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
-        let entry = entry.map_err(StoreError::io("list", dir))?;
-        names.extend(entry.file_name().to_str().map(str::to_owned));
-    }
-    names.sort_unstable();
-    Ok(names)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::copy(from, to).map_err(StoreError::io("copy", from))?;
-    sync(to)
 }

@@ -660,6 +660,71 @@ fn queued_blocks_become_durable_in_order_and_are_told_to_listener_and_observers(
 }
 
 #[test]
+fn views_that_are_behind_catch_up_from_the_ledger() {
+    let (dir, _, _) = lived();
+    let views = dir.path().join("shards/000/views");
+    let behind = TempDir::new().unwrap();
+    copy_all(&views, behind.path());
+    let mut worker = Worker::open(&store(dir.path()));
+    for day in 50..80 {
+        let id = format!("N{day}");
+        worker.result(0, &result(&id, 2, day, true));
+        worker.result(1, &result(&format!("{id}b"), 3, day, false));
+    }
+    worker.settle();
+    let now = answers(worker.reader());
+    worker.close();
+    fs::remove_dir_all(&views).unwrap();
+    copy_all(behind.path(), &views);
+    let worker = Worker::open(&store(dir.path()));
+    assert!(!worker.opened.report.views_rebuilt);
+    assert_eq!(answers(worker.reader()), now);
+}
+
+#[derive(Default)]
+struct Stopped(Mutex<Vec<String>>);
+
+impl DurableListener for Stopped {
+    fn durable(&self, _block: u64) {}
+
+    fn stopped(&self, cause: &str) {
+        self.0.lock().unwrap().push(cause.to_owned());
+    }
+}
+
+#[test]
+fn a_failed_write_stops_the_store_with_its_cause() {
+    let dir = TempDir::new().unwrap();
+    let stopped = Arc::new(Stopped::default());
+    let options = StoreOptions {
+        segment_bytes: 1,
+        listener: Some(Arc::clone(&stopped) as Arc<dyn DurableListener>),
+        ..StoreOptions::default()
+    };
+    let mut worker = Worker::open(&store_with(dir.path(), options));
+    worker.result(0, &result("R1", 1, 0, false));
+    worker.settle();
+    // The next block needs a new file, for which there is no directory any more.
+    let ledger = dir.path().join("shards/000/ledger");
+    fs::rename(&ledger, dir.path().join("gone")).unwrap();
+    worker.result(0, &result("R2", 1, 1, false));
+    let ticket = worker.commit();
+    let refused = worker.opened.writer.wait(ticket).unwrap_err();
+    assert!(matches!(refused, StoreError::Stopped { .. }), "{refused}");
+    assert!(refused.to_string().contains("cannot create"), "{refused}");
+    assert!(!worker.opened.writer.is_durable(ticket));
+    let positions = worker.positions.clone();
+    let again = worker.opened.writer.commit(&positions, at(1), [1; 32]);
+    assert!(matches!(again, Err(StoreError::Stopped { .. })));
+    assert!(worker.reader().check().is_err());
+    drop(worker);
+    assert_eq!(stopped.0.lock().unwrap().len(), 1);
+    fs::rename(dir.path().join("gone"), &ledger).unwrap();
+    let worker = Worker::open(&store(dir.path()));
+    assert_eq!(worker.positions.get(&partition(0)), Some(&1));
+}
+
+#[test]
 fn pages_follow_one_another_without_gap_or_repetition() {
     let (dir, _, before) = lived();
     let worker = Worker::open(&store(dir.path()));
