@@ -14,7 +14,7 @@ pub struct TradeZone {
     pub id: ZoneId,
     /// The larger zone through which bad batches spread: a market or a street.
     pub market: ZoneId,
-    /// How many enterprises it has in proportion to the other zones.
+    /// Its size, such as its booths; it gets enterprises in proportion to the square root of that.
     pub weight: f64,
     /// Link of the chain that most of its booths belong to.
     pub channel: Channel,

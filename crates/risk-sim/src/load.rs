@@ -13,6 +13,7 @@ use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome, ProductRef, SampleCounts, SiteRef,
     TestItem, TestKind, TestRef, Verdict,
 };
+use risk_domain::reference::Reference;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::time::{CivilOffset, DAY_MILLIS, Day, Timestamp};
@@ -53,15 +54,15 @@ pub struct BulkStream {
 impl BulkStream {
     /// Ten results for each subject, spread evenly over the days.
     pub fn new(seed: u64, subjects: u32, start_day: Day, days: u32) -> Result<Self, IdError> {
-        let zones = ["ITC-1", "ITC-2", "ITC-3", "ITC-4", "ITC-5", "ITC-6"];
+        let zones = ["itc-1-f1", "itc-2-f1", "itc-3-f1", "itc-4-f1", "itc-5-f1"];
         let products = [
             ("TOY-PL", "塑胶玩具"),
-            ("ST-PEN", "书写笔"),
+            ("ST-PEN", "书写笔、记号笔"),
             ("JEW-IMI", "仿真饰品"),
         ];
         let item = |verdict: Verdict, measured: &str| -> Result<TestItem, IdError> {
             Ok(TestItem {
-                code: ItemCode::new("PHTHALATES")?,
+                code: ItemCode::new("phthalates")?,
                 name: CompactString::const_new("邻苯二甲酸酯"),
                 clause: None,
                 method: None,
@@ -132,6 +133,22 @@ impl BulkStream {
             self.products = products;
         }
         self
+    }
+
+    /// The zones and products of the reference data in which something is sold.
+    #[must_use]
+    pub fn of(self, reference: &Reference) -> Self {
+        let sold = reference
+            .zones
+            .iter()
+            .filter(|zone| !zone.products.is_empty());
+        let products = reference.products.values();
+        self.places(
+            sold.map(|zone| zone.id.clone()).collect(),
+            products
+                .map(|of| (of.code.clone(), of.name_zh.clone()))
+                .collect(),
+        )
     }
 
     fn subject(&mut self) -> u32 {
@@ -301,6 +318,21 @@ mod tests {
         assert!(stream(SEED).eq(stream(SEED)));
         assert!(!stream(SEED).eq(stream(SEED + 1)));
         assert_eq!(stream(SEED).results(17).count(), 17);
+    }
+
+    #[test]
+    fn zones_products_and_items_are_those_of_the_reference_data() {
+        let reference = Reference::builtin().unwrap();
+        for results in [stream(SEED), stream(SEED).of(&reference)] {
+            let mut seen = BTreeSet::new();
+            for result in results {
+                assert!(reference.zones.get(&result.site.zone_id).is_some());
+                let product = reference.products.get(&result.product.category);
+                assert_eq!(product.unwrap().name_zh, result.product.name);
+                seen.insert(result.site.zone_id);
+            }
+            assert!(seen.len() >= 5);
+        }
     }
 
     #[test]

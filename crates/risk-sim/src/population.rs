@@ -102,7 +102,12 @@ impl Population {
         let zones: Vec<usize> = (0..frame.zones.len()).collect();
         let turnover = (TURNOVER * f64::from(weeks) / 52.0).min(0.45);
         for number in 1..=enterprises {
-            let weight = |at: &usize| frame.zones.get(*at).map_or(0.0, |zone| zone.weight);
+            // In proportion to size, gas, fire safety and e-bikes, whose failures are the gravest,
+            // would be left with a handful of 3,000 enterprises.
+            let weight = |at: &usize| {
+                let zone = frame.zones.get(*at);
+                zone.map_or(0.0, |zone| libm::sqrt(zone.weight.max(0.0)))
+            };
             let zone = *zones
                 .choose_weighted(random, weight)
                 .map_err(|_error| CityError::NothingSold)?;

@@ -265,7 +265,7 @@ fn how_tested(product: &TradeProduct, cell: &Cell, rapid: bool) -> Result<TestRe
         let kit = product
             .kit
             .clone()
-            .map_or_else(|| MethodId::new("KIT-GENERAL"), Ok)?;
+            .map_or_else(|| MethodId::new("kit-general"), Ok)?;
         return Ok(TestRef {
             kind: TestKind::Rapid,
             method_id: Some(kit),

@@ -80,6 +80,8 @@ pub struct CellTruth {
     pub volume: f64,
     /// Least, mean and greatest log-odds over the weeks.
     pub path: [f64; 3],
+    /// Probability that a randomly drawn batch failed in the last week.
+    pub theta: f64,
 }
 
 /// In which way a fast test was wrong.
@@ -111,6 +113,11 @@ impl Truth {
     /// Weeks of the city.
     pub fn weeks(&self) -> u32 {
         self.weeks as u32
+    }
+
+    /// Every cell, in the order of [`Truth::cells`].
+    pub fn iter(&self) -> impl Iterator<Item = &CellTruth> {
+        self.cells.iter()
     }
 
     /// Position of a cell in [`Truth::cells`].
@@ -445,6 +452,7 @@ impl World {
                     mean,
                     values().fold(f64::NEG_INFINITY, f64::max),
                 ],
+                theta: expit(path.last().copied().map_or(0.0, f64::from)),
             });
         }
         truth

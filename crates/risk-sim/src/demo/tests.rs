@@ -248,10 +248,11 @@ fn check(settings: &DemoSettings, city: &DemoCity) {
             .keys()
             .all(|id| by_id.contains_key(id))
     );
-    for (cell, of) in city.truth.cells.iter().enumerate() {
+    for (cell, of) in city.truth.iter().enumerate() {
         assert_eq!(city.truth.position(&of.enterprise, &of.product), Some(cell));
         let last = city.truth.theta(cell, settings.weeks - 1).unwrap();
         assert!(last > 0.0 && last < 1.0);
+        assert_eq!(last.to_bits(), of.theta.to_bits());
         assert_eq!(city.truth.theta(cell, settings.weeks), None);
     }
 }
