@@ -18,6 +18,7 @@ use risk_engine::{
     Assessment, Engine, Input, Outcome as Became, Policy, Registration, ResultInput,
     SourcePartition, StateHash, Taxonomy,
 };
+use risk_store::identity::IdentitySettings;
 use risk_store::{
     AlertQuery, Committed, DurableListener, EncodedResult, Opened, OutEvent, Placement, Positions,
     Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, backup,
@@ -657,6 +658,43 @@ fn queued_blocks_become_durable_in_order_and_are_told_to_listener_and_observers(
     let contiguous =
         |pair: &[Committed]| pair.first().unwrap().next_entry == pair.last().unwrap().first_entry;
     assert!(seen.windows(2).all(contiguous));
+}
+
+#[test]
+fn ids_are_known_while_files_are_sealed_and_merged_and_after_a_start_without_them() {
+    let dir = TempDir::new().unwrap();
+    let options = StoreOptions {
+        identity: IdentitySettings { seal_ids: 20 },
+        segment_bytes: 4096,
+        ..StoreOptions::default()
+    };
+    let store = store_with(dir.path(), options);
+    let mut worker = Worker::open(&store);
+    let numbered = |number: i64| result(&format!("R{number}"), 1, number / 40, false);
+    for number in 0..600 {
+        let accepted = worker.result(0, &numbered(number));
+        assert!(matches!(accepted, Became::Accepted(_)), "{number}");
+        let before = worker.result(1, &numbered(number * 7 / 10));
+        assert_eq!(before, Became::Duplicate, "{number}");
+        if number % 15 == 14 {
+            worker.settle();
+        }
+    }
+    worker.settle();
+    // Dropped, not closed: what is in memory only must come back from the ledger.
+    drop(worker);
+    let identity = dir.path().join("shards/000/identity");
+    assert!(!files(&identity).is_empty());
+    let mut worker = Worker::open(&store);
+    for number in 0..600 {
+        assert_eq!(worker.result(0, &numbered(number)), Became::Duplicate);
+    }
+    worker.close();
+    fs::remove_dir_all(&identity).unwrap();
+    let mut worker = Worker::open(&store);
+    for number in 0..600 {
+        assert_eq!(worker.result(0, &numbered(number)), Became::Duplicate);
+    }
 }
 
 #[test]
