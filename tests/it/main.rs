@@ -5,7 +5,12 @@
 
 mod architecture;
 mod compose;
+mod crash;
+mod damage;
+mod dead_letters;
 mod harness;
+mod imports;
 mod kafka_smoke;
 mod monitoring;
+mod surfaces;
 mod tidy;

@@ -6,6 +6,7 @@
 //!
 //! The tests themselves live in `it/`.
 
+pub mod city;
 pub mod http;
 pub mod kafka;
 pub mod process;

@@ -1,1 +1,22 @@
 //! Show it to the right audience, accept decisions: HTTP, live stream, console, exports.
+//!
+//! Handlers read the store's views and ask the engine for provisional estimates; they change
+//! nothing. Posted results go to the [`Intake`] that the program hands in, and are answered once
+//! they are durable.
+
+mod alerts;
+mod console;
+pub mod dto;
+mod error;
+mod health;
+mod metrics;
+pub mod openapi;
+mod params;
+mod results;
+mod router;
+mod state;
+mod subjects;
+
+pub use metrics::ApiMetrics;
+pub use router::{router, serve};
+pub use state::{AlertEvent, ApiParts, ApiState, Intake, PostError, Readiness, Receipt, Receipts};

@@ -30,6 +30,16 @@ impl Calendar {
         self.make_up.extend(make_up);
     }
 
+    /// Days off, weekends aside.
+    pub fn holidays(&self) -> &BTreeSet<Day> {
+        &self.holidays
+    }
+
+    /// Weekend days that are worked.
+    pub fn make_up_days(&self) -> &BTreeSet<Day> {
+        &self.make_up
+    }
+
     /// Whether the holidays of this day's year are known.
     pub fn covers(&self, day: Day) -> bool {
         self.years.iter().any(|year| {

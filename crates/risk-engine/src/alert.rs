@@ -25,6 +25,19 @@ pub enum AlertRule {
 }
 
 impl AlertRule {
+    /// Every rule.
+    pub const ALL: [Self; 4] = [
+        Self::FastTestFailed,
+        Self::SevereItemFailed,
+        Self::BannedSubstance,
+        Self::LevelRose,
+    ];
+
+    /// The rule with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.code() == code)
+    }
+
     /// The rule's code.
     pub fn code(self) -> &'static str {
         match self {

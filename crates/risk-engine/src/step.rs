@@ -99,6 +99,11 @@ impl Engine {
             .and_then(|at| self.subjects.title(at))
     }
 
+    /// Whether a result ever touched this subject.
+    pub fn knows(&self, subject: &Subject) -> bool {
+        self.subjects.find(subject).is_some()
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -133,6 +138,12 @@ impl Engine {
     /// The latest `observed_at` of every partition, by name.
     pub fn partition_clocks(&self) -> impl Iterator<Item = (&SourcePartition, Option<Timestamp>)> {
         self.clocks.all()
+    }
+
+    /// Whether a tick at `now` would close an epoch, with no partition holding the watermark. The
+    /// shell records a tick only then, or when a partition has gone idle.
+    pub fn would_close(&self, now: Timestamp) -> bool {
+        !self.clocks.any_holds() && self.next_close(self.calendar.closable(now)).is_some()
     }
 
     /// The last epoch that closed, and its end.

@@ -15,6 +15,8 @@
 pub mod clock;
 pub mod dead_letter;
 pub mod import;
+pub mod metrics;
 pub mod offsets;
 pub mod source;
 pub mod wire;
+pub mod worker;

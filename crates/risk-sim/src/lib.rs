@@ -13,6 +13,7 @@ pub mod truth;
 
 mod bureau;
 mod draw;
+mod from_reference;
 mod naming;
 mod population;
 mod record;

@@ -109,7 +109,9 @@ mod duration {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
         parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{text}` must be a whole number with ms, s, m or h, as 30s"))
+            serde::de::Error::custom(format!(
+                "`{text}` must be a whole number with ms, s, m or h, as 30s"
+            ))
         })
     }
 
@@ -132,20 +134,25 @@ impl Config {
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> anyhow::Result<Self> {
-        let mut merged: toml::Table = toml::from_str(DEFAULTS).context("the compiled defaults do not parse")?;
+        let mut merged: toml::Table =
+            toml::from_str(DEFAULTS).context("the compiled defaults do not parse")?;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("cannot read the configuration file {}", path.display())
+            })?;
             let layer: toml::Table =
                 toml::from_str(&text).with_context(|| format!("{} is not TOML", path.display()))?;
             merge(&mut merged, layer);
         }
         for (name, value) in environment {
             if let Some(path) = name.strip_prefix(PREFIX) {
-                set(&mut merged, &path.to_lowercase(), &value).with_context(|| format!("environment variable {name}"))?;
+                set(&mut merged, &path.to_lowercase(), &value)
+                    .with_context(|| format!("environment variable {name}"))?;
             }
         }
-        let config: Self = merged.try_into().context("the configuration is not valid")?;
+        let config: Self = merged
+            .try_into()
+            .context("the configuration is not valid")?;
         config.validated()
     }
 
@@ -177,7 +184,10 @@ fn merge(into: &mut toml::Table, layer: toml::Table) {
 /// Sets `section__key` to a value read as TOML when it parses as such, as text otherwise.
 fn set(into: &mut toml::Table, path: &str, value: &str) -> anyhow::Result<()> {
     let mut parts: Vec<&str> = path.split("__").collect();
-    let key = parts.pop().filter(|key| !key.is_empty()).context("names no key")?;
+    let key = parts
+        .pop()
+        .filter(|key| !key.is_empty())
+        .context("names no key")?;
     let mut table = into;
     for part in parts {
         table = table
@@ -188,8 +198,13 @@ fn set(into: &mut toml::Table, path: &str, value: &str) -> anyhow::Result<()> {
     }
     let is_text = matches!(table.get(key), None | Some(toml::Value::String(_)));
     let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok();
-    let parsed = parsed.and_then(|mut table| table.remove("value")).filter(|_| !is_text);
-    table.insert(key.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    let parsed = parsed
+        .and_then(|mut table| table.remove("value"))
+        .filter(|_| !is_text);
+    table.insert(
+        key.to_owned(),
+        parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())),
+    );
     Ok(())
 }
 
@@ -198,15 +213,25 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> std::vec::IntoIter<(String, String)> {
-        let owned: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let owned: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         owned.into_iter()
     }
 
     #[test]
     fn the_environment_stands_over_the_file_and_the_file_over_the_defaults() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
-        let set = [("SPOTCHECK__HTTP__LISTEN", "127.0.0.1:2"), ("SPOTCHECK__KAFKA__PARTITIONS", "[1, 2]")];
+        std::fs::write(
+            file.path(),
+            "data_dir = \"d\"\n[http]\nlisten = \"127.0.0.1:1\"\n",
+        )
+        .unwrap();
+        let set = [
+            ("SPOTCHECK__HTTP__LISTEN", "127.0.0.1:2"),
+            ("SPOTCHECK__KAFKA__PARTITIONS", "[1, 2]"),
+        ];
         let config = Config::load(Some(file.path()), environment(&set)).unwrap();
         assert_eq!(config.data_dir, PathBuf::from("d"));
         assert_eq!(config.http.listen.port(), 2);
@@ -219,7 +244,10 @@ mod tests {
         let message = |pairs| format!("{:#}", Config::load(None, environment(pairs)).unwrap_err());
         assert!(message(&[("SPOTCHECK__HTTP__LITSEN", "x")]).contains("litsen"));
         assert!(message(&[("SPOTCHECK__INTAKE__IDLE_AFTER", "soon")]).contains("30s"));
-        assert!(message(&[("SPOTCHECK__WORKER__DEAD_LETTER_RATIO", "2.0")]).contains("dead_letter_ratio"));
+        assert!(
+            message(&[("SPOTCHECK__WORKER__DEAD_LETTER_RATIO", "2.0")])
+                .contains("dead_letter_ratio")
+        );
     }
 
     #[test]

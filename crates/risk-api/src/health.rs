@@ -1,0 +1,68 @@
+//! Alive, ready, counted, and where things stand.
+
+use crate::dto::StatusDto;
+use crate::error::ApiError;
+use crate::state::ApiState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prometheus::{Encoder, TextEncoder};
+use std::collections::BTreeMap;
+
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, description = "Alive", body = String, content_type = "text/plain")))]
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the process is ready to be sent work.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses(
+    (status = 200, description = "Ready: an empty list", body = Vec<String>),
+    (status = 503, description = "Not ready: the reasons", body = Vec<String>)))]
+pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
+    let reasons = state.0.readiness.not_ready();
+    let status = if reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(reasons)).into_response()
+}
+
+/// Every metric, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
+    let mut text = Vec::new();
+    let encoder = TextEncoder::new();
+    match encoder.encode(&state.0.registry.gather(), &mut text) {
+        Ok(()) => (
+            [(header::CONTENT_TYPE, encoder.format_type().to_owned())],
+            text,
+        )
+            .into_response(),
+        Err(error) => {
+            tracing::error!(error = %error, "metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Where things stand: closes, subjects, policy, readiness.
+#[utoipa::path(get, path = "/v1/status", tag = "operations", responses((status = 200, description = "Status", body = StatusDto)))]
+pub(crate) async fn status(State(state): State<ApiState>) -> Result<Json<StatusDto>, ApiError> {
+    let engine = state.engine();
+    let mut subjects: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for ((kind, level), count) in engine.subject_counts() {
+        subjects
+            .entry(kind.to_string())
+            .or_default()
+            .insert(level.to_string(), count);
+    }
+    Ok(Json(StatusDto {
+        closed_until: engine.last_closed().map(|(_, end)| end.to_string()),
+        subjects,
+        policy_version: engine.policy().version.to_string(),
+        not_ready: state.0.readiness.not_ready(),
+    }))
+}

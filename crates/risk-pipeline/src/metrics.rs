@@ -1,0 +1,127 @@
+//! What the pipeline counts（指标）. Names, labels and meanings stand in `docs/metrics.md`.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+use risk_engine::Engine;
+use std::collections::BTreeMap;
+
+/// The pipeline's and the engine's metrics; label values are closed sets.
+#[derive(Debug, Clone)]
+pub struct PipelineMetrics {
+    /// Records read, by what became of them.
+    pub records: IntCounterVec,
+    /// Dead letters, by reason.
+    pub dead_letters: IntCounterVec,
+    /// Seconds from a batch in hand to its block handed over.
+    pub batch_seconds: Histogram,
+    /// The time up to which everything has closed, in seconds since 1970.
+    pub watermark: IntGauge,
+    /// Partitions stopped by the dead-letter limit.
+    pub stopped_partitions: IntGauge,
+    /// Partitions paused because they are too far ahead.
+    pub paused_partitions: IntGauge,
+    /// Events in the ledger that were not yet sent.
+    pub outbox_lag: IntGauge,
+    /// Epochs closed.
+    pub closes: IntCounter,
+    /// Alerts raised, by level.
+    pub alerts: IntCounterVec,
+    /// Subjects ever seen, by kind.
+    pub subjects: IntGaugeVec,
+    /// Subjects by kind and recorded level.
+    pub graded_subjects: IntGaugeVec,
+}
+
+impl PipelineMetrics {
+    /// Registers every metric.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            records: IntCounterVec::new(
+                Opts::new(
+                    "risk_pipeline_records_total",
+                    "Records read, by disposition",
+                ),
+                &["disposition"],
+            )?,
+            dead_letters: IntCounterVec::new(
+                Opts::new(
+                    "risk_pipeline_dead_letters_total",
+                    "Dead letters, by reason",
+                ),
+                &["reason"],
+            )?,
+            batch_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "risk_pipeline_batch_seconds",
+                    "Seconds from a batch in hand to its block handed over",
+                )
+                .buckets(prometheus::exponential_buckets(0.0005, 2.0, 14)?),
+            )?,
+            watermark: IntGauge::new(
+                "risk_pipeline_watermark_seconds",
+                "End of the last closed epoch, in seconds since 1970",
+            )?,
+            stopped_partitions: IntGauge::new(
+                "risk_pipeline_stopped_partitions",
+                "Partitions stopped by the dead-letter limit",
+            )?,
+            paused_partitions: IntGauge::new(
+                "risk_pipeline_paused_partitions",
+                "Partitions paused because they are too far ahead of the slowest",
+            )?,
+            outbox_lag: IntGauge::new(
+                "risk_pipeline_outbox_lag_entries",
+                "Ledger entries not yet looked at by the publisher",
+            )?,
+            closes: IntCounter::new("risk_engine_closes_total", "Epochs closed")?,
+            alerts: IntCounterVec::new(
+                Opts::new("risk_engine_alerts_total", "Alerts raised, by level"),
+                &["level"],
+            )?,
+            subjects: IntGaugeVec::new(
+                Opts::new("risk_engine_subjects", "Subjects ever seen, by kind"),
+                &["kind"],
+            )?,
+            graded_subjects: IntGaugeVec::new(
+                Opts::new(
+                    "risk_engine_graded_subjects",
+                    "Subjects, by kind and recorded level",
+                ),
+                &["kind", "level"],
+            )?,
+        };
+        registry.register(Box::new(metrics.records.clone()))?;
+        registry.register(Box::new(metrics.dead_letters.clone()))?;
+        registry.register(Box::new(metrics.batch_seconds.clone()))?;
+        registry.register(Box::new(metrics.watermark.clone()))?;
+        registry.register(Box::new(metrics.stopped_partitions.clone()))?;
+        registry.register(Box::new(metrics.paused_partitions.clone()))?;
+        registry.register(Box::new(metrics.outbox_lag.clone()))?;
+        registry.register(Box::new(metrics.closes.clone()))?;
+        registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.subjects.clone()))?;
+        registry.register(Box::new(metrics.graded_subjects.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Shows where the engine stands.
+    pub(crate) fn show(&self, engine: &Engine) {
+        let closed = engine.last_closed();
+        self.watermark
+            .set(closed.map_or(0, |(_, end)| end.millis() / 1000));
+        let mut of_kind = BTreeMap::new();
+        for ((kind, level), count) in engine.subject_counts() {
+            let gauge = self
+                .graded_subjects
+                .with_label_values(&[kind.code(), level.code()]);
+            gauge.set(count as i64);
+            *of_kind.entry(kind).or_insert(0) += count;
+        }
+        for (kind, count) in of_kind {
+            self.subjects
+                .with_label_values(&[kind.code()])
+                .set(count as i64);
+        }
+    }
+}

@@ -1,0 +1,520 @@
+//! The worker（工作单元）: the one loop that changes state.
+//!
+//! It takes a batch from the source, decodes each record, looks up what the engine cannot know,
+//! lets the engine conclude, and hands inputs, conclusions and the positions reached to the writer
+//! as one ledger block. A record is applied, rejected, or stops its partition; there is no fourth
+//! way. Whoever posted a record hears of it once its block is durable.
+
+mod parts;
+mod waiting;
+
+pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
+
+use crate::dead_letter::{DeadLetterTracker, StopReason, Verdict};
+use crate::source::intake::Receipt;
+use crate::source::{Offset, Partition, RawRecord, SourceBatch};
+use crate::wire::{self, Rejection, RejectionCode};
+use compact_str::CompactString;
+use parts::lock;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::Timestamp;
+use risk_engine::{
+    Effect, Engine, EngineRejection, Epoch, Input, Outcome, ResultInput, SourcePartition,
+};
+use risk_store::{Committed, EncodedResult, Placement, Ticket};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use waiting::{Receipts, Waiting, resolve};
+
+/// The worker（工作单元）.
+#[doc(alias = "工作单元")]
+pub struct Worker {
+    parts: WorkerParts,
+    name: CompactString,
+    positions: BTreeMap<Partition, Offset>,
+    tracker: DeadLetterTracker,
+    stopped: BTreeSet<Partition>,
+    paused: BTreeSet<Partition>,
+    /// Since when a partition has been at its end.
+    at_end: BTreeMap<Partition, Timestamp>,
+    /// Partitions that no longer hold the watermark.
+    idle: BTreeSet<Partition>,
+    waiting: Arc<Mutex<Waiting>>,
+    in_flight: VecDeque<(Ticket, BTreeMap<Partition, Offset>)>,
+    encoded: EncodedResult,
+    report: WorkerReport,
+    /// The close that the gauges show.
+    gauged: Option<(Epoch, Timestamp)>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("source", &self.name)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of one record.
+enum Handled {
+    Applied,
+    Duplicate,
+    Rejected(Rejection),
+}
+
+impl Worker {
+    /// A worker that goes on where the ledger stands.
+    pub fn new(mut parts: WorkerParts) -> Result<Self, WorkerError> {
+        let name = CompactString::new(parts.source.name());
+        let known = parts.writer.positions().iter();
+        let positions: BTreeMap<Partition, Offset> = known
+            .filter(|(partition, _)| partition.source == name)
+            .map(|(partition, next)| (Partition(partition.partition), Offset(*next as i64)))
+            .collect();
+        parts.source.seek(&positions)?;
+        let waiting = Arc::new(Mutex::new(Waiting::default()));
+        let told = Arc::clone(&waiting);
+        parts.writer.observe(Arc::new(move |committed: &Committed| {
+            lock(&told).durable(committed.block);
+        }));
+        Ok(Self {
+            tracker: DeadLetterTracker::new(parts.settings.dead_letters),
+            name,
+            positions,
+            stopped: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            at_end: BTreeMap::new(),
+            idle: BTreeSet::new(),
+            waiting,
+            in_flight: VecDeque::new(),
+            encoded: EncodedResult::default(),
+            report: WorkerReport::default(),
+            gauged: None,
+            parts,
+        })
+    }
+
+    /// Runs until asked to stop, until a bounded source has ended, or until something fatal. What
+    /// was taken in hand is durable when this returns without an error.
+    pub fn run(mut self) -> Result<WorkerReport, WorkerError> {
+        self.parts.status.running.store(true, Ordering::SeqCst);
+        let ended = self.work();
+        self.parts.status.running.store(false, Ordering::SeqCst);
+        ended?;
+        let report = self.report;
+        self.parts.writer.close()?;
+        Ok(report)
+    }
+
+    fn work(&mut self) -> Result<(), WorkerError> {
+        for registration in std::mem::take(&mut self.parts.registrations) {
+            self.input(&Input::Register(&registration))?;
+        }
+        let held: Vec<SourcePartition> = self
+            .parts
+            .source
+            .partitions()
+            .iter()
+            .map(|at| self.named(*at))
+            .collect();
+        self.input(&Input::Hold(&held))?;
+        self.commit(Vec::new())?;
+        while !self.parts.status.should_stop() {
+            let settings = self.parts.settings;
+            let batch = match self
+                .parts
+                .source
+                .poll(settings.batch_records, settings.poll_wait)
+            {
+                Ok(batch) => batch,
+                Err(error) if error.can_retry() => {
+                    tracing::warn!(error = %error, "source will be tried again");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let finished = batch.finished;
+            self.take(batch)?;
+            self.tick()?;
+            if finished {
+                let ended: Vec<SourcePartition> = held.clone();
+                self.input(&Input::Ended(&ended))?;
+                self.commit(Vec::new())?;
+                break;
+            }
+            self.mirror();
+        }
+        self.drain()
+    }
+
+    fn named(&self, partition: Partition) -> SourcePartition {
+        SourcePartition {
+            source: self.name.clone(),
+            partition: partition.0,
+        }
+    }
+
+    fn engine(&self) -> std::sync::RwLockWriteGuard<'_, Engine> {
+        self.parts
+            .engine
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies and records an input that is no result.
+    fn input(&mut self, input: &Input<'_>) -> Result<(), WorkerError> {
+        let step = self.engine().step(input);
+        self.parts.writer.append_input(input)?;
+        self.record(step.effects)
+    }
+
+    fn record(&mut self, effects: Vec<Effect>) -> Result<(), WorkerError> {
+        let metrics = &self.parts.metrics;
+        for effect in &effects {
+            match effect {
+                Effect::EpochClosed(_) => metrics.closes.inc(),
+                Effect::AlertRaised(alert) => metrics
+                    .alerts
+                    .with_label_values(&[alert.level.code()])
+                    .inc(),
+                Effect::Assessed(_) | Effect::SnapshotFitted(_) => {}
+            }
+        }
+        Ok(self.parts.writer.append_effects(effects)?)
+    }
+
+    /// Handles one batch and commits it.
+    fn take(&mut self, mut batch: SourceBatch) -> Result<(), WorkerError> {
+        let now = self.parts.clock.now();
+        for partition in &batch.reached_end {
+            self.at_end.entry(*partition).or_insert(now);
+        }
+        if batch.is_empty() && batch.tickets.is_empty() {
+            return Ok(());
+        }
+        let timer = self.parts.metrics.batch_seconds.start_timer();
+        let tickets = std::mem::take(&mut batch.tickets);
+        let mut receipts: Vec<Option<Receipt>> =
+            Vec::with_capacity(if tickets.is_empty() { 0 } else { batch.len() });
+        for record in batch.records() {
+            let receipt = self.take_record(&batch, record)?;
+            if !tickets.is_empty() {
+                receipts.push(receipt);
+            }
+            if self.parts.writer.is_full() {
+                self.commit(Vec::new())?;
+            }
+        }
+        let receipts = tickets.into_iter().filter_map(|ticket| {
+            // A ticket with a record that was not handled is dropped: its owner hears that the
+            // pipeline stopped, and may send the record again.
+            let of_ticket = receipts.get(ticket.records.clone())?;
+            let of_ticket: Option<Vec<Receipt>> = of_ticket.iter().cloned().collect();
+            of_ticket.map(|receipts| (ticket, receipts))
+        });
+        let receipts = receipts.collect();
+        self.commit(receipts)?;
+        timer.observe_duration();
+        self.balance()
+    }
+
+    /// Handles one record; `None` when its partition has stopped.
+    fn take_record(
+        &mut self,
+        batch: &SourceBatch,
+        record: &RawRecord,
+    ) -> Result<Option<Receipt>, WorkerError> {
+        let partition = record.partition;
+        if self.stopped.contains(&partition) {
+            return Ok(None);
+        }
+        self.at_end.remove(&partition);
+        self.idle.remove(&partition);
+        let receipt = match self.handle(batch.value(record), record)? {
+            Handled::Applied => {
+                self.settled(partition, "applied");
+                self.report.accepted += 1;
+                Receipt::Accepted
+            }
+            Handled::Duplicate => {
+                self.settled(partition, "duplicate");
+                self.report.duplicates += 1;
+                self.parts.writer.count_duplicate();
+                Receipt::Duplicate
+            }
+            Handled::Rejected(rejection) => {
+                if let Verdict::Stop { why } = self.tracker.rejected(partition) {
+                    self.stop_partition(partition, &why)?;
+                    return Ok(None);
+                }
+                self.reject(batch, record, &rejection)?;
+                Receipt::Rejected(rejection)
+            }
+        };
+        self.positions.insert(partition, record.offset.next());
+        Ok(Some(receipt))
+    }
+
+    fn settled(&mut self, partition: Partition, disposition: &str) {
+        self.tracker.accepted(partition, 1);
+        self.parts
+            .metrics
+            .records
+            .with_label_values(&[disposition])
+            .inc();
+    }
+
+    fn handle(&mut self, bytes: &[u8], record: &RawRecord) -> Result<Handled, WorkerError> {
+        let decoded = wire::decode(
+            bytes,
+            record.received_at,
+            &*self.parts.vocabulary,
+            &self.parts.settings.limits,
+        );
+        let result = match decoded {
+            Ok(result) => result,
+            Err(rejection) => return Ok(Handled::Rejected(rejection)),
+        };
+        self.apply(&result, record)
+    }
+
+    fn apply(
+        &mut self,
+        result: &InspectionResult,
+        record: &RawRecord,
+    ) -> Result<Handled, WorkerError> {
+        self.encoded.encode(result)?;
+        let seen = self.parts.writer.lookup(&result.inspection_id)?;
+        let engine = Arc::clone(&self.parts.engine);
+        let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
+        let linked = self.parts.writer.links_of(&engine, result)?;
+        let name = self.named(record.partition);
+        let step = {
+            let partition = engine.partition(&name);
+            engine.step(&Input::Result(ResultInput {
+                partition,
+                result,
+                digest: self.encoded.digest(),
+                seen: seen.map(|seen| seen.digest),
+                linked: &linked,
+            }))
+        };
+        drop(engine);
+        match step.outcome {
+            Outcome::Duplicate => Ok(Handled::Duplicate),
+            Outcome::Rejected(why) => Ok(Handled::Rejected(engine_rejection(why, result))),
+            Outcome::Accepted(accepted) => {
+                if let Some(epoch) = accepted.epoch {
+                    let placement = Placement {
+                        partition: &name,
+                        offset: record.offset.0 as u64,
+                        epoch,
+                        late: accepted.late,
+                    };
+                    self.parts.writer.append_result(
+                        &result.inspection_id,
+                        &self.encoded,
+                        &placement,
+                    )?;
+                }
+                self.record(step.effects)?;
+                Ok(Handled::Applied)
+            }
+        }
+    }
+
+    fn reject(
+        &mut self,
+        batch: &SourceBatch,
+        record: &RawRecord,
+        rejection: &Rejection,
+    ) -> Result<(), WorkerError> {
+        let metrics = &self.parts.metrics;
+        metrics.records.with_label_values(&["rejected"]).inc();
+        metrics
+            .dead_letters
+            .with_label_values(&[rejection.code.code()])
+            .inc();
+        self.report.rejected += 1;
+        let kept = risk_store::Rejection {
+            code: rejection.code.code().to_owned(),
+            field: rejection.field.clone(),
+            value: rejection.value.clone(),
+            rule: rejection.rule.clone(),
+            partition: self.named(record.partition),
+            offset: record.offset.0 as u64,
+            received_at: record.received_at,
+            key: batch.key(record).map(<[u8]>::to_vec),
+            record: batch.value(record).to_vec(),
+        };
+        self.parts.writer.append_rejection(&kept)?;
+        Ok(())
+    }
+
+    fn stop_partition(
+        &mut self,
+        partition: Partition,
+        why: &StopReason,
+    ) -> Result<(), WorkerError> {
+        tracing::error!(partition = partition.0, why = %why, "partition stopped: mend the feed and restart");
+        self.stopped.insert(partition);
+        lock(&self.parts.status.stopped).insert(partition.0, why.to_string());
+        self.parts
+            .metrics
+            .stopped_partitions
+            .set(self.stopped.len() as i64);
+        Ok(self.parts.source.pause(&[partition])?)
+    }
+
+    /// Hands over what was appended, with the positions reached.
+    fn commit(&mut self, receipts: Receipts) -> Result<(), WorkerError> {
+        let known = self.parts.writer.positions();
+        let moved: BTreeMap<SourcePartition, u64> = self
+            .positions
+            .iter()
+            .map(|(partition, next)| (self.named(*partition), next.0 as u64))
+            .filter(|(partition, next)| known.get(partition) != Some(next))
+            .collect();
+        if moved.is_empty() && self.parts.writer.pending_entries() == 0 {
+            // Nothing to make durable: a submission without records, say.
+            resolve(receipts);
+            return Ok(());
+        }
+        let seed = (self.parts.seeds)();
+        let ticket = self
+            .parts
+            .writer
+            .commit(&moved, self.parts.clock.now(), seed)?;
+        if !receipts.is_empty() {
+            lock(&self.waiting).add(ticket.block, receipts);
+        }
+        self.in_flight.push_back((ticket, self.positions.clone()));
+        self.gauge();
+        Ok(())
+    }
+
+    /// Sets the gauges that move with closes.
+    fn gauge(&mut self) {
+        let engine = self
+            .parts
+            .engine
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let closed = engine.last_closed();
+        if closed != self.gauged {
+            self.gauged = closed;
+            self.parts.metrics.show(&engine);
+        }
+    }
+
+    /// Pauses partitions that are too far ahead of the slowest, and resumes those that are no more.
+    fn balance(&mut self) -> Result<(), WorkerError> {
+        let ahead = {
+            let engine = self
+                .parts
+                .engine
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            engine.too_far_ahead()
+        };
+        let ahead: BTreeSet<Partition> = ahead
+            .into_iter()
+            .filter(|partition| partition.source == self.name)
+            .map(|partition| Partition(partition.partition))
+            .collect();
+        let pause: Vec<Partition> = ahead.difference(&self.paused).copied().collect();
+        let resume: Vec<Partition> = self
+            .paused
+            .difference(&ahead)
+            .filter(|at| !self.stopped.contains(at))
+            .copied()
+            .collect();
+        if !pause.is_empty() {
+            self.parts.source.pause(&pause)?;
+        }
+        if !resume.is_empty() {
+            self.parts.source.resume(&resume)?;
+        }
+        self.paused = ahead;
+        self.parts
+            .metrics
+            .paused_partitions
+            .set(self.paused.len() as i64);
+        Ok(())
+    }
+
+    /// Records a tick when a partition has gone idle, or when time alone lets an epoch close.
+    fn tick(&mut self) -> Result<(), WorkerError> {
+        let now = self.parts.clock.now();
+        let patience =
+            i64::try_from(self.parts.settings.idle_after.as_millis()).unwrap_or(i64::MAX);
+        let newly: Vec<Partition> = self
+            .at_end
+            .iter()
+            .filter(|(partition, since)| {
+                now.millis_since(**since) >= patience && !self.idle.contains(partition)
+            })
+            .map(|(partition, _)| *partition)
+            .collect();
+        let closes = !self.idle.is_empty() && {
+            let engine = self
+                .parts
+                .engine
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            engine.would_close(now)
+        };
+        if newly.is_empty() && !closes {
+            return Ok(());
+        }
+        let idle: Vec<SourcePartition> = newly
+            .iter()
+            .map(|partition| self.named(*partition))
+            .collect();
+        self.idle.extend(newly);
+        self.input(&Input::Tick { now, idle: &idle })?;
+        self.commit(Vec::new())?;
+        self.balance()
+    }
+
+    /// Tells the source which positions are durable.
+    fn mirror(&mut self) {
+        let mut durable = None;
+        while let Some((ticket, _)) = self.in_flight.front() {
+            if !self.parts.writer.is_durable(*ticket) {
+                break;
+            }
+            durable = self.in_flight.pop_front().map(|(_, positions)| positions);
+        }
+        if let Some(positions) = durable {
+            self.parts.source.durable(&positions);
+        }
+    }
+
+    /// Waits until everything taken in hand is durable and shown.
+    fn drain(&mut self) -> Result<(), WorkerError> {
+        if let Some((ticket, _)) = self.in_flight.back() {
+            self.parts.writer.wait(*ticket)?;
+            self.parts.writer.wait_viewed(*ticket)?;
+        }
+        self.mirror();
+        Ok(())
+    }
+}
+
+fn engine_rejection(why: EngineRejection, result: &InspectionResult) -> Rejection {
+    let (code, field, value) = match why {
+        EngineRejection::IdentityConflict => (
+            RejectionCode::IdentityConflict,
+            "inspection_id",
+            result.inspection_id.as_str(),
+        ),
+        EngineRejection::CorrectionCycle => {
+            let target = result.supersedes.as_ref().map_or("", |id| id.as_str());
+            (RejectionCode::CorrectionCycle, "supersedes", target)
+        }
+    };
+    Rejection::new(code, field, value, why.to_string())
+}

@@ -1,0 +1,188 @@
+//! The command line: what can be asked, and how each command explains itself.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Streaming risk engine for product sampling inspection（产品质量抽查风险引擎）.
+///
+/// Start with `spotcheck demo`: it needs nothing but this program.
+#[derive(Debug, Parser)]
+#[command(name = "spotcheck", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Load a synthetic city and serve it: grades, alerts and metrics to look at
+    Demo(Demo),
+    /// Run: read results from Kafka or from HTTP posts, grade, alert, serve
+    Serve(Serve),
+    /// Import result files (NDJSON, CSV, XLSX) by a column mapping; reports what it rejects, row by row
+    Import(Import),
+    /// Check and show the ledger
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Throw the views away and build them anew from the ledger; prints the state hash
+    Rebuild(DataDir),
+    /// Judge the recorded inputs again with this program and list what would differ (exit 1 if anything does)
+    Replay(DataDir),
+    /// Copy the ledger to another directory, consistently
+    Backup(Backup),
+    /// Make a data directory of a backup, and rebuild its views
+    Restore(Restore),
+    /// Kafka topics
+    Topics {
+        #[command(subcommand)]
+        command: TopicsCommand,
+    },
+    /// Validate configuration and policy, and print what would be in force
+    Check(Configured),
+    /// Write synthetic data with known truth
+    Simulate {
+        #[command(subcommand)]
+        command: SimulateCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Recompute every hash: prints entries, root hash and state hash; on damage exits 1 and names the block
+    Verify(DataDir),
+    /// Print entries as JSON lines
+    Show(Show),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// Create the topics that the configuration names, as far as they are missing
+    Create(TopicsCreate),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimulateCommand {
+    /// A city from the seeds: results.ndjson, frame.ndjson and, apart from them, truth.ndjson
+    City(SimulateCity),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where to keep the ledger; a directory that holds a demo city already is served as it is
+    #[arg(long, default_value = "data/demo")]
+    pub(crate) data_dir: PathBuf,
+    /// Address of the page and the API
+    #[arg(long, default_value = "127.0.0.1:8480")]
+    pub(crate) listen: SocketAddr,
+    /// Seed of the city: the same seed and last day give the same city
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Enterprises in the city
+    #[arg(long, default_value_t = 3000)]
+    pub(crate) enterprises: u32,
+    /// Last day of the two years of results, as 2026-11-22; default: yesterday
+    #[arg(long)]
+    pub(crate) last_day: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
+    /// Configuration file; see config/default.toml for every key
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataDir {
+    /// The data directory
+    #[arg(long)]
+    pub(crate) data_dir: PathBuf,
+    /// Which shard
+    #[arg(long, default_value_t = 0)]
+    pub(crate) shard: u16,
+    /// Risk policy; default: the one that ships
+    #[arg(long)]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Column mapping in TOML; examples are in config/imports. Default: records of the wire format
+    #[arg(long)]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Rejected rows to print; all are kept as dead letters or counted in the summary
+    #[arg(long, default_value_t = 20)]
+    pub(crate) show_rejected: usize,
+    /// Files; NDJSON may be zstd-compressed
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// First entry
+    #[arg(long, default_value_t = 0)]
+    pub(crate) from: u64,
+    /// How many entries
+    #[arg(long, default_value_t = 20)]
+    pub(crate) count: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Where to; must not exist yet
+    #[arg(long)]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// The backup
+    #[arg(long)]
+    pub(crate) from: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsCreate {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Partitions of the results topic
+    #[arg(long, default_value_t = 8)]
+    pub(crate) partitions: i32,
+    /// Replicas of every topic
+    #[arg(long, default_value_t = 1)]
+    pub(crate) replication: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateCity {
+    /// Seed
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Enterprises
+    #[arg(long, default_value_t = 3000)]
+    pub(crate) enterprises: u32,
+    /// Last day of the two years of results, as 2026-11-22; default: yesterday
+    #[arg(long)]
+    pub(crate) last_day: Option<String>,
+    /// Directory to write to; made when missing
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}

@@ -1,0 +1,42 @@
+//! The subcommands.
+
+mod import;
+mod serve;
+mod simulate;
+mod upkeep;
+
+use crate::cli::{Command, LedgerCommand, SimulateCommand, TopicsCommand};
+use crate::config::Config;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Does what was asked.
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(args) => serve::demo(&args),
+        Command::Serve(args) => serve::serve(&configuration(args.configured.config.as_deref())?),
+        Command::Import(args) => import::import(&args),
+        Command::Ledger {
+            command: LedgerCommand::Verify(args),
+        } => upkeep::verify(&args),
+        Command::Ledger {
+            command: LedgerCommand::Show(args),
+        } => upkeep::show(&args),
+        Command::Rebuild(args) => upkeep::rebuild(&args),
+        Command::Replay(args) => upkeep::replay(&args),
+        Command::Backup(args) => upkeep::backup(&args),
+        Command::Restore(args) => upkeep::restore(&args),
+        Command::Topics {
+            command: TopicsCommand::Create(args),
+        } => upkeep::create_topics(&args),
+        Command::Check(args) => upkeep::check(&configuration(args.config.as_deref())?),
+        Command::Simulate {
+            command: SimulateCommand::City(args),
+        } => simulate::city(&args),
+    }
+}
+
+/// The configuration; the one place where the environment is read.
+fn configuration(file: Option<&Path>) -> anyhow::Result<Config> {
+    Config::load(file, std::env::vars())
+}

@@ -1,0 +1,186 @@
+//! `serve` and `demo`: a worker, an API, and an orderly end.
+
+use super::import::{Vocabulary, load};
+use super::simulate;
+use crate::cli::{DataDir, Demo};
+use crate::config::{Config, Kafka};
+use crate::output::say;
+use crate::telemetry;
+use crate::wiring::{self, Feed, Running};
+use anyhow::{Context, bail};
+use risk_pipeline::clock::SystemClock;
+use risk_pipeline::source::file::FileSource;
+use risk_pipeline::source::intake::{IntakeHandle, IntakeLimits, intake};
+use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
+use risk_pipeline::source::{Partition, Source};
+use risk_pipeline::wire;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs until a signal, or until a bounded source has ended.
+pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log)?;
+    let (source, handle): (Box<dyn Source>, Option<IntakeHandle>) = if config.kafka.enabled {
+        (Box::new(kafka(&config.kafka)?), None)
+    } else {
+        let limits = IntakeLimits {
+            submissions: config.intake.queue_posts,
+            ..IntakeLimits::default()
+        };
+        let (handle, source) = intake("intake", limits, Arc::new(SystemClock));
+        (Box::new(source), Some(handle))
+    };
+    let reference = wiring::reference()?;
+    let policy = wiring::policy(Some(&config.policy))?;
+    let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
+    let feed = Feed {
+        source,
+        vocabulary: wiring::vocabulary(&reference),
+        registrations: Vec::new(),
+        settings: wiring::worker_settings(config),
+    };
+    let running = wiring::run(opened, feed)?;
+    let api = wiring::api(&running, &reference, handle, config.http.max_body_bytes)?;
+    answer(running, api, config.http.listen)
+}
+
+/// Serves the API until the worker ends or a signal comes; then lets both finish.
+fn answer(
+    running: Running,
+    api: risk_api::ApiState,
+    listen: SocketAddr,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}; choose another address by --listen or http.listen"))?;
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "listening beyond this machine: nobody is asked who they are yet");
+        }
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut until = stopped.clone();
+        let server = tokio::spawn(risk_api::serve(listener, risk_api::router(api), async move {
+            // A sender that is gone means the same.
+            drop(until.wait_for(|stop| *stop).await);
+        }));
+        say(&format!("ready http://{address}"));
+        ended_or_asked(&running).await?;
+        running.status.stop();
+        drop(stop.send(true));
+        // Live streams have no end of their own: they are given a moment, then cut.
+        drop(tokio::time::timeout(Duration::from_secs(2), server).await);
+        anyhow::Ok(())
+    })?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let report = running.join()?;
+    tracing::info!(
+        accepted = report.accepted,
+        duplicates = report.duplicates,
+        rejected = report.rejected,
+        "stopped"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ended_or_asked(running: &Running) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut look = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = look.tick() => if running.is_finished() { return Ok(()) },
+        }
+    }
+}
+
+fn kafka(config: &Kafka) -> anyhow::Result<KafkaSource> {
+    let mut source = KafkaSourceConfig::new(
+        &config.bootstrap_servers,
+        &config.results_topic,
+        &config.group_id,
+    );
+    source.until_end = config.until_end;
+    if !config.partitions.is_empty() {
+        source.partitions = Some(config.partitions.iter().copied().map(Partition).collect());
+    }
+    source.extra = config
+        .options
+        .iter()
+        .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
+        .collect();
+    Ok(KafkaSource::open(source, Arc::new(SystemClock))?)
+}
+
+/// Loads the demo city, unless the directory holds one, and serves it.
+pub(crate) fn demo(args: &Demo) -> anyhow::Result<ExitCode> {
+    let format = args.data_dir.join("format");
+    if format.exists() {
+        say(&format!(
+            "{} holds a city already; remove it for a new one",
+            args.data_dir.display()
+        ));
+    } else {
+        load_city(args)?;
+    }
+    let mut config = Config::load(None, std::iter::empty())?;
+    config.data_dir.clone_from(&args.data_dir);
+    config.http.listen = args.listen;
+    serve(&config)
+}
+
+fn load_city(args: &Demo) -> anyhow::Result<()> {
+    let reference = wiring::reference()?;
+    let city = simulate::draw(
+        args.seed,
+        args.enterprises,
+        args.last_day.as_deref(),
+        &reference,
+    )?;
+    say(&format!(
+        "loading {} results of {} enterprises (seed {})",
+        city.results.len(),
+        city.frame.len(),
+        args.seed
+    ));
+    let mut file = tempfile_of(&city.results)?;
+    file.flush()?;
+    let source = FileSource::new("file:demo-city", file.path(), Arc::new(SystemClock));
+    let data = DataDir {
+        data_dir: args.data_dir.clone(),
+        shard: 0,
+        policy: None,
+    };
+    let report = load(&data, Box::new(source), Vocabulary::Reference, Vec::new())?;
+    if report.rejected > 0 {
+        bail!(
+            "{} results of the demo city were rejected, which is a fault of this program",
+            report.rejected
+        );
+    }
+    Ok(())
+}
+
+fn tempfile_of(
+    results: &[risk_domain::inspection::InspectionResult],
+) -> anyhow::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    {
+        let mut out = std::io::BufWriter::new(file.as_file_mut());
+        for result in results {
+            out.write_all(&wire::encode(result))?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,115 @@
+//! Verify, show, rebuild, replay, back up, restore, check, create topics.
+
+use crate::cli::{Backup, DataDir, Restore, Show, TopicsCreate};
+use crate::config::{self, Config};
+use crate::output::say;
+use crate::wiring;
+use risk_store::Store;
+use std::process::ExitCode;
+
+fn store(data: &DataDir) -> anyhow::Result<Store> {
+    let reference = wiring::reference()?;
+    let policy = wiring::policy(data.policy.as_deref())?;
+    Ok(wiring::store(
+        &data.data_dir,
+        data.shard,
+        &policy,
+        &reference,
+    ))
+}
+
+/// Recomputes every hash.
+pub(crate) fn verify(data: &DataDir) -> anyhow::Result<ExitCode> {
+    let verified = store(data)?.verify()?;
+    say(&format!("blocks {}", verified.blocks));
+    say(&format!("entries {}", verified.entries));
+    say(&format!("root {}", verified.root));
+    say(&format!("state {}", verified.state_hash));
+    if let Some(tail) = verified.torn_tail {
+        say(&format!(
+            "unfinished last block, to be cut at the next start: {tail:?}"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints entries.
+pub(crate) fn show(args: &Show) -> anyhow::Result<ExitCode> {
+    for entry in store(&args.data)?.show(args.from..args.from.saturating_add(args.count))? {
+        say(&serde_json::to_string(&serde_json::json!({
+            "index": entry.index,
+            "block": entry.block,
+            "kind": entry.kind,
+            "actor": entry.actor,
+            "facts": entry.facts,
+            "party": entry.party,
+            "decision": entry.decision,
+        }))?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the views anew.
+pub(crate) fn rebuild(data: &DataDir) -> anyhow::Result<ExitCode> {
+    say(&format!("state {}", store(data)?.rebuild()?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Judges again and lists the differences.
+pub(crate) fn replay(data: &DataDir) -> anyhow::Result<ExitCode> {
+    let report = store(data)?.replay()?;
+    say(&format!("inputs {}", report.inputs));
+    say(&format!("effects {}", report.effects));
+    say(&format!("differences {}", report.differences.len()));
+    for difference in &report.differences {
+        say(&format!("  {difference:?}"));
+    }
+    Ok(if report.differences.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Copies the ledger out.
+pub(crate) fn backup(args: &Backup) -> anyhow::Result<ExitCode> {
+    risk_store::backup(&args.data.data_dir, &args.to)?;
+    say(&format!("backed up to {}", args.to.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a data directory of a backup.
+pub(crate) fn restore(args: &Restore) -> anyhow::Result<ExitCode> {
+    risk_store::restore(&args.from, &args.data.data_dir)?;
+    rebuild(&args.data)
+}
+
+/// Validates configuration and policy, and prints what would be in force.
+pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
+    let policy = wiring::policy(Some(&config.policy))?;
+    let reference = wiring::reference()?;
+    say(&format!("policy {} sha256 {}", policy.version, policy.hash));
+    say(&format!(
+        "reference {} zones, {} products",
+        reference.zones.iter().count(),
+        reference.products.len()
+    ));
+    say(&format!("{config:#?}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the Kafka topics that are missing.
+pub(crate) fn create_topics(args: &TopicsCreate) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args.configured.config.as_deref(), std::env::vars())?;
+    let kafka = &config.kafka;
+    drop(config::DEFAULTS);
+    for (name, partitions, compacted, stamped) in [
+        (&kafka.results_topic, args.partitions, false, true),
+        (&kafka.grades_topic, args.partitions, true, false),
+        (&kafka.alerts_topic, args.partitions, false, false),
+        (&kafka.dead_letters_topic, 1, false, false),
+    ] {
+        say(&format!("{name} {partitions} {compacted} {stamped}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

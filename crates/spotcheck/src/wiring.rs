@@ -1,0 +1,346 @@
+//! How the parts are put together.
+
+use crate::config::Config;
+use anyhow::Context;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
+use risk_api::{AlertEvent, ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt};
+use risk_domain::ids::{HazardCode, ProductCode, ZoneId};
+use risk_domain::reference::Reference;
+use risk_engine::{Effect, Engine, Policy, Registration, Taxonomy};
+use risk_pipeline::clock::{Clock, SystemClock};
+use risk_pipeline::dead_letter::DeadLetterLimit;
+use risk_pipeline::metrics::PipelineMetrics;
+use risk_pipeline::source::Source;
+use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
+use risk_pipeline::wire::{Vocabulary, WireLimits};
+use risk_pipeline::worker::{
+    Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
+};
+use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// Alerts that a slow reader of the live stream may lag behind before it must resume.
+const LIVE_QUEUE: usize = 4_096;
+
+/// The policy of a path, or the one that ships.
+pub(crate) fn policy(path: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
+    let policy = match path.filter(|path| !path.as_os_str().is_empty()) {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the policy {}", path.display()))?;
+            Policy::from_toml(&text)
+                .with_context(|| format!("{} is not a valid policy", path.display()))?
+        }
+        None => Policy::builtin().context("the policy that ships is not valid")?,
+    };
+    Ok(Arc::new(policy))
+}
+
+/// The city's reference data.
+pub(crate) fn reference() -> anyhow::Result<Arc<Reference>> {
+    Ok(Arc::new(
+        Reference::builtin().context("the reference data that ships is not valid")?,
+    ))
+}
+
+/// A store of a data directory, under a policy.
+pub(crate) fn store(dir: &Path, shard: u16, policy: &Arc<Policy>, reference: &Reference) -> Store {
+    let options = StoreOptions {
+        shard,
+        ..StoreOptions::default()
+    };
+    Store::at(
+        dir,
+        options,
+        Arc::clone(policy),
+        Taxonomy::from_reference(reference),
+    )
+}
+
+/// What the reference data knows, as the wire asks.
+struct Known(Arc<Reference>);
+
+impl Vocabulary for Known {
+    fn knows_zone(&self, zone: &str) -> bool {
+        ZoneId::new(zone).is_ok_and(|id| self.0.zones.get(&id).is_some())
+    }
+    fn knows_product(&self, product: &str) -> bool {
+        ProductCode::new(product).is_ok_and(|code| self.0.products.contains_key(&code))
+    }
+    fn knows_hazard(&self, hazard: &str) -> bool {
+        HazardCode::new(hazard).is_ok_and(|code| self.0.hazards.contains_key(&code))
+    }
+}
+
+/// The vocabulary of the reference data.
+pub(crate) fn vocabulary(reference: &Arc<Reference>) -> Box<dyn Vocabulary + Send> {
+    Box::new(Known(Arc::clone(reference)))
+}
+
+/// What a worker reads, and how.
+pub(crate) struct Feed {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) vocabulary: Box<dyn Vocabulary + Send>,
+    pub(crate) registrations: Vec<Registration>,
+    pub(crate) settings: WorkerSettings,
+}
+
+/// How the worker runs, from the configuration.
+pub(crate) fn worker_settings(config: &Config) -> WorkerSettings {
+    let idle_after = if config.kafka.enabled {
+        config.kafka.idle_after
+    } else {
+        config.intake.idle_after
+    };
+    WorkerSettings {
+        batch_records: config.worker.batch_records,
+        poll_wait: Duration::from_millis(50),
+        idle_after,
+        dead_letters: DeadLetterLimit {
+            max_ratio: config.worker.dead_letter_ratio,
+            window: config.worker.dead_letter_window as usize,
+            max_consecutive: config.worker.dead_letter_consecutive as usize,
+        },
+        limits: WireLimits::default(),
+    }
+}
+
+/// A worker on a thread of its own, and what it shares.
+pub(crate) struct Running {
+    pub(crate) engine: Arc<RwLock<Engine>>,
+    pub(crate) reader: Reader,
+    pub(crate) status: Arc<WorkerStatus>,
+    pub(crate) registry: Registry,
+    pub(crate) alerts: broadcast::Sender<AlertEvent>,
+    pub(crate) failure: Arc<Mutex<Option<String>>>,
+    worker: JoinHandle<Result<WorkerReport, WorkerError>>,
+}
+
+impl Running {
+    /// Waits for the worker to end, and says what it did.
+    pub(crate) fn join(self) -> anyhow::Result<WorkerReport> {
+        let ended = self
+            .worker
+            .join()
+            .map_err(|_panic| anyhow::anyhow!("the worker panicked; see the log"))?;
+        Ok(ended?)
+    }
+
+    /// Whether the worker has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.worker.is_finished()
+    }
+}
+
+/// Starts a worker over an open store.
+pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
+    let registry = Registry::new();
+    let metrics = PipelineMetrics::register(&registry)?;
+    let store_metrics = StoreMetrics::register(&registry)?;
+    let Opened {
+        writer,
+        reader,
+        engine,
+        report,
+        ..
+    } = opened;
+    if let Some(cut) = &report.cut {
+        tracing::warn!(cut = ?cut, "an unfinished last block was cut from the ledger");
+    }
+    tracing::info!(
+        entries = report.entries,
+        blocks = report.blocks,
+        views_rebuilt = report.views_rebuilt,
+        "store opened"
+    );
+    let engine = Arc::new(RwLock::new(engine));
+    let status = Arc::new(WorkerStatus::default());
+    let (alerts, _) = broadcast::channel(LIVE_QUEUE);
+    let live = alerts.clone();
+    let gauged = reader.clone();
+    writer.observe(Arc::new(move |committed: &Committed| {
+        store_metrics.note(&gauged, committed);
+        for (entry, effect) in &committed.effects {
+            if let Effect::AlertRaised(alert) = effect {
+                // Nobody may be listening.
+                drop(live.send(AlertEvent {
+                    entry: *entry,
+                    alert: Arc::new((**alert).clone()),
+                }));
+            }
+        }
+    }));
+    let failure = Arc::new(Mutex::new(None));
+    let worker = Worker::new(WorkerParts {
+        engine: Arc::clone(&engine),
+        writer,
+        source: feed.source,
+        vocabulary: feed.vocabulary,
+        registrations: feed.registrations,
+        clock: Arc::new(SystemClock),
+        seeds: Box::new(risk_store::fresh_seed),
+        settings: feed.settings,
+        metrics,
+        status: Arc::clone(&status),
+    })?;
+    let told = Arc::clone(&failure);
+    let thread = std::thread::Builder::new()
+        .name("worker".to_owned())
+        .spawn(move || {
+            let ended = worker.run();
+            if let Err(error) = &ended {
+                tracing::error!(error = %error, "the worker stopped");
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
+            ended
+        })?;
+    Ok(Running {
+        engine,
+        reader,
+        status,
+        registry,
+        alerts,
+        failure,
+        worker: thread,
+    })
+}
+
+/// The store's metrics, set with every commit.
+struct StoreMetrics {
+    entries: IntCounter,
+    commit_seconds: Histogram,
+    view_lag: IntGauge,
+}
+
+impl StoreMetrics {
+    fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let buckets = prometheus::exponential_buckets(0.001, 2.0, 14)?;
+        let metrics = Self {
+            entries: IntCounter::new(
+                "risk_store_ledger_entries_total",
+                "Entries appended to the ledger by this process",
+            )?,
+            commit_seconds: Histogram::with_opts(
+                HistogramOpts::new(
+                    "risk_store_commit_seconds",
+                    "Seconds from a block handed over to durable",
+                )
+                .buckets(buckets),
+            )?,
+            view_lag: IntGauge::new(
+                "risk_store_view_lag_entries",
+                "Durable entries that the views do not show yet",
+            )?,
+        };
+        registry.register(Box::new(metrics.entries.clone()))?;
+        registry.register(Box::new(metrics.commit_seconds.clone()))?;
+        registry.register(Box::new(metrics.view_lag.clone()))?;
+        Ok(metrics)
+    }
+
+    fn note(&self, reader: &Reader, committed: &Committed) {
+        self.entries
+            .inc_by(committed.next_entry - committed.first_entry);
+        let waited = SystemClock
+            .now()
+            .millis_since(committed.committed_at)
+            .max(0);
+        self.commit_seconds.observe(waited as f64 / 1000.0);
+        if let Ok(shown) = reader.position() {
+            self.view_lag
+                .set(committed.next_entry.saturating_sub(shown) as i64);
+        }
+    }
+}
+
+/// The intake as the API sees it.
+struct Desk(IntakeHandle);
+
+impl Intake for Desk {
+    fn post(&self, records: Vec<Vec<u8>>) -> Result<risk_api::Receipts, PostError> {
+        let receipts = self.0.submit(records).map_err(|error| match error {
+            SubmitError::Busy => PostError::Busy,
+            SubmitError::TooLarge => PostError::TooLarge,
+            SubmitError::Closed => PostError::Stopped,
+        })?;
+        Ok(Box::pin(async move {
+            let receipts = receipts.await.ok()?;
+            Some(receipts.into_iter().map(receipt).collect())
+        }))
+    }
+}
+
+fn receipt(receipt: IntakeReceipt) -> Receipt {
+    match receipt {
+        IntakeReceipt::Accepted => Receipt::Accepted,
+        IntakeReceipt::Duplicate => Receipt::Duplicate,
+        IntakeReceipt::Rejected(rejection) => Receipt::Rejected {
+            code: rejection.code.code().to_owned(),
+            field: rejection.field,
+            value: rejection.value,
+            rule: rejection.rule,
+        },
+    }
+}
+
+/// No intake: results come from the broker only.
+struct NoIntake;
+
+impl Intake for NoIntake {
+    fn post(&self, _records: Vec<Vec<u8>>) -> Result<risk_api::Receipts, PostError> {
+        Err(PostError::Stopped)
+    }
+}
+
+struct Ready {
+    status: Arc<WorkerStatus>,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Readiness for Ready {
+    fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Some(failure) = &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            reasons.push(format!("the worker stopped: {failure}"));
+        } else if !self.status.is_running() {
+            reasons.push("the worker is not running".to_owned());
+        }
+        for (partition, why) in self.status.stopped_partitions() {
+            reasons.push(format!("partition {partition} is stopped: {why}"));
+        }
+        reasons
+    }
+}
+
+/// The API over a running worker.
+pub(crate) fn api(
+    running: &Running,
+    reference: &Arc<Reference>,
+    intake: Option<IntakeHandle>,
+    max_body_bytes: usize,
+) -> anyhow::Result<ApiState> {
+    let metrics = ApiMetrics::register(&running.registry)?;
+    let intake: Arc<dyn Intake> = match intake {
+        Some(handle) => Arc::new(Desk(handle)),
+        None => Arc::new(NoIntake),
+    };
+    Ok(ApiState::new(ApiParts {
+        reader: running.reader.clone(),
+        engine: Arc::clone(&running.engine),
+        reference: Arc::clone(reference),
+        intake,
+        readiness: Arc::new(Ready {
+            status: Arc::clone(&running.status),
+            failure: Arc::clone(&running.failure),
+        }),
+        now: Arc::new(|| SystemClock.now()),
+        alerts: running.alerts.clone(),
+        registry: running.registry.clone(),
+        metrics,
+        max_body_bytes,
+    }))
+}

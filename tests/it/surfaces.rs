@@ -1,0 +1,105 @@
+//! The same results give the same state, whichever way they come in and wherever they lie.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use risk_tests::city::{self, City, RESULTS};
+use risk_tests::http;
+use risk_tests::kafka::{Cleanup, KafkaBroker};
+
+const SEED: u64 = 20_260_601;
+const ENTERPRISES: u32 = 400;
+/// Lines of one post: several posts a second, each far below the limit of a body.
+const POSTED_LINES: usize = 2_000;
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+#[test]
+fn every_way_in_and_every_copy_ends_in_the_same_state() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let city = City::simulate(SEED, ENTERPRISES)?;
+    let mut states = BTreeMap::new();
+
+    let imported = home.path().join("imported");
+    city.import(&imported)?;
+    states.insert("import of a file", city::state(&imported)?);
+
+    let posted = home.path().join("posted");
+    post_all(&city, &posted)?;
+    states.insert("posts", city::state(&posted)?);
+
+    let one = home.path().join("kafka-1");
+    let eight = home.path().join("kafka-8");
+    let skewed = home.path().join("kafka-8-skewed");
+    let broker = KafkaBroker::start()?;
+    city.produce(&broker, 1)?;
+    city::read_topic(&broker, &one)?;
+    states.insert("Kafka, 1 partition", city::state(&one)?);
+    drop(broker);
+
+    let broker = KafkaBroker::start()?;
+    city.produce(&broker, 8)?;
+    city::read_topic(&broker, &eight)?;
+    states.insert("Kafka, 8 partitions", city::state(&eight)?);
+    drop(broker);
+
+    let broker = KafkaBroker::start()?;
+    produce_one_partition_after_the_other(&city, &broker)?;
+    city::read_topic(&broker, &skewed)?;
+    states.insert("Kafka, 8 partitions, skewed", city::state(&skewed)?);
+    drop(broker);
+
+    let said = city::over(&["rebuild"], &eight)?;
+    states.insert("rebuilt views", city::value(&said, "state")?.to_owned());
+    states.insert("restored backup", restored(&eight, home.path())?);
+
+    let expected = states.get("import of a file").context("imported above")?;
+    ensure!(
+        states.values().all(|state| state == expected),
+        "the states differ: {states:#?}"
+    );
+    for data_dir in [&imported, &posted, &one, &eight, &skewed] {
+        city::replays_without_difference(data_dir)?;
+    }
+    Ok(())
+}
+
+/// Posts everything, stops in an orderly way, and closes by an import of nothing: posts alone
+/// never say that nothing more will come.
+fn post_all(city: &City, data_dir: &Path) -> Result<()> {
+    let mut server = city::serve(data_dir, "")?;
+    let url = format!("{}/v1/results", server.address());
+    for lines in city.lines.chunks(POSTED_LINES) {
+        let body = lines.join(&b'\n');
+        let answer = http::post(&url, "application/x-ndjson", &body)?.expect_status(200)?;
+        let answer = answer.json()?;
+        ensure!(answer["accepted"] == lines.len(), "{answer}");
+    }
+    let status = server.stop(STOP_DEADLINE)?;
+    ensure!(status.success(), "{status}: {}", server.tail());
+    let nothing = data_dir.with_extension("ndjson");
+    fs::write(&nothing, b"")?;
+    city::import(data_dir, &nothing)
+}
+
+/// Whoever reads in the order of arrival meets each partition's two years before the next one's.
+fn produce_one_partition_after_the_other(city: &City, broker: &KafkaBroker) -> Result<()> {
+    broker.create_topic(RESULTS, 8, Cleanup::Keep)?;
+    let mut records = city.partitioned(8)?;
+    records.sort_by_key(|(partition, _, _)| *partition);
+    for of_partition in records.chunk_by(|one, other| one.0 == other.0) {
+        broker.produce(RESULTS, of_partition.iter().copied())?;
+    }
+    Ok(())
+}
+
+fn restored(data_dir: &Path, home: &Path) -> Result<String> {
+    let backup = home.join("backup");
+    let again = home.join("restored");
+    let path = backup.to_str().context("a path that is not UTF-8")?;
+    city::over(&["backup", "--to", path], data_dir)?;
+    city::over(&["restore", "--from", path], &again)?;
+    city::state(&again)
+}
