@@ -15,9 +15,9 @@ const KILLS: u32 = 20;
 /// The kill before which the broker dies too.
 const BROKER_DIES_AT: u32 = KILLS / 2;
 /// Small blocks, so that kills fall between and within many of them.
-const SMALL_BATCHES: &str = "[worker]\nbatch_records = 256\n";
+const SMALL_BATCHES: &str = "[worker]\nbatch_records = 64\n";
 /// Longest random time between ready and kill, in milliseconds.
-const LONGEST_LIFE: u64 = 250;
+const LONGEST_LIFE: u64 = 60;
 
 #[test]
 fn twenty_kills_and_a_dead_broker_lose_and_double_nothing() -> Result<()> {
@@ -42,7 +42,7 @@ fn twenty_kills_and_a_dead_broker_lose_and_double_nothing() -> Result<()> {
         let section = format!("{SMALL_BATCHES}{}", city::kafka_section(&broker, false));
         let mut server = city::serve(&rough, &section)?;
         process::pause(Duration::from_millis(draws.below(LONGEST_LIFE)));
-        seen.push(entries(server.address())?);
+        seen.push(appended(server.address())?);
         if kill == BROKER_DIES_AT {
             broker.kill9()?;
             process::pause(Duration::from_millis(draws.below(LONGEST_LIFE)));
@@ -52,7 +52,7 @@ fn twenty_kills_and_a_dead_broker_lose_and_double_nothing() -> Result<()> {
             broker.restart()?;
         }
     }
-    println!("entries in the ledger before each kill: {seen:?}");
+    println!("entries appended before each kill: {seen:?}");
     city::read_topic(&broker, &rough)?;
 
     ensure!(city::state(&rough)? == calm_state, "another state");
@@ -66,19 +66,14 @@ fn twenty_kills_and_a_dead_broker_lose_and_double_nothing() -> Result<()> {
     );
     city::replays_without_difference(&rough)?;
     // Kills that all fell before the first or after the last result would prove nothing.
-    let total: u64 =
-        city::value(&city::over(&["ledger", "verify"], &rough)?, "entries")?.parse()?;
-    let amid = seen.iter().filter(|entries| (1..total).contains(*entries));
-    ensure!(
-        amid.count() > 1,
-        "no kill amid the work: {seen:?} of {total}"
-    );
+    let amid = seen.iter().filter(|appended| **appended > 0).count();
+    ensure!(amid > 1, "no kill amid the work: {seen:?}");
     Ok(())
 }
 
-/// The ledger's length by the metrics.
-fn entries(address: &str) -> Result<u64> {
+/// Entries that this process has added to the ledger, by its metrics.
+fn appended(address: &str) -> Result<u64> {
     let page = http::get(&format!("{address}/metrics"))?.expect_status(200)?;
-    let entries = city::value(&page.body, "risk_store_ledger_entries")?;
+    let entries = city::value(&page.body, "risk_store_ledger_entries_total")?;
     entries.parse().context("the metric is no whole number")
 }

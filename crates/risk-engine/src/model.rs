@@ -2,8 +2,8 @@
 //!
 //! A subject with prior mean m, worth M tests, and n decayed tests of which d failed has the
 //! posterior Beta(M·m + d, M·(1−m) + n − d). Its log-odds are the sum of what the city, the sector,
-//! the product, the enterprise and its own record add; M is fitted by maximum likelihood of the
-//! beta-binomial at weekly closes, per kind of subject.
+//! the product, the enterprise and its own record add; M is fitted to the beta-binomial at
+//! weekly closes, per kind of subject, around the policy's prior.
 
 use crate::assessment::{Contribution, Part, Snapshot};
 use crate::event_time::Epoch;
@@ -369,7 +369,7 @@ impl View<'_, '_> {
             return prior.concentration;
         }
         let (least, most) = prior.concentration_range;
-        fit_concentration(&means, &tests, &failures)
+        fit_concentration(&means, &tests, &failures, prior.concentration)
             .map_or(prior.concentration, |fit| fit.clamp(least, most))
     }
 }

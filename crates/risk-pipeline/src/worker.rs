@@ -27,6 +27,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use waiting::{Receipts, Waiting, resolve};
 
+/// Records between two checkpoints: a start after a crash folds at most so many, in some seconds.
+const CHECKPOINT_RECORDS: usize = 2_000_000;
+
 /// The worker（工作单元）.
 #[doc(alias = "工作单元")]
 pub struct Worker {
@@ -46,6 +49,8 @@ pub struct Worker {
     report: WorkerReport,
     /// The close that the gauges show.
     gauged: Option<(Epoch, Timestamp)>,
+    /// Records handled since the last checkpoint.
+    since_checkpoint: usize,
 }
 
 impl std::fmt::Debug for Worker {
@@ -92,6 +97,7 @@ impl Worker {
             encoded: EncodedResult::default(),
             report: WorkerReport::default(),
             gauged: None,
+            since_checkpoint: 0,
             parts,
         })
     }
@@ -217,6 +223,10 @@ impl Worker {
         let receipts = receipts.collect();
         self.commit(receipts)?;
         timer.observe_duration();
+        self.since_checkpoint += batch.len();
+        if self.since_checkpoint >= CHECKPOINT_RECORDS {
+            self.checkpoint()?;
+        }
         self.balance()
     }
 
@@ -493,8 +503,20 @@ impl Worker {
         }
     }
 
+    /// Writes the engine's state down, so that the next start need not fold the whole ledger.
+    fn checkpoint(&mut self) -> Result<(), WorkerError> {
+        let engine = Arc::clone(&self.parts.engine);
+        let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
+        self.parts.writer.checkpoint(&engine)?;
+        self.since_checkpoint = 0;
+        Ok(())
+    }
+
     /// Waits until everything taken in hand is durable and shown.
     fn drain(&mut self) -> Result<(), WorkerError> {
+        if self.since_checkpoint > 0 {
+            self.checkpoint()?;
+        }
         if let Some((ticket, _)) = self.in_flight.back() {
             self.parts.writer.wait(*ticket)?;
             self.parts.writer.wait_viewed(*ticket)?;

@@ -67,29 +67,43 @@ pub fn beta_binomial_ln_likelihood(mean: f64, strength: f64, tests: f64, failure
     ln_beta(alpha + failures, beta + tests - failures) - ln_beta(alpha, beta)
 }
 
-/// How many tests the expected means are worth: maximum likelihood of the beta-binomial over groups
-/// with means m_i, tests n_i and failures d_i (which may be fractions), between 0.1 and 10⁶.
+/// How many tests the expected means are worth: the posterior mode of M under the beta-binomial
+/// likelihood of groups with means m_i, tests n_i and failures d_i (which may be fractions), and a
+/// log-normal prior with median `around` and log-deviation 1.
 ///
-/// `None` for no groups or slices of different lengths. Golden-section search on the logarithm; the
-/// same bits on every machine.
+/// Groups of one test each say nothing of M: without the prior the mode would lie at a bound.
+/// Searched between 0.1 and 10⁶ by golden section on the logarithm; the same bits on every machine.
+/// `None` for no groups, slices of different lengths, or an `around` that is not positive.
 ///
 /// ```
+/// use risk_stats::shrink::fit_concentration;
 /// // Groups that differ far more than chance: their mean is worth little.
-/// let means = [0.2; 6];
-/// let strength = risk_stats::shrink::fit_concentration(&means, &[20.0; 6], &[0.0, 9.0, 0.0, 8.0, 1.0, 7.0]);
-/// assert!(strength.is_some_and(|strength| strength < 5.0));
+/// let strength = fit_concentration(&[0.2; 6], &[20.0; 6], &[0.0, 9.0, 0.0, 8.0, 1.0, 7.0], 12.0);
+/// assert!(strength.is_some_and(|strength| strength < 6.0));
+/// // Groups of one test each: the prior's median stands.
+/// let strength = fit_concentration(&[0.2; 3], &[1.0; 3], &[0.0, 1.0, 0.0], 12.0);
+/// assert!(strength.is_some_and(|strength| (strength - 12.0).abs() < 0.1));
 /// ```
-pub fn fit_concentration(means: &[f64], tests: &[f64], failures: &[f64]) -> Option<f64> {
+pub fn fit_concentration(
+    means: &[f64],
+    tests: &[f64],
+    failures: &[f64],
+    around: f64,
+) -> Option<f64> {
     const RATIO: f64 = 0.618_033_988_749_894_8;
-    if means.is_empty() || means.len() != tests.len() || means.len() != failures.len() {
+    let lengths = [tests.len(), failures.len()];
+    if means.is_empty() || lengths != [means.len(); 2] || around.is_nan() || around <= 0.0 {
         return None;
     }
+    let centre = libm::log(around);
     let likelihood = |ln_strength: f64| -> f64 {
         let strength = libm::exp(ln_strength);
+        let prior = -0.5 * (ln_strength - centre) * (ln_strength - centre);
         let groups = means.iter().zip(tests.iter().zip(failures));
-        groups
+        let fit: f64 = groups
             .map(|(m, (n, d))| beta_binomial_ln_likelihood(*m, strength, *n, *d))
-            .sum()
+            .sum();
+        prior + fit
     };
     let (mut low, mut high) = (libm::log(0.1), libm::log(1e6));
     let mut left = high - RATIO * (high - low);

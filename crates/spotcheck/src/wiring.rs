@@ -117,6 +117,7 @@ pub(crate) struct Running {
     pub(crate) registry: Registry,
     pub(crate) alerts: broadcast::Sender<AlertEvent>,
     pub(crate) failure: Arc<Mutex<Option<String>>>,
+    view_lag: IntGauge,
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
 }
 
@@ -128,6 +129,14 @@ impl Running {
             .join()
             .map_err(|_panic| anyhow::anyhow!("the worker panicked; see the log"))?;
         Ok(ended?)
+    }
+
+    /// Sets the gauge of what the views do not show yet.
+    pub(crate) fn gauge(&self) {
+        if let Ok(shown) = self.reader.position() {
+            let durable = self.reader.ledger().entry_count();
+            self.view_lag.set(durable.saturating_sub(shown) as i64);
+        }
     }
 
     /// Whether the worker has ended.
@@ -161,9 +170,10 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
     let status = Arc::new(WorkerStatus::default());
     let (alerts, _) = broadcast::channel(LIVE_QUEUE);
     let live = alerts.clone();
-    let gauged = reader.clone();
+    let view_lag = store_metrics.view_lag.clone();
+    // The observer must not hold the reader: the store would hold itself, and its lock, for ever.
     writer.observe(Arc::new(move |committed: &Committed| {
-        store_metrics.note(&gauged, committed);
+        store_metrics.note(committed);
         for (entry, effect) in &committed.effects {
             if let Effect::AlertRaised(alert) = effect {
                 // Nobody may be listening.
@@ -205,6 +215,7 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
         registry,
         alerts,
         failure,
+        view_lag,
         worker: thread,
     })
 }
@@ -242,7 +253,7 @@ impl StoreMetrics {
         Ok(metrics)
     }
 
-    fn note(&self, reader: &Reader, committed: &Committed) {
+    fn note(&self, committed: &Committed) {
         self.entries
             .inc_by(committed.next_entry - committed.first_entry);
         let waited = SystemClock
@@ -250,10 +261,6 @@ impl StoreMetrics {
             .millis_since(committed.committed_at)
             .max(0);
         self.commit_seconds.observe(waited as f64 / 1000.0);
-        if let Ok(shown) = reader.position() {
-            self.view_lag
-                .set(committed.next_entry.saturating_sub(shown) as i64);
-        }
     }
 }
 

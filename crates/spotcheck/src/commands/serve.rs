@@ -74,7 +74,7 @@ fn answer(
         say(&format!("ready http://{address}"));
         ended_or_asked(&running).await?;
         running.status.stop();
-        drop(stop.send(true));
+        stop.send_replace(true);
         // Live streams have no end of their own: they are given a moment, then cut.
         drop(tokio::time::timeout(Duration::from_secs(2), server).await);
         anyhow::Ok(())
@@ -98,7 +98,12 @@ async fn ended_or_asked(running: &Running) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = look.tick() => if running.is_finished() { return Ok(()) },
+            _ = look.tick() => {
+                running.gauge();
+                if running.is_finished() {
+                    return Ok(());
+                }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Verify, show, rebuild, replay, back up, restore, check, create topics.
 
 use crate::cli::{Backup, DataDir, Restore, Show, TopicsCreate};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::output::say;
 use crate::wiring;
 use risk_store::Store;
@@ -102,7 +102,6 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
 pub(crate) fn create_topics(args: &TopicsCreate) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.configured.config.as_deref(), std::env::vars())?;
     let kafka = &config.kafka;
-    drop(config::DEFAULTS);
     for (name, partitions, compacted, stamped) in [
         (&kafka.results_topic, args.partitions, false, true),
         (&kafka.grades_topic, args.partitions, true, false),
