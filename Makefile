@@ -54,11 +54,6 @@ deny: ## Check dependencies: who may use what, licences, sources
 	@scripts/bootstrap.sh deny
 	.cache/bin/cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources
 
-.PHONY: bench
-bench: ## Measure speed and size, as ratios within one run (ARGS selects)
-	@scripts/bootstrap.sh build kafka
-	cargo run --release --locked -p risk-benches -- $(ARGS)
-
 .PHONY: bootstrap
 bootstrap: ## Install everything that the tests need, and nothing else
 	@scripts/bootstrap.sh test

@@ -41,7 +41,9 @@ const DAMAGES: [Damage; 3] = [
     ("emptied", Vec::clear),
     ("cut in half", |bytes| bytes.truncate(bytes.len() / 2)),
     ("overwritten", |bytes| {
-        bytes.iter_mut().for_each(|byte| *byte ^= 0xA5);
+        for byte in &mut bytes {
+            *byte ^= 0xA5;
+        }
     }),
 ];
 

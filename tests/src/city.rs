@@ -35,6 +35,9 @@ pub struct City {
     keys: Vec<Vec<u8>>,
 }
 
+/// A record as it is produced: partition, key, payload.
+pub type Keyed<'a> = (i32, &'a [u8], &'a [u8]);
+
 impl City {
     /// Has the binary write a city. The seed is printed, so that a failure can be repeated.
     pub fn simulate(seed: u64, enterprises: u32) -> Result<Self> {
@@ -70,7 +73,7 @@ impl City {
     }
 
     /// Every record with the partition of its enterprise, in the city's order.
-    pub fn partitioned(&self, partitions: i32) -> Result<Vec<(i32, &[u8], &[u8])>> {
+    pub fn partitioned(&self, partitions: i32) -> Result<Vec<Keyed<'_>>> {
         let count = u32::try_from(partitions)?;
         let records = self.keys.iter().zip(&self.lines);
         records

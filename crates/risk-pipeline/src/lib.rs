@@ -1,4 +1,4 @@
-//! Bring it in once, send it out: sources, worker, dead letters, publishers.
+//! Bring it in once: sources, worker, dead letters. Sending out is still to come.
 //!
 //! The path of a record through this crate:
 //!
@@ -18,5 +18,6 @@ pub mod import;
 pub mod metrics;
 pub mod offsets;
 pub mod source;
+pub mod topics;
 pub mod wire;
 pub mod worker;

@@ -104,8 +104,8 @@ pub(crate) struct Configured {
 #[derive(Debug, Args)]
 pub(crate) struct DataDir {
     /// The data directory
-    #[arg(long)]
-    pub(crate) data_dir: PathBuf,
+    #[arg(long = "data-dir", value_name = "DATA_DIR")]
+    pub(crate) dir: PathBuf,
     /// Which shard
     #[arg(long, default_value_t = 0)]
     pub(crate) shard: u16,

@@ -28,7 +28,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => upkeep::restore(&args),
         Command::Topics {
             command: TopicsCommand::Create(args),
-        } => upkeep::create_topics(&args),
+        } => upkeep::create_topics(&args, &configuration(args.configured.config.as_deref())?),
         Command::Check(args) => upkeep::check(&configuration(args.config.as_deref())?),
         Command::Simulate {
             command: SimulateCommand::City(args),

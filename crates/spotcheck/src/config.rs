@@ -67,7 +67,6 @@ pub(crate) struct Kafka {
     pub(crate) alerts_topic: String,
     pub(crate) dead_letters_topic: String,
     pub(crate) partitions: Vec<i32>,
-    pub(crate) transactional_id: String,
     #[serde(with = "duration")]
     pub(crate) idle_after: Duration,
     pub(crate) until_end: bool,
@@ -236,7 +235,7 @@ mod tests {
         assert_eq!(config.data_dir, PathBuf::from("d"));
         assert_eq!(config.http.listen.port(), 2);
         assert_eq!(config.kafka.partitions, [1, 2]);
-        assert_eq!(config.intake.idle_after, Duration::from_secs(60));
+        assert_eq!(config.intake.idle_after, Duration::from_mins(1));
     }
 
     #[test]

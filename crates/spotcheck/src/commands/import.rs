@@ -20,24 +20,23 @@ use std::sync::Arc;
 
 /// Imports files one after the other, or together by a mapping.
 pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
-    let report = match &args.mapping {
-        Some(mapping) => by_mapping(args, mapping)?,
-        None => {
-            let mut total = WorkerReport::default();
-            for file in &args.files {
-                let source = FileSource::new(name_of(file), file, Arc::new(SystemClock));
-                let report = load(
-                    &args.data,
-                    Box::new(source),
-                    Vocabulary::Reference,
-                    Vec::new(),
-                )?;
-                total.accepted += report.accepted;
-                total.duplicates += report.duplicates;
-                total.rejected += report.rejected;
-            }
-            total
+    let report = if let Some(mapping) = &args.mapping {
+        by_mapping(args, mapping)?
+    } else {
+        let mut total = WorkerReport::default();
+        for file in &args.files {
+            let source = FileSource::new(name_of(file), file, Arc::new(SystemClock));
+            let report = load(
+                &args.data,
+                Box::new(source),
+                Vocabulary::Reference,
+                Vec::new(),
+            )?;
+            total.accepted += report.accepted;
+            total.duplicates += report.duplicates;
+            total.rejected += report.rejected;
         }
+        total
     };
     say(&format!(
         "accepted {}, duplicates {}, rejected {}",
@@ -47,6 +46,7 @@ pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Which words a feed may use.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Vocabulary {
     /// Those of the reference data.
     Reference,
@@ -71,7 +71,7 @@ pub(crate) fn load(
 ) -> anyhow::Result<WorkerReport> {
     let reference = wiring::reference()?;
     let policy = wiring::policy(data.policy.as_deref())?;
-    let opened = wiring::store(&data.data_dir, data.shard, &policy, &reference).open()?;
+    let opened = wiring::store(&data.dir, data.shard, &policy, &reference).open()?;
     let config = Config::load(None, std::iter::empty())?;
     let vocabulary: Box<dyn risk_pipeline::wire::Vocabulary + Send> = match vocabulary {
         Vocabulary::Reference => wiring::vocabulary(&reference),
@@ -102,7 +102,7 @@ fn by_mapping(args: &Args, mapping: &PathBuf) -> anyhow::Result<WorkerReport> {
     };
     let known = wiring::vocabulary(&reference);
     let import = Import::load(&mapping, &args.files, &*known, options, &mut |rows| {
-        bar.set_position(rows)
+        bar.set_position(rows);
     })?;
     bar.finish_and_clear();
     let rows = &import.report;

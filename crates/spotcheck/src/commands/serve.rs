@@ -161,7 +161,7 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
     file.flush()?;
     let source = FileSource::new("file:demo-city", file.path(), Arc::new(SystemClock));
     let data = DataDir {
-        data_dir: args.data_dir.clone(),
+        dir: args.data_dir.clone(),
         shard: 0,
         policy: None,
     };

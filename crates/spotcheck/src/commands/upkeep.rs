@@ -4,18 +4,14 @@ use crate::cli::{Backup, DataDir, Restore, Show, TopicsCreate};
 use crate::config::Config;
 use crate::output::say;
 use crate::wiring;
+use risk_pipeline::topics::{self, TopicOutcome, TopicSpec};
 use risk_store::Store;
 use std::process::ExitCode;
 
 fn store(data: &DataDir) -> anyhow::Result<Store> {
     let reference = wiring::reference()?;
     let policy = wiring::policy(data.policy.as_deref())?;
-    Ok(wiring::store(
-        &data.data_dir,
-        data.shard,
-        &policy,
-        &reference,
-    ))
+    Ok(wiring::store(&data.dir, data.shard, &policy, &reference))
 }
 
 /// Recomputes every hash.
@@ -73,14 +69,14 @@ pub(crate) fn replay(data: &DataDir) -> anyhow::Result<ExitCode> {
 
 /// Copies the ledger out.
 pub(crate) fn backup(args: &Backup) -> anyhow::Result<ExitCode> {
-    risk_store::backup(&args.data.data_dir, &args.to)?;
+    risk_store::backup(&args.data.dir, &args.to)?;
     say(&format!("backed up to {}", args.to.display()));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a data directory of a backup.
 pub(crate) fn restore(args: &Restore) -> anyhow::Result<ExitCode> {
-    risk_store::restore(&args.from, &args.data.data_dir)?;
+    risk_store::restore(&args.from, &args.data.dir)?;
     rebuild(&args.data)
 }
 
@@ -99,16 +95,42 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Creates the Kafka topics that are missing.
-pub(crate) fn create_topics(args: &TopicsCreate) -> anyhow::Result<ExitCode> {
-    let config = Config::load(args.configured.config.as_deref(), std::env::vars())?;
+pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Result<ExitCode> {
     let kafka = &config.kafka;
-    for (name, partitions, compacted, stamped) in [
-        (&kafka.results_topic, args.partitions, false, true),
-        (&kafka.grades_topic, args.partitions, true, false),
-        (&kafka.alerts_topic, args.partitions, false, false),
-        (&kafka.dead_letters_topic, 1, false, false),
-    ] {
-        say(&format!("{name} {partitions} {compacted} {stamped}"));
+    let topic = |name: &String, partitions, compacted, broker_time| TopicSpec {
+        name: name.clone(),
+        partitions,
+        replication: args.replication,
+        compacted,
+        broker_time,
+    };
+    let topics = [
+        topic(&kafka.results_topic, args.partitions, false, true),
+        topic(&kafka.grades_topic, args.partitions, true, false),
+        topic(&kafka.alerts_topic, args.partitions, false, false),
+        topic(&kafka.dead_letters_topic, 1, false, false),
+    ];
+    let extra = kafka
+        .options
+        .iter()
+        .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let made = runtime.block_on(topics::create_topics(
+        &kafka.bootstrap_servers,
+        &extra,
+        &topics,
+    ))?;
+    for (topic, outcome) in topics.iter().zip(made) {
+        say(&match outcome {
+            TopicOutcome::Created => format!(
+                "{} created with {} partitions",
+                topic.name, topic.partitions
+            ),
+            TopicOutcome::Existed => format!("{} was there", topic.name),
+        });
     }
     Ok(ExitCode::SUCCESS)
 }
