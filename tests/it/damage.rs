@@ -41,7 +41,7 @@ const DAMAGES: [Damage; 3] = [
     ("emptied", Vec::clear),
     ("cut in half", |bytes| bytes.truncate(bytes.len() / 2)),
     ("overwritten", |bytes| {
-        for byte in &mut bytes {
+        for byte in bytes.iter_mut() {
             *byte ^= 0xA5;
         }
     }),

@@ -38,7 +38,7 @@ impl std::fmt::Display for SourcePartition {
     }
 }
 
-/// A partition's number within one engine; names are kept in [`Clocks`].
+/// A partition's number within one engine; names are kept beside the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionIx(pub u16);
 

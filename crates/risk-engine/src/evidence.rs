@@ -1,6 +1,6 @@
 //! Evidence: integer sums per subject, a commutative monoid.
 //!
-//! Every result becomes at most one [`Row`], held by its epoch until that closes, and is then added
+//! Every result becomes at most one row, held by its epoch until that closes, and is then added
 //! to the sums of each subject it touches: cell, enterprise, site, product, sector, and every zone
 //! above the booth. Sums decay in sampled time by integer weights, so neither the order of arrival
 //! nor the partition can show in them, and a correction subtracts exactly what it replaces.

@@ -39,7 +39,7 @@ pub struct ResultInput<'a> {
     pub digest: u128,
     /// Digest of what was accepted under the same id before, if anything was.
     pub seen: Option<u128>,
-    /// The results that [`Engine::missing_links`] named, as far as they have been accepted.
+    /// The results that [`Engine::missing_links`](crate::Engine::missing_links) named, as far as they have been accepted.
     pub linked: &'a [Linked],
 }
 
@@ -94,7 +94,7 @@ pub enum EngineRejection {
     CorrectionCycle,
 }
 
-/// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`].
+/// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -108,7 +108,7 @@ pub enum Effect {
     SnapshotFitted(Box<Snapshot>),
 }
 
-/// A recorded fact, for [`Engine::fold`].
+/// A recorded fact, for [`Engine::fold`](crate::Engine::fold).
 #[derive(Debug)]
 pub enum Recorded<'a> {
     /// An accepted result.
@@ -119,7 +119,7 @@ pub enum Recorded<'a> {
         result: &'a InspectionResult,
         /// The epoch it was accepted into.
         epoch: Epoch,
-        /// The results that [`Engine::missing_links`] named.
+        /// The results that [`Engine::missing_links`](crate::Engine::missing_links) named.
         linked: &'a [Linked],
     },
     /// Another input; results go above.
