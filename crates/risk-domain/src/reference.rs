@@ -3,6 +3,7 @@
 //! Read from the texts of `seeds/`; every reference from one entry to another is resolved, and an
 //! entry that breaks a rule is an error that names file, entry and field.
 
+mod shapes;
 mod text;
 
 use crate::calendar::Calendar;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 named_scale! {
-    /// Kind of subject.
+    /// Kind of subject（风险对象类别）.
     #[doc(alias = "风险对象类别")]
     SubjectKind {
         /// 产品: a code of the catalogue.

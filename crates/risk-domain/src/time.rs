@@ -6,7 +6,7 @@ use std::fmt;
 /// Milliseconds in a day.
 pub const DAY_MILLIS: i64 = 86_400_000;
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z, between the years 1900 and 2200.
+/// An instant（时间戳）: milliseconds since 1970-01-01T00:00:00Z, between the years 1900 and 2200.
 #[doc(alias = "时间戳")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -67,7 +67,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The offset of the city's civil time from UTC. China has had one zone without daylight saving
+/// The offset of the city's civil time from UTC（时区）. China has had one zone without daylight saving
 /// since 1992, so a fixed offset is exact there.
 #[doc(alias = "时区")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl CivilOffset {
     }
 }
 
-/// A civil day: days since 1970-01-01.
+/// A civil day（日）: days since 1970-01-01.
 #[doc(alias = "日")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -3,7 +3,7 @@
 use crate::source::Offset;
 use std::collections::VecDeque;
 
-/// Follows one partition's records from delivery to settlement, and tells the offset before which
+/// Follows one partition's records（位点）from delivery to settlement, and tells the offset before which
 /// every delivered record is settled. A later record can never carry the position past an earlier
 /// one that is not settled. Offsets may have gaps, as compaction and transactions leave them.
 #[doc(alias = "位点")]

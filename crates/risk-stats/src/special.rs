@@ -1,6 +1,6 @@
 //! Special functions that give the same bits on every machine (`libm`, no platform mathematics).
 
-/// Log-odds of a probability. Domain: (0, 1); 0 and 1 give the infinities.
+/// Log-odds of a probability（对数几率）. Domain: (0, 1); 0 and 1 give the infinities.
 ///
 /// ```
 /// assert_eq!(risk_stats::special::logit(0.5), 0.0);

@@ -1,8 +1,9 @@
-//! The TOML shapes of the seed files, and how they become [`Reference`].
+//! How the texts of the seed files become a [`Reference`].
 
+use super::shapes::{Hazards, Items, Methods, Named, Outcomes, Products, Sectors, Years, Zones};
 use super::{
-    CatalogueItem, CatalogueProduct, FastTestMethod, Hazard, Mark, Reference, ReferenceError,
-    Sector, SeedTexts, Zone, ZoneKind, ZoneTree,
+    CatalogueItem, CatalogueProduct, FastTestMethod, Hazard, Reference, ReferenceError, Sector,
+    SeedTexts, Zone, ZoneTree,
 };
 use crate::calendar::Calendar;
 use crate::ids::{HazardCode, IdError, ItemCode, MethodId, ProductCode, SectorCode, ZoneId};
@@ -10,152 +11,8 @@ use crate::inspection::Outcome;
 use crate::scales::Severity;
 use crate::time::Day;
 use compact_str::CompactString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    code: String,
-    zh: CompactString,
-    en: CompactString,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sectors {
-    sector: Vec<Named>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Hazards {
-    hazard: Vec<Named>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MethodText {
-    id: String,
-    zh: CompactString,
-    sensitivity: f64,
-    specificity: f64,
-    #[serde(rename = "mark")]
-    _mark: Mark,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Methods {
-    method: Vec<MethodText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ItemText {
-    code: String,
-    zh: CompactString,
-    en: CompactString,
-    hazard: String,
-    severity: u8,
-    limit: Option<CompactString>,
-    unit: Option<CompactString>,
-    #[serde(rename = "mark")]
-    _mark: Mark,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Items {
-    item: Vec<ItemText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SampleText {
-    check: u32,
-    backup: u32,
-    unit: CompactString,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProductText {
-    code: String,
-    sector: String,
-    zh: CompactString,
-    en: CompactString,
-    standards: Vec<CompactString>,
-    ccc: Option<CompactString>,
-    sample: SampleText,
-    items: Vec<String>,
-    rate: f64,
-    peak_month: Option<u8>,
-    methods: Vec<String>,
-    mark: Mark,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Products {
-    product: Vec<ProductText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ZoneText {
-    id: String,
-    parent: Option<String>,
-    kind: ZoneKind,
-    zh: CompactString,
-    en: CompactString,
-    manager: Option<CompactString>,
-    booths: Option<u32>,
-    #[serde(default)]
-    products: Vec<String>,
-    #[serde(default)]
-    synthetic: bool,
-    mark: Mark,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Zones {
-    zone: Vec<ZoneText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OutcomeText {
-    code: String,
-    #[serde(rename = "zh")]
-    _zh: CompactString,
-    #[serde(rename = "tested")]
-    _tested: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Outcomes {
-    outcome: Vec<OutcomeText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct YearText {
-    year: i16,
-    holidays: Vec<String>,
-    working: Vec<String>,
-    #[serde(rename = "mark")]
-    _mark: Mark,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Years {
-    year: Vec<YearText>,
-}
 
 /// Where an entry stands, for errors.
 #[derive(Clone, Copy)]
