@@ -109,6 +109,42 @@ mod tests {
     }
 
     #[test]
+    fn both_sides_of_a_festival_and_both_weekend_days_may_be_worked() {
+        let calendar = Reference::builtin().unwrap().calendar;
+        // 2025: Sunday 26 January and Saturday 8 February are worked for 28 January to 4 February.
+        for (from, working_days, last) in [
+            ("2025-01-24", 1, "2025-01-26"),
+            ("2025-01-24", 2, "2025-01-27"),
+            ("2025-01-24", 3, "2025-02-05"),
+            ("2025-02-07", 1, "2025-02-08"),
+            ("2025-02-07", 2, "2025-02-10"),
+            // A term that starts within the festival counts from the first day worked after it.
+            ("2025-01-30", 1, "2025-02-05"),
+            ("2025-01-30", 0, "2025-01-30"),
+        ] {
+            assert_eq!(
+                calendar.deadline_working(day(from), WorkingDays(working_days)),
+                day(last),
+                "{working_days} from {from}"
+            );
+        }
+        for (from, calendar_days, last) in [
+            // An end on a worked Sunday stays there; an end within the festival moves past it.
+            ("2025-01-24", 2, "2025-01-26"),
+            ("2025-01-24", 4, "2025-02-05"),
+            ("2025-01-24", 11, "2025-02-05"),
+            ("2025-01-24", 15, "2025-02-08"),
+            ("2025-01-24", 16, "2025-02-10"),
+        ] {
+            assert_eq!(
+                calendar.deadline_calendar(day(from), CalendarDays(calendar_days)),
+                day(last),
+                "{calendar_days} from {from}"
+            );
+        }
+    }
+
+    #[test]
     fn a_term_of_calendar_days_ends_on_a_day_that_is_worked() {
         let calendar = Reference::builtin().unwrap().calendar;
         // Fifteen days from 1 June 2026 is Tuesday the 16th; from the 4th it is Friday 19 June, the

@@ -144,3 +144,130 @@ fn a_broken_entry_is_named_with_its_file_and_field() {
         ("calendar.toml", "2024", "holidays")
     );
 }
+
+/// The entry and field that a change of the zones, the catalogue or the calendar is refused for.
+fn refused(file: &str, from: &str, to: &str) -> (String, &'static str) {
+    let builtin = SeedTexts::BUILTIN;
+    let error = match file {
+        "zones" => broken(
+            |texts, text| texts.zones = leak(text),
+            builtin.zones,
+            from,
+            to,
+        ),
+        "catalogue" => broken(
+            |texts, text| texts.catalogue = leak(text),
+            builtin.catalogue,
+            from,
+            to,
+        ),
+        "calendar" => broken(
+            |texts, text| texts.calendar = leak(text),
+            builtin.calendar,
+            from,
+            to,
+        ),
+        other => panic!("no such seed file: {other}"),
+    };
+    (error.entry, error.field)
+}
+
+#[test]
+fn the_zones_are_one_tree_in_which_only_leaves_sell() {
+    let floor = "id = \"itc-1-f1\"\nparent = \"itc-1\"";
+    for (from, to, entry) in [
+        (
+            "id = \"330782-futian\"\nparent = \"330782\"",
+            "id = \"330782-futian\"",
+            "330782-futian",
+        ),
+        (
+            "id = \"330782-choucheng\"\nparent = \"330782\"",
+            "id = \"330782-choucheng\"\nparent = \"itc-1\"",
+            "330782-choucheng",
+        ),
+        (
+            "id = \"itc-1\"\nparent = \"330782-futian\"",
+            "id = \"itc-1\"\nparent = \"itc-1\"",
+            "itc-1",
+        ),
+        (
+            floor,
+            "id = \"itc-1-f1\"\nparent = \"itc-1-f1\"",
+            "itc-1-f1",
+        ),
+        (
+            "id = \"itc-1-f2\"\nparent = \"itc-1\"",
+            "id = \"itc-1-f2\"\nparent = \"itc-1-f1\"",
+            "itc-1-f2",
+        ),
+    ] {
+        assert_eq!(
+            refused("zones", from, to),
+            (entry.to_owned(), "parent"),
+            "{to}"
+        );
+    }
+    let twice = refused(
+        "zones",
+        "\"JEW-IMI\", \"JEW-KID\"",
+        "\"JEW-IMI\", \"JEW-IMI\"",
+    );
+    assert_eq!(twice, ("itc-1-f2".to_owned(), "products"));
+}
+
+#[test]
+fn a_product_that_cannot_be_tested_is_refused() {
+    for (from, to, field) in [
+        ("check = 2, backup = 1", "check = 0, backup = 1", "sample"),
+        ("rate = 0.08", "rate = 8.0", "rate"),
+        ("peak_month = 5", "peak_month = 13", "peak_month"),
+        (
+            "\"sharp-edge\", \"sharp-point\"",
+            "\"sharp-edge\", \"sharp-edge\"",
+            "items",
+        ),
+        ("\"sharp-edge\"", "\"sharp-corner\"", "items"),
+        ("\"small-parts-gauge\"", "\"small-parts-gage\"", "methods"),
+    ] {
+        assert_eq!(
+            refused("catalogue", from, to),
+            ("TOY-PL".to_owned(), field),
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn a_calendar_that_contradicts_the_week_or_the_year_is_refused() {
+    for (from, to, field) in [
+        (
+            "working = [\"2024-02-04\"",
+            "working = [\"2024-02-05\"",
+            "working",
+        ),
+        (
+            "working = [\"2024-02-04\"",
+            "working = [\"2025-02-02\"",
+            "working",
+        ),
+        (
+            "working = [\"2024-02-04\"",
+            "working = [\"2024-02-10\"",
+            "working",
+        ),
+        (
+            "\"2024-02-10\", \"2024-02-11\"",
+            "\"2024-02-11\", \"2024-02-11\"",
+            "holidays",
+        ),
+    ] {
+        assert_eq!(
+            refused("calendar", from, to),
+            ("2024".to_owned(), field),
+            "{to}"
+        );
+    }
+    let twice = refused("calendar", "year = 2025", "year = 2024");
+    assert_eq!(twice, ("2024".to_owned(), "year"));
+}

@@ -1,6 +1,9 @@
 //! How the texts of the seed files become a [`Reference`].
 
-use super::shapes::{Hazards, Items, Methods, Named, Outcomes, Products, Sectors, Years, Zones};
+use super::shapes::{
+    Hazards, Items, Methods, Named, Outcomes, ProductText, Products, Sectors, YearText, Years,
+    Zones,
+};
 use super::{
     CatalogueItem, CatalogueProduct, FastTestMethod, Hazard, Reference, ReferenceError, Sector,
     SeedTexts, Zone, ZoneTree,
@@ -60,6 +63,15 @@ fn put<K: Ord, V>(
     match map.insert(key, value) {
         None => Ok(()),
         Some(_) => Err(at.error("code", "stands twice")),
+    }
+}
+
+/// Refuses a list that names the same thing twice: it would count twice in shares.
+fn once(at: At<'_>, field: &'static str, names: &[String]) -> Result<(), ReferenceError> {
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(twice) => Err(at.error(field, format!("names `{twice}` twice"))),
+        None => Ok(()),
     }
 }
 
@@ -191,6 +203,26 @@ fn items(
     Ok(map)
 }
 
+/// Checks the figures of a product that stand by themselves; gives the governing standard.
+fn plausible(at: At<'_>, product: &ProductText) -> Result<CompactString, ReferenceError> {
+    let Some(clause) = product.standards.first().cloned() else {
+        return Err(at.error("standards", "must name at least one"));
+    };
+    if product.sample.check == 0 {
+        return Err(at.error("sample", "must have at least one unit to test"));
+    }
+    if !(product.rate > 0.0 && product.rate < 1.0) {
+        return Err(at.error("rate", "must lie between 0 and 1"));
+    }
+    if product
+        .peak_month
+        .is_some_and(|month| !(1..=12).contains(&month))
+    {
+        return Err(at.error("peak_month", "must be a month from 1 to 12"));
+    }
+    Ok(clause)
+}
+
 fn products(
     file: Products,
     sectors: &BTreeMap<SectorCode, Sector>,
@@ -206,18 +238,8 @@ fn products(
         let code = at.id("code", ProductCode::new(&product.code))?;
         let sector = at.id("sector", SectorCode::new(&product.sector))?;
         at.known("sector", sectors, &sector)?;
-        let Some(clause) = product.standards.first().cloned() else {
-            return Err(at.error("standards", "must name at least one"));
-        };
-        if !(product.rate > 0.0 && product.rate < 1.0) {
-            return Err(at.error("rate", "must lie between 0 and 1"));
-        }
-        if product
-            .peak_month
-            .is_some_and(|month| !(1..=12).contains(&month))
-        {
-            return Err(at.error("peak_month", "must be a month from 1 to 12"));
-        }
+        let clause = plausible(at, &product)?;
+        once(at, "items", &product.items)?;
         let mut tested = Vec::new();
         for item in &product.items {
             let item = at.known("items", items, &at.id("items", ItemCode::new(item))?)?;
@@ -278,10 +300,13 @@ fn zones(
             .as_ref()
             .map(|parent| at.id("parent", ZoneId::new(parent)))
             .transpose()?;
-        // A parent stands before what lies in it, so the tree cannot bite its tail.
-        if let Some(parent) = &parent {
-            at.known("parent", &map, parent)?;
+        // A parent stands before what lies in it, so the tree cannot bite its tail; and there is one root.
+        match &parent {
+            Some(parent) => lies_in(at, &map, parent)?,
+            None if map.is_empty() => {}
+            None => return Err(at.error("parent", "is missing, which only the first zone may")),
         }
+        once(at, "products", &zone.products)?;
         let mut sold = Vec::new();
         for product in &zone.products {
             sold.push(
@@ -309,6 +334,25 @@ fn zones(
         put(&mut map, at, id, known)?;
     }
     Ok(ZoneTree(map))
+}
+
+/// What lies in a zone sells there in its stead, so that no trade counts for both.
+fn lies_in(
+    at: At<'_>,
+    before: &BTreeMap<ZoneId, Zone>,
+    parent: &ZoneId,
+) -> Result<(), ReferenceError> {
+    match before.get(parent) {
+        None => Err(at.error(
+            "parent",
+            format!("names `{parent}`, which does not stand before it"),
+        )),
+        Some(zone) if !zone.products.is_empty() => Err(at.error(
+            "parent",
+            format!("names `{parent}`, which sells by itself and so can have nothing within it"),
+        )),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The outcomes of the seeds are those of the wire, no more and no less.
@@ -342,25 +386,53 @@ fn outcomes(file: &Outcomes) -> Result<(), ReferenceError> {
 
 fn calendar(file: &Years) -> Result<Calendar, ReferenceError> {
     let mut calendar = Calendar::default();
+    let mut years = BTreeSet::new();
     for year in &file.year {
         let name = year.year.to_string();
         let at = At {
             file: "calendar.toml",
             entry: &name,
         };
-        let days = |field, texts: &[String]| -> Result<BTreeSet<Day>, ReferenceError> {
-            let day = |text: &String| {
-                text.parse()
-                    .map_err(|_error| at.error(field, format!("has `{text}`, which is no date")))
-            };
-            texts.iter().map(day).collect()
-        };
-        let holidays = days("holidays", &year.holidays)?;
-        let working = days("working", &year.working)?;
+        if !years.insert(year.year) {
+            return Err(at.error("year", "stands twice"));
+        }
+        let holidays = days(at, "holidays", year, &year.holidays)?;
+        let working = days(at, "working", year, &year.working)?;
         if let Some(both) = holidays.intersection(&working).next() {
             return Err(at.error("working", format!("has {both}, which is a holiday too")));
+        }
+        if let Some(weekday) = working.iter().find(|day| day.weekday() < 5) {
+            return Err(at.error(
+                "working",
+                format!("has {weekday}, which is no Saturday or Sunday"),
+            ));
         }
         calendar.add_year(year.year, holidays, working);
     }
     Ok(calendar)
+}
+
+/// The days of one list of a year, all of them in that year.
+fn days(
+    at: At<'_>,
+    field: &'static str,
+    year: &YearText,
+    texts: &[String],
+) -> Result<BTreeSet<Day>, ReferenceError> {
+    once(at, field, texts)?;
+    let bounds = Day::from_ymd(year.year, 1, 1).zip(Day::from_ymd(year.year, 12, 31));
+    let Some((first, last)) = bounds else {
+        return Err(at.error("year", "is no year"));
+    };
+    let day = |text: &String| -> Result<Day, ReferenceError> {
+        let day = text
+            .parse()
+            .map_err(|_error| at.error(field, format!("has `{text}`, which is no date")))?;
+        if (first..=last).contains(&day) {
+            Ok(day)
+        } else {
+            Err(at.error(field, format!("has {day}, which is in another year")))
+        }
+    };
+    texts.iter().map(day).collect()
 }
