@@ -97,7 +97,7 @@ pub(crate) async fn live(
         let events = state.0.reader.outbox_after(last + 1, RESUME)?;
         missed.extend(events.into_iter().filter_map(|(entry, event)| match event {
             OutEvent::Alert(alert) => Some((entry, event_of(entry, &alert))),
-            OutEvent::Grade(_) => None,
+            OutEvent::Grade(_) | OutEvent::DeadLetter(_) => None,
         }));
     }
     let seen = missed.last().map(|(entry, _)| *entry).or(last);

@@ -17,6 +17,7 @@ use risk_engine::{Effect, Input, SourcePartition};
 use std::fs::File;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// At most this many queued blocks are made durable together, so that the first need not wait long.
 const MAX_GROUP: usize = 8;
@@ -373,18 +374,26 @@ impl Shared {
 
     /// Waits until `reached` or until the store stops.
     pub(crate) fn wait(&self, reached: impl Fn(&Progress) -> bool) -> Result<(), StoreError> {
-        let mut progress = self.locked();
-        loop {
-            if reached(&progress) {
-                return Ok(());
-            }
-            if let Some(cause) = &progress.stopped {
-                return Err(StoreError::Stopped {
-                    cause: Arc::clone(cause),
-                });
-            }
-            let waited = self.changed.wait(progress);
-            progress = waited.unwrap_or_else(PoisonError::into_inner);
+        while !self.wait_at_most(Duration::MAX, &reached)? {}
+        Ok(())
+    }
+
+    /// As [`Self::wait`], for so long at most; says whether it was reached.
+    pub(crate) fn wait_at_most(
+        &self,
+        timeout: Duration,
+        reached: impl Fn(&Progress) -> bool,
+    ) -> Result<bool, StoreError> {
+        let goes_on = |progress: &mut Progress| !reached(progress) && progress.stopped.is_none();
+        let waited = self
+            .changed
+            .wait_timeout_while(self.locked(), timeout, goes_on);
+        let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &progress.stopped {
+            Some(cause) if !reached(&progress) => Err(StoreError::Stopped {
+                cause: Arc::clone(cause),
+            }),
+            Some(_) | None => Ok(reached(&progress)),
         }
     }
 

@@ -17,6 +17,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The most rows that one page gives.
 pub const MAX_PAGE: usize = 1000;
@@ -136,14 +137,14 @@ impl Reader {
     pub fn outbox_after(&self, from: u64, max: usize) -> Result<Vec<(u64, OutEvent)>, StoreError> {
         let entries = self.views.read(|views| views.outbox(from, max))?;
         let mut events = Vec::with_capacity(entries.len());
-        for (entry, is_grade) in entries {
-            let event = match (self.record(entry)?, is_grade) {
-                (Record::Effect(Effect::Assessed(assessment)), true) => OutEvent::Grade(assessment),
-                (Record::Effect(Effect::AlertRaised(alert)), false) => OutEvent::Alert(alert),
-                (
-                    Record::Effect(_) | Record::Result(_) | Record::Rejection(_) | Record::Input(_),
-                    _,
-                ) => {
+        for entry in entries {
+            let event = match self.record(entry)? {
+                Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
+                Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
+                Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
+                Record::Effect(Effect::EpochClosed(_) | Effect::SnapshotFitted(_))
+                | Record::Result(_)
+                | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });
                 }
@@ -172,6 +173,13 @@ impl Reader {
     pub fn wait_viewed(&self, ticket: Ticket) -> Result<(), StoreError> {
         self.shared
             .wait(|progress| progress.viewed >= ticket.entries)
+    }
+
+    /// Waits until the views show more than `entries` entries, at most for `timeout`; says whether
+    /// they do. Fails once the store has stopped.
+    pub fn wait_beyond(&self, entries: u64, timeout: Duration) -> Result<bool, StoreError> {
+        self.shared
+            .wait_at_most(timeout, |progress| progress.viewed > entries)
     }
 
     /// Fails with the cause once the store has stopped.

@@ -35,7 +35,7 @@ pub use query::{AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, Subject
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 1;
+const VIEW_VERSION: u8 = 2;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 

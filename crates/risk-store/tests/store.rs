@@ -846,15 +846,17 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
             level = assessment.level;
         }
     }
-    let (mut grades, mut alerts) = (0, 0);
+    let (mut grades, mut alerts, mut dead_letters) = (0, 0, 0);
     for (_, event) in &before.events {
         match event {
             OutEvent::Grade(_) => grades += 1,
             OutEvent::Alert(_) => alerts += 1,
+            OutEvent::DeadLetter(_) => dead_letters += 1,
         }
     }
     assert_eq!(grades, expected);
     assert_eq!(alerts, before.alerts.len());
+    assert_eq!(dead_letters, before.dead_letters.values().sum::<u64>());
 }
 
 #[test]

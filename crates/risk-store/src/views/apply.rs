@@ -32,6 +32,8 @@ const SYNC_BATCHES: u32 = 64;
 pub(super) const GRADE_EVENT: &[u8] = b"g";
 /// How an alert's event is marked in the outbox.
 pub(super) const ALERT_EVENT: &[u8] = b"a";
+/// How a dead letter's event is marked in the outbox.
+pub(super) const DEAD_LETTER_EVENT: &[u8] = b"d";
 
 /// The tables of the subjects of a kind, by probability.
 #[derive(Debug, Clone, Copy)]
@@ -193,6 +195,8 @@ impl Applier {
         }
         let key = Key::of(Table::DeadLetter).number_down(entry).into_bytes();
         self.rows.push((key, serde_json::to_vec(summary)?));
+        let event = Key::of(Table::Outbox).number(entry).into_bytes();
+        self.rows.push((event, DEAD_LETTER_EVENT.to_vec()));
         *self.counts.entry(summary.code.clone()).or_default() += 1;
         if !self.counted.contains(&summary.code) {
             self.counted.push(summary.code.clone());

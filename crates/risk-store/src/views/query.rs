@@ -1,10 +1,10 @@
 //! Questions to the views（查询）, each a page at a time.
 
-use super::apply::{GRADE_EVENT, GradeRow, Scope, grade_key};
+use super::apply::{GradeRow, Scope, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
-use crate::records::RejectionSummary;
+use crate::records::{Rejection, RejectionSummary};
 use risk_domain::ids::{AlertId, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
@@ -72,6 +72,8 @@ pub enum OutEvent {
     Grade(Box<Assessment>),
     /// An alert was raised.
     Alert(Box<Alert>),
+    /// A record was rejected.
+    DeadLetter(Box<Rejection>),
 }
 
 /// A dead letter as it is listed.
@@ -250,17 +252,21 @@ impl Views {
         self.dead_letter_counts()
     }
 
-    /// Entries from `from` on that are outgoing events, and whether each is a grade.
-    pub(crate) fn outbox(&self, from: u64, max: usize) -> Result<Vec<(u64, bool)>, Damaged> {
+    /// Entries from `from` on that are outgoing events. Rows of entries that are not wholly shown
+    /// yet may lie there already, out of order; they are left for later.
+    pub(crate) fn outbox(&self, from: u64, max: usize) -> Result<Vec<u64>, Damaged> {
+        let shown = self.position()?;
+        if from >= shown {
+            return Ok(Vec::new());
+        }
         let prefix = Key::of(Table::Outbox);
         let start = prefix.clone().number(from).into_bytes();
-        let end = Key::of(Table::Outbox).number(u64::MAX).into_bytes();
+        let end = prefix.number(shown).into_bytes();
         let mut events = Vec::new();
         for row in self.db.range(start..end).take(max) {
-            let (key, value) = row?;
+            let (key, _) = row?;
             let entry = Parts::of(&key, Table::Outbox).and_then(|mut parts| parts.number());
-            let entry = entry.ok_or_else(|| Damaged::because("an outbox key"))?;
-            events.push((entry, value.as_ref() == GRADE_EVENT));
+            events.push(entry.ok_or_else(|| Damaged::because("an outbox key"))?);
         }
         Ok(events)
     }
