@@ -41,6 +41,19 @@ pub enum Part {
 }
 
 impl Part {
+    /// The part's code, as it serialises.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Sector => "sector",
+            Self::Product => "product",
+            Self::Zone => "zone",
+            Self::Assortment => "assortment",
+            Self::Enterprise => "enterprise",
+            Self::OwnRecord => "own_record",
+        }
+    }
+
     /// The part's Chinese name.
     pub fn zh(self) -> &'static str {
         match self {
@@ -77,6 +90,13 @@ pub struct Contribution {
     pub part: Part,
     /// How much it adds.
     pub log_odds: f64,
+}
+
+impl Contribution {
+    /// The same in points: ten points double the odds.
+    pub fn points(&self) -> f64 {
+        self.log_odds * (10.0 / std::f64::consts::LN_2)
+    }
 }
 
 /// Own evidence of one kind.

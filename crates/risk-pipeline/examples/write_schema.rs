@@ -1,9 +1,13 @@
-//! Writes the JSON Schema of the wire format, version 1, where it is committed.
+//! Writes the JSON Schemas of what comes in and goes out, where they are committed.
 
+use risk_pipeline::publisher::{Outlet, schema, schema_file};
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/inspection-result.v1.json");
-    std::fs::write(path, risk_pipeline::wire::schema())
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+    for outlet in Outlet::ALL {
+        std::fs::write(folder.join(schema_file(outlet)), schema(outlet))?;
+    }
+    let results = folder.join("inspection-result.v1.json");
+    std::fs::write(results, risk_pipeline::wire::schema())
 }

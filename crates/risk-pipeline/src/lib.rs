@@ -1,4 +1,4 @@
-//! Bring it in once: sources, worker, dead letters. Sending out is still to come.
+//! Bring it in once, send it out: sources, worker, dead letters, publisher.
 //!
 //! The path of a record through this crate:
 //!
@@ -6,9 +6,11 @@
 //!    a Kafka partition, the in-process intake that HTTP feeds, a file, or an import.
 //! 2. [`wire::decode`] checks it and makes an inspection result of it, or names what is wrong with
 //!    it: a code of a closed list, the field, the value and the rule.
-//! 3. A rejected record becomes a [`dead_letter::DeadLetter`], kept whole. Past a limit of these
+//! 3. A rejected record becomes a dead letter, kept whole. Past a limit of these ([`dead_letter`])
 //!    its partition stops, because then the fault lies with the feed and not with a record.
 //! 4. Positions move along the contiguous prefix of settled records only ([`offsets`]).
+//!
+//! What follows from the ledger goes out by the [`publisher`].
 //!
 //! Time is an argument everywhere but in [`clock`].
 
@@ -17,6 +19,7 @@ pub mod dead_letter;
 pub mod import;
 pub mod metrics;
 pub mod offsets;
+pub mod publisher;
 pub mod source;
 pub mod topics;
 pub mod wire;

@@ -6,6 +6,41 @@ use prometheus::{
 use risk_engine::Engine;
 use std::collections::BTreeMap;
 
+/// The publisher's metrics.
+#[derive(Debug, Clone)]
+pub struct PublisherMetrics {
+    /// Events sent, by outlet.
+    pub sent: IntCounterVec,
+    /// Batches that were not sent and are sent again.
+    pub retries: IntCounter,
+    /// Ledger entries that the publisher has not looked at yet.
+    pub lag: IntGauge,
+}
+
+impl PublisherMetrics {
+    /// Registers every metric.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            sent: IntCounterVec::new(
+                Opts::new("risk_pipeline_published_total", "Events sent, by outlet"),
+                &["outlet"],
+            )?,
+            retries: IntCounter::new(
+                "risk_pipeline_publish_retries_total",
+                "Batches of events that were not sent and are sent again",
+            )?,
+            lag: IntGauge::new(
+                "risk_pipeline_outbox_lag_entries",
+                "Ledger entries not yet looked at by the publisher",
+            )?,
+        };
+        registry.register(Box::new(metrics.sent.clone()))?;
+        registry.register(Box::new(metrics.retries.clone()))?;
+        registry.register(Box::new(metrics.lag.clone()))?;
+        Ok(metrics)
+    }
+}
+
 /// The pipeline's and the engine's metrics; label values are closed sets.
 #[derive(Debug, Clone)]
 pub struct PipelineMetrics {
@@ -21,8 +56,6 @@ pub struct PipelineMetrics {
     pub stopped_partitions: IntGauge,
     /// Partitions paused because they are too far ahead.
     pub paused_partitions: IntGauge,
-    /// Events in the ledger that were not yet sent.
-    pub outbox_lag: IntGauge,
     /// Epochs closed.
     pub closes: IntCounter,
     /// Alerts raised, by level.
@@ -70,10 +103,6 @@ impl PipelineMetrics {
                 "risk_pipeline_paused_partitions",
                 "Partitions paused because they are too far ahead of the slowest",
             )?,
-            outbox_lag: IntGauge::new(
-                "risk_pipeline_outbox_lag_entries",
-                "Ledger entries not yet looked at by the publisher",
-            )?,
             closes: IntCounter::new("risk_engine_closes_total", "Epochs closed")?,
             alerts: IntCounterVec::new(
                 Opts::new("risk_engine_alerts_total", "Alerts raised, by level"),
@@ -97,7 +126,6 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.watermark.clone()))?;
         registry.register(Box::new(metrics.stopped_partitions.clone()))?;
         registry.register(Box::new(metrics.paused_partitions.clone()))?;
-        registry.register(Box::new(metrics.outbox_lag.clone()))?;
         registry.register(Box::new(metrics.closes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
         registry.register(Box::new(metrics.subjects.clone()))?;

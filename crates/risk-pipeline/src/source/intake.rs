@@ -81,6 +81,10 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    pub(super) fn new(records: Range<usize>, reply: oneshot::Sender<Vec<Receipt>>) -> Self {
+        Self { records, reply }
+    }
+
     /// Hands the receipts over, one for each record, after the commit that holds them is durable.
     /// Whoever no longer waits does not matter.
     pub fn resolve(self, receipts: Vec<Receipt>) {

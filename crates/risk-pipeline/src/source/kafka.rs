@@ -6,7 +6,10 @@
 //! bounded channel: when the worker is behind, the channel is full, the thread waits, and
 //! librdkafka stops fetching.
 
+mod posts;
 mod reader;
+
+pub use posts::TopicHandle;
 
 use super::{Offset, Partition, Source, SourceBatch, SourceError};
 use crate::clock::Clock;
@@ -83,7 +86,8 @@ impl KafkaSourceConfig {
         }
     }
 
-    fn client(&self) -> Result<ClientConfig, SourceError> {
+    /// A client with these settings, over which stand those of the configuration.
+    fn client(&self, settings: &[(&str, &str)]) -> Result<ClientConfig, SourceError> {
         if let Some(key) = RESERVED.iter().find(|key| self.extra.contains_key(**key)) {
             let message = format!("{key} cannot be set: the ledger decides where reading goes on");
             return Err(SourceError::fatal(&self.name, message));
@@ -91,23 +95,31 @@ impl KafkaSourceConfig {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", &self.bootstrap_servers)
-            .set("group.id", &self.group_id)
             .set("client.id", "spotcheck")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // An offset that the broker no longer has must be seen, not silently skipped.
-            .set("auto.offset.reset", "error")
-            .set("enable.partition.eof", "true")
-            .set("isolation.level", "read_committed")
-            .set("check.crcs", "true")
-            .set("socket.keepalive.enable", "true")
-            // The default of one second stalls partitions as soon as the worker is the slower.
-            .set("fetch.queue.backoff.ms", "5")
-            .set("queued.max.messages.kbytes", "65536");
+            .set("socket.keepalive.enable", "true");
+        for (key, value) in settings {
+            client.set(*key, *value);
+        }
         for (key, value) in &self.extra {
             client.set(key, value);
         }
         Ok(client)
+    }
+
+    fn consumer(&self) -> Result<ClientConfig, SourceError> {
+        self.client(&[
+            ("group.id", &self.group_id),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            // An offset that the broker no longer has must be seen, not silently skipped.
+            ("auto.offset.reset", "error"),
+            ("enable.partition.eof", "true"),
+            ("isolation.level", "read_committed"),
+            ("check.crcs", "true"),
+            // The default of one second stalls partitions as soon as the worker is the slower.
+            ("fetch.queue.backoff.ms", "5"),
+            ("queued.max.messages.kbytes", "65536"),
+        ])
     }
 }
 
@@ -127,7 +139,7 @@ impl fmt::Debug for KafkaSourceConfig {
 }
 
 /// Sends librdkafka's log to ours. It reconnects by itself, so a lost broker is a warning.
-struct LogContext;
+pub(crate) struct LogContext;
 
 impl ClientContext for LogContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -178,6 +190,7 @@ pub struct KafkaSource {
     /// What is left of a batch that was larger than the worker wanted.
     rest: Option<SourceBatch>,
     finished: bool,
+    awaited: Arc<posts::Awaited>,
 }
 
 impl fmt::Debug for KafkaSource {
@@ -194,7 +207,7 @@ impl KafkaSource {
     /// Connects and asks which partitions there are. Reading begins with [`Source::seek`].
     pub fn open(config: KafkaSourceConfig, clock: Arc<dyn Clock>) -> Result<Self, SourceError> {
         let consumer: Client = config
-            .client()?
+            .consumer()?
             .create_with_context(LogContext)
             .map_err(|error| SourceError::fatal(&config.name, error))?;
         let partitions = partitions(&consumer, &config)?;
@@ -206,8 +219,14 @@ impl KafkaSource {
             running: None,
             rest: None,
             finished: false,
+            awaited: Arc::default(),
             config,
         })
+    }
+
+    /// A way to post through the topic, with receipts from whoever reads this source.
+    pub fn handle(&self) -> Result<TopicHandle, SourceError> {
+        TopicHandle::open(&self.config, Arc::clone(&self.awaited))
     }
 
     fn stop(&mut self) {
@@ -385,11 +404,13 @@ impl Source for KafkaSource {
         };
         let max = max.max(1);
         if batch.len() > max {
-            let front = batch.take_front(max);
+            let mut front = batch.take_front(max);
             self.rest = Some(batch);
+            self.awaited.claim(&mut front);
             return Ok(front);
         }
         self.finished |= batch.finished;
+        self.awaited.claim(&mut batch);
         Ok(batch)
     }
 

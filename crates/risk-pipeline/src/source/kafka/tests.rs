@@ -12,12 +12,12 @@ fn passwords_are_not_shown_and_reserved_settings_are_refused() {
     let shown = format!("{config:?}");
     assert!(shown.contains("sasl.password") && !shown.contains("hunter2"));
     assert_eq!(
-        config.client().unwrap().get("sasl.password"),
+        config.consumer().unwrap().get("sasl.password"),
         Some("hunter2")
     );
     let reset = ("auto.offset.reset".to_owned(), "latest".to_owned());
     config.extra.extend([reset]);
-    assert!(!config.client().unwrap_err().can_retry());
+    assert!(!config.consumer().unwrap_err().can_retry());
 }
 
 #[test]

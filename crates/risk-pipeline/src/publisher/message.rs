@@ -1,0 +1,415 @@
+//! What goes out, as others read it: grades, alerts, dead letters. The shapes are a contract; their
+//! JSON Schemas lie in `docs/schema/` and are compared with these types by a test.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use risk_engine::{Alert, Assessment};
+use risk_store::{OutEvent, Rejection};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of every shape here.
+const SCHEMA_VERSION: u8 = 1;
+/// Bytes of a key and a value together that a broker takes by its default, with room for the
+/// record's frame and headers.
+pub(super) const MAX_MESSAGE_BYTES: usize = 1_000_000;
+
+/// Where a message goes; names are configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outlet {
+    /// Current grade of every subject; compacted.
+    Grades,
+    /// Alerts, as CloudEvents.
+    Alerts,
+    /// Rejected records, kept whole.
+    DeadLetters,
+}
+
+impl Outlet {
+    /// Every outlet.
+    pub const ALL: [Self; 3] = [Self::Grades, Self::Alerts, Self::DeadLetters];
+
+    /// Its name as a metric's label.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Grades => "grades",
+            Self::Alerts => "alerts",
+            Self::DeadLetters => "dead_letters",
+        }
+    }
+
+    /// The media type of its values.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Grades | Self::DeadLetters => "application/json",
+            Self::Alerts => "application/cloudevents+json; charset=UTF-8",
+        }
+    }
+}
+
+/// A message that is ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Where it goes.
+    pub outlet: Outlet,
+    /// What it is filed under; none for a dead letter that had none.
+    pub key: Option<Vec<u8>>,
+    /// JSON in UTF-8.
+    pub value: Vec<u8>,
+}
+
+/// One additive part of a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// Code of the part.
+    pub part: String,
+    /// Its Chinese name.
+    pub zh: String,
+    /// Its English name.
+    pub en: String,
+    /// What it adds to the log-odds.
+    pub log_odds: f64,
+    /// The same in points: ten points double the odds.
+    pub points: f64,
+}
+
+/// A subject's recorded level changed（风险等级变化）.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "GradeEvent", extend("$id" = "grade.v1.json"))]
+pub struct GradeEvent {
+    /// Version of this shape.
+    pub schema_version: u8,
+    /// The same for the same event, however often it is sent: shard and ledger entry.
+    pub event_id: String,
+    /// The subject, as `kind:id`; the message's key.
+    pub subject: String,
+    /// Its kind.
+    pub kind: String,
+    /// Risk level: undetermined, low, medium, high, serious.
+    pub level: String,
+    /// The next level is likely enough to watch.
+    pub watch: bool,
+    /// Next to no own evidence: may steer sampling, never sanctions.
+    pub inherited: bool,
+    /// Probability that a randomly drawn batch fails now, 0 to 1.
+    pub probability: f64,
+    /// Lower and upper bound of that probability, with 95 %.
+    pub interval: [f64; 2],
+    /// Sum of the reasons in points: ten points double the odds.
+    pub score: f64,
+    /// The additive parts of the score.
+    pub reasons: Vec<Reason>,
+    /// Zones it was seen in, with everything they lie in.
+    pub zones: Vec<String>,
+    /// Sectors it was seen in.
+    pub sectors: Vec<String>,
+    /// Number of the epoch whose close concluded it: days since 1970-01-01 unless the policy's
+    /// epochs are shorter.
+    pub epoch: i64,
+    /// Version of the policy.
+    pub policy_version: String,
+    /// SHA-256 of the policy.
+    pub policy_hash: String,
+    /// Version of the estimator.
+    pub model_version: String,
+}
+
+/// An alert was raised（预警）, as a CloudEvent 1.0 in structured mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "AlertEvent", extend("$id" = "alert.v1.json"))]
+pub struct AlertEvent {
+    /// Version of CloudEvents.
+    pub specversion: String,
+    /// The alert's id: a hash of subject, hazard, rule and record, so that it can be told again.
+    pub id: String,
+    /// Which shard says so.
+    pub source: String,
+    /// What happened.
+    pub r#type: String,
+    /// The subject, as `kind:id`; the message's key.
+    pub subject: String,
+    /// When, in the data's time, RFC 3339.
+    pub time: String,
+    /// Media type of the data.
+    pub datacontenttype: String,
+    /// The alert.
+    pub data: AlertData,
+}
+
+/// The content of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertData {
+    /// Rule that raised it.
+    pub rule: String,
+    /// Level: one (gravest) to four.
+    pub level: String,
+    /// Hazard, where the rule names one.
+    pub hazard: Option<String>,
+    /// The record behind it; none for an alert of a close.
+    pub inspection_id: Option<String>,
+    /// Why, in Chinese.
+    pub reason_zh: String,
+    /// Why, in English.
+    pub reason_en: String,
+}
+
+/// A record was rejected（死信）. Bytes that are UTF-8 stand as text, others as base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "DeadLetter", extend("$id" = "dead-letter.v1.json"))]
+pub struct DeadLetterEvent {
+    /// Version of this shape.
+    pub schema_version: u8,
+    /// The same for the same rejection, however often it is sent: shard and ledger entry.
+    pub event_id: String,
+    /// Reason code, of the closed list in `docs/wire.md`.
+    pub code: String,
+    /// The field at fault, empty for the record as a whole.
+    pub field: String,
+    /// The value found there, shortened.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+    /// Where it was read.
+    pub source: String,
+    /// Its partition there.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: u64,
+    /// When the broker or the intake took it, RFC 3339.
+    pub received_at: String,
+    /// The record, if it is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// The record in base64, if it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_base64: Option<String>,
+    /// Bytes of the record. Where neither of the two above is there, the record is too large for
+    /// the topic and lies whole in the ledger, under the entry that `event_id` names.
+    pub record_bytes: u64,
+    /// The record's key, if it had one that is UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The record's key in base64, if it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_base64: Option<String>,
+}
+
+/// The message of an outgoing event of ledger entry `entry` in `shard`.
+pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<Message> {
+    let event_id = format!("{shard}-{entry}");
+    match event {
+        OutEvent::Grade(assessment) => Ok(Message {
+            outlet: Outlet::Grades,
+            key: Some(assessment.subject.to_string().into_bytes()),
+            value: serde_json::to_vec(&grade(event_id, assessment))?,
+        }),
+        OutEvent::Alert(raised) => Ok(Message {
+            outlet: Outlet::Alerts,
+            key: Some(raised.subject.to_string().into_bytes()),
+            value: serde_json::to_vec(&alert(shard, raised))?,
+        }),
+        OutEvent::DeadLetter(rejection) => dead_letter(event_id, rejection),
+    }
+}
+
+fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
+    let reason = |part: &risk_engine::Contribution| Reason {
+        part: part.part.code().to_owned(),
+        zh: part.part.zh().to_owned(),
+        en: part.part.en().to_owned(),
+        log_odds: part.log_odds,
+        points: part.points(),
+    };
+    let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect();
+    GradeEvent {
+        schema_version: SCHEMA_VERSION,
+        event_id,
+        subject: assessment.subject.to_string(),
+        kind: assessment.subject.kind().code().to_owned(),
+        level: assessment.level.code().to_owned(),
+        watch: assessment.watch,
+        inherited: assessment.inherited,
+        probability: assessment.probability,
+        interval: [assessment.interval.lower, assessment.interval.upper],
+        score: assessment
+            .contributions
+            .iter()
+            .map(|part| part.points())
+            .sum(),
+        reasons: assessment.contributions.iter().map(reason).collect(),
+        zones: texts(&mut assessment.zones.iter().map(|zone| zone.as_str())),
+        sectors: texts(&mut assessment.sectors.iter().map(|sector| sector.as_str())),
+        epoch: assessment.epoch.0,
+        policy_version: assessment.policy_version.to_string(),
+        policy_hash: assessment.policy_hash.to_string(),
+        model_version: assessment.model_version.to_string(),
+    }
+}
+
+fn alert(shard: u16, alert: &Alert) -> AlertEvent {
+    AlertEvent {
+        specversion: "1.0".to_owned(),
+        id: alert.id.to_string(),
+        source: format!("/spotcheck/shards/{shard}"),
+        r#type: "spotcheck.alert.raised.v1".to_owned(),
+        subject: alert.subject.to_string(),
+        time: alert.raised_at.to_string(),
+        datacontenttype: "application/json".to_owned(),
+        data: AlertData {
+            rule: alert.rule.code().to_owned(),
+            level: alert.level.code().to_owned(),
+            hazard: alert.hazard.as_ref().map(ToString::to_string),
+            inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
+            reason_zh: alert.reason_zh.clone(),
+            reason_en: alert.reason_en.clone(),
+        },
+    }
+}
+
+fn dead_letter(event_id: String, rejection: &Rejection) -> serde_json::Result<Message> {
+    let (record, record_base64) = text_or_base64(&rejection.record);
+    let (key, key_base64) = rejection
+        .key
+        .as_deref()
+        .map_or((None, None), text_or_base64);
+    let mut letter = DeadLetterEvent {
+        schema_version: SCHEMA_VERSION,
+        event_id,
+        code: rejection.code.clone(),
+        field: rejection.field.clone(),
+        value: rejection.value.clone(),
+        rule: rejection.rule.clone(),
+        source: rejection.partition.source.to_string(),
+        partition: rejection.partition.partition,
+        offset: rejection.offset,
+        received_at: rejection.received_at.to_string(),
+        record,
+        record_base64,
+        record_bytes: rejection.record.len() as u64,
+        key,
+        key_base64,
+    };
+    let key_bytes = rejection.key.as_ref().map_or(0, Vec::len);
+    let mut value = serde_json::to_vec(&letter)?;
+    if value.len() + key_bytes > MAX_MESSAGE_BYTES {
+        letter.record = None;
+        letter.record_base64 = None;
+        value = serde_json::to_vec(&letter)?;
+    }
+    Ok(Message {
+        outlet: Outlet::DeadLetters,
+        key: rejection.key.clone(),
+        value,
+    })
+}
+
+fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
+    match simdutf8::basic::from_utf8(bytes) {
+        Ok(text) => (Some(text.to_owned()), None),
+        Err(_) => (None, Some(STANDARD.encode(bytes))),
+    }
+}
+
+/// The JSON Schema of what goes to an outlet, as committed.
+pub fn schema(outlet: Outlet) -> String {
+    let schema = match outlet {
+        Outlet::Grades => schemars::schema_for!(GradeEvent),
+        Outlet::Alerts => schemars::schema_for!(AlertEvent),
+        Outlet::DeadLetters => schemars::schema_for!(DeadLetterEvent),
+    };
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// File name of an outlet's schema in `docs/schema/`.
+pub fn schema_file(outlet: Outlet) -> &'static str {
+    match outlet {
+        Outlet::Grades => "grade.v1.json",
+        Outlet::Alerts => "alert.v1.json",
+        Outlet::DeadLetters => "dead-letter.v1.json",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use risk_domain::time::Timestamp;
+    use risk_engine::SourcePartition;
+
+    fn letter(record: &[u8], key: Option<&[u8]>) -> DeadLetterEvent {
+        let rejection = Rejection {
+            code: "unknown_zone".to_owned(),
+            field: "site.zone_id".to_owned(),
+            value: "atlantis".to_owned(),
+            rule: "must be a zone of the reference data".to_owned(),
+            partition: SourcePartition {
+                source: "inspection.results".into(),
+                partition: 3,
+            },
+            offset: 17,
+            received_at: Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap(),
+            key: key.map(<[u8]>::to_vec),
+            record: record.to_vec(),
+        };
+        let event = OutEvent::DeadLetter(Box::new(rejection));
+        let message = message(2, 40, &event).unwrap();
+        assert_eq!(message.outlet, Outlet::DeadLetters);
+        assert_eq!(message.key.as_deref(), key);
+        assert!(message.value.len() <= MAX_MESSAGE_BYTES);
+        serde_json::from_slice(&message.value).unwrap()
+    }
+
+    #[test]
+    fn text_stands_as_text_and_other_bytes_as_base64() {
+        let text = letter("小熊".as_bytes(), None);
+        assert_eq!(text.record.as_deref(), Some("小熊"));
+        assert_eq!(
+            (text.offset, text.partition, text.event_id.as_str()),
+            (17, 3, "2-40")
+        );
+        let bytes = letter(&[0xFF, 0x00], Some(&[0xFE]));
+        assert_eq!(bytes.record_base64.as_deref(), Some("/wA="));
+        assert_eq!(bytes.key_base64.as_deref(), Some("/g=="));
+    }
+
+    #[test]
+    fn a_record_too_large_for_the_topic_is_named_by_its_ledger_entry() {
+        let large = letter(&vec![b'x'; MAX_MESSAGE_BYTES + 1], Some(b"k"));
+        assert_eq!((large.record, large.record_base64), (None, None));
+        assert_eq!(large.record_bytes, MAX_MESSAGE_BYTES as u64 + 1);
+    }
+
+    #[test]
+    fn the_committed_schemas_are_those_of_the_types() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+        for outlet in Outlet::ALL {
+            let file = folder.join(schema_file(outlet));
+            let committed = std::fs::read_to_string(&file).unwrap();
+            assert_eq!(
+                committed,
+                schema(outlet),
+                "run: cargo run -p risk-pipeline --example write_schema"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn letters_keep_every_byte(
+            record in proptest::collection::vec(any::<u8>(), 0..60),
+            key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..9)),
+        ) {
+            let letter = letter(&record, key.as_deref());
+            let bytes = |text: Option<String>, base64: Option<String>| match (text, base64) {
+                (Some(text), None) => Some(text.into_bytes()),
+                (None, Some(base64)) => Some(STANDARD.decode(base64).unwrap()),
+                (None, None) => None,
+                (Some(_), Some(_)) => unreachable!("both ways at once"),
+            };
+            prop_assert_eq!(bytes(letter.record, letter.record_base64), Some(record));
+            prop_assert_eq!(bytes(letter.key, letter.key_base64), key);
+        }
+    }
+}
