@@ -7,6 +7,7 @@
 
 use crate::error::StoreError;
 use crate::ledger::{BlockBuilder, Entry, EntryKind, Hash, Ledger};
+use crate::progress::{Progress, ShownObserver, ShownObservers};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, EncodedResult, PlacementV1, RecordKind, Rejection,
     RejectionSummary, encode_effect, encode_input, encode_placement, encode_rejected,
@@ -274,22 +275,12 @@ pub(crate) enum ForViews {
     Checkpoint(Box<Checkpoint>),
 }
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    /// Blocks that are durable.
-    pub(crate) blocks: u64,
-    /// Entries that are durable.
-    pub(crate) entries: u64,
-    /// Entries that the views have taken in.
-    pub(crate) viewed: u64,
-    pub(crate) stopped: Option<Arc<str>>,
-}
-
 /// What the threads of one open store have in common.
 pub(crate) struct Shared {
     progress: Mutex<Progress>,
     changed: Condvar,
     observers: Mutex<Vec<Observer>>,
+    shown: ShownObservers,
     listener: Option<Arc<dyn DurableListener>>,
     /// Held until the last reader is gone, because readers keep the views open.
     _lock: File,
@@ -313,6 +304,7 @@ impl Shared {
             progress: Mutex::new(progress),
             changed: Condvar::new(),
             observers: Mutex::default(),
+            shown: ShownObservers::default(),
             listener,
             _lock: lock,
         }
@@ -370,6 +362,11 @@ impl Shared {
     pub(crate) fn viewed(&self, entries: u64) {
         self.locked().viewed = entries;
         self.changed.notify_all();
+        self.shown.tell(entries);
+    }
+
+    pub(crate) fn observe_shown(&self, observer: ShownObserver) {
+        self.shown.add(observer, || self.locked().viewed);
     }
 
     /// Waits until `reached` or until the store stops.

@@ -18,6 +18,7 @@ mod identities;
 pub mod identity;
 pub mod keys;
 pub mod ledger;
+mod progress;
 mod reader;
 pub mod records;
 mod salt;
@@ -28,9 +29,13 @@ mod writer;
 pub use commit::{Committed, DurableListener, Observer, Ticket};
 pub use error::StoreError;
 pub use fold::{Difference, ReplayReport};
+pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{EncodedResult, Placement, Positions, Rejection, RejectionSummary, ShownEntry};
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
-pub use views::{AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats};
+pub use views::{
+    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
+    ViewStats,
+};
 pub use writer::Writer;

@@ -3,9 +3,11 @@
 use crate::commit::{Observer, Shared, Ticket};
 use crate::error::StoreError;
 use crate::ledger::LedgerReader;
+use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ShownEntry};
 use crate::views::{
-    AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats, ViewsHandle,
+    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
+    ViewStats, ViewsHandle,
 };
 use crate::views::{List, Views};
 use crate::writer::BlockCache;
@@ -89,10 +91,11 @@ impl Reader {
     /// Dead letters, the newest first.
     pub fn dead_letters(
         &self,
+        query: &DeadLetterQuery,
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Page<DeadLetterRow>, StoreError> {
-        let list = List::dead_letters(page(limit), cursor)?;
+        let list = List::dead_letters(query.clone(), page(limit), cursor)?;
         self.views.read(|views| list.page(views))
     }
 
@@ -154,6 +157,25 @@ impl Reader {
         Ok(events)
     }
 
+    /// Alerts of entries from `from` on, the oldest first, at most `max`, each with its entry; and
+    /// the entry to go on from. Nothing below that entry is left out.
+    pub fn alerts_after(
+        &self,
+        from: u64,
+        max: usize,
+    ) -> Result<(Vec<(u64, Alert)>, u64), StoreError> {
+        let (entries, next) = self.views.read(|views| views.alert_entries(from, max))?;
+        let mut alerts = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Record::Effect(Effect::AlertRaised(alert)) = self.record(entry)? else {
+                let reason = "the outbox names it as an alert, which it is not".to_owned();
+                return Err(StoreError::Record { entry, reason });
+            };
+            alerts.push((entry, *alert));
+        }
+        Ok((alerts, next))
+    }
+
     /// The entry from which events have not been sent yet.
     pub fn outbox_cursor(&self) -> u64 {
         self.outbox.get()
@@ -167,6 +189,11 @@ impl Reader {
     /// From now on, `observer` is called with every block that became durable.
     pub fn observe(&self, observer: Observer) {
         self.shared.observe(observer);
+    }
+
+    /// Tells `observer` how many entries the views show: at once, and whenever it changes.
+    pub fn observe_shown(&self, observer: ShownObserver) {
+        self.shared.observe_shown(observer);
     }
 
     /// Waits until the views show a commit.

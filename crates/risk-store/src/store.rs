@@ -11,7 +11,7 @@
 
 mod backup;
 
-use crate::commit::{Committer, DurableListener, Observer, Progress, Shared};
+use crate::commit::{Committer, DurableListener, Observer, Shared};
 use crate::error::StoreError;
 use crate::fold::{self, ReplayReport};
 use crate::identities::Identities;
@@ -19,6 +19,7 @@ use crate::identity::{IdentityIndex, IdentitySettings};
 use crate::ledger::{
     BlockBuilder, Hash, Ledger, LedgerReader, LedgerSettings, OpenMode, TornTail, verify,
 };
+use crate::progress::Progress;
 use crate::reader::{Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
 use crate::views::{ViewThread, ViewsHandle, taxonomy_digest};

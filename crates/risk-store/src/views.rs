@@ -17,6 +17,7 @@
 mod apply;
 mod checkpoint;
 mod cursor;
+mod outbox;
 mod query;
 mod thread;
 
@@ -31,7 +32,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use checkpoint::taxonomy_digest;
 pub(crate) use query::List;
-pub use query::{AlertQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery, ViewStats};
+pub use query::{
+    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
+    ViewStats,
+};
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.

@@ -20,9 +20,9 @@ use risk_engine::{
 };
 use risk_store::identity::IdentitySettings;
 use risk_store::{
-    AlertQuery, Committed, DurableListener, EncodedResult, Opened, OutEvent, Placement, Positions,
-    Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, backup,
-    restore,
+    AlertQuery, Committed, DeadLetterQuery, DurableListener, EncodedResult, Opened, OutEvent,
+    Placement, Positions, Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
+    SubjectQuery, Ticket, backup, restore,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -863,7 +863,11 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
 fn a_dead_letter_is_listed_and_kept_whole() {
     let (dir, _, _) = lived();
     let worker = Worker::open(&store(dir.path()));
-    let listed = worker.reader().dead_letters(10, None).unwrap().items;
+    let listed = worker
+        .reader()
+        .dead_letters(&DeadLetterQuery::default(), 10, None)
+        .unwrap()
+        .items;
     let [row] = listed.as_slice() else {
         unreachable!("one dead letter: {listed:?}");
     };
@@ -872,4 +876,66 @@ fn a_dead_letter_is_listed_and_kept_whole() {
     assert_eq!(whole.record, b"{\"inspection_id\":\"\xff\"}");
     let shown = worker.reader().show(row.entry..row.entry + 1).unwrap();
     assert_eq!(shown.first().unwrap().kind, "rejection");
+}
+
+#[test]
+fn dead_letters_are_filtered_by_their_reason() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let of = |code: &str| {
+        let query = DeadLetterQuery {
+            code: Some(code.to_owned()),
+        };
+        worker
+            .reader()
+            .dead_letters(&query, 10, None)
+            .unwrap()
+            .items
+    };
+    assert_eq!(of("identity_conflict").len(), 1);
+    assert!(of("not_json").is_empty());
+}
+
+#[test]
+fn alerts_are_followed_by_position_without_gap_or_repetition() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let events = reader.outbox_after(0, usize::MAX).unwrap();
+    let expected: Vec<_> = events
+        .into_iter()
+        .filter_map(|(entry, event)| match event {
+            OutEvent::Alert(alert) => Some((entry, *alert)),
+            OutEvent::Grade(_) | OutEvent::DeadLetter(_) => None,
+        })
+        .collect();
+    assert!(expected.len() > 3);
+    let mut followed = Vec::new();
+    let mut from = 0;
+    while from < reader.position().unwrap() {
+        let (alerts, next) = reader.alerts_after(from, 2).unwrap();
+        assert!(next > from);
+        followed.extend(alerts);
+        from = next;
+    }
+    assert_eq!(followed, expected);
+    assert_eq!(reader.alerts_after(from, 2).unwrap(), (Vec::new(), from));
+}
+
+#[test]
+fn what_is_shown_is_told_at_once_and_whenever_it_moves() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = Arc::clone(&told);
+    let observer = move |shown| telling.lock().unwrap().push(shown);
+    worker.reader().observe_shown(Arc::new(observer));
+    assert_eq!(*told.lock().unwrap(), [0]);
+    worker.result(0, &result("R1", 1, 1, true));
+    let ticket = worker.settle();
+    // The observer is called after those who wait are woken; the end of the thread is later still.
+    worker.close();
+    let told = told.lock().unwrap();
+    assert!(told.is_sorted());
+    assert_eq!(told.last(), Some(&ticket.entries));
 }

@@ -65,6 +65,13 @@ pub struct AlertQuery {
     pub since: Option<Timestamp>,
 }
 
+/// Which dead letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeadLetterQuery {
+    /// Rejected for this reason.
+    pub code: Option<String>,
+}
+
 /// An outgoing event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutEvent {
@@ -251,25 +258,6 @@ impl Views {
     pub(crate) fn counts(&self) -> Result<BTreeMap<String, u64>, Damaged> {
         self.dead_letter_counts()
     }
-
-    /// Entries from `from` on that are outgoing events. Rows of entries that are not wholly shown
-    /// yet may lie there already, out of order; they are left for later.
-    pub(crate) fn outbox(&self, from: u64, max: usize) -> Result<Vec<u64>, Damaged> {
-        let shown = self.position()?;
-        if from >= shown {
-            return Ok(Vec::new());
-        }
-        let prefix = Key::of(Table::Outbox);
-        let start = prefix.clone().number(from).into_bytes();
-        let end = prefix.number(shown).into_bytes();
-        let mut events = Vec::new();
-        for row in self.db.range(start..end).take(max) {
-            let (key, _) = row?;
-            let entry = Parts::of(&key, Table::Outbox).and_then(|mut parts| parts.number());
-            events.push(entry.ok_or_else(|| Damaged::because("an outbox key"))?);
-        }
-        Ok(events)
-    }
 }
 
 /// A list that is asked for page by page: its walk, its number, its filter.
@@ -449,22 +437,29 @@ fn raised_of(key: &[u8]) -> Option<(i64, AlertId)> {
     Some((raised, AlertId::new(parts.text()?).ok()?))
 }
 
-/// The list of dead letters.
-pub(crate) struct DeadLetters;
-
-impl List<DeadLetters> {
-    pub(crate) fn dead_letters(limit: usize, cursor: Option<&str>) -> Result<Self, StoreError> {
+impl List<DeadLetterQuery> {
+    pub(crate) fn dead_letters(
+        query: DeadLetterQuery,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
         let prefix = Key::of(Table::DeadLetter);
-        Self::new(DeadLetters, "dead letters", vec![prefix], limit, cursor)
+        let name = format!("dead letters {query:?}");
+        Self::new(query, &name, vec![prefix], limit, cursor)
     }
 
     pub(crate) fn page(&self, views: &Views) -> Result<Page<DeadLetterRow>, Damaged> {
         let walked = views.walk(&self.walk, |key, value| {
+            let summary: RejectionSummary = serde_json::from_slice(value)?;
+            let code = self.query.code.as_ref();
+            if code.is_some_and(|code| summary.code != *code) {
+                return Ok(Pick::Pass);
+            }
             let parts = Parts::of(key, Table::DeadLetter);
             let entry = parts.and_then(|mut parts| parts.number_down());
             Ok(Pick::Take(DeadLetterRow {
                 entry: entry.ok_or_else(|| Damaged::because("a dead letter's key"))?,
-                summary: serde_json::from_slice(value)?,
+                summary,
             }))
         })?;
         Ok(walked.page(self.number))
