@@ -12,5 +12,7 @@ mod harness;
 mod imports;
 mod kafka_smoke;
 mod monitoring;
+mod publishing;
+mod seeds;
 mod surfaces;
 mod tidy;

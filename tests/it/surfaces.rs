@@ -8,12 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use risk_tests::city::{self, City, RESULTS};
 use risk_tests::http;
-use risk_tests::kafka::{Cleanup, KafkaBroker};
+use risk_tests::kafka::KafkaBroker;
 
 const SEED: u64 = 20_260_601;
 const ENTERPRISES: u32 = 400;
 /// Lines of one post: several posts a second, each far below the limit of a body.
 const POSTED_LINES: usize = 2_000;
+const PARTITIONS: i32 = 8;
+/// The partition that lies behind the others.
+const BEHIND: i32 = 3;
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -40,14 +43,13 @@ fn every_way_in_and_every_copy_ends_in_the_same_state() -> Result<()> {
     drop(broker);
 
     let broker = KafkaBroker::start()?;
-    city.produce(&broker, 8)?;
+    city.produce(&broker, PARTITIONS)?;
     city::read_topic(&broker, &eight)?;
     states.insert("Kafka, 8 partitions", city::state(&eight)?);
     drop(broker);
 
     let broker = KafkaBroker::start()?;
-    produce_one_partition_after_the_other(&city, &broker)?;
-    city::read_topic(&broker, &skewed)?;
+    read_with_one_partition_two_years_behind(&city, &broker, &skewed)?;
     states.insert("Kafka, 8 partitions, skewed", city::state(&skewed)?);
     drop(broker);
 
@@ -84,15 +86,40 @@ fn post_all(city: &City, data_dir: &Path) -> Result<()> {
     city::import(data_dir, &nothing)
 }
 
-/// Whoever reads in the order of arrival meets each partition's two years before the next one's.
-fn produce_one_partition_after_the_other(city: &City, broker: &KafkaBroker) -> Result<()> {
-    broker.create_topic(RESULTS, 8, Cleanup::Keep)?;
-    let mut records = city.partitioned(8)?;
-    records.sort_by_key(|(partition, _, _)| *partition);
-    for of_partition in records.chunk_by(|one, other| one.0 == other.0) {
-        broker.produce(RESULTS, of_partition.iter().copied())?;
-    }
-    Ok(())
+/// One partition has its first result only, until the others have been read so far that they are
+/// paused for being too far ahead; then it gets its two years.
+fn read_with_one_partition_two_years_behind(
+    city: &City,
+    broker: &KafkaBroker,
+    data_dir: &Path,
+) -> Result<()> {
+    city::create_topics(broker, PARTITIONS)?;
+    let (behind, ahead): (Vec<_>, Vec<_>) = city
+        .partitioned(PARTITIONS)?
+        .into_iter()
+        .partition(|(partition, _, _)| *partition == BEHIND);
+    ensure!(
+        behind.len() > 100,
+        "only {} results are behind",
+        behind.len()
+    );
+    broker.produce(RESULTS, behind.first().copied())?;
+    broker.produce(RESULTS, ahead)?;
+    let mut server = city::serve(data_dir, &city::kafka_section(broker, false))?;
+    let address = server.address().to_owned();
+    let paused = "risk_pipeline_paused_partitions";
+    city::until("the partitions ahead are paused", || {
+        Ok(city::metric(&address, paused)?.filter(|paused| *paused > 0.0))
+    })?;
+    broker.produce(RESULTS, behind.iter().skip(1).copied())?;
+    city::until("all partitions are read", || {
+        let applied = "risk_pipeline_records_total{disposition=\"applied\"}";
+        let applied = city::metric(&address, applied)?.unwrap_or_default();
+        Ok((applied >= city.lines.len() as f64).then_some(()))
+    })?;
+    let status = server.stop(STOP_DEADLINE)?;
+    ensure!(status.success(), "{status}: {}", server.tail());
+    city::read_topic(broker, data_dir)
 }
 
 fn restored(data_dir: &Path, home: &Path) -> Result<String> {

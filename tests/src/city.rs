@@ -5,23 +5,27 @@
     reason = "what was drawn is shown beside a failed test, and nowhere else"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http;
-use crate::kafka::{Cleanup, KafkaBroker};
+use crate::kafka::KafkaBroker;
 use crate::process::{self, Spotcheck};
 
 /// The topic that results come by.
 pub const RESULTS: &str = "inspection.results";
 /// No command of these tests may take longer; coreutils' `timeout` ends those that do.
 const COMMAND_SECONDS: &str = "180";
+/// How often, and how many times, another process is asked for what it should come to.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+const ASKED: u32 = 4_500;
 /// Long past on any clock, so that no result ever lies in the future.
 const LAST_DAY: &str = "2026-06-30";
 
@@ -83,9 +87,23 @@ impl City {
 
     /// Makes the results topic and fills it.
     pub fn produce(&self, broker: &KafkaBroker, partitions: i32) -> Result<()> {
-        broker.create_topic(RESULTS, partitions, Cleanup::Keep)?;
+        create_topics(broker, partitions)?;
         broker.produce(RESULTS, self.partitioned(partitions)?)
     }
+}
+
+/// Makes the topics by the product's own command.
+pub fn create_topics(broker: &KafkaBroker, partitions: i32) -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let config = configure(&home.path().join("topics"), &kafka_section(broker, false))?;
+    let partitions = partitions.to_string();
+    let mut command = spotcheck(&["topics", "create", "--partitions", &partitions, "--config"])?;
+    let said = process::run(command.arg(config))?;
+    ensure!(
+        said.contains(&format!("{RESULTS} created with {partitions} partitions")),
+        "{said}"
+    );
+    Ok(())
 }
 
 fn enterprise(line: &[u8]) -> Result<Vec<u8>> {
@@ -193,9 +211,40 @@ pub fn kafka_section(broker: &KafkaBroker, until_end: bool) -> String {
     )
 }
 
+/// Keys of the same section that send events to topics of these names, which must exist.
+pub fn outlets(grades: &str, alerts: &str, dead_letters: &str) -> String {
+    format!(
+        "grades_topic = \"{grades}\"\nalerts_topic = \"{alerts}\"\ndead_letters_topic = \"{dead_letters}\"\n"
+    )
+}
+
+/// Asks again and again until there is an answer; what is awaited happens in another process.
+pub fn until<T>(what: &str, mut asked: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    for _ in 0..ASKED {
+        if let Some(answer) = asked()? {
+            return Ok(answer);
+        }
+        process::pause(ASKED_EVERY);
+    }
+    bail!("waited in vain: {what}")
+}
+
+/// A metric of a running server; none while it is not there yet.
+pub fn metric(address: &str, name: &str) -> Result<Option<f64>> {
+    let page = http::get(&format!("{address}/metrics"))?.expect_status(200)?;
+    let found = value(&page.body, name).ok();
+    Ok(found.map(str::parse).transpose()?)
+}
+
 /// Reads the results topic to its end into a data directory.
 pub fn read_topic(broker: &KafkaBroker, data_dir: &Path) -> Result<()> {
-    let config = configure(data_dir, &kafka_section(broker, true))?;
+    read_topic_into(broker, data_dir, "")
+}
+
+/// The same with further keys of the Kafka section, as [`outlets`].
+pub fn read_topic_into(broker: &KafkaBroker, data_dir: &Path, more: &str) -> Result<()> {
+    let section = format!("{}{more}", kafka_section(broker, true));
+    let config = configure(data_dir, &section)?;
     process::run(spotcheck(&["serve", "--config"])?.arg(config))?;
     Ok(())
 }
@@ -214,21 +263,46 @@ pub fn serve(data_dir: &Path, more: &str) -> Result<Spotcheck> {
 pub fn alert_ids(data_dir: &Path) -> Result<BTreeSet<String>> {
     let server = serve(data_dir, "")?;
     let mut ids = BTreeSet::new();
-    let mut cursor = String::new();
-    loop {
-        let url = format!("{}/v1/alerts?limit=200{cursor}", server.address());
-        let page = http::get(&url)?.expect_status(200)?.json()?;
-        let items = page.get("items").and_then(Value::as_array);
-        for alert in items.context("a page without items")? {
-            let id = alert.get("id").and_then(Value::as_str);
-            let id = id.context("an alert without id")?.to_owned();
-            if !ids.insert(id.clone()) {
-                bail!("the alert {id} is listed twice");
-            }
-        }
-        match page.get("next").and_then(Value::as_str) {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return Ok(ids),
+    for alert in all(&format!("{}/v1/alerts?", server.address()))? {
+        let id = text(&alert, "id")?;
+        ensure!(ids.insert(id.clone()), "the alert {id} is listed twice");
+    }
+    Ok(ids)
+}
+
+/// The recorded level of every subject of a data directory, as the API pages through them.
+pub fn levels(data_dir: &Path) -> Result<BTreeMap<String, String>> {
+    let server = serve(data_dir, "")?;
+    let kinds = ["product", "enterprise", "site", "zone", "sector", "cell"];
+    let mut levels = BTreeMap::new();
+    for kind in kinds {
+        for subject in all(&format!("{}/v1/subjects?kind={kind}&", server.address()))? {
+            levels.insert(text(&subject, "subject")?, text(&subject, "level")?);
         }
     }
+    Ok(levels)
+}
+
+/// Every item of a list, page by page. The URL ends where a parameter may follow.
+pub fn all(url: &str) -> Result<Vec<Value>> {
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let url = format!("{url}limit=200{cursor}");
+        let page = http::get(&url)?.expect_status(200)?.json()?;
+        let more = page.get("items").and_then(Value::as_array);
+        items.extend(more.context("a page without items")?.iter().cloned());
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// A field of an object that must be a text.
+pub fn text(object: &Value, name: &str) -> Result<String> {
+    let found = object.get(name).and_then(Value::as_str);
+    Ok(found
+        .with_context(|| format!("no {name} in {object}"))?
+        .to_owned())
 }

@@ -125,6 +125,11 @@ impl Server {
             .arg(self.id().to_string())
             .status()?;
         ensure!(asked.success(), "cannot signal {}", self.name);
+        self.wait(deadline)
+    }
+
+    /// Waits until the process ends by itself, at most `deadline`.
+    pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
         // Both readers hang up once the process has closed its output, which is its end.
         loop {
             match self.matched.recv_timeout(deadline) {
@@ -291,6 +296,11 @@ impl Spotcheck {
     /// Kills it as a power cut would.
     pub fn kill9(&mut self) -> Result<()> {
         self.server.kill9()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        self.server.wait(deadline)
     }
 
     /// Asks it to stop and waits for its end.

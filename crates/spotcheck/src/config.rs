@@ -67,6 +67,7 @@ pub(crate) struct Kafka {
     pub(crate) alerts_topic: String,
     pub(crate) dead_letters_topic: String,
     pub(crate) partitions: Vec<i32>,
+    pub(crate) transactional_id: String,
     #[serde(with = "duration")]
     pub(crate) idle_after: Duration,
     pub(crate) until_end: bool,
@@ -165,7 +166,20 @@ impl Config {
         if self.kafka.until_end && !self.kafka.enabled {
             bail!("kafka.until_end needs kafka.enabled = true");
         }
+        if self.kafka.transactional_id.is_empty() {
+            bail!("kafka.transactional_id must not be empty");
+        }
         Ok(self)
+    }
+}
+
+impl Kafka {
+    /// What is passed to the client as it is.
+    pub(crate) fn client_options(&self) -> BTreeMap<String, String> {
+        let options = self.options.iter();
+        options
+            .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
+            .collect()
     }
 }
 

@@ -9,8 +9,10 @@ use risk_domain::reference::Reference;
 use risk_engine::{Effect, Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
-use risk_pipeline::metrics::PipelineMetrics;
+use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
+use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
+use risk_pipeline::source::kafka::TopicHandle;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
 use risk_pipeline::wire::{Vocabulary, WireLimits};
 use risk_pipeline::worker::{
@@ -18,6 +20,7 @@ use risk_pipeline::worker::{
 };
 use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -87,6 +90,10 @@ pub(crate) struct Feed {
     pub(crate) vocabulary: Box<dyn Vocabulary + Send>,
     pub(crate) registrations: Vec<Registration>,
     pub(crate) settings: WorkerSettings,
+    /// Which shard this is.
+    pub(crate) shard: u16,
+    /// Where events go; nowhere without a broker.
+    pub(crate) sink: Option<Box<dyn Sink>>,
 }
 
 /// How the worker runs, from the configuration.
@@ -119,16 +126,26 @@ pub(crate) struct Running {
     pub(crate) failure: Arc<Mutex<Option<String>>>,
     view_lag: IntGauge,
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
+    publisher: Option<Publishing>,
+}
+
+/// The publisher on a thread of its own.
+struct Publishing {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<u64, PublishError>>,
 }
 
 impl Running {
-    /// Waits for the worker to end, and says what it did.
+    /// Waits for the worker to end and for its last events to go out, and says what it did.
     pub(crate) fn join(self) -> anyhow::Result<WorkerReport> {
-        let ended = self
-            .worker
-            .join()
-            .map_err(|_panic| anyhow::anyhow!("the worker panicked; see the log"))?;
-        Ok(ended?)
+        let panicked = |what| move |_panic| anyhow::anyhow!("the {what} panicked; see the log");
+        let worked = self.worker.join().map_err(panicked("worker"))?;
+        if let Some(publishing) = self.publisher {
+            publishing.stop.store(true, Ordering::SeqCst);
+            let sent = publishing.thread.join().map_err(panicked("publisher"))??;
+            tracing::info!(sent, "events sent");
+        }
+        Ok(worked?)
     }
 
     /// Sets the gauge of what the views do not show yet.
@@ -166,6 +183,7 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
         views_rebuilt = report.views_rebuilt,
         "store opened"
     );
+    let publishing = PublisherMetrics::register(&registry)?;
     let engine = Arc::new(RwLock::new(engine));
     let status = Arc::new(WorkerStatus::default());
     let (alerts, _) = broadcast::channel(LIVE_QUEUE);
@@ -197,6 +215,18 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
         metrics,
         status: Arc::clone(&status),
     })?;
+    let publisher = feed.sink.map(|sink| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let publisher = Publisher::new(
+            reader.clone(),
+            sink,
+            feed.shard,
+            publishing,
+            Arc::clone(&stop),
+        );
+        publish(publisher, Arc::clone(&status), Arc::clone(&failure))
+            .map(|thread| Publishing { stop, thread })
+    });
     let told = Arc::clone(&failure);
     let thread = std::thread::Builder::new()
         .name("worker".to_owned())
@@ -217,7 +247,28 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
         failure,
         view_lag,
         worker: thread,
+        publisher: publisher.transpose()?,
     })
+}
+
+/// Starts the publisher. Where it cannot go on, the worker stops too: a process whose shard was
+/// taken over must not read on.
+fn publish(
+    publisher: Publisher,
+    status: Arc<WorkerStatus>,
+    failure: Arc<Mutex<Option<String>>>,
+) -> std::io::Result<JoinHandle<Result<u64, PublishError>>> {
+    std::thread::Builder::new()
+        .name("publisher".to_owned())
+        .spawn(move || {
+            let ended = publisher.run();
+            if let Err(error) = &ended {
+                tracing::error!(error = %error, "the publisher stopped");
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                status.stop();
+            }
+            ended
+        })
 }
 
 /// The store's metrics, set with every commit.
@@ -264,20 +315,37 @@ impl StoreMetrics {
     }
 }
 
-/// The intake as the API sees it.
-struct Desk(IntakeHandle);
+/// Posts go straight to the worker.
+pub(crate) struct DirectPosts(pub(crate) IntakeHandle);
 
-impl Intake for Desk {
+impl Intake for DirectPosts {
     fn post(&self, records: Vec<Vec<u8>>) -> Result<risk_api::Receipts, PostError> {
-        let receipts = self.0.submit(records).map_err(|error| match error {
-            SubmitError::Busy => PostError::Busy,
-            SubmitError::TooLarge => PostError::TooLarge,
-            SubmitError::Closed => PostError::Stopped,
-        })?;
+        let receipts = self.0.submit(records).map_err(not_taken)?;
         Ok(Box::pin(async move {
             let receipts = receipts.await.ok()?;
             Some(receipts.into_iter().map(receipt).collect())
         }))
+    }
+}
+
+/// Posts go to the results topic, and come back from there.
+pub(crate) struct TopicPosts(pub(crate) TopicHandle);
+
+impl Intake for TopicPosts {
+    fn post(&self, records: Vec<Vec<u8>>) -> Result<risk_api::Receipts, PostError> {
+        let receipts = self.0.submit(records).map_err(not_taken)?;
+        Ok(Box::pin(async move {
+            let receipts = receipts.await?;
+            Some(receipts.into_iter().map(receipt).collect())
+        }))
+    }
+}
+
+fn not_taken(error: SubmitError) -> PostError {
+    match error {
+        SubmitError::Busy => PostError::Busy,
+        SubmitError::TooLarge => PostError::TooLarge,
+        SubmitError::Closed => PostError::Stopped,
     }
 }
 
@@ -291,15 +359,6 @@ fn receipt(receipt: IntakeReceipt) -> Receipt {
             value: rejection.value,
             rule: rejection.rule,
         },
-    }
-}
-
-/// No intake: results come from the broker only.
-struct NoIntake;
-
-impl Intake for NoIntake {
-    fn post(&self, _records: Vec<Vec<u8>>) -> Result<risk_api::Receipts, PostError> {
-        Err(PostError::Stopped)
     }
 }
 
@@ -327,14 +386,10 @@ impl Readiness for Ready {
 pub(crate) fn api(
     running: &Running,
     reference: &Arc<Reference>,
-    intake: Option<IntakeHandle>,
+    intake: Arc<dyn Intake>,
     max_body_bytes: usize,
 ) -> anyhow::Result<ApiState> {
     let metrics = ApiMetrics::register(&running.registry)?;
-    let intake: Arc<dyn Intake> = match intake {
-        Some(handle) => Arc::new(Desk(handle)),
-        None => Arc::new(NoIntake),
-    };
     Ok(ApiState::new(ApiParts {
         reader: running.reader.clone(),
         engine: Arc::clone(&running.engine),

@@ -79,6 +79,20 @@ impl KafkaSink {
     /// Connects and takes the shard over: from now on an older process with this id is refused.
     pub fn open(config: KafkaSinkConfig) -> Result<Self, SendError> {
         let producer = connect(&config)?;
+        for topic in config.topics.values() {
+            let known = producer.client().fetch_metadata(Some(topic), config.timeout);
+            let known = known.map_err(|error| SendError::Fatal {
+                reason: format!("the broker cannot be asked for topic {topic}: {error}"),
+            })?;
+            let mut topics = known.topics().iter();
+            if !topics.any(|found| found.name() == topic && !found.partitions().is_empty()) {
+                return Err(SendError::Fatal {
+                    reason: format!(
+                        "there is no topic {topic}; `spotcheck topics create` makes those that are missing"
+                    ),
+                });
+            }
+        }
         Ok(Self { config, producer })
     }
 

@@ -82,6 +82,8 @@ pub(crate) fn load(
         vocabulary,
         registrations,
         settings: wiring::worker_settings(&config),
+        shard: data.shard,
+        sink: None,
     };
     wiring::run(opened, feed)?.join()
 }

@@ -10,7 +10,8 @@ use crate::wiring::{self, Feed, Running};
 use anyhow::{Context, bail};
 use risk_pipeline::clock::SystemClock;
 use risk_pipeline::source::file::FileSource;
-use risk_pipeline::source::intake::{IntakeHandle, IntakeLimits, intake};
+use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Outlet, Sink};
+use risk_pipeline::source::intake::{IntakeLimits, intake};
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
 use risk_pipeline::source::{Partition, Source};
 use risk_pipeline::wire;
@@ -24,16 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs until a signal, or until a bounded source has ended.
 pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let (source, handle): (Box<dyn Source>, Option<IntakeHandle>) = if config.kafka.enabled {
-        (Box::new(kafka(&config.kafka)?), None)
-    } else {
-        let limits = IntakeLimits {
-            submissions: config.intake.queue_posts,
-            ..IntakeLimits::default()
-        };
-        let (handle, source) = intake("intake", limits, Arc::new(SystemClock));
-        (Box::new(source), Some(handle))
-    };
+    let (source, intake, sink) = ends(config)?;
     let reference = wiring::reference()?;
     let policy = wiring::policy(Some(&config.policy))?;
     let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
@@ -42,9 +34,11 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         vocabulary: wiring::vocabulary(&reference),
         registrations: Vec::new(),
         settings: wiring::worker_settings(config),
+        shard: config.shard,
+        sink,
     };
     let running = wiring::run(opened, feed)?;
-    let api = wiring::api(&running, &reference, handle, config.http.max_body_bytes)?;
+    let api = wiring::api(&running, &reference, intake, config.http.max_body_bytes)?;
     answer(running, api, config.http.listen)
 }
 
@@ -108,7 +102,46 @@ async fn ended_or_asked(running: &Running) -> anyhow::Result<()> {
     }
 }
 
-fn kafka(config: &Kafka) -> anyhow::Result<KafkaSource> {
+/// Where results come from, where posts go, and where events go.
+type Ends = (
+    Box<dyn Source>,
+    Arc<dyn risk_api::Intake>,
+    Option<Box<dyn Sink>>,
+);
+
+fn ends(config: &Config) -> anyhow::Result<Ends> {
+    if config.kafka.enabled {
+        // Taking the shard over comes first: an older process is refused before this one reads.
+        let sink = kafka_sink(&config.kafka, config.shard)?;
+        let source = kafka_source(&config.kafka)?;
+        let posts = Arc::new(wiring::TopicPosts(source.handle()?));
+        return Ok((Box::new(source), posts, Some(Box::new(sink))));
+    }
+    let limits = IntakeLimits {
+        submissions: config.intake.queue_posts,
+        ..IntakeLimits::default()
+    };
+    let (handle, source) = intake("intake", limits, Arc::new(SystemClock));
+    Ok((Box::new(source), Arc::new(wiring::DirectPosts(handle)), None))
+}
+
+fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
+    let topics = [
+        (Outlet::Grades, config.grades_topic.clone()),
+        (Outlet::Alerts, config.alerts_topic.clone()),
+        (Outlet::DeadLetters, config.dead_letters_topic.clone()),
+    ];
+    let sink = KafkaSink::open(KafkaSinkConfig {
+        bootstrap_servers: config.bootstrap_servers.clone(),
+        transactional_id: format!("{}-{shard}", config.transactional_id),
+        topics: topics.into(),
+        timeout: Duration::from_secs(30),
+        extra: config.client_options(),
+    })?;
+    Ok(sink)
+}
+
+fn kafka_source(config: &Kafka) -> anyhow::Result<KafkaSource> {
     let mut source = KafkaSourceConfig::new(
         &config.bootstrap_servers,
         &config.results_topic,
@@ -118,11 +151,7 @@ fn kafka(config: &Kafka) -> anyhow::Result<KafkaSource> {
     if !config.partitions.is_empty() {
         source.partitions = Some(config.partitions.iter().copied().map(Partition).collect());
     }
-    source.extra = config
-        .options
-        .iter()
-        .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
-        .collect();
+    source.extra = config.client_options();
     Ok(KafkaSource::open(source, Arc::new(SystemClock))?)
 }
 

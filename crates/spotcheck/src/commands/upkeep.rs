@@ -110,17 +110,12 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         topic(&kafka.alerts_topic, args.partitions, false, false),
         topic(&kafka.dead_letters_topic, 1, false, false),
     ];
-    let extra = kafka
-        .options
-        .iter()
-        .map(|(key, value)| (key.clone(), value.reveal().to_owned()))
-        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let made = runtime.block_on(topics::create_topics(
         &kafka.bootstrap_servers,
-        &extra,
+        &kafka.client_options(),
         &topics,
     ))?;
     for (topic, outcome) in topics.iter().zip(made) {
