@@ -360,9 +360,8 @@ impl Shared {
     }
 
     pub(crate) fn viewed(&self, entries: u64) {
-        self.locked().viewed = entries;
+        self.shown.tell(entries, || self.locked().viewed = entries);
         self.changed.notify_all();
-        self.shown.tell(entries);
     }
 
     pub(crate) fn observe_shown(&self, observer: ShownObserver) {

@@ -31,9 +31,12 @@ impl ShownObservers {
         observers.push(observer);
     }
 
-    pub(crate) fn tell(&self, shown: u64) {
-        for observer in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+    /// Whoever finds it noted can rely on everybody having been told.
+    pub(crate) fn tell(&self, shown: u64, note: impl FnOnce()) {
+        let observers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for observer in &*observers {
             observer(shown);
         }
+        note();
     }
 }

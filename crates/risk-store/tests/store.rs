@@ -933,9 +933,20 @@ fn what_is_shown_is_told_at_once_and_whenever_it_moves() {
     assert_eq!(*told.lock().unwrap(), [0]);
     worker.result(0, &result("R1", 1, 1, true));
     let ticket = worker.settle();
-    // The observer is called after those who wait are woken; the end of the thread is later still.
-    worker.close();
     let told = told.lock().unwrap();
     assert!(told.is_sorted());
     assert_eq!(told.last(), Some(&ticket.entries));
+}
+
+#[test]
+fn a_block_with_very_many_rows_is_known_to_be_shown() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    for number in 0..3_000 {
+        worker.result(0, &result(&format!("R{number}"), 1, 1, true));
+    }
+    let ticket = worker.commit();
+    let patience = std::time::Duration::from_secs(20);
+    let shown = worker.reader().wait_beyond(ticket.entries - 1, patience);
+    assert!(shown.unwrap());
 }

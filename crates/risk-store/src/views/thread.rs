@@ -128,6 +128,10 @@ impl ViewThread {
             }
         }
         applier.end_block(committed.next_entry)?;
+        // A large block is written at its end, and nothing is left for a later turn to write.
+        if !applier.is_gathering() {
+            self.shared.viewed(applier.position());
+        }
         Ok(())
     }
 
