@@ -1,25 +1,14 @@
 // The page of the demo: subjects by probability, the reasons of one, alerts as they come.
-const words = {
-  zh: {
-    kinds: { enterprise: "企业", product: "产品", site: "商位", zone: "区域", sector: "行业", cell: "企业×产品" },
-    levels: { undetermined: "数据不足", low: "低", medium: "中", high: "高", serious: "严重" },
-    alertLevels: { one: "一级", two: "二级", three: "三级", four: "四级" },
-    asOf: "截至", points: "分", watch: "关注", inherited: "继承", other: "English", part: "zh", reason: "reason_zh",
-    provisional: "此刻估计（未存档）", none: "暂无",
-  },
-  en: {
-    kinds: { enterprise: "Enterprises", product: "Products", site: "Booths", zone: "Zones", sector: "Sectors", cell: "Enterprise × product" },
-    levels: { undetermined: "undetermined", low: "low", medium: "medium", high: "high", serious: "serious" },
-    alertLevels: { one: "level one", two: "level two", three: "level three", four: "level four" },
-    asOf: "as of", points: "points", watch: "watch", inherited: "inherited", other: "中文", part: "en", reason: "reason_en",
-    provisional: "estimate of this moment (not recorded)", none: "none yet",
-  },
-};
+import { words } from "/console/words.js";
 
-const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, subject: null, alerts: [] };
+const ALERTS = 100;
+const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, asked: 0, items: [], detail: null, alerts: new Map(), failed: false, live: false };
 const byId = (id) => document.getElementById(id);
-const percent = (value) => `${(value * 100).toFixed(1)} %`;
 const say = () => words[state.language];
+const percent = (value) => `${(value * 100).toFixed(1)}%`;
+// The data's own clock time in the city, which has one time zone.
+const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "short" });
+const time = (text) => clock.format(new Date(text));
 
 function element(tag, text, className) {
   const made = document.createElement(tag);
@@ -34,76 +23,156 @@ async function fetchJson(path) {
   return answer.json();
 }
 
-function translate() {
+/** Shows a failure until something succeeds again. */
+async function trying(work) {
+  try {
+    await work();
+    state.failed = false;
+  } catch (error) {
+    console.error(error);
+    state.failed = true;
+  }
+  byId("failed").hidden = !state.failed;
+}
+
+function draw() {
   document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
+  document.title = say().title;
   for (const node of document.querySelectorAll("[data-zh]")) node.textContent = node.dataset[state.language];
   byId("language").textContent = say().other;
-  const tabs = byId("kinds");
-  tabs.replaceChildren(...Object.entries(say().kinds).map(([kind, name]) => {
+  byId("failed").textContent = say().failed;
+  byId("kinds").replaceChildren(...Object.entries(say().kinds).map(([kind, name]) => {
     const tab = element("button", name);
     tab.type = "button";
-    tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-selected", String(kind === state.kind));
-    tab.addEventListener("click", () => { state.kind = kind; translate(); load(true); });
+    tab.setAttribute("aria-pressed", String(kind === state.kind));
+    tab.addEventListener("click", () => { state.kind = kind; draw(); load(true); });
     return tab;
   }));
+  drawSubjects();
+  drawDetail();
   drawAlerts();
 }
 
-async function load(anew) {
-  if (anew) { state.next = null; byId("subjects").replaceChildren(); }
+function load(anew) {
+  if (anew) { state.next = null; state.items = []; }
+  const asked = state.asked += 1;
   const query = new URLSearchParams({ kind: state.kind, sort: "-probability", limit: "25" });
   if (state.next) query.set("cursor", state.next);
-  const page = await fetchJson(`/v1/subjects?${query}`);
-  state.next = page.next;
-  byId("more").hidden = !page.next;
-  for (const item of page.items) byId("subjects").append(row(item));
-  if (page.items.length > 0) byId("as-of").textContent = `${say().asOf} ${page.items[0].as_of}`;
+  return trying(async () => {
+    const page = await fetchJson(`/v1/subjects?${query}`);
+    // Another tab was chosen meanwhile.
+    if (asked !== state.asked) return;
+    state.next = page.next;
+    state.items.push(...page.items);
+    drawSubjects();
+  });
+}
+
+function drawSubjects() {
+  byId("subjects").replaceChildren(...state.items.map(row));
+  byId("more").hidden = !state.next;
+  const latest = state.items.map((item) => item.as_of).sort().at(-1);
+  byId("as-of").textContent = latest ? `${say().asOf} ${time(latest)}` : say().noneYet;
+}
+
+function opener(subject, name) {
+  const open = element("button", name ?? subject, "link");
+  open.type = "button";
+  open.addEventListener("click", () => detail(subject));
+  return open;
+}
+
+function flagsOf(item) {
+  const flags = element("span");
+  for (const flag of ["watch", "inherited"]) {
+    if (!item[flag]) continue;
+    const mark = element("span", say()[flag], "flag");
+    mark.title = say().flags[flag];
+    flags.append(" ", mark);
+  }
+  return flags;
 }
 
 function row(item) {
   const line = element("tr");
+  if (state.detail?.subject === item.subject) line.className = "chosen";
   const name = element("td");
-  const open = element("button", item.name ?? item.subject);
-  open.type = "button";
-  open.addEventListener("click", () => detail(item.subject));
-  name.append(open);
-  const flags = [item.watch && say().watch, item.inherited && say().inherited].filter(Boolean).join(" · ");
-  const own = Object.values(item.evidence).reduce((sum, kind) => sum + kind.results, 0);
+  name.append(opener(item.subject, item.name));
+  const level = element("td");
+  level.append(element("span", say().levels[item.level], item.level), flagsOf(item));
   line.append(
     name,
-    element("td", flags ? `${say().levels[item.level]} (${flags})` : say().levels[item.level], item.level),
+    level,
     element("td", percent(item.probability), "number"),
     element("td", `${percent(item.interval.lower)} – ${percent(item.interval.upper)}`, "number"),
-    element("td", String(own), "number"),
+    element("td", String(item.own_results), "number"),
   );
   return line;
 }
 
-async function detail(subject) {
-  state.subject = subject;
-  const data = await fetchJson(`/v1/subjects/${encodeURIComponent(subject)}`);
-  const box = byId("detail");
-  box.replaceChildren(element("p", data.name ?? data.subject), element("p", data.subject, "quiet"));
-  const shown = data.recorded ?? data.provisional;
-  if (!shown) return;
-  const table = element("table");
-  for (const part of shown.contributions) {
+function detail(subject) {
+  return trying(async () => {
+    state.detail = await fetchJson(`/v1/subjects/${encodeURIComponent(subject)}`);
+    drawSubjects();
+    drawDetail();
+  });
+}
+
+function table(headings, rows) {
+  const made = element("table");
+  const head = element("tr");
+  headings.forEach((heading, at) => head.append(element("th", heading, at > 0 ? "number" : undefined)));
+  const top = element("thead");
+  top.append(head);
+  const body = element("tbody");
+  for (const cells of rows) {
     const line = element("tr");
-    const sign = part.points >= 0 ? "+" : "";
-    line.append(element("td", part[say().part]), element("td", `${sign}${part.points.toFixed(1)} ${say().points}`, "number"));
-    table.append(line);
+    cells.forEach((cell, at) => line.append(element("td", cell, at > 0 ? "number" : undefined)));
+    body.append(line);
   }
-  box.append(table);
-  if (data.provisional) box.append(element("p", `${say().provisional}: ${percent(data.provisional.probability)}`, "quiet"));
+  made.append(top, body);
+  return made;
+}
+
+function estimate(label, item) {
+  const line = element("p");
+  line.append(element("span", say().levels[item.level], item.level), flagsOf(item), ` ${percent(item.probability)} `,
+    element("span", `(${percent(item.interval.lower)} – ${percent(item.interval.upper)}) · ${label} · ${say().asOf} ${time(item.as_of)}`, "quiet"));
+  return line;
+}
+
+function drawDetail() {
+  const data = state.detail;
+  if (!data) return;
+  const box = byId("detail");
+  box.replaceChildren(element("h3", data.name ?? data.subject), element("p", data.subject, "quiet"));
+  if (data.recorded) box.append(estimate(say().recorded, data.recorded));
+  if (data.provisional) box.append(estimate(say().provisional, data.provisional));
+  const shown = data.recorded ?? data.provisional;
+  if (!shown) { box.append(element("p", say().noneYet, "quiet")); return; }
+  const points = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(1)} ${say().points}`;
+  box.append(
+    table([say().part_, say().effect], shown.contributions.map((part) => [part[say().part], points(part.points)])),
+    element("p", say().explain, "quiet"),
+  );
+  const evidence = Object.entries(shown.evidence);
+  if (evidence.length === 0) return;
+  const rows = evidence.map(([kind, count]) => [say().evidence[kind] ?? kind, String(count.results), String(count.nonconforming)]);
+  box.append(element("h3", say().evidenceTitle), table([say().kind, say().results, say().nonconforming], rows));
 }
 
 function drawAlerts() {
-  const list = byId("alerts");
-  if (state.alerts.length === 0) { list.replaceChildren(element("li", say().none, "quiet")); return; }
-  list.replaceChildren(...state.alerts.map((alert) => {
+  const mark = byId("live");
+  mark.textContent = state.live ? say().live : say().offline;
+  mark.className = state.live ? "low" : "quiet";
+  const newest = [...state.alerts.values()].sort((one, other) => Date.parse(other.raised_at) - Date.parse(one.raised_at)).slice(0, ALERTS);
+  state.alerts = new Map(newest.map((alert) => [alert.id, alert]));
+  if (newest.length === 0) { byId("alerts").replaceChildren(element("li", say().none, "quiet")); return; }
+  byId("alerts").replaceChildren(...newest.map((alert) => {
     const item = element("li");
-    item.append(element("span", say().alertLevels[alert.level], alert.level), ` ${alert[say().reason]} `, element("span", alert.raised_at, "quiet"));
+    const about = element("p");
+    about.append(element("span", say().alertLevels[alert.level], alert.level), " ", opener(alert.subject, alert.subject_name), " ", element("time", time(alert.raised_at), "quiet"));
+    item.append(about, element("p", alert[say().reason]));
     return item;
   }));
 }
@@ -111,17 +180,26 @@ function drawAlerts() {
 byId("language").addEventListener("click", () => {
   state.language = state.language === "zh" ? "en" : "zh";
   history.replaceState(null, "", `?lang=${state.language}`);
-  translate();
-  load(true);
-  if (state.subject) detail(state.subject);
+  draw();
 });
 byId("more").addEventListener("click", () => load(false));
 
-translate();
+draw();
 load(true);
-fetchJson("/v1/alerts?limit=30").then((page) => { state.alerts = page.items; drawAlerts(); });
+// The stream is opened before the list is read, so that no alert falls between the two; an alert
+// that comes by both stands once, by its id.
 const stream = new EventSource("/v1/alerts/stream");
+stream.addEventListener("open", () => {
+  state.live = true;
+  trying(async () => {
+    const page = await fetchJson("/v1/alerts?limit=30");
+    for (const alert of page.items) state.alerts.set(alert.id, alert);
+    drawAlerts();
+  });
+});
+stream.addEventListener("error", () => { state.live = false; drawAlerts(); });
 stream.addEventListener("alert", (event) => {
-  state.alerts = [JSON.parse(event.data).data, ...state.alerts].slice(0, 100);
+  const alert = JSON.parse(event.data).data;
+  state.alerts.set(alert.id, alert);
   drawAlerts();
 });

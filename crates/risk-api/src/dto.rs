@@ -1,129 +1,44 @@
 //! What the API shows. These shapes are a contract of their own: a change here is seen in
 //! `docs/openapi.json`, and nothing inside follows from it.
 
-use risk_domain::reference::Reference;
-use risk_domain::subject::Subject;
-use risk_domain::time::Timestamp;
-use risk_engine::{Alert, Assessment, Contribution, Engine};
-use serde::Serialize;
+mod assessment;
+
+pub(crate) use assessment::name_of;
+pub use assessment::{
+    AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
+};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use risk_engine::Alert;
+use risk_store::{DeadLetterRow, Rejection, RejectionSummary};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-/// Ten points are one doubling of the odds of a failure.
-const POINTS_PER_LOG_ODDS: f64 = 10.0 / std::f64::consts::LN_2;
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins: pass it as `cursor`. Absent on the last page.
+    /// Where the next page begins: pass it as `cursor`. Absent on the last page. A page may hold
+    /// fewer items than asked for and still have a next one.
     pub next: Option<String>,
 }
 
-/// An interval of probability that holds the truth with 95 %.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct IntervalDto {
-    /// Lower bound, 0 to 1.
-    pub lower: f64,
-    /// Upper bound, 0 to 1.
-    pub upper: f64,
-}
-
-/// One additive part of a score.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ContributionDto {
-    /// Code of the part.
-    pub part: String,
-    /// Its Chinese name.
-    pub zh: String,
-    /// Its English name.
-    pub en: String,
-    /// What it adds to the log-odds.
-    pub log_odds: f64,
-    /// The same in points; ten points double the odds.
-    pub points: f64,
-}
-
-/// Own evidence of one kind.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EvidenceDto {
-    /// Results.
-    pub results: i32,
-    /// Of which nonconforming.
-    pub nonconforming: i32,
-}
-
-/// What is concluded of one subject.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AssessmentDto {
-    /// The subject, as `kind:id`.
-    pub subject: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its public name, where one is known.
-    pub name: Option<String>,
-    /// Risk level: undetermined, low, medium, high, serious.
-    pub level: String,
-    /// The level's Chinese name.
-    pub level_zh: String,
-    /// The next level is likely enough to watch.
-    pub watch: bool,
-    /// Next to no own evidence: may steer sampling, never sanctions.
-    pub inherited: bool,
-    /// Whether this is an estimate between closes, which is shown and never recorded.
-    pub provisional: bool,
-    /// Probability that a randomly drawn batch fails now, 0 to 1.
-    pub probability: f64,
-    /// Interval of that probability.
-    pub interval: IntervalDto,
-    /// Probability that the level is at least medium, high, serious.
-    pub at_least: BTreeMap<String, f64>,
-    /// Shares of severities 1 to 4 among failures.
-    pub severity_mix: Vec<f64>,
-    /// The additive parts; their log-odds add up to that of the probability.
-    pub contributions: Vec<ContributionDto>,
-    /// Own evidence by kind.
-    pub evidence: BTreeMap<String, EvidenceDto>,
-    /// Zones it was seen in, with everything they lie in.
-    pub zones: Vec<String>,
-    /// Sectors it was seen in.
-    pub sectors: Vec<String>,
-    /// End of the epoch that concluded it, RFC 3339.
-    pub as_of: String,
-    /// Version of the policy.
-    pub policy_version: String,
-    /// SHA-256 of the policy.
-    pub policy_hash: String,
-    /// Version of the estimator.
-    pub model_version: String,
-}
-
-/// A subject with its recorded and its provisional assessment.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SubjectDto {
-    /// The subject, as `kind:id`.
-    pub subject: String,
-    /// Its public name, where one is known.
-    pub name: Option<String>,
-    /// What stands: the last recorded assessment.
-    pub recorded: Option<AssessmentDto>,
-    /// The estimate from all evidence so far; not recorded.
-    pub provisional: Option<AssessmentDto>,
-    /// Earlier recorded assessments, the latest first.
-    pub history: Vec<AssessmentDto>,
-}
-
-/// One alert.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+/// One alert（预警）.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertDto {
     /// Its id.
     pub id: String,
     /// About whom, as `kind:id`.
     pub subject: String,
+    /// The subject's public name, where one is known.
+    pub subject_name: Option<String>,
     /// Which hazard.
     pub hazard: Option<String>,
-    /// What raised it.
+    /// What raised it: fast_test_failed, severe_item_failed, banned_substance or level_rose.
     pub rule: String,
     /// Level one (gravest) to four.
     pub level: String,
@@ -137,20 +52,92 @@ pub struct AlertDto {
     pub reason_en: String,
 }
 
+impl AlertDto {
+    pub(crate) fn new(alert: &Alert, subject_name: Option<String>) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            subject: alert.subject.to_string(),
+            subject_name,
+            hazard: alert.hazard.as_ref().map(ToString::to_string),
+            rule: alert.rule.code().to_owned(),
+            level: alert.level.to_string(),
+            raised_at: alert.raised_at.to_string(),
+            inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
+            reason_zh: alert.reason_zh.clone(),
+            reason_en: alert.reason_en.clone(),
+        }
+    }
+}
+
+/// An alert of the live stream, as a CloudEvent 1.0.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AlertEventDto {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// The alert's id: the same wherever the event is sent.
+    pub id: String,
+    /// Always `/spotcheck`.
+    pub source: String,
+    /// Always `spotcheck.alert.raised`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// About whom, as `kind:id`.
+    pub subject: String,
+    /// When, in the data's time, RFC 3339.
+    pub time: String,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// The alert.
+    pub data: AlertDto,
+}
+
+impl From<AlertDto> for AlertEventDto {
+    fn from(alert: AlertDto) -> Self {
+        Self {
+            specversion: "1.0".to_owned(),
+            id: alert.id.clone(),
+            source: "/spotcheck".to_owned(),
+            kind: "spotcheck.alert.raised".to_owned(),
+            subject: alert.subject.clone(),
+            time: alert.raised_at.clone(),
+            datacontenttype: "application/json".to_owned(),
+            data: alert,
+        }
+    }
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptStatusDto {
+    /// It was applied.
+    Accepted,
+    /// It was known before, and changed nothing.
+    Duplicate,
+    /// It was rejected, and is kept as a dead letter.
+    Rejected,
+}
+
 /// What became of one posted record.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub struct ReceiptDto {
-    /// Its place in the body, from 1.
+    /// Its line in the body, or its place in the array, from 1.
     pub line: usize,
-    /// accepted, duplicate, or rejected.
-    pub status: &'static str,
+    /// Its `inspection_id`, where one can be read.
+    pub inspection_id: Option<String>,
+    /// What became of it.
+    pub status: ReceiptStatusDto,
     /// Why it was rejected: a code of the closed list in docs/wire.md.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Which field.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What stood there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// The rule it breaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
 }
 
@@ -163,8 +150,127 @@ pub struct PostedDto {
     pub duplicates: usize,
     /// Records rejected, and kept as dead letters.
     pub rejected: usize,
-    /// Record by record.
+    /// Record by record, in the order of the body.
     pub items: Vec<ReceiptDto>,
+}
+
+/// A post that was taken, but is not known to be durable yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PendingDto {
+    /// Always `pending`.
+    pub status: String,
+    /// Records taken.
+    pub records: usize,
+    /// What to do.
+    pub detail: String,
+}
+
+/// As much of a record as its receipt shows.
+#[derive(Deserialize)]
+struct NamedRecord<'a> {
+    #[serde(borrow)]
+    inspection_id: Option<Cow<'a, str>>,
+}
+
+/// The `inspection_id` of a record, where one can be read.
+pub(crate) fn inspection_id_of(record: &[u8]) -> Option<String> {
+    let named: NamedRecord<'_> = serde_json::from_slice(record).ok()?;
+    named.inspection_id.map(Cow::into_owned)
+}
+
+/// Bytes in JSON: as text where they are UTF-8, else in base64.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BytesDto {
+    /// UTF-8.
+    Text(String),
+    /// Anything else, in standard base64.
+    Base64(String),
+}
+
+impl BytesDto {
+    fn of(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(
+            |error| Self::Base64(STANDARD.encode(error.as_bytes())),
+            Self::Text,
+        )
+    }
+}
+
+/// A dead letter（死信）: a record that was rejected, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadLetterDto {
+    /// Its ledger entry, under which `/v1/dead-letters/{entry}` shows it.
+    pub entry: u64,
+    /// Reason code, of the closed list in docs/wire.md.
+    pub code: String,
+    /// The field at fault; empty or `$` for the record as a whole.
+    pub field: String,
+    /// The value found there, shortened.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+    /// The source it was read from.
+    pub source: String,
+    /// The partition of that source.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: u64,
+    /// When the broker or the intake took it, RFC 3339.
+    pub received_at: String,
+    /// Bytes of the record.
+    pub bytes: u64,
+    /// Its key, if it had one.
+    pub key: Option<BytesDto>,
+    /// The record, whole. In lists it is absent where it is longer than 64 KiB.
+    pub record: Option<BytesDto>,
+}
+
+impl DeadLetterDto {
+    fn of_summary(entry: u64, summary: RejectionSummary) -> Self {
+        Self {
+            entry,
+            code: summary.code,
+            field: summary.field,
+            value: summary.value,
+            rule: summary.rule,
+            source: summary.partition.source.to_string(),
+            partition: summary.partition.partition,
+            offset: summary.offset,
+            received_at: summary.received_at.to_string(),
+            bytes: summary.bytes,
+            key: None,
+            record: None,
+        }
+    }
+
+    /// With its record.
+    pub(crate) fn whole(entry: u64, rejection: Rejection) -> Self {
+        let summary = Self::of_summary(entry, rejection.summary());
+        Self {
+            key: rejection.key.map(BytesDto::of),
+            record: Some(BytesDto::of(rejection.record)),
+            ..summary
+        }
+    }
+
+    /// Without its record.
+    pub(crate) fn listed(row: DeadLetterRow) -> Self {
+        Self::of_summary(row.entry, row.summary)
+    }
+}
+
+/// How the ledger stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LedgerDto {
+    /// Entries that are durable.
+    pub entries: u64,
+    /// Blocks that are durable.
+    pub blocks: u64,
+    /// Merkle root of these entries (RFC 6962), in hexadecimal.
+    pub root: String,
+    /// Entries that the views show; fewer than `entries` while they follow.
+    pub shown: u64,
 }
 
 /// Where things stand.
@@ -176,6 +282,10 @@ pub struct StatusDto {
     pub subjects: BTreeMap<String, BTreeMap<String, u64>>,
     /// Version of the policy in force.
     pub policy_version: String,
+    /// The ledger's size and root.
+    pub ledger: LedgerDto,
+    /// Dead letters by reason code.
+    pub dead_letters: BTreeMap<String, u64>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
 }
@@ -194,115 +304,6 @@ pub struct ProblemDto {
     pub detail: String,
     /// Which parameter or field.
     pub field: Option<String>,
-}
-
-/// The public name of a subject: a booth's or an enterprise's own, or the reference data's.
-pub(crate) fn name_of(subject: &Subject, engine: &Engine, reference: &Reference) -> Option<String> {
-    let product = |code| {
-        reference
-            .products
-            .get(code)
-            .map(|product| product.name_zh.to_string())
-    };
-    match subject {
-        Subject::Enterprise(_) | Subject::Site(_) => engine.title(subject).map(str::to_owned),
-        Subject::Product(code) => product(code),
-        Subject::Zone(id) => reference.zones.get(id).map(|zone| zone.name_zh.to_string()),
-        Subject::Sector(code) => reference
-            .sectors
-            .get(code)
-            .map(|sector| sector.name_zh.to_string()),
-        Subject::Cell(enterprise, code) => {
-            let owner = engine.title(&Subject::Enterprise(enterprise.clone()))?;
-            Some(format!(
-                "{owner} · {}",
-                product(code).unwrap_or_else(|| code.to_string())
-            ))
-        }
-    }
-}
-
-impl ContributionDto {
-    fn new(contribution: &Contribution) -> Self {
-        let part = contribution.part;
-        Self {
-            part: format!("{part:?}"),
-            zh: part.zh().to_owned(),
-            en: part.en().to_owned(),
-            log_odds: contribution.log_odds,
-            points: contribution.log_odds * POINTS_PER_LOG_ODDS,
-        }
-    }
-}
-
-impl AssessmentDto {
-    pub(crate) fn new(
-        assessment: &Assessment,
-        name: Option<String>,
-        as_of: Timestamp,
-        provisional: bool,
-    ) -> Self {
-        let levels = ["medium", "high", "serious"];
-        Self {
-            subject: assessment.subject.to_string(),
-            kind: assessment.subject.kind().to_string(),
-            name,
-            level: assessment.level.to_string(),
-            level_zh: assessment.level.zh().to_owned(),
-            watch: assessment.watch,
-            inherited: assessment.inherited,
-            provisional,
-            probability: assessment.probability,
-            interval: IntervalDto {
-                lower: assessment.interval.lower,
-                upper: assessment.interval.upper,
-            },
-            at_least: levels
-                .into_iter()
-                .map(str::to_owned)
-                .zip(assessment.at_least)
-                .collect(),
-            severity_mix: assessment.severity_mix.to_vec(),
-            contributions: assessment
-                .contributions
-                .iter()
-                .map(ContributionDto::new)
-                .collect(),
-            evidence: assessment
-                .evidence
-                .iter()
-                .map(|(kind, count)| {
-                    (
-                        kind.to_string(),
-                        EvidenceDto {
-                            results: count.results,
-                            nonconforming: count.nonconforming,
-                        },
-                    )
-                })
-                .collect(),
-            zones: assessment.zones.iter().map(ToString::to_string).collect(),
-            sectors: assessment.sectors.iter().map(ToString::to_string).collect(),
-            as_of: as_of.to_string(),
-            policy_version: assessment.policy_version.to_string(),
-            policy_hash: assessment.policy_hash.to_string(),
-            model_version: assessment.model_version.to_string(),
-        }
-    }
-}
-
-impl From<&Alert> for AlertDto {
-    fn from(alert: &Alert) -> Self {
-        Self {
-            id: alert.id.to_string(),
-            subject: alert.subject.to_string(),
-            hazard: alert.hazard.as_ref().map(ToString::to_string),
-            rule: alert.rule.code().to_owned(),
-            level: alert.level.to_string(),
-            raised_at: alert.raised_at.to_string(),
-            inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
-            reason_zh: alert.reason_zh.clone(),
-            reason_en: alert.reason_en.clone(),
-        }
-    }
+    /// The rule that it breaks.
+    pub rule: Option<String>,
 }

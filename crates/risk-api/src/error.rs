@@ -2,6 +2,7 @@
 
 use crate::dto::ProblemDto;
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use risk_store::StoreError;
@@ -16,7 +17,7 @@ pub(crate) enum ApiError {
         /// The rule.
         rule: String,
     },
-    /// Return `400 Bad Request`: the body is neither a JSON array nor lines of JSON.
+    /// Return `400 Bad Request`: the body is neither JSON nor lines of JSON.
     BadBody(String),
     /// Return `404 Not Found`.
     NotFound(String),
@@ -30,116 +31,168 @@ pub(crate) enum ApiError {
     Busy,
     /// Return `503 Service Unavailable`: the pipeline has stopped.
     Stopped,
+    /// Return `503 Service Unavailable`: the views are being built again.
+    Rebuilding,
     /// Return `500 Internal Server Error`; the cause is logged, not shown.
-    Internal(StoreError),
+    Internal(String),
+}
+
+/// What a kind of error says of itself.
+struct Kind {
+    code: &'static str,
+    title: &'static str,
+    status: StatusCode,
+    /// Seconds after which the same request may succeed.
+    retry_after: Option<&'static str>,
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Cursor) {
-            return Self::BadParameter {
+        match error {
+            StoreError::Cursor => Self::BadParameter {
                 field: "cursor".to_owned(),
                 rule: "must be the `next` of an earlier page of the same list".to_owned(),
-            };
+            },
+            StoreError::ViewsUnavailable => Self::Rebuilding,
+            StoreError::Stopped { .. } => Self::Stopped,
+            StoreError::Io { .. }
+            | StoreError::Locked { .. }
+            | StoreError::NotAStore { .. }
+            | StoreError::Missing { .. }
+            | StoreError::Format { .. }
+            | StoreError::Ledger(_)
+            | StoreError::Identity(_)
+            | StoreError::Record { .. }
+            | StoreError::Unrecordable(_)
+            | StoreError::Engine(_) => Self::Internal(error.to_string()),
         }
-        Self::Internal(error)
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Self::TooLarge
+        } else {
+            Self::BadBody(rejection.body_text())
+        }
     }
 }
 
 impl ApiError {
-    fn problem(&self) -> ProblemDto {
-        let (code, title, status, detail, field) = match self {
-            Self::BadParameter { field, rule } => (
+    fn kind(&self) -> Kind {
+        let kind = |code, title, status| Kind {
+            code,
+            title,
+            status,
+            retry_after: None,
+        };
+        match self {
+            Self::BadParameter { .. } => kind(
                 "bad-parameter",
                 "A parameter is not valid",
                 StatusCode::BAD_REQUEST,
-                format!("`{field}` {rule}"),
-                Some(field.clone()),
             ),
-            Self::BadBody(why) => (
+            Self::BadBody(_) => kind(
                 "bad-body",
                 "The body cannot be read",
                 StatusCode::BAD_REQUEST,
-                why.clone(),
-                None,
             ),
-            Self::NotFound(what) => (
-                "not-found",
-                "There is no such thing",
-                StatusCode::NOT_FOUND,
-                what.clone(),
-                None,
-            ),
-            Self::MethodNotAllowed => (
+            Self::NotFound(_) => kind("not-found", "There is no such thing", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => kind(
                 "method-not-allowed",
                 "This route does not know the method",
                 StatusCode::METHOD_NOT_ALLOWED,
-                "see /openapi.json for the methods of each route".to_owned(),
-                None,
             ),
-            Self::TooLarge => (
+            Self::TooLarge => kind(
                 "too-large",
                 "The body is too large",
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "send the records in several requests".to_owned(),
-                None,
             ),
-            Self::UnsupportedMediaType => (
+            Self::UnsupportedMediaType => kind(
                 "unsupported-media-type",
                 "The body's type is not known",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send application/json or application/x-ndjson".to_owned(),
-                None,
             ),
-            Self::Busy => (
-                "busy",
-                "Too much is waiting",
-                StatusCode::TOO_MANY_REQUESTS,
-                "try again after the time in Retry-After".to_owned(),
-                None,
-            ),
-            Self::Stopped => (
+            Self::Busy => Kind {
+                retry_after: Some("1"),
+                ..kind("busy", "Too much is waiting", StatusCode::TOO_MANY_REQUESTS)
+            },
+            Self::Stopped => kind(
                 "stopped",
                 "The pipeline has stopped",
                 StatusCode::SERVICE_UNAVAILABLE,
-                "see /readyz for the reasons; records that were not answered may be sent again"
-                    .to_owned(),
-                None,
             ),
-            Self::Internal(_) => (
+            Self::Rebuilding => Kind {
+                retry_after: Some("5"),
+                ..kind(
+                    "rebuilding",
+                    "The views are being built again",
+                    StatusCode::SERVICE_UNAVAILABLE,
+                )
+            },
+            Self::Internal(_) => kind(
                 "internal",
                 "Something went wrong here",
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "the log has the cause".to_owned(),
-                None,
             ),
-        };
-        ProblemDto {
-            kind: format!("/problems/{code}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
-            detail,
-            field,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
+            Self::BadBody(why) => why.clone(),
+            Self::NotFound(what) => what.clone(),
+            Self::MethodNotAllowed => "see /openapi.json for the methods of each route".to_owned(),
+            Self::TooLarge => "send the records in several requests".to_owned(),
+            Self::UnsupportedMediaType => {
+                "send application/json or application/x-ndjson".to_owned()
+            }
+            Self::Busy => "try again after the time in Retry-After".to_owned(),
+            Self::Stopped => {
+                "see /readyz for the reasons; records that were not answered may be sent again"
+                    .to_owned()
+            }
+            Self::Rebuilding => {
+                "nothing is lost; ask again after the time in Retry-After".to_owned()
+            }
+            Self::Internal(_) => "the log has the cause".to_owned(),
+        }
+    }
+
+    fn field_and_rule(&self) -> (Option<String>, Option<String>) {
+        if let Self::BadParameter { field, rule } = self {
+            (Some(field.clone()), Some(rule.clone()))
+        } else {
+            (None, None)
         }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Internal(error) = &self {
-            tracing::error!(error = %error, "a request failed");
+        if let Self::Internal(cause) = &self {
+            tracing::error!(cause, "a request failed");
         }
-        let problem = self.problem();
-        let status =
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(problem)).into_response();
+        let kind = self.kind();
+        let (field, rule) = self.field_and_rule();
+        let problem = ProblemDto {
+            kind: format!("/problems/{}", kind.code),
+            title: kind.title.to_owned(),
+            status: kind.status.as_u16(),
+            detail: self.detail(),
+            field,
+            rule,
+        };
+        let mut response = (kind.status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = kind.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }

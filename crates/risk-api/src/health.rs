@@ -1,13 +1,14 @@
 //! Alive, ready, counted, and where things stand.
 
-use crate::dto::StatusDto;
+use crate::dto::{LedgerDto, StatusDto};
 use crate::error::ApiError;
-use crate::state::ApiState;
+use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus::{Encoder, TextEncoder};
+use risk_store::StoreError;
 use std::collections::BTreeMap;
 
 /// Whether the process is alive.
@@ -21,7 +22,7 @@ pub(crate) async fn healthz() -> &'static str {
     (status = 200, description = "Ready: an empty list", body = Vec<String>),
     (status = 503, description = "Not ready: the reasons", body = Vec<String>)))]
 pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
-    let reasons = state.0.readiness.not_ready();
+    let reasons = state.0.parts.readiness.not_ready();
     let status = if reasons.is_empty() {
         StatusCode::OK
     } else {
@@ -35,7 +36,7 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
 pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
-    match encoder.encode(&state.0.registry.gather(), &mut text) {
+    match encoder.encode(&state.0.parts.registry.gather(), &mut text) {
         Ok(()) => (
             [(header::CONTENT_TYPE, encoder.format_type().to_owned())],
             text,
@@ -48,10 +49,16 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Response {
     }
 }
 
-/// Where things stand: closes, subjects, policy, readiness.
+/// Where things stand: closes, subjects, ledger, dead letters, policy, readiness.
 #[utoipa::path(get, path = "/v1/status", tag = "operations", responses((status = 200, description = "Status", body = StatusDto)))]
 pub(crate) async fn status(State(state): State<ApiState>) -> Result<Json<StatusDto>, ApiError> {
-    let engine = state.engine();
+    state.read(|parts| Ok(Json(status_of(parts)?))).await
+}
+
+fn status_of(parts: &ApiParts) -> Result<StatusDto, StoreError> {
+    let stats = parts.reader.stats()?;
+    let root = parts.reader.ledger().root_at(stats.ledger_entries)?;
+    let engine = parts.engine();
     let mut subjects: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for ((kind, level), count) in engine.subject_counts() {
         subjects
@@ -59,10 +66,17 @@ pub(crate) async fn status(State(state): State<ApiState>) -> Result<Json<StatusD
             .or_default()
             .insert(level.to_string(), count);
     }
-    Ok(Json(StatusDto {
+    Ok(StatusDto {
         closed_until: engine.last_closed().map(|(_, end)| end.to_string()),
         subjects,
         policy_version: engine.policy().version.to_string(),
-        not_ready: state.0.readiness.not_ready(),
-    }))
+        ledger: LedgerDto {
+            entries: stats.ledger_entries,
+            blocks: stats.ledger_blocks,
+            root: root.to_string(),
+            shown: stats.position,
+        },
+        dead_letters: stats.dead_letters,
+        not_ready: parts.readiness.not_ready(),
+    })
 }

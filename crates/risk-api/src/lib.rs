@@ -6,12 +6,16 @@
 
 mod alerts;
 mod console;
+mod dead_letters;
 pub mod dto;
 mod error;
+mod etag;
 mod health;
+mod live;
 mod metrics;
 pub mod openapi;
 mod params;
+mod request;
 mod results;
 mod router;
 mod state;
@@ -19,4 +23,4 @@ mod subjects;
 
 pub use metrics::ApiMetrics;
 pub use router::{router, serve};
-pub use state::{AlertEvent, ApiParts, ApiState, Intake, PostError, Readiness, Receipt, Receipts};
+pub use state::{ApiParts, ApiState, Intake, PostError, Readiness, Receipt, Receipts};

@@ -3,13 +3,14 @@
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Requests by route and status.
 #[derive(Debug, Clone)]
 pub struct ApiMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
+    live_streams: IntGauge,
 }
 
 impl ApiMetrics {
@@ -31,9 +32,22 @@ impl ApiMetrics {
             .buckets(buckets),
             &["route"],
         )?;
+        let live_streams = IntGauge::new(
+            "risk_api_live_streams",
+            "Live streams of alerts that are open",
+        )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { requests, seconds })
+        registry.register(Box::new(live_streams.clone()))?;
+        Ok(Self {
+            requests,
+            seconds,
+            live_streams,
+        })
+    }
+
+    pub(crate) fn live_streams(&self) -> IntGauge {
+        self.live_streams.clone()
     }
 }
 

@@ -1,34 +1,67 @@
-//! Query parameters, read strictly: an unknown name or a bad value is an error that names it.
+//! Parameters of a path or query, read strictly: an unknown name or a bad value is an error that
+//! names it.
 
 use crate::error::ApiError;
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
+use axum::http::request::Parts;
 use std::collections::BTreeMap;
 
 /// Rows of a page when none are asked for.
 const DEFAULT_LIMIT: usize = 50;
-/// The most rows of a page.
-const MAX_LIMIT: usize = 1000;
 
-/// The parameters of one request.
+/// The `{id}` of a route.
 #[derive(Debug)]
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_rejection) => Err(ApiError::BadParameter {
+                field: "id".to_owned(),
+                rule: "must be percent-encoded UTF-8".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The parameters of one query. They are checked against the table of routes before a handler is
+/// called, so a handler cannot forget to.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Params(BTreeMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let checked = parts.extensions.get::<Self>().cloned();
+        checked.ok_or_else(|| ApiError::Internal("a route outside the table".to_owned()))
+    }
+}
 
 impl Params {
     /// Takes the parameters, of which only `known` may appear, each once.
-    pub(crate) fn new(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn of(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
+        let bad = |field: String, rule: String| Err(ApiError::BadParameter { field, rule });
+        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+            return bad("query".to_owned(), "must be name=value pairs".to_owned());
+        };
         let mut params = BTreeMap::new();
         for (name, value) in pairs {
             if !known.contains(&name.as_str()) {
-                let rule = format!(
-                    "is not a parameter of this route; known are {}",
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
                     known.join(", ")
-                );
-                return Err(ApiError::BadParameter { field: name, rule });
+                };
+                let rule = format!("is not a parameter of this route; known: {known}");
+                return bad(name, rule);
             }
             if params.insert(name.clone(), value).is_some() {
-                return Err(ApiError::BadParameter {
-                    field: name,
-                    rule: "must stand once".to_owned(),
-                });
+                return bad(name, "must stand once".to_owned());
             }
         }
         Ok(Self(params))
@@ -54,14 +87,15 @@ impl Params {
             .transpose()
     }
 
-    pub(crate) fn limit(&self) -> Result<usize, ApiError> {
-        let read = |text: &str| {
-            text.parse()
-                .ok()
-                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        };
-        Ok(self
-            .parse("limit", "must be a whole number from 1 to 1000", read)?
-            .unwrap_or(DEFAULT_LIMIT))
+    /// Rows of the page, of which a route gives at most `most`.
+    pub(crate) fn limit(&self, most: usize) -> Result<usize, ApiError> {
+        let read = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        let rule = format!("must be a whole number from 1 to {most}");
+        Ok(self.parse("limit", &rule, read)?.unwrap_or(DEFAULT_LIMIT))
+    }
+
+    /// Where the page begins, for a closure that outlives the request.
+    pub(crate) fn cursor(&self) -> Option<String> {
+        self.text("cursor").map(str::to_owned)
     }
 }

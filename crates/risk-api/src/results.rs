@@ -1,6 +1,8 @@
 //! Posting results: one, an array, or lines.
 
-use crate::dto::{PostedDto, ProblemDto, ReceiptDto};
+use crate::dto::{
+    PendingDto, PostedDto, ProblemDto, ReceiptDto, ReceiptStatusDto, inspection_id_of,
+};
 use crate::error::ApiError;
 use crate::state::{ApiState, PostError, Receipt};
 use axum::Json;
@@ -14,105 +16,164 @@ use std::time::Duration;
 
 /// Longest wait for durability before the answer is "accepted for later".
 const WAIT: Duration = Duration::from_secs(5);
+/// Bodies up to this many bytes are split where they are; larger ones would hold up other requests.
+const SPLIT_AT_ONCE: usize = 64 << 10;
 
 /// Post inspection results. The answer comes once they are durable.
 #[utoipa::path(post, path = "/v1/results", tag = "results",
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/inspection-result.v1.json: a line each, or a JSON object or array as application/json"),
     responses(
         (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
-        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe"),
-        (status = 400, description = "The body cannot be read", body = ProblemDto),
-        (status = 413, description = "Too large", body = ProblemDto),
-        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto),
-        (status = 429, description = "Too much is waiting", body = ProblemDto),
-        (status = 503, description = "The pipeline has stopped", body = ProblemDto)))]
+        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
+        (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn post(
     State(state): State<ApiState>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|_rejection| ApiError::TooLarge)?;
-    let records = split(&headers, &body)?;
-    let receipts = state.0.intake.post(records).map_err(|error| match error {
+    let body = body?;
+    let kind = Kind::of(&headers)?;
+    let Posted { records, places } = if body.len() <= SPLIT_AT_ONCE {
+        split(kind, &body)?
+    } else {
+        state.read(move |_parts| split(kind, &body)).await?
+    };
+    let posted = state.0.parts.intake.post(records);
+    let receipts = posted.map_err(|error| match error {
         PostError::Busy => ApiError::Busy,
         PostError::TooLarge => ApiError::TooLarge,
         PostError::Stopped => ApiError::Stopped,
     })?;
     match tokio::time::timeout(WAIT, receipts).await {
-        Ok(Some(receipts)) => Ok(Json(posted(&receipts)).into_response()),
+        Ok(Some(receipts)) => Ok(Json(answer(places, receipts)).into_response()),
         Ok(None) => Err(ApiError::Stopped),
-        Err(_elapsed) => Ok(StatusCode::ACCEPTED.into_response()),
+        Err(_elapsed) => {
+            let pending = PendingDto {
+                status: "pending".to_owned(),
+                records: places.len(),
+                detail: "taken, and not known to be durable yet; sending the records again is safe"
+                    .to_owned(),
+            };
+            Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
+        }
     }
 }
 
-fn split(headers: &HeaderMap, body: &Bytes) -> Result<Vec<Vec<u8>>, ApiError> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    match kind.as_str() {
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
-            let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            Ok(lines
-                .filter(|line| !line.is_empty())
-                .map(<[u8]>::to_vec)
-                .collect())
-        }
-        "application/json" => {
-            let trimmed = body.trim_ascii();
-            if trimmed.first() != Some(&b'[') {
-                return Ok(vec![trimmed.to_vec()]);
+/// What a body holds.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// One record, or an array of them.
+    Json,
+    /// A record a line.
+    Lines,
+}
+
+impl Kind {
+    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.split(';').next())
+            .map(|text| text.trim().to_ascii_lowercase());
+        match kind.as_deref() {
+            Some("application/x-ndjson" | "application/ndjson" | "application/jsonl") => {
+                Ok(Self::Lines)
             }
-            let records: Vec<&RawValue> = serde_json::from_slice(trimmed).map_err(|error| {
-                ApiError::BadBody(format!("the body is no JSON array: {error}"))
-            })?;
-            Ok(records
-                .into_iter()
-                .map(|record| record.get().as_bytes().to_vec())
-                .collect())
+            Some("application/json") => Ok(Self::Json),
+            _other => Err(ApiError::UnsupportedMediaType),
         }
-        _other => Err(ApiError::UnsupportedMediaType),
     }
 }
 
-fn posted(receipts: &[Receipt]) -> PostedDto {
-    let count = |is: fn(&Receipt) -> bool| receipts.iter().filter(|receipt| is(receipt)).count();
-    let item = |(at, receipt): (usize, &Receipt)| {
-        let plain = |status| ReceiptDto {
-            line: at + 1,
-            status,
-            code: None,
-            field: None,
-            value: None,
-            rule: None,
-        };
-        match receipt {
-            Receipt::Accepted => plain("accepted"),
-            Receipt::Duplicate => plain("duplicate"),
-            Receipt::Rejected {
-                code,
-                field,
-                value,
-                rule,
-            } => ReceiptDto {
-                code: Some(code.clone()),
-                field: Some(field.clone()),
-                value: Some(value.clone()),
-                rule: Some(rule.clone()),
-                ..plain("rejected")
-            },
+/// The records of a body, and where each stood.
+struct Posted {
+    records: Vec<Vec<u8>>,
+    places: Vec<Place>,
+}
+
+struct Place {
+    line: usize,
+    inspection_id: Option<String>,
+}
+
+/// Splits a body. A line that is no JSON is a record that will be rejected, beside others that are
+/// not; a JSON document that is none holds nothing that could be kept, and is refused whole.
+fn split(kind: Kind, body: &[u8]) -> Result<Posted, ApiError> {
+    let parts: Vec<(usize, &[u8])> = match kind {
+        Kind::Lines => {
+            let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            let numbered = (1..).zip(lines);
+            numbered.filter(|(_, line)| !line.is_empty()).collect()
+        }
+        Kind::Json => {
+            let bad = |error: serde_json::Error| {
+                ApiError::BadBody(format!("the body is no JSON document: {error}"))
+            };
+            let whole: &RawValue = serde_json::from_slice(body).map_err(bad)?;
+            let records: Vec<&RawValue> = match whole.get().as_bytes().first() {
+                Some(b'[') => serde_json::from_str(whole.get()).map_err(bad)?,
+                Some(b'{') => vec![whole],
+                Some(_) | None => {
+                    let why = "the body must be a JSON object or an array of them";
+                    return Err(ApiError::BadBody(why.to_owned()));
+                }
+            };
+            let texts = records.into_iter().map(|record| record.get().as_bytes());
+            (1..).zip(texts).collect()
         }
     };
+    if parts.is_empty() {
+        return Err(ApiError::BadBody("the body holds no record".to_owned()));
+    }
+    let place = |(line, record): &(usize, &[u8])| Place {
+        line: *line,
+        inspection_id: inspection_id_of(record),
+    };
+    Ok(Posted {
+        places: parts.iter().map(place).collect(),
+        records: parts.iter().map(|(_, record)| record.to_vec()).collect(),
+    })
+}
+
+fn answer(places: Vec<Place>, receipts: Vec<Receipt>) -> PostedDto {
+    let items: Vec<ReceiptDto> = places.into_iter().zip(receipts).map(item).collect();
+    let count = |status| items.iter().filter(|item| item.status == status).count();
     PostedDto {
-        accepted: count(|receipt| *receipt == Receipt::Accepted),
-        duplicates: count(|receipt| *receipt == Receipt::Duplicate),
-        rejected: count(|receipt| matches!(receipt, Receipt::Rejected { .. })),
-        items: receipts.iter().enumerate().map(item).collect(),
+        accepted: count(ReceiptStatusDto::Accepted),
+        duplicates: count(ReceiptStatusDto::Duplicate),
+        rejected: count(ReceiptStatusDto::Rejected),
+        items,
+    }
+}
+
+fn item((place, receipt): (Place, Receipt)) -> ReceiptDto {
+    let plain = |status| ReceiptDto {
+        line: place.line,
+        inspection_id: place.inspection_id,
+        status,
+        code: None,
+        field: None,
+        value: None,
+        rule: None,
+    };
+    match receipt {
+        Receipt::Accepted => plain(ReceiptStatusDto::Accepted),
+        Receipt::Duplicate => plain(ReceiptStatusDto::Duplicate),
+        Receipt::Rejected {
+            code,
+            field,
+            value,
+            rule,
+        } => ReceiptDto {
+            code: Some(code),
+            field: Some(field),
+            value: Some(value),
+            rule: Some(rule),
+            ..plain(ReceiptStatusDto::Rejected)
+        },
     }
 }

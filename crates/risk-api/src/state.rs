@@ -1,15 +1,20 @@
 //! What the handlers work with.
 
+use crate::error::ApiError;
 use crate::metrics::ApiMetrics;
 use prometheus::Registry;
 use risk_domain::reference::Reference;
 use risk_domain::time::Timestamp;
-use risk_engine::{Alert, Engine};
+use risk_engine::Engine;
 use risk_store::Reader;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, watch};
+
+/// Reads at once; more wait their turn without a thread.
+const READS: usize = 64;
 
 /// What became of one posted record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +62,6 @@ pub trait Readiness: Send + Sync {
     fn not_ready(&self) -> Vec<String>;
 }
 
-/// An alert as it becomes durable, with its ledger entry: the id of the live stream's event.
-#[derive(Debug, Clone)]
-pub struct AlertEvent {
-    /// The ledger entry.
-    pub entry: u64,
-    /// The alert.
-    pub alert: Arc<Alert>,
-}
-
 /// What the API is made of.
 pub struct ApiParts {
     /// The store's views.
@@ -80,8 +76,6 @@ pub struct ApiParts {
     pub readiness: Arc<dyn Readiness>,
     /// Tells the time of provisional estimates.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Alerts as they become durable.
-    pub alerts: broadcast::Sender<AlertEvent>,
     /// Every metric of the process.
     pub registry: Registry,
     /// The API's own metrics.
@@ -96,9 +90,27 @@ impl std::fmt::Debug for ApiParts {
     }
 }
 
+impl ApiParts {
+    pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
+        self.engine.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) parts: Arc<ApiParts>,
+    /// Entries that the views show.
+    pub(crate) shown: watch::Receiver<u64>,
+    /// Whether the server is closing: live streams have no end of their own.
+    closing: watch::Sender<bool>,
+    reads: Arc<Semaphore>,
+    /// Tells the requests of one process from those of another.
+    process: u32,
+    requests: AtomicU64,
+}
+
 /// What every handler shares.
 #[derive(Clone)]
-pub struct ApiState(pub(crate) Arc<ApiParts>);
+pub struct ApiState(pub(crate) Arc<Shared>);
 
 impl std::fmt::Debug for ApiState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -107,12 +119,57 @@ impl std::fmt::Debug for ApiState {
 }
 
 impl ApiState {
-    /// Shares the parts.
+    /// Shares the parts, and from now on follows what the store's views show.
     pub fn new(parts: ApiParts) -> Self {
-        Self(Arc::new(parts))
+        let (follow, shown) = watch::channel(0);
+        parts.reader.observe_shown(Arc::new(move |entries| {
+            follow.send_replace(entries);
+        }));
+        let (closing, _) = watch::channel(false);
+        let seed = risk_store::fresh_seed();
+        let process = seed.iter().take(4);
+        Self(Arc::new(Shared {
+            parts: Arc::new(parts),
+            shown,
+            closing,
+            reads: Arc::new(Semaphore::new(READS)),
+            process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
+            requests: AtomicU64::new(0),
+        }))
     }
 
-    pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
-        self.0.engine.read().unwrap_or_else(PoisonError::into_inner)
+    /// Ends the live streams; a server that is asked to stop calls it first.
+    pub fn close(&self) {
+        self.0.closing.send_replace(true);
+    }
+
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.0.closing.subscribe()
+    }
+
+    /// Reads from store and engine, on a thread that may wait for their locks: the threads that
+    /// answer requests never do, so a long close cannot silence the process.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ApiParts) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let permit = Arc::clone(&self.0.reads).acquire_owned().await;
+        let parts = Arc::clone(&self.0.parts);
+        let span = tracing::Span::current();
+        let done = tokio::task::spawn_blocking(move || {
+            // Held to the end of the work, even when nobody waits for it any more.
+            let _permit = permit;
+            span.in_scope(|| work(&parts))
+        });
+        match done.await {
+            Ok(answer) => answer,
+            Err(error) => Err(ApiError::Internal(format!("a read ended early: {error}"))),
+        }
+    }
+
+    /// An id for a request that brought none.
+    pub(crate) fn request_id(&self) -> String {
+        let number = self.0.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}-{number}", self.0.process)
     }
 }

@@ -2,32 +2,45 @@
 
 use crate::dto::{AssessmentDto, Page, ProblemDto, SubjectDto, name_of};
 use crate::error::ApiError;
-use crate::params::Params;
-use crate::state::ApiState;
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use crate::etag::tagged_json;
+use crate::params::{Id, Params};
+use crate::state::{ApiParts, ApiState};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use risk_domain::ids::{SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
-use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::subject::{Subject, SubjectError, SubjectKind};
 use risk_engine::{Assessment, Engine};
-use risk_store::{SubjectOrder, SubjectQuery};
+use risk_store::{MAX_PAGE, SubjectOrder, SubjectQuery};
 
 /// Recorded assessments shown with a subject.
 const HISTORY: usize = 50;
 
 fn shown(
-    state: &ApiState,
+    parts: &ApiParts,
     engine: &Engine,
     assessment: &Assessment,
     provisional: bool,
 ) -> AssessmentDto {
-    let name = name_of(&assessment.subject, engine, &state.0.reference);
+    let name = name_of(&assessment.subject, engine, &parts.reference);
     AssessmentDto::new(
         assessment,
         name,
         engine.end_of(assessment.epoch),
         provisional,
     )
+}
+
+fn recorded(parts: &ApiParts, page: &risk_store::Page<Assessment>) -> Page<AssessmentDto> {
+    let engine = parts.engine();
+    let items = page.items.iter();
+    Page {
+        items: items
+            .map(|item| shown(parts, &engine, item, false))
+            .collect(),
+        next: page.next.clone(),
+    }
 }
 
 /// Recorded grades, filtered and sorted.
@@ -39,16 +52,17 @@ fn shown(
         ("level" = Option<String>, Query, description = "only this risk level"),
         ("sort" = Option<String>, Query, description = "-probability (default), probability or name"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 1000, 50 by default"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page", body = Page<AssessmentDto>), (status = 400, description = "A parameter is not valid", body = ProblemDto)))]
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "A page", body = Page<AssessmentDto>),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Json<Page<AssessmentDto>>, ApiError> {
-    let params = Params::new(
-        pairs,
-        &["kind", "zone", "sector", "level", "sort", "limit", "cursor"],
-    )?;
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let query = SubjectQuery {
         kind: params.parse(
             "kind",
@@ -73,89 +87,99 @@ pub(crate) async fn list(
     };
     let order = params.parse("sort", "must be -probability, probability or name", order)?;
     let order = order.unwrap_or(SubjectOrder::ProbabilityDesc);
-    let page = state
-        .0
-        .reader
-        .subjects(&query, order, params.limit()?, params.text("cursor"))?;
-    let engine = state.engine();
-    let items = page
-        .items
-        .iter()
-        .map(|item| shown(&state, &engine, item, false))
-        .collect();
-    Ok(Json(Page {
-        items,
-        next: page.next,
-    }))
+    let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
+    let read = move |parts: &ApiParts| {
+        let page = parts
+            .reader
+            .subjects(&query, order, limit, cursor.as_deref())?;
+        tagged_json(&headers, &recorded(parts, &page))
+    };
+    state.read(read).await
 }
 
 /// One subject: what stands, the estimate of this moment, and its history.
 #[utoipa::path(get, path = "/v1/subjects/{id}", tag = "subjects",
-    params(("id" = String, Path, description = "the subject, as enterprise:ID; `%`, `:` and `/` within an id are written %25, %3A and %2F, and the whole is percent-encoded once more in the path")),
-    responses((status = 200, description = "The subject", body = SubjectDto), (status = 400, description = "No subject's id", body = ProblemDto), (status = 404, description = "Never seen", body = ProblemDto)))]
+    params(
+        ("id" = String, Path, description = "the subject, as enterprise:ID; `%`, `:` and `/` within an id are written %25, %3A and %2F, and the whole is percent-encoded once more in the path"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "The subject", body = SubjectDto),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 400, description = "No subject's id", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
-    Path(id): Path<String>,
-) -> Result<Json<SubjectDto>, ApiError> {
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let subject = read_subject(&id)?;
-    let recorded = state.0.reader.subject(&subject)?;
-    let history = state.0.reader.history(&subject, HISTORY, None)?;
-    let now = (state.0.now)();
-    let engine = state.engine();
-    let provisional = engine.provisional(&subject, now);
-    let name = name_of(&subject, &engine, &state.0.reference);
-    if recorded.is_none() && provisional.is_none() && !engine.knows(&subject) {
-        return Err(ApiError::NotFound(format!("{subject} has never been seen")));
-    }
-    Ok(Json(SubjectDto {
-        subject: subject.to_string(),
-        name,
-        recorded: recorded
-            .as_ref()
-            .map(|item| shown(&state, &engine, item, false)),
-        provisional: provisional
-            .as_ref()
-            .map(|item| shown(&state, &engine, item, true)),
-        history: history
-            .items
-            .iter()
-            .map(|item| shown(&state, &engine, item, false))
-            .collect(),
-    }))
+    let read = move |parts: &ApiParts| {
+        let recorded = parts.reader.subject(&subject)?;
+        let history = parts.reader.history(&subject, HISTORY, None)?;
+        let now = (parts.now)();
+        let engine = parts.engine();
+        let provisional = engine.provisional(&subject, now);
+        if recorded.is_none() && provisional.is_none() && !engine.knows(&subject) {
+            return Err(never_seen(&subject));
+        }
+        let show = |item: &Assessment| shown(parts, &engine, item, false);
+        let answer = SubjectDto {
+            subject: subject.to_string(),
+            name: name_of(&subject, &engine, &parts.reference),
+            recorded: recorded.as_ref().map(show),
+            provisional: provisional
+                .as_ref()
+                .map(|item| shown(parts, &engine, item, true)),
+            history: history.items.iter().map(show).collect(),
+            history_next: history.next,
+        };
+        drop(engine);
+        tagged_json(&headers, &answer)
+    };
+    state.read(read).await
 }
 
 /// Recorded assessments of a subject, the latest first.
 #[utoipa::path(get, path = "/v1/subjects/{id}/history", tag = "subjects",
-    params(("id" = String, Path, description = "the subject"), ("limit" = Option<u32>, Query, description = "rows of the page"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page", body = Page<AssessmentDto>), (status = 400, description = "A parameter is not valid", body = ProblemDto)))]
+    params(
+        ("id" = String, Path, description = "the subject"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 1000, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "A page", body = Page<AssessmentDto>),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn history(
     State(state): State<ApiState>,
-    Path(id): Path<String>,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Json<Page<AssessmentDto>>, ApiError> {
+    Id(id): Id,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let subject = read_subject(&id)?;
-    let params = Params::new(pairs, &["limit", "cursor"])?;
-    let page = state
-        .0
-        .reader
-        .history(&subject, params.limit()?, params.text("cursor"))?;
-    let engine = state.engine();
-    let items = page
-        .items
-        .iter()
-        .map(|item| shown(&state, &engine, item, false))
-        .collect();
-    Ok(Json(Page {
-        items,
-        next: page.next,
-    }))
+    let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
+    let read = move |parts: &ApiParts| {
+        let page = parts.reader.history(&subject, limit, cursor.as_deref())?;
+        if page.items.is_empty()
+            && parts.reader.subject(&subject)?.is_none()
+            && !parts.engine().knows(&subject)
+        {
+            return Err(never_seen(&subject));
+        }
+        tagged_json(&headers, &recorded(parts, &page))
+    };
+    state.read(read).await
+}
+
+fn never_seen(subject: &Subject) -> ApiError {
+    ApiError::NotFound(format!("{subject} has never been seen"))
 }
 
 fn read_subject(id: &str) -> Result<Subject, ApiError> {
-    id.parse().map_err(
-        |error: risk_domain::subject::SubjectError| ApiError::BadParameter {
+    id.parse()
+        .map_err(|error: SubjectError| ApiError::BadParameter {
             field: "id".to_owned(),
             rule: error.to_string(),
-        },
-    )
+        })
 }

@@ -3,10 +3,10 @@
 use crate::config::Config;
 use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
-use risk_api::{AlertEvent, ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt};
+use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt};
 use risk_domain::ids::{HazardCode, ProductCode, ZoneId};
 use risk_domain::reference::Reference;
-use risk_engine::{Effect, Engine, Policy, Registration, Taxonomy};
+use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
@@ -24,10 +24,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::broadcast;
-
-/// Alerts that a slow reader of the live stream may lag behind before it must resume.
-const LIVE_QUEUE: usize = 4_096;
 
 /// The policy of a path, or the one that ships.
 pub(crate) fn policy(path: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
@@ -122,7 +118,6 @@ pub(crate) struct Running {
     pub(crate) reader: Reader,
     pub(crate) status: Arc<WorkerStatus>,
     pub(crate) registry: Registry,
-    pub(crate) alerts: broadcast::Sender<AlertEvent>,
     pub(crate) failure: Arc<Mutex<Option<String>>>,
     view_lag: IntGauge,
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
@@ -186,21 +181,10 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
     let publishing = PublisherMetrics::register(&registry)?;
     let engine = Arc::new(RwLock::new(engine));
     let status = Arc::new(WorkerStatus::default());
-    let (alerts, _) = broadcast::channel(LIVE_QUEUE);
-    let live = alerts.clone();
     let view_lag = store_metrics.view_lag.clone();
     // The observer must not hold the reader: the store would hold itself, and its lock, for ever.
     writer.observe(Arc::new(move |committed: &Committed| {
         store_metrics.note(committed);
-        for (entry, effect) in &committed.effects {
-            if let Effect::AlertRaised(alert) = effect {
-                // Nobody may be listening.
-                drop(live.send(AlertEvent {
-                    entry: *entry,
-                    alert: Arc::new((**alert).clone()),
-                }));
-            }
-        }
     }));
     let failure = Arc::new(Mutex::new(None));
     let worker = Worker::new(WorkerParts {
@@ -243,7 +227,6 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
         reader,
         status,
         registry,
-        alerts,
         failure,
         view_lag,
         worker: thread,
@@ -400,7 +383,6 @@ pub(crate) fn api(
             failure: Arc::clone(&running.failure),
         }),
         now: Arc::new(|| SystemClock.now()),
-        alerts: running.alerts.clone(),
         registry: running.registry.clone(),
         metrics,
         max_body_bytes,

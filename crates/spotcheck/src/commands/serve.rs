@@ -61,7 +61,7 @@ fn answer(
         }
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut until = stopped.clone();
-        let server = tokio::spawn(risk_api::serve(listener, risk_api::router(api), async move {
+        let server = tokio::spawn(risk_api::serve(listener, api, async move {
             // A sender that is gone means the same.
             drop(until.wait_for(|stop| *stop).await);
         }));
@@ -69,7 +69,7 @@ fn answer(
         ended_or_asked(&running).await?;
         running.status.stop();
         stop.send_replace(true);
-        // Live streams have no end of their own: they are given a moment, then cut.
+        // Live streams end by themselves; what is left after a moment is cut.
         drop(tokio::time::timeout(Duration::from_secs(2), server).await);
         anyhow::Ok(())
     })?;

@@ -1,0 +1,18 @@
+//! The API through its router: every route, its errors, the live stream, the contracts.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod alerts;
+mod city;
+mod contract;
+mod dead_letters;
+mod locks;
+mod results;
+mod stream;
+mod subjects;
+mod surroundings;
