@@ -2,7 +2,7 @@
 import { words } from "/console/words.js";
 
 const ALERTS = 100;
-const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, asked: 0, items: [], detail: null, alerts: new Map(), failed: false, live: false };
+const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, asked: 0, items: [], closed: null, detail: null, alerts: new Map(), failed: false, live: false };
 const byId = (id) => document.getElementById(id);
 const say = () => words[state.language];
 const percent = (value) => `${(value * 100).toFixed(1)}%`;
@@ -71,8 +71,14 @@ function load(anew) {
 function drawSubjects() {
   byId("subjects").replaceChildren(...state.items.map(row));
   byId("more").hidden = !state.next;
-  const latest = state.items.map((item) => item.as_of).sort().at(-1);
-  byId("as-of").textContent = latest ? `${say().asOf} ${time(latest)}` : say().noneYet;
+  byId("as-of").textContent = state.closed ? `${say().closed} ${time(state.closed)}` : say().noneYet;
+}
+
+function loadStatus() {
+  return trying(async () => {
+    state.closed = (await fetchJson("/v1/status")).closed_until;
+    drawSubjects();
+  });
 }
 
 function opener(subject, name) {
@@ -137,7 +143,7 @@ function table(headings, rows) {
 function estimate(label, item) {
   const line = element("p");
   line.append(element("span", say().levels[item.level], item.level), flagsOf(item), ` ${percent(item.probability)} `,
-    element("span", `(${percent(item.interval.lower)} – ${percent(item.interval.upper)}) · ${label} · ${say().asOf} ${time(item.as_of)}`, "quiet"));
+    element("span", `(${percent(item.interval.lower)} – ${percent(item.interval.upper)}) · ${label} · ${say().asOf} `, "quiet"), element("time", time(item.as_of), "quiet"));
   return line;
 }
 
@@ -155,9 +161,10 @@ function drawDetail() {
     table([say().part_, say().effect], shown.contributions.map((part) => [part[say().part], points(part.points)])),
     element("p", say().explain, "quiet"),
   );
-  const evidence = Object.entries(shown.evidence);
+  // In the order of the words: the modes first, what is counted beside them last.
+  const evidence = Object.entries(say().evidence).filter(([kind]) => shown.evidence[kind]);
   if (evidence.length === 0) return;
-  const rows = evidence.map(([kind, count]) => [say().evidence[kind] ?? kind, String(count.results), String(count.nonconforming)]);
+  const rows = evidence.map(([kind, name]) => [name, String(shown.evidence[kind].results), String(shown.evidence[kind].nonconforming)]);
   box.append(element("h3", say().evidenceTitle), table([say().kind, say().results, say().nonconforming], rows));
 }
 
@@ -186,6 +193,7 @@ byId("more").addEventListener("click", () => load(false));
 
 draw();
 load(true);
+loadStatus();
 // The stream is opened before the list is read, so that no alert falls between the two; an alert
 // that comes by both stands once, by its id.
 const stream = new EventSource("/v1/alerts/stream");
