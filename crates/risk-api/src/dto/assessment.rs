@@ -8,9 +8,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// Ten points are one doubling of the odds of a failure.
-const POINTS_PER_LOG_ODDS: f64 = 10.0 / std::f64::consts::LN_2;
-
 /// An interval of probability that holds the truth with 95 %.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IntervalDto {
@@ -165,7 +162,7 @@ impl ContributionDto {
             zh: part.zh().to_owned(),
             en: part.en().to_owned(),
             log_odds: contribution.log_odds,
-            points: contribution.log_odds * POINTS_PER_LOG_ODDS,
+            points: contribution.points(),
         }
     }
 }
