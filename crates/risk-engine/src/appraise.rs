@@ -17,12 +17,34 @@ use std::collections::{BTreeMap, BTreeSet};
 /// 97.5 % quantile of the standard normal.
 const NORMAL_975: f64 = 1.959_963_984_540_054;
 
+/// The severities that the catalogue lets expect of a product's failures, and the cuts of θ that
+/// follow while no failure has said otherwise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    severity_mix: [f64; 4],
+    cuts: [f64; 3],
+}
+
+/// What is expected of every product; looked up once a close, used by every judgement.
+#[derive(Debug)]
+pub(crate) struct Expectations {
+    of_product: BTreeMap<SubjectIx, Expected>,
+    otherwise: Expected,
+}
+
+impl Expectations {
+    fn of(&self, product: Option<SubjectIx>) -> &Expected {
+        let found = product.and_then(|product| self.of_product.get(&product));
+        found.unwrap_or(&self.otherwise)
+    }
+}
+
 /// What was judged of a subject, before it is written out.
 struct Judged {
     estimate: model::Estimate,
     severity_mix: [f64; 4],
     variance: f64,
-    at_least: [f64; 3],
+    excess: grade::Excess,
     grade: grade::Grade,
     inherited: bool,
     band: i32,
@@ -43,11 +65,33 @@ impl Engine {
         }
     }
 
-    /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
-    pub(crate) fn judge(&self, subject: SubjectIx, epoch: Epoch) -> Option<Assessment> {
-        let tallies = |subject| &self.state(subject).tallies;
+    /// What the catalogue and the policy let expect of every product.
+    pub(crate) fn expectations(&self) -> Expectations {
+        let expected = |severity_mix: [f64; 4]| Expected {
+            severity_mix,
+            cuts: self.bounds.cuts(&self.policy.grade, &severity_mix),
+        };
+        let products = self.subjects.products().filter_map(|(at, code)| {
+            let mix = self.taxonomy.severity_mix(code)?;
+            Some((at, expected(mix)))
+        });
+        Expectations {
+            of_product: products.collect(),
+            otherwise: expected(self.policy.prior.severity_mix),
+        }
+    }
+
+    /// Judges a subject at the close that `view` looks at; `Some` when its level, a flag or its band
+    /// changed.
+    pub(crate) fn judge(
+        &self,
+        view: &View<'_, '_>,
+        expectations: &Expectations,
+        subject: SubjectIx,
+        epoch: Epoch,
+    ) -> Option<Assessment> {
         let standing = self.state(subject).standing;
-        let judged = self.appraise(&self.view(epoch, &tallies), subject, standing)?;
+        let judged = self.appraise(view, expectations, subject, standing)?;
         let same = standing.is_some_and(|standing| {
             (
                 standing.level,
@@ -88,8 +132,8 @@ impl Engine {
         }
         for (_, row) in self.pending.iter().chain(self.families.open_rows()) {
             let mut counted = BTreeSet::new();
-            for subject in &self.subjects.base(row.base).subjects {
-                if let (true, Some(tallies)) = (counted.insert(*subject), own.get_mut(subject)) {
+            for subject in self.subjects.touched(row.base) {
+                if let (true, Some(tallies)) = (counted.insert(subject), own.get_mut(&subject)) {
                     tallies.add(row, &self.decay);
                 }
             }
@@ -97,29 +141,33 @@ impl Engine {
         let tallies = |subject| own.get(&subject).unwrap_or(&self.state(subject).tallies);
         let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
         let epoch = self.calendar.epoch_of(now).max(last);
-        let judged = self.appraise(&self.view(epoch, &tallies), at, self.state(at).standing)?;
+        let view = self.view(epoch, &tallies);
+        let judged = self.appraise(&view, &self.expectations(), at, self.state(at).standing)?;
         Some(self.write_out(at, epoch, &judged, tallies(at)))
     }
 
     fn appraise(
         &self,
         view: &View<'_, '_>,
+        expectations: &Expectations,
         subject: SubjectIx,
         standing: Option<Standing>,
     ) -> Option<Judged> {
         let policy = &self.policy;
         let estimate = view.estimate(subject)?;
         let tallies = (view.tallies)(subject);
-        let prior_mix = self.prior_severity_mix(subject);
-        let severity_mix = model::severity_mix(tallies, &prior_mix, &policy.prior, view.at);
+        let expected = expectations.of(self.subjects.kin(subject).resembles);
+        let (severity_mix, cuts) = if tallies.has_severity() {
+            let mix = model::severity_mix(tallies, &expected.severity_mix, &policy.prior, view.at);
+            (mix, self.bounds.cuts(&policy.grade, &mix))
+        } else {
+            (expected.severity_mix, expected.cuts)
+        };
         let variance = estimate.posterior.logit_variance();
-        let cuts = self.bounds.cuts(&policy.grade, &severity_mix);
-        let probabilities = grade::probabilities(cuts, estimate.log_odds, libm::sqrt(variance));
-        let grade = grade::decide(
-            &policy.grade,
-            &probabilities,
-            standing.map(|standing| standing.level),
-        );
+        let excess = grade::Excess::new(cuts, estimate.log_odds, libm::sqrt(variance));
+        let grade = self
+            .bounds
+            .decide(excess, standing.map(|standing| standing.level));
         let doublings = estimate.log_odds / std::f64::consts::LN_2;
         // A band is left only by more than a quarter beyond its edge, so that noise does not move it.
         let band = standing
@@ -131,26 +179,11 @@ impl Engine {
             estimate,
             severity_mix,
             variance,
-            at_least: probabilities.at_least,
+            excess,
             grade,
             inherited,
             band,
         })
-    }
-
-    /// The mix of severities that the catalogue lets expect.
-    fn prior_severity_mix(&self, subject: SubjectIx) -> [f64; 4] {
-        let resembled = self.subjects.kin(subject).resembles;
-        let product = resembled.map(|product| self.subjects.name(product));
-        let expected = product.and_then(|product| match product {
-            Subject::Product(code) => self.taxonomy.severity_mix(code),
-            Subject::Enterprise(_)
-            | Subject::Site(_)
-            | Subject::Zone(_)
-            | Subject::Sector(_)
-            | Subject::Cell(..) => None,
-        });
-        expected.unwrap_or(self.policy.prior.severity_mix)
     }
 
     fn write_out(
@@ -186,7 +219,7 @@ impl Engine {
             },
             log_odds: judged.estimate.log_odds,
             variance: judged.variance,
-            at_least: judged.at_least,
+            at_least: judged.excess.at_least(),
             severity_mix: judged.severity_mix,
             contributions: judged.estimate.contributions.as_slice().to_vec(),
             evidence: evidence.collect(),
@@ -201,7 +234,7 @@ impl Engine {
         let innermost = match self.subjects.name(subject) {
             Subject::Zone(_) => vec![subject],
             Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
-                self.subjects.kin(subject).zones.clone()
+                self.subjects.kin(subject).zones.to_vec()
             }
             Subject::Product(_) | Subject::Sector(_) => Vec::new(),
         };

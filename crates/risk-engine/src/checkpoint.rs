@@ -150,7 +150,7 @@ impl Engine {
                 chunk.iter().map(|at| self.subject_parts(*at)).collect(),
             ))?;
         }
-        let numbers = |at: &[SubjectIx]| at.iter().map(|at| at.0).collect::<Vec<u32>>();
+        let numbers = |at: Vec<SubjectIx>| at.into_iter().map(|at| at.0).collect::<Vec<u32>>();
         let bases: Vec<_> = self
             .subjects
             .bases()
@@ -249,8 +249,8 @@ impl Engine {
                 Frame::Subjects(subjects) => engine.restore_subjects(subjects)?,
                 Frame::Bases(bases) => {
                     for (subjects, linked) in bases {
-                        let subjects = subjects.into_iter().map(SubjectIx).collect();
-                        if !engine.subjects.restore_base(subjects, linked) {
+                        let subjects: Vec<_> = subjects.into_iter().map(SubjectIx).collect();
+                        if !engine.subjects.restore_base(&subjects, linked) {
                             return Err(CheckpointError::Damaged);
                         }
                     }

@@ -27,9 +27,87 @@ impl fmt::Debug for StateHash {
 
 /// 64 bits of an assessment's content, kept instead of the whole.
 pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
-    // The shape is plain numbers and texts, which always serialise.
-    let text = serde_json::to_vec(assessment).unwrap_or_default();
-    xxhash_rust::xxh3::xxh3_64(&text)
+    let Assessment {
+        subject,
+        zones,
+        sectors,
+        epoch,
+        level,
+        watch,
+        inherited,
+        band,
+        probability,
+        interval,
+        log_odds,
+        variance,
+        at_least,
+        severity_mix,
+        contributions,
+        evidence,
+        policy_version,
+        policy_hash,
+        model_version,
+        snapshot,
+    } = assessment;
+    let mut fields = Fields(Vec::with_capacity(512));
+    fields.text(&subject.to_string());
+    fields.number(zones.len() as i64);
+    for zone in zones {
+        fields.text(zone.as_str());
+    }
+    fields.number(sectors.len() as i64);
+    for sector in sectors {
+        fields.text(sector.as_str());
+    }
+    fields.number(epoch.0);
+    fields.text(level.code());
+    fields.number(i64::from(*watch));
+    fields.number(i64::from(*inherited));
+    fields.number(i64::from(*band));
+    let numbers = [
+        *probability,
+        interval.lower,
+        interval.upper,
+        *log_odds,
+        *variance,
+    ];
+    for number in numbers.iter().chain(at_least).chain(severity_mix) {
+        fields.float(*number);
+    }
+    fields.number(contributions.len() as i64);
+    for part in contributions {
+        fields.text(part.part.code());
+        fields.float(part.log_odds);
+    }
+    fields.number(evidence.len() as i64);
+    for (kind, count) in evidence {
+        fields.text(kind);
+        fields.number(i64::from(count.results));
+        fields.number(i64::from(count.nonconforming));
+    }
+    fields.text(policy_version.as_str());
+    fields.text(policy_hash);
+    fields.text(model_version);
+    fields.number(snapshot.map_or(i64::MIN, |epoch| epoch.0));
+    xxhash_rust::xxh3::xxh3_64(&fields.0)
+}
+
+/// Fields one after the other; a text's length before it keeps texts apart.
+struct Fields(Vec<u8>);
+
+impl Fields {
+    fn number(&mut self, number: i64) {
+        self.0.extend_from_slice(&number.to_be_bytes());
+    }
+
+    fn float(&mut self, number: f64) {
+        self.0.extend_from_slice(&number.to_bits().to_be_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as i64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
 }
 
 struct Lines(Sha256);
@@ -45,10 +123,8 @@ impl Lines {
 /// A row by the names of what it touches, so that numbers do not show.
 fn row_text(row: &Row, subjects: &Subjects) -> String {
     let names = subjects
-        .base(row.base)
-        .subjects
-        .iter()
-        .map(|at| subjects.name(*at).to_string());
+        .touched(row.base)
+        .map(|at| subjects.name(at).to_string());
     let names: Vec<String> = names.collect();
     let severity = row
         .verdict

@@ -13,6 +13,7 @@ use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::{CivilOffset, Day};
 use risk_stats::decay::{DecayAt, ForwardDecay, Generation};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// A kind of evidence that is kept apart from every other（证据层）. The codes are frozen.
@@ -174,13 +175,14 @@ pub(crate) struct Tally {
     pub(crate) nonconforming_weight: i128,
 }
 
-/// Sums of one subject, ordered by stratum and generation.
+/// Sums of one subject, ordered by stratum and generation. Most subjects keep one for years, which
+/// therefore has its place within.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tallies(Vec<Tally>);
+pub(crate) struct Tallies(SmallVec<[Tally; 1]>);
 
 impl Tallies {
     /// No evidence.
-    pub(crate) const NONE: Self = Self(Vec::new());
+    pub(crate) const NONE: Self = Self(SmallVec::new_const());
 
     /// Adds one row.
     pub(crate) fn add(&mut self, row: &Row, decay: &ForwardDecay) {
@@ -210,7 +212,7 @@ impl Tallies {
         self.merge_one(added);
     }
 
-    pub(crate) fn merge_one(&mut self, added: Tally) {
+    fn merge_one(&mut self, added: Tally) {
         let key = (added.stratum, added.generation);
         match self
             .0
@@ -225,16 +227,38 @@ impl Tallies {
                 }
             }
             Err(at) => {
-                // Most subjects keep one or two sums for years: room for four would be memory lost.
+                // Room for four where two are needed would be memory lost.
                 self.0.reserve_exact(1);
                 self.0.insert(at, added);
             }
         }
     }
 
+    /// Bytes held beyond the value itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.0.spilled() {
+            self.0.capacity() * size_of::<Tally>()
+        } else {
+            0
+        }
+    }
+
     /// Sums taken from a checkpoint, in order.
     pub(crate) fn from_sums(sums: Vec<Tally>) -> Self {
-        Self(sums)
+        Self(SmallVec::from_vec(sums))
+    }
+
+    /// Adds all sums of another: the monoid's operation.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for tally in &other.0 {
+            self.merge_one(*tally);
+        }
+    }
+
+    /// Whether a failure's severity was ever counted.
+    pub(crate) fn has_severity(&self) -> bool {
+        let last = self.0.last();
+        last.is_some_and(|tally| matches!(tally.stratum, Stratum::Severity(_)))
     }
 
     /// The sums that are not zero, in order.
@@ -259,6 +283,11 @@ impl Tallies {
                 value(tally.nonconforming_weight),
             )
         })
+    }
+
+    /// Whether no row was ever added.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether nothing has been counted.
@@ -296,6 +325,14 @@ impl Pending {
             rows.swap_remove(at);
             true
         })
+    }
+
+    /// Bytes held beyond the value itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.rows
+            .values()
+            .map(|rows| rows.capacity() * size_of::<Row>())
+            .sum()
     }
 
     pub(crate) fn first(&self) -> Option<Epoch> {

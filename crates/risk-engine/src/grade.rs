@@ -11,10 +11,21 @@ use risk_stats::special::{logit, normal_cdf};
 /// Levels above low, in rising order: the order of [`GradeProbabilities::at_least`].
 const LEVELS: [RiskLevel; 3] = [RiskLevel::Medium, RiskLevel::High, RiskLevel::Serious];
 
-/// Probability that the grade is at least medium, high, serious.
+/// For medium, high and serious: by how many deviations the log-odds lie above the level's cut. The
+/// probability of at least that level is the normal distribution function of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct GradeProbabilities {
-    pub(crate) at_least: [f64; 3],
+pub(crate) struct Excess([f64; 3]);
+
+impl Excess {
+    /// The log-odds of θ are normal with this mean and deviation; `cuts` as log-odds.
+    pub(crate) fn new(cuts: [f64; 3], log_odds: f64, deviation: f64) -> Self {
+        Self(cuts.map(|cut| (log_odds - cut) / deviation))
+    }
+
+    /// Probability that the grade is at least medium, high, serious.
+    pub(crate) fn at_least(self) -> [f64; 3] {
+        self.0.map(normal_cdf)
+    }
 }
 
 /// What the probabilities mean, given the grade that stands.
@@ -24,10 +35,17 @@ pub(crate) struct Grade {
     pub(crate) watch: bool,
 }
 
-/// Probability of harm above which the level is at least medium, high, serious, by severity:
-/// the matrix turned round, so that a judgement does not search it.
+/// What the policy's matrix and thresholds ask for, turned round so that a judgement searches
+/// nothing and computes no probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Bounds([[f64; 4]; 3]);
+pub(crate) struct Bounds {
+    /// Probability of harm above which the level is at least medium, high, serious, by severity.
+    harm: [[f64; 4]; 3],
+    /// The least excess whose probability reaches `assign_above`, `keep_above`, `watch_above`.
+    assign: f64,
+    keep: f64,
+    watch: f64,
+}
 
 impl Bounds {
     pub(crate) fn of(policy: &GradePolicy) -> Self {
@@ -40,63 +58,64 @@ impl Bounds {
             });
             least.map_or(f64::INFINITY, |row| row.above)
         };
-        Self(LEVELS.map(|level| [0, 1, 2, 3].map(|severity| bound(level, severity))))
+        Self {
+            harm: LEVELS.map(|level| [0, 1, 2, 3].map(|severity| bound(level, severity))),
+            assign: least_excess(policy.assign_above),
+            keep: least_excess(policy.keep_above),
+            watch: least_excess(policy.watch_above),
+        }
     }
 
-    /// The failure probabilities above which the grade is at least medium, high, serious.
+    /// Log-odds of the failure probabilities above which the grade is at least medium, high, serious.
     pub(crate) fn cuts(&self, policy: &GradePolicy, severity_mix: &[f64; 4]) -> [f64; 3] {
-        self.0.map(|bounds| {
+        self.harm.map(|bounds| {
             let harm = severity_mix
                 .iter()
                 .zip(&policy.injury_given_failure)
                 .map(|(q, kappa)| q * kappa);
             let cuts = bounds.iter().zip(harm).map(|(bound, harm)| bound / harm);
             // No share of a severity gives an infinite cut, or none at all where the bound is infinite.
-            cuts.filter(|cut| !cut.is_nan())
-                .fold(f64::INFINITY, f64::min)
+            let cut = cuts
+                .filter(|cut| !cut.is_nan())
+                .fold(f64::INFINITY, f64::min);
+            if cut < 1.0 { logit(cut) } else { f64::INFINITY }
         })
     }
-}
 
-/// Probabilities of the grades when the log-odds of θ are normal with this mean and deviation.
-pub(crate) fn probabilities(cuts: [f64; 3], log_odds: f64, deviation: f64) -> GradeProbabilities {
-    let above = |cut: f64| {
-        if cut >= 1.0 {
-            0.0
-        } else {
-            normal_cdf((log_odds - logit(cut)) / deviation)
+    /// The grade: the highest whose probability reaches `assign_above`; one that stands is kept
+    /// until its probability falls below `keep_above`, so that noise does not move it to and fro.
+    pub(crate) fn decide(&self, excess: Excess, standing: Option<RiskLevel>) -> Grade {
+        let mut level = RiskLevel::Low;
+        let mut next = None;
+        for (candidate, excess) in LEVELS.into_iter().zip(excess.0) {
+            let stands = standing.is_some_and(|standing| standing >= candidate);
+            if excess >= (if stands { self.keep } else { self.assign }) {
+                level = candidate;
+            } else {
+                next = next.or(Some(excess));
+            }
         }
-    };
-    GradeProbabilities {
-        at_least: cuts.map(above),
-    }
-}
-
-/// The grade: the highest whose probability reaches `assign_above`; one that stands is kept until
-/// its probability falls below `keep_above`, so that noise does not move it to and fro.
-pub(crate) fn decide(
-    policy: &GradePolicy,
-    probabilities: &GradeProbabilities,
-    standing: Option<RiskLevel>,
-) -> Grade {
-    let mut level = RiskLevel::Low;
-    let mut next = None;
-    for (candidate, probability) in LEVELS.into_iter().zip(probabilities.at_least) {
-        let stands = standing.is_some_and(|standing| standing >= candidate);
-        let needed = if stands {
-            policy.keep_above
-        } else {
-            policy.assign_above
-        };
-        if probability >= needed {
-            level = candidate;
-        } else {
-            next = next.or(Some(probability));
+        Grade {
+            level,
+            watch: next.is_some_and(|excess| excess >= self.watch),
         }
     }
-    Grade {
-        level,
-        watch: next.is_some_and(|probability| probability >= policy.watch_above),
+}
+
+/// The least number whose normal distribution function reaches a probability, to the last bit:
+/// comparing with it is comparing probabilities.
+fn least_excess(probability: f64) -> f64 {
+    let (mut below, mut reached) = (-40.0_f64, 40.0_f64);
+    loop {
+        let middle = f64::midpoint(below, reached);
+        if middle <= below || middle >= reached {
+            return reached;
+        }
+        if normal_cdf(middle) >= probability {
+            reached = middle;
+        } else {
+            below = middle;
+        }
     }
 }
 
@@ -113,7 +132,7 @@ mod tests {
         mix[severity - 1] = 1.0;
         let cuts = Bounds::of(&policy).cuts(&policy, &mix);
         let mut graded = LEVELS.into_iter().zip(cuts).rev();
-        let reached = graded.find(|(_, cut)| probability_of_harm > *cut);
+        let reached = graded.find(|(_, cut)| logit(probability_of_harm) > *cut);
         reached.map_or(RiskLevel::Low, |(level, _)| level)
     }
 
@@ -152,16 +171,23 @@ mod tests {
 
     #[test]
     fn a_standing_grade_is_kept_until_it_is_unlikely() {
-        let policy = Policy::builtin().unwrap().grade;
-        let at = |high| GradeProbabilities {
-            at_least: [0.99, high, 0.0],
-        };
-        let decide = |high, standing| decide(&policy, &at(high), standing).level;
+        let bounds = Bounds::of(&Policy::builtin().unwrap().grade);
+        let at = |high| Excess([2.3, least_excess(high), f64::NEG_INFINITY]);
+        let decide = |high, standing| bounds.decide(at(high), standing).level;
         assert_eq!(decide(0.50, None), RiskLevel::High);
         assert_eq!(decide(0.49, None), RiskLevel::Medium);
         assert_eq!(decide(0.36, Some(RiskLevel::High)), RiskLevel::High);
         assert_eq!(decide(0.34, Some(RiskLevel::High)), RiskLevel::Medium);
-        assert!(super::decide(&policy, &at(0.2), None).watch);
-        assert!(!super::decide(&policy, &at(0.19), None).watch);
+        assert!(bounds.decide(at(0.2), None).watch);
+        assert!(!bounds.decide(at(0.19), None).watch);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn comparing_excesses_is_comparing_probabilities(probability in 1e-6..0.999_999, excess in -6.0..6.0) {
+            let least = least_excess(probability);
+            proptest::prop_assert_eq!(excess >= least, normal_cdf(excess) >= probability);
+            proptest::prop_assert!(normal_cdf(least) >= probability);
+        }
     }
 }

@@ -9,12 +9,14 @@ pub mod alert;
 mod appraise;
 pub mod assessment;
 pub mod checkpoint;
+mod close;
 mod digest;
 pub mod event_time;
 pub mod evidence;
 mod family;
 mod grade;
 pub mod input;
+mod memory;
 mod model;
 pub mod policy;
 pub mod step;
@@ -30,6 +32,7 @@ pub use evidence::Stratum;
 pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
+pub use memory::MemoryUse;
 pub use policy::{Policy, PolicyError};
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};

@@ -193,7 +193,7 @@ impl View<'_, '_> {
         if own.tests <= 0.0 {
             return None;
         }
-        let kind = self.subjects.name(subject).kind();
+        let kind = self.subjects.kind(subject);
         let mut contributions = self.expected(subject, kind, own);
         let prior = contributions.sum();
         let mean = sigmoid(prior).clamp(1e-9, 1.0 - 1e-9);
@@ -284,14 +284,14 @@ impl View<'_, '_> {
         let mut by_kind: BTreeMap<SubjectKind, Vec<SubjectIx>> = BTreeMap::new();
         let counted = |subject: &SubjectIx| !(self.tallies)(*subject).is_empty();
         for subject in self.subjects.all().filter(counted) {
-            let name = self.subjects.name(subject);
-            by_kind.entry(name.kind()).or_default().push(subject);
+            let kind = self.subjects.kind(subject);
+            by_kind.entry(kind).or_default().push(subject);
         }
         // Whatever number a subject got, it is visited in the order of its name.
         for subjects in by_kind.values_mut() {
             let stride = subjects.len().div_ceil(FIT_SAMPLE) as u64;
             let rates_all = matches!(
-                self.subjects.name(subjects[0]).kind(),
+                self.subjects.kind(subjects[0]),
                 SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
             );
             subjects.retain(|subject| rates_all || name_hash(*subject).is_multiple_of(stride));
@@ -357,7 +357,7 @@ impl View<'_, '_> {
         for subject in subjects {
             let own = self.pooled(*subject);
             if own.tests > 0.0 {
-                let kind = self.subjects.name(*subject).kind();
+                let kind = self.subjects.kind(*subject);
                 let expected = self.expected(*subject, kind, own).sum();
                 means.push(sigmoid(expected).clamp(1e-9, 1.0 - 1e-9));
                 tests.push(own.tests);

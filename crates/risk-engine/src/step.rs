@@ -24,7 +24,7 @@ use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use risk_stats::decay::ForwardDecay;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What stands of a subject after the last close that changed it.
@@ -59,6 +59,9 @@ pub struct Engine {
     pub(crate) families: Families,
     pub(crate) clocks: Clocks,
     pub(crate) last_closed: Option<Epoch>,
+    /// Up to here nothing is left to close: nothing need be looked for until the watermark moves on,
+    /// a family changes, or a record falls so far back.
+    pub(crate) closed_through: Option<Epoch>,
     /// The snapshot in force and the one fitted last; the latter applies from the epoch after its own.
     pub(crate) in_force: Option<Box<Snapshot>>,
     pub(crate) fitted: Option<Box<Snapshot>>,
@@ -84,6 +87,7 @@ impl Engine {
             families: Families::default(),
             clocks: Clocks::default(),
             last_closed: None,
+            closed_through: None,
             in_force: None,
             fitted: None,
             parameters: Parameters::prior(&policy.prior),
@@ -276,7 +280,10 @@ impl Engine {
             let member = Member::known(result, epoch, row);
             self.families
                 .admit(&result.inspection_id, member, self.first_open(), false);
+            self.closed_through = None;
         } else if let Some(row) = row {
+            // So late that it falls into what was passed over without evidence.
+            self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
             self.pending.push(epoch, row);
         }
         self.clocks.advance(partition, result.observed_at);
@@ -329,160 +336,5 @@ impl Engine {
             let partition = self.clocks.index_of(name);
             self.clocks.release(partition);
         }
-    }
-
-    /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
-    fn close_due(&mut self, ended: bool, effects: &mut Vec<Effect>) {
-        let by_watermark = self
-            .clocks
-            .slowest()
-            .map(|slowest| self.calendar.closable(slowest));
-        let through = if ended && !self.clocks.any_holds() {
-            let seen = self.clocks.fastest().map(|at| self.calendar.epoch_of(at));
-            seen.max(by_watermark)
-        } else {
-            by_watermark
-        };
-        let Some(through) = through else {
-            return;
-        };
-        while let Some(epoch) = self.next_close(through) {
-            self.close(epoch, effects);
-        }
-    }
-
-    /// The next epoch to close, up to `through`: one with evidence, or the end of a week.
-    fn next_close(&self, through: Epoch) -> Option<Epoch> {
-        let with_rows = |first: Option<Epoch>, second: Option<Epoch>| match (first, second) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        let next = match self.last_closed {
-            None => with_rows(self.pending.first(), self.families.first_open())?,
-            Some(last) => {
-                let from = last.next();
-                let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
-                let week_end = self.calendar.week_end(from);
-                rows.map_or(week_end, |rows| rows.min(week_end))
-            }
-        };
-        (next <= through).then_some(next)
-    }
-
-    fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
-        let touched = self.conclude(Effect::EpochClosed(epoch), effects);
-        let weekly = self.calendar.ends_week(epoch);
-        let judged: Vec<SubjectIx> = if weekly {
-            self.subjects.all().collect()
-        } else {
-            touched
-        };
-        let mut concluded = Vec::new();
-        for subject in judged {
-            if let Some(assessment) = self.judge(subject, epoch) {
-                let before = self
-                    .state(subject)
-                    .standing
-                    .map_or(RiskLevel::Undetermined, |standing| standing.level);
-                let rise = alert::of_rise(
-                    before,
-                    &assessment,
-                    self.calendar.end_of(epoch),
-                    &self.policy,
-                );
-                concluded.push((assessment, rise));
-            }
-        }
-        // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_by(|(one, _), (other, _)| one.subject.cmp(&other.subject));
-        for (assessment, rise) in concluded {
-            self.conclude(Effect::Assessed(Box::new(assessment)), effects);
-            if let Some(alert) = rise {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
-            }
-        }
-        if weekly {
-            let tallies = |subject| &self.state(subject).tallies;
-            let view = self.view(epoch, &tallies);
-            let snapshot = view.fit(epoch, |subject| self.subjects.name_hash(subject));
-            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
-        }
-    }
-
-    fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {
-        let touched = self.apply(&effect);
-        effects.push(effect);
-        touched
-    }
-
-    /// Applies an effect; the only place where conclusions change the state. Returns the subjects
-    /// whose evidence a close counted.
-    fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
-        match effect {
-            Effect::EpochClosed(epoch) => return self.count(*epoch),
-            Effect::Assessed(assessment) => {
-                let subject = self.subjects.intern(&assessment.subject);
-                let standing = Standing {
-                    epoch: assessment.epoch,
-                    level: assessment.level,
-                    watch: assessment.watch,
-                    inherited: assessment.inherited,
-                    band: assessment.band,
-                    digest: digest::of_assessment(assessment),
-                };
-                self.state_mut(subject).standing = Some(standing);
-            }
-            Effect::AlertRaised(alert) => {
-                let text = serde_json::to_vec(alert).unwrap_or_default();
-                self.alerts
-                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
-            }
-            Effect::SnapshotFitted(snapshot) => {
-                self.in_force = self.fitted.take().or(self.in_force.take());
-                self.fitted = Some(snapshot.clone());
-            }
-        }
-        Vec::new()
-    }
-
-    fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {
-        if self.states.len() < self.subjects.len() {
-            self.states
-                .resize_with(self.subjects.len(), SubjectState::default);
-        }
-        &mut self.states[subject.0 as usize]
-    }
-
-    /// Counts what belongs to an epoch that closes; puts a snapshot fitted before it in force.
-    fn count(&mut self, epoch: Epoch) -> Vec<SubjectIx> {
-        if let Some(fitted) = self.fitted.as_deref()
-            && fitted.epoch < epoch
-            && self.parameters.fitted != Some(fitted.epoch)
-        {
-            self.parameters = Parameters::of_snapshot(fitted, &self.subjects, &self.policy.prior);
-        }
-        let mut rows = self.pending.remove(epoch);
-        rows.extend(self.families.close(epoch));
-        if self.states.len() < self.subjects.len() {
-            self.states
-                .resize_with(self.subjects.len(), SubjectState::default);
-        }
-        let mut touched = BTreeSet::new();
-        for row in &rows {
-            self.subjects.link(row.base);
-            let subjects = &self.subjects.base(row.base).subjects;
-            for (at, subject) in subjects.iter().enumerate() {
-                // A product without a sector stands twice; it is counted once.
-                if subjects.iter().take(at).any(|earlier| earlier == subject) {
-                    continue;
-                }
-                if let Some(state) = self.states.get_mut(subject.0 as usize) {
-                    state.tallies.add(row, &self.decay);
-                    touched.insert(*subject);
-                }
-            }
-        }
-        self.last_closed = Some(epoch);
-        touched.into_iter().collect()
     }
 }

@@ -3,38 +3,59 @@
 use crate::taxonomy::Taxonomy;
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use risk_domain::ids::{EnterpriseId, ProductCode, SiteId, ZoneId};
 use risk_domain::inspection::InspectionResult;
-use risk_domain::subject::Subject;
+use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// A subject's number within one engine. Numbers depend on arrival and never leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SubjectIx(pub(crate) u32);
 
-/// What one result touches.
-#[derive(Debug, Clone)]
+/// What one result touches: three subjects of its own, and what it shares with many others.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Base {
-    /// Cell, enterprise, site, product, sector, then zones from the innermost out.
-    pub(crate) subjects: Box<[SubjectIx]>,
+    pub(crate) cell: SubjectIx,
+    pub(crate) enterprise: SubjectIx,
+    pub(crate) site: SubjectIx,
+    /// An entry of [`Subjects::above`].
+    pub(crate) above: u32,
     /// Whether its subjects are tied together as [`Kin`].
     linked: bool,
 }
 
 impl Base {
-    const CELL: usize = 0;
-    const ENTERPRISE: usize = 1;
-    const SITE: usize = 2;
-    const ZONE: usize = 5;
+    pub(crate) fn own(&self) -> [SubjectIx; 3] {
+        [self.cell, self.enterprise, self.site]
+    }
 }
+
+/// Product, sector, then zones from the innermost out. A product without a sector stands in the
+/// sector's place, so that zones keep theirs.
+type Above = Box<[SubjectIx]>;
+
+/// The place of the innermost zone in [`Above`].
+const ZONE: usize = 2;
+
+/// Few numbers, mostly within.
+type Few = SmallVec<[SubjectIx; 4]>;
 
 /// All subjects, by number and by name.
 #[derive(Debug, Default)]
 pub(crate) struct Subjects {
     names: Vec<Subject>,
+    kinds: Vec<SubjectKind>,
+    products: Vec<SubjectIx>,
     by_name: HashTable<u32>,
     bases: Vec<Base>,
-    by_parts: HashTable<u32>,
+    /// Bases by 128 bits of what names them, so that finding one touches nothing else.
+    by_parts: HashTable<(u128, u32)>,
+    aboves: Vec<Above>,
+    by_above: BTreeMap<Above, u32>,
     hasher: DefaultHashBuilder,
     /// For each subject, what it is compared with and made of.
     kin: Vec<Kin>,
@@ -45,11 +66,11 @@ pub(crate) struct Subjects {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kin {
     /// A cell's product and enterprise, a product's sector, a zone's parent; none at the top.
-    pub(crate) parents: Vec<SubjectIx>,
+    pub(crate) parents: Few,
     /// An enterprise's and a site's cells.
-    pub(crate) cells: Vec<SubjectIx>,
+    pub(crate) cells: Few,
     /// Where it was seen: the innermost zones of cells, enterprises and sites.
-    pub(crate) zones: Vec<SubjectIx>,
+    pub(crate) zones: Few,
     /// The product whose failures a cell's, enterprise's or site's are expected to resemble.
     pub(crate) resembles: Option<SubjectIx>,
 }
@@ -61,10 +82,61 @@ struct Title {
     observed_at: Option<Timestamp>,
 }
 
+/// 128 bits of the four names; a name may hold no control character, so that this one keeps them apart.
+fn base_hash(
+    enterprise: &EnterpriseId,
+    site: &SiteId,
+    zone: &ZoneId,
+    product: &ProductCode,
+) -> u128 {
+    let mut names: SmallVec<[u8; 128]> = SmallVec::new();
+    for name in [
+        enterprise.as_str(),
+        site.as_str(),
+        zone.as_str(),
+        product.as_str(),
+    ] {
+        names.extend_from_slice(name.as_bytes());
+        names.push(0);
+    }
+    xxh3_128(&names)
+}
+
 impl Subjects {
     /// What one base touches and whether it is linked, in the order of numbers.
-    pub(crate) fn bases(&self) -> impl Iterator<Item = (&[SubjectIx], bool)> {
-        self.bases.iter().map(|base| (&*base.subjects, base.linked))
+    pub(crate) fn bases(&self) -> impl Iterator<Item = (Vec<SubjectIx>, bool)> {
+        let bases = self.bases.iter();
+        bases.map(|base| (self.touched_by(base).collect(), base.linked))
+    }
+
+    /// Cell, enterprise, site, product, sector, then zones from the innermost out.
+    pub(crate) fn touched(&self, base: u32) -> impl Iterator<Item = SubjectIx> {
+        self.touched_by(self.base(base))
+    }
+
+    fn touched_by(&self, base: &Base) -> impl Iterator<Item = SubjectIx> + use<'_> {
+        let above = self.above(base.above).iter().copied();
+        base.own().into_iter().chain(above)
+    }
+
+    /// Product, sector, then zones from the innermost out.
+    pub(crate) fn above(&self, above: u32) -> &[SubjectIx] {
+        &self.aboves[above as usize]
+    }
+
+    pub(crate) fn above_count(&self) -> usize {
+        self.aboves.len()
+    }
+
+    fn intern_above(&mut self, above: Vec<SubjectIx>) -> u32 {
+        let above = above.into_boxed_slice();
+        if let Some(found) = self.by_above.get(&above) {
+            return *found;
+        }
+        let at = self.aboves.len() as u32;
+        self.aboves.push(above.clone());
+        self.by_above.insert(above, at);
+        at
     }
 
     /// Puts a subject back from a checkpoint; numbers come out as they were.
@@ -80,32 +152,86 @@ impl Subjects {
     }
 
     /// Puts a base back from a checkpoint. Needs at least the innermost zone among its subjects.
-    pub(crate) fn restore_base(&mut self, subjects: Vec<SubjectIx>, linked: bool) -> bool {
-        let valid = subjects.len() > Base::ZONE
-            && subjects
-                .iter()
-                .all(|subject| (subject.0 as usize) < self.names.len());
-        if valid {
-            let at = self.bases.len() as u32;
-            self.bases.push(Base {
-                subjects: subjects.into_boxed_slice(),
-                linked: false,
-            });
-            let hash = self.base_hash(at);
-            let mut hashes = std::mem::take(&mut self.by_parts);
-            hashes.insert_unique(hash, at, |at| self.base_hash(*at));
-            self.by_parts = hashes;
-            if linked {
-                self.link(at);
-            }
+    pub(crate) fn restore_base(&mut self, subjects: &[SubjectIx], linked: bool) -> bool {
+        let known = |subject: &SubjectIx| (subject.0 as usize) < self.names.len();
+        let Some(([cell, enterprise, site], above)) = subjects.split_first_chunk() else {
+            return false;
+        };
+        if above.len() <= ZONE || !subjects.iter().all(known) {
+            return false;
         }
-        valid
+        let base = Base {
+            cell: *cell,
+            enterprise: *enterprise,
+            site: *site,
+            above: self.intern_above(above.to_vec()),
+            linked: false,
+        };
+        let zone = self.name(self.above(base.above)[ZONE]);
+        let parts = match (self.name(base.cell), self.name(base.site), zone) {
+            (Subject::Cell(enterprise, product), Subject::Site(site), Subject::Zone(zone)) => {
+                base_hash(enterprise, site, zone, product)
+            }
+            _other => return false,
+        };
+        let at = self.add_base(base, parts);
+        if linked {
+            self.link(at);
+        }
+        true
     }
 
     /// When the title of a subject was observed, and the title.
     pub(crate) fn dated_title(&self, subject: SubjectIx) -> Option<(Timestamp, &str)> {
         let title = &self.titles[subject.0 as usize];
         title.observed_at.map(|at| (at, title.name.as_str()))
+    }
+
+    /// Every product that was seen.
+    pub(crate) fn products(&self) -> impl Iterator<Item = (SubjectIx, &ProductCode)> {
+        self.products.iter().filter_map(|at| match self.name(*at) {
+            Subject::Product(code) => Some((*at, code)),
+            Subject::Enterprise(_)
+            | Subject::Site(_)
+            | Subject::Zone(_)
+            | Subject::Sector(_)
+            | Subject::Cell(..) => None,
+        })
+    }
+
+    /// Bytes of names, and of all else.
+    pub(crate) fn heap_bytes(&self) -> (usize, usize) {
+        let spelled = |text: &CompactString| {
+            if text.is_heap_allocated() {
+                text.capacity()
+            } else {
+                0
+            }
+        };
+        let names = self.names.capacity() * size_of::<Subject>()
+            + self.titles.capacity() * size_of::<Title>()
+            + self
+                .titles
+                .iter()
+                .map(|title| spelled(&title.name))
+                .sum::<usize>();
+        let spilled = |few: &Few| {
+            if few.spilled() {
+                few.capacity() * size_of::<SubjectIx>()
+            } else {
+                0
+            }
+        };
+        let kin = |kin: &Kin| spilled(&kin.parents) + spilled(&kin.cells) + spilled(&kin.zones);
+        // A table holds an entry and a byte of its hash for each of its places.
+        let places = self.by_name.capacity() * (size_of::<u32>() + 1)
+            + self.by_parts.capacity() * (size_of::<(u128, u32)>() + 1);
+        let links = self.kin.capacity() * size_of::<Kin>()
+            + self.kin.iter().map(kin).sum::<usize>()
+            + self.bases.capacity() * size_of::<Base>()
+            + self.kinds.capacity() * size_of::<SubjectKind>()
+            + places;
+        (names, links)
     }
 
     pub(crate) fn base_count(&self) -> usize {
@@ -128,6 +254,10 @@ impl Subjects {
         &self.bases[base as usize]
     }
 
+    pub(crate) fn kind(&self, subject: SubjectIx) -> SubjectKind {
+        self.kinds[subject.0 as usize]
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = SubjectIx> + use<> {
         (0..self.names.len() as u32).map(SubjectIx)
     }
@@ -146,6 +276,10 @@ impl Subjects {
         }
         let at = self.names.len() as u32;
         self.names.push(subject.clone());
+        self.kinds.push(subject.kind());
+        if matches!(subject, Subject::Product(_)) {
+            self.products.push(SubjectIx(at));
+        }
         self.kin.push(Kin::default());
         self.titles.push(Title::default());
         let hash = self.hasher.hash_one(subject);
@@ -172,8 +306,10 @@ impl Subjects {
 
     /// Keeps the name that the result observed last gives to the enterprise and the site.
     pub(crate) fn entitle(&mut self, base: u32, result: &InspectionResult) {
-        let subjects = &self.bases[base as usize].subjects;
-        for subject in [subjects[Base::ENTERPRISE], subjects[Base::SITE]] {
+        let Base {
+            enterprise, site, ..
+        } = self.bases[base as usize];
+        for subject in [enterprise, site] {
             let title = &mut self.titles[subject.0 as usize];
             let newer =
                 (title.observed_at, &title.name) < (Some(result.observed_at), &result.site.name);
@@ -200,52 +336,29 @@ impl Subjects {
 
     /// The base of a result, made on first sight.
     pub(crate) fn base_of(&mut self, result: &InspectionResult, taxonomy: &Taxonomy) -> u32 {
-        let hash = self.parts_hash(result);
-        let found = self.by_parts.find(hash, |at| self.is_base_of(*at, result));
-        if let Some(found) = found {
+        let site = &result.site;
+        let parts = base_hash(
+            &site.enterprise_id,
+            &site.site_id,
+            &site.zone_id,
+            &result.product.category,
+        );
+        let found = self
+            .by_parts
+            .find(parts as u64, |(known, _)| *known == parts);
+        if let Some((_, found)) = found {
             return *found;
         }
         let base = self.new_base(result, taxonomy);
+        self.add_base(base, parts)
+    }
+
+    fn add_base(&mut self, base: Base, parts: u128) -> u32 {
         let at = self.bases.len() as u32;
         self.bases.push(base);
-        let mut hashes = std::mem::take(&mut self.by_parts);
-        hashes.insert_unique(hash, at, |at| self.base_hash(*at));
-        self.by_parts = hashes;
+        self.by_parts
+            .insert_unique(parts as u64, (parts, at), |(parts, _)| *parts as u64);
         at
-    }
-
-    fn parts_hash(&self, result: &InspectionResult) -> u64 {
-        let site = &result.site;
-        let product = &result.product.category;
-        self.hasher
-            .hash_one((&site.enterprise_id, &site.site_id, &site.zone_id, product))
-    }
-
-    fn base_hash(&self, at: u32) -> u64 {
-        let subjects = &self.bases[at as usize].subjects;
-        let parts = (
-            self.name(subjects[Base::CELL]),
-            self.name(subjects[Base::SITE]),
-            self.name(subjects[Base::ZONE]),
-        );
-        match parts {
-            (Subject::Cell(enterprise, product), Subject::Site(site), Subject::Zone(zone)) => {
-                self.hasher.hash_one((enterprise, site, zone, product))
-            }
-            _other => 0,
-        }
-    }
-
-    fn is_base_of(&self, at: u32, result: &InspectionResult) -> bool {
-        let subjects = &self.bases[at as usize].subjects;
-        let cell = matches!(
-            self.name(subjects[Base::CELL]),
-            Subject::Cell(enterprise, product)
-                if *enterprise == result.site.enterprise_id && *product == result.product.category
-        );
-        let site = matches!(self.name(subjects[Base::SITE]), Subject::Site(id) if *id == result.site.site_id);
-        let zone = matches!(self.name(subjects[Base::ZONE]), Subject::Zone(id) if *id == result.site.zone_id);
-        cell && site && zone
     }
 
     fn new_base(&mut self, result: &InspectionResult, taxonomy: &Taxonomy) -> Base {
@@ -263,12 +376,13 @@ impl Subjects {
             .map(|zone| self.intern(&Subject::Zone(zone)))
             .collect();
 
-        // A product without a sector stands in the sector's place, so that zones keep theirs; the
-        // doubled entry is dropped when rows are added.
-        let mut subjects = vec![cell, enterprise, site, product, sector.unwrap_or(product)];
-        subjects.extend(zones);
+        let mut above = vec![product, sector.unwrap_or(product)];
+        above.extend(zones);
         Base {
-            subjects: subjects.into_boxed_slice(),
+            cell,
+            enterprise,
+            site,
+            above: self.intern_above(above),
             linked: false,
         }
     }
@@ -284,15 +398,21 @@ impl Subjects {
             return;
         };
         base.linked = true;
-        let subjects = base.subjects.clone();
-        let (Some((fixed, zones)), Some(innermost)) = (
-            subjects.split_first_chunk::<{ Base::ZONE }>(),
-            subjects.get(Base::ZONE),
-        ) else {
+        let Base {
+            cell,
+            enterprise,
+            site,
+            above,
+            ..
+        } = *base;
+        let above = self.aboves[above as usize].clone();
+        let (Some(([product, sector], zones)), Some(innermost)) =
+            (above.split_first_chunk::<ZONE>(), above.get(ZONE))
+        else {
             return;
         };
-        let [cell, enterprise, site, product, sector] = *fixed;
-        self.kin[cell.0 as usize].parents = vec![product, enterprise];
+        let (product, sector) = (*product, *sector);
+        self.kin[cell.0 as usize].parents = Few::from_slice(&[product, enterprise]);
         for subject in [cell, enterprise, site, product] {
             // The product with the least code, whichever was seen first.
             let least = self.kin[subject.0 as usize].resembles;
@@ -314,11 +434,11 @@ impl Subjects {
             }
         }
         if sector != product {
-            self.kin[product.0 as usize].parents = vec![sector];
+            self.kin[product.0 as usize].parents = Few::from_slice(&[sector]);
         }
         for pair in zones.windows(2) {
             if let [zone, parent] = pair {
-                self.kin[zone.0 as usize].parents = vec![*parent];
+                self.kin[zone.0 as usize].parents = Few::from_slice(&[*parent]);
             }
         }
     }

@@ -80,7 +80,9 @@ impl KafkaSink {
     pub fn open(config: KafkaSinkConfig) -> Result<Self, SendError> {
         let producer = connect(&config)?;
         for topic in config.topics.values() {
-            let known = producer.client().fetch_metadata(Some(topic), config.timeout);
+            let known = producer
+                .client()
+                .fetch_metadata(Some(topic), config.timeout);
             let known = known.map_err(|error| SendError::Fatal {
                 reason: format!("the broker cannot be asked for topic {topic}: {error}"),
             })?;
@@ -136,10 +138,7 @@ impl KafkaSink {
 
     /// What a failed batch means. A client that cannot go on is replaced, unless it was fenced.
     fn recover(&mut self, error: &KafkaError) -> SendError {
-        let reason = match error {
-            KafkaError::Transaction(error) => error.string(),
-            other => other.to_string(),
-        };
+        let reason = reason_of(error);
         if let Some((code, why)) = self.producer.client().fatal_error() {
             if code == RDKafkaErrorCode::Fenced {
                 let transactional_id = self.config.transactional_id.clone();
@@ -170,6 +169,15 @@ impl Sink for KafkaSink {
     }
 }
 
+/// What the client says; of a transaction's failure more than its code.
+fn reason_of(error: &KafkaError) -> String {
+    if let KafkaError::Transaction(error) = error {
+        error.string()
+    } else {
+        error.to_string()
+    }
+}
+
 fn connect(config: &KafkaSinkConfig) -> Result<Client, SendError> {
     if let Some(key) = RESERVED.iter().find(|key| config.extra.contains_key(**key)) {
         let reason = format!("{key} cannot be set: events must go out once and by one process");
@@ -190,15 +198,15 @@ fn connect(config: &KafkaSinkConfig) -> Result<Client, SendError> {
         client.set(key, value);
     }
     let producer: Client = client.create_with_context(LogContext).map_err(fatal)?;
-    match producer.init_transactions(config.timeout) {
-        Ok(()) => Ok(producer),
-        Err(KafkaError::Transaction(error)) => Err(SendError::Fatal {
-            reason: format!(
-                "the broker did not accept {}: {}",
-                config.transactional_id,
-                error.string()
-            ),
-        }),
-        Err(error) => Err(fatal(error)),
-    }
+    let refused = |error: KafkaError| SendError::Fatal {
+        reason: format!(
+            "the broker did not accept {}: {}",
+            config.transactional_id,
+            reason_of(&error)
+        ),
+    };
+    producer
+        .init_transactions(config.timeout)
+        .map_err(refused)?;
+    Ok(producer)
 }

@@ -220,7 +220,6 @@ fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
         log_odds: part.log_odds,
         points: part.points(),
     };
-    let texts = |ids: &mut dyn Iterator<Item = &str>| ids.map(str::to_owned).collect();
     GradeEvent {
         schema_version: SCHEMA_VERSION,
         event_id,
@@ -234,11 +233,11 @@ fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
         score: assessment
             .contributions
             .iter()
-            .map(|part| part.points())
+            .map(risk_engine::Contribution::points)
             .sum(),
         reasons: assessment.contributions.iter().map(reason).collect(),
-        zones: texts(&mut assessment.zones.iter().map(|zone| zone.as_str())),
-        sectors: texts(&mut assessment.sectors.iter().map(|sector| sector.as_str())),
+        zones: assessment.zones.iter().map(ToString::to_string).collect(),
+        sectors: assessment.sectors.iter().map(ToString::to_string).collect(),
         epoch: assessment.epoch.0,
         policy_version: assessment.policy_version.to_string(),
         policy_hash: assessment.policy_hash.to_string(),

@@ -1,0 +1,210 @@
+//! Closes（关期）: what belongs to an epoch is counted, and subjects are judged.
+//!
+//! A close judges from epochs up to its own only, whatever has been read beyond; so after it nothing
+//! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
+//! everything, and fits the parameters that apply from the next epoch on.
+
+use crate::alert;
+use crate::digest;
+use crate::event_time::Epoch;
+use crate::evidence::Tallies;
+use crate::input::Effect;
+use crate::model::Parameters;
+use crate::step::{Engine, Standing, SubjectState};
+use crate::subjects::SubjectIx;
+use risk_domain::scales::RiskLevel;
+
+impl Engine {
+    /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
+    pub(crate) fn close_due(&mut self, ended: bool, effects: &mut Vec<Effect>) {
+        let by_watermark = self
+            .clocks
+            .slowest()
+            .map(|slowest| self.calendar.closable(slowest));
+        let through = if ended && !self.clocks.any_holds() {
+            let seen = self.clocks.fastest().map(|at| self.calendar.epoch_of(at));
+            seen.max(by_watermark)
+        } else {
+            by_watermark
+        };
+        let Some(through) = through else {
+            return;
+        };
+        if self.closed_through.is_some_and(|closed| closed >= through) {
+            return;
+        }
+        while let Some(epoch) = self.next_close(through) {
+            self.close(epoch, effects);
+        }
+        self.closed_through = Some(through);
+    }
+
+    /// The next epoch to close, up to `through`: one with evidence, or the end of a week.
+    pub(crate) fn next_close(&self, through: Epoch) -> Option<Epoch> {
+        let with_rows = |first: Option<Epoch>, second: Option<Epoch>| match (first, second) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let next = match self.last_closed {
+            None => with_rows(self.pending.first(), self.families.first_open())?,
+            Some(last) => {
+                let from = last.next();
+                let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
+                let week_end = self.calendar.week_end(from);
+                rows.map_or(week_end, |rows| rows.min(week_end))
+            }
+        };
+        (next <= through).then_some(next)
+    }
+
+    fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        let weekly = self.calendar.ends_week(epoch);
+        let judged: Vec<SubjectIx> = if weekly {
+            self.subjects.all().collect()
+        } else {
+            touched
+        };
+        let mut concluded = Vec::new();
+        let tallies = |subject| &self.state(subject).tallies;
+        let view = self.view(epoch, &tallies);
+        let expectations = self.expectations();
+        for subject in judged {
+            if let Some(assessment) = self.judge(&view, &expectations, subject, epoch) {
+                let before = self
+                    .state(subject)
+                    .standing
+                    .map_or(RiskLevel::Undetermined, |standing| standing.level);
+                let rise = alert::of_rise(
+                    before,
+                    &assessment,
+                    self.calendar.end_of(epoch),
+                    &self.policy,
+                );
+                concluded.push((assessment, rise));
+            }
+        }
+        // Numbers of subjects depend on arrival, names do not.
+        concluded.sort_by(|(one, _), (other, _)| one.subject.cmp(&other.subject));
+        for (assessment, rise) in concluded {
+            self.conclude(Effect::Assessed(Box::new(assessment)), effects);
+            if let Some(alert) = rise {
+                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+            }
+        }
+        if weekly {
+            let tallies = |subject| &self.state(subject).tallies;
+            let view = self.view(epoch, &tallies);
+            let snapshot = view.fit(epoch, |subject| self.subjects.name_hash(subject));
+            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
+        }
+    }
+
+    pub(crate) fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {
+        let touched = self.apply(&effect);
+        effects.push(effect);
+        touched
+    }
+
+    /// Applies an effect; the only place where conclusions change the state. Returns the subjects
+    /// whose evidence a close counted.
+    pub(crate) fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
+        match effect {
+            Effect::EpochClosed(epoch) => return self.count(*epoch),
+            Effect::Assessed(assessment) => {
+                let subject = self.subjects.intern(&assessment.subject);
+                let standing = Standing {
+                    epoch: assessment.epoch,
+                    level: assessment.level,
+                    watch: assessment.watch,
+                    inherited: assessment.inherited,
+                    band: assessment.band,
+                    digest: digest::of_assessment(assessment),
+                };
+                self.state_mut(subject).standing = Some(standing);
+            }
+            Effect::AlertRaised(alert) => {
+                let text = serde_json::to_vec(alert).unwrap_or_default();
+                self.alerts
+                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+            }
+            Effect::SnapshotFitted(snapshot) => {
+                self.in_force = self.fitted.take().or(self.in_force.take());
+                self.fitted = Some(snapshot.clone());
+            }
+        }
+        Vec::new()
+    }
+
+    fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {
+        if self.states.len() < self.subjects.len() {
+            self.states
+                .resize_with(self.subjects.len(), SubjectState::default);
+        }
+        &mut self.states[subject.0 as usize]
+    }
+
+    /// Counts what belongs to an epoch that closes; puts a snapshot fitted before it in force.
+    fn count(&mut self, epoch: Epoch) -> Vec<SubjectIx> {
+        if let Some(fitted) = self.fitted.as_deref()
+            && fitted.epoch < epoch
+            && self.parameters.fitted != Some(fitted.epoch)
+        {
+            self.parameters = Parameters::of_snapshot(fitted, &self.subjects, &self.policy.prior);
+        }
+        let mut rows = self.pending.remove(epoch);
+        rows.extend(self.families.close(epoch));
+        // Rows of one base together: sums are added to each subject once, however many rows.
+        rows.sort_unstable_by_key(|row| row.base);
+        if self.states.len() < self.subjects.len() {
+            self.states
+                .resize_with(self.subjects.len(), SubjectState::default);
+        }
+        let mut touched = Vec::new();
+        let mut add = |states: &mut [SubjectState], subject: SubjectIx, sums: &Tallies| {
+            if let Some(state) = states.get_mut(subject.0 as usize) {
+                state.tallies.merge(sums);
+                touched.push(subject);
+            }
+        };
+        let mut above = vec![Tallies::NONE; self.subjects.above_count()];
+        for of_base in rows.chunk_by(|one, other| one.base == other.base) {
+            let Some(first) = of_base.first() else {
+                continue;
+            };
+            self.subjects.link(first.base);
+            let mut sums = Tallies::NONE;
+            for row in of_base {
+                sums.add(row, &self.decay);
+            }
+            let base = self.subjects.base(first.base);
+            for subject in base.own() {
+                add(&mut self.states, subject, &sums);
+            }
+            if let Some(shared) = above.get_mut(base.above as usize) {
+                shared.merge(&sums);
+            }
+        }
+        for (at, sums) in above
+            .iter()
+            .enumerate()
+            .filter(|(_, sums)| !sums.is_untouched())
+        {
+            let subjects = self.subjects.above(at as u32);
+            for (place, subject) in subjects.iter().enumerate() {
+                // A product without a sector stands twice; it is counted once.
+                if !subjects
+                    .iter()
+                    .take(place)
+                    .any(|earlier| earlier == subject)
+                {
+                    add(&mut self.states, *subject, sums);
+                }
+            }
+        }
+        self.last_closed = Some(epoch);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+}

@@ -1,0 +1,31 @@
+//! What the engine's state weighs.
+
+use crate::step::{Engine, SubjectState};
+use crate::subjects::Subjects;
+
+/// Bytes that the state holds, by what they hold（内存占用）. Counted from capacities, so what the
+/// allocator adds is left out.
+#[doc(alias = "内存占用")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Names and public names of subjects.
+    pub names: usize,
+    /// Evidence sums, by stratum and generation, and results whose epoch is open.
+    pub evidence: usize,
+    /// Everything else: numbers, links, what stands.
+    pub other: usize,
+}
+
+impl Engine {
+    /// What the state weighs now.
+    pub fn memory(&self) -> MemoryUse {
+        let states = self.states.capacity() * size_of::<SubjectState>();
+        let sums = self.states.iter().map(|state| state.tallies.heap_bytes());
+        let (names, links) = self.subjects.heap_bytes();
+        MemoryUse {
+            names,
+            evidence: sums.sum::<usize>() + self.pending.heap_bytes(),
+            other: states + links + size_of::<Subjects>(),
+        }
+    }
+}
