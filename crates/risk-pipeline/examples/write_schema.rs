@@ -1,6 +1,6 @@
 //! Writes the JSON Schemas of what comes in and goes out, where they are committed.
 
-use risk_pipeline::publisher::{Outlet, schema, schema_file};
+use risk_pipeline::wire::event::{Outlet, schema, schema_file};
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {

@@ -6,15 +6,11 @@
 //! so nothing is lost, and readers that deduplicate by id see nothing twice.
 
 mod kafka;
-mod message;
 
 pub use kafka::{KafkaSink, KafkaSinkConfig};
-pub use message::{
-    AlertData, AlertEvent, DeadLetterEvent, GradeEvent, Message, Outlet, Reason, message, schema,
-    schema_file,
-};
 
 use crate::metrics::PublisherMetrics;
+use crate::wire::event::{Message, message};
 use risk_store::{Reader, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

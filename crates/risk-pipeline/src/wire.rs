@@ -1,9 +1,11 @@
-//! The wire format（报文格式）: JSON in, inspection results out, or a rejection that says why.
+//! The wire format（报文格式）: JSON in, inspection results out, or a rejection that says why. What goes
+//! to other topics stands in [`event`].
 //!
 //! Version 1 is described for people in `docs/wire.md` and for programs in
 //! `docs/schema/inspection-result.v1.json`, which a test holds equal to [`schema`].
 
 mod check;
+pub mod event;
 mod reject;
 mod v1;
 
@@ -11,6 +13,8 @@ pub use reject::{Rejection, RejectionCode};
 
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// What the reference data knows（词表）. A record that names a zone, product or hazard outside of it
 /// is rejected, because nothing could be concluded about it.
@@ -101,6 +105,22 @@ pub fn decode(
         .result(&record),
         Err(_error) => Err(reject::explain(text, limits)),
     }
+}
+
+/// The enterprise that a record names, which is its key; `None` where the record cannot be read.
+pub(crate) fn enterprise_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Keyed<'a> {
+        #[serde(borrow)]
+        site: Site<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Site<'a> {
+        #[serde(borrow)]
+        enterprise_id: Cow<'a, str>,
+    }
+    let keyed: Keyed<'_> = serde_json::from_slice(bytes).ok()?;
+    Some(keyed.site.enterprise_id)
 }
 
 /// Writes a result in version 1. [`decode`] gives the same result back.

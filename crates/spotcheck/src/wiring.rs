@@ -12,8 +12,8 @@ use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
-use risk_pipeline::source::kafka::TopicHandle;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
+use risk_pipeline::source::kafka::TopicHandle;
 use risk_pipeline::wire::{Vocabulary, WireLimits};
 use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,

@@ -3,8 +3,9 @@
 //! The `transactional.id` names the shard. A process that starts with it makes the broker refuse
 //! every other that uses it: the newer wins, and the older learns so with its next batch.
 
-use super::{Message, Outlet, SendError, Sink};
+use super::{SendError, Sink};
 use crate::source::kafka::LogContext;
+use crate::wire::event::{Message, Outlet};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};

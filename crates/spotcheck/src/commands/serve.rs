@@ -9,12 +9,13 @@ use crate::telemetry;
 use crate::wiring::{self, Feed, Running};
 use anyhow::{Context, bail};
 use risk_pipeline::clock::SystemClock;
+use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Sink};
 use risk_pipeline::source::file::FileSource;
-use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Outlet, Sink};
 use risk_pipeline::source::intake::{IntakeLimits, intake};
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
 use risk_pipeline::source::{Partition, Source};
 use risk_pipeline::wire;
+use risk_pipeline::wire::event::Outlet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -122,7 +123,11 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
         ..IntakeLimits::default()
     };
     let (handle, source) = intake("intake", limits, Arc::new(SystemClock));
-    Ok((Box::new(source), Arc::new(wiring::DirectPosts(handle)), None))
+    Ok((
+        Box::new(source),
+        Arc::new(wiring::DirectPosts(handle)),
+        None,
+    ))
 }
 
 fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {

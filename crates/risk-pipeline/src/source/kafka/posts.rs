@@ -7,9 +7,9 @@
 use super::{KafkaSourceConfig, LogContext};
 use crate::source::intake::{Receipt, SubmitError, Ticket};
 use crate::source::{SourceBatch, SourceError};
+use crate::wire;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
-use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,19 +109,6 @@ impl std::fmt::Debug for TopicHandle {
     }
 }
 
-/// What a record's key is taken from.
-#[derive(Deserialize)]
-struct Keyed<'a> {
-    #[serde(borrow)]
-    site: KeyedSite<'a>,
-}
-
-#[derive(Deserialize)]
-struct KeyedSite<'a> {
-    #[serde(borrow)]
-    enterprise_id: std::borrow::Cow<'a, str>,
-}
-
 impl TopicHandle {
     pub(super) fn open(
         config: &KafkaSourceConfig,
@@ -187,10 +174,10 @@ impl TopicHandle {
         };
         self.awaited.add(wait.hash, wait.number, reply);
         // A record that cannot be read has no key; the worker rejects it wherever it lies.
-        let keyed: Option<Keyed<'_>> = serde_json::from_slice(bytes).ok();
+        let enterprise = wire::enterprise_of(bytes);
         let mut record: FutureRecord<'_, str, [u8]> = FutureRecord::to(&self.topic).payload(bytes);
-        if let Some(keyed) = &keyed {
-            record = record.key(keyed.site.enterprise_id.as_ref());
+        if let Some(enterprise) = &enterprise {
+            record = record.key(enterprise.as_ref());
         }
         match self.producer.send_result(record) {
             Ok(delivery) => Ok((wait, delivery)),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const SCHEMA_VERSION: u8 = 1;
 /// Bytes of a key and a value together that a broker takes by its default, with room for the
 /// record's frame and headers.
-pub(super) const MAX_MESSAGE_BYTES: usize = 1_000_000;
+const MAX_MESSAGE_BYTES: usize = 1_000_000;
 
 /// Where a message goes; names are configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
