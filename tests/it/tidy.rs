@@ -268,10 +268,11 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> Res
     for entry in entries {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
+        if not_ours.contains(&name.as_str()) || name.starts_with("target") {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
-            if !not_ours.contains(&name.as_str()) && !name.starts_with("target") {
-                collect(root, &path, files)?;
-            }
+            collect(root, &path, files)?;
         } else if let Ok(text) = fs::read_to_string(&path) {
             // What is not UTF-8 is no text of ours (spreadsheets, golden bytes).
             let relative = path.strip_prefix(root).context("outside the root")?;

@@ -371,3 +371,65 @@ pub(crate) fn row_of(
         retracts: false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn row() -> impl Strategy<Value = Row> {
+        let verdict = (0usize..8, any::<bool>(), prop::option::of(1u8..=4));
+        (18_000i32..21_000, verdict, any::<bool>()).prop_map(
+            |(day, (stratum, nonconforming, severity), retracts)| Row {
+                base: 0,
+                sampled: Day::new(day),
+                verdict: Verdict {
+                    stratum: Stratum::ALL[stratum],
+                    nonconforming,
+                    severity: severity
+                        .filter(|_| nonconforming)
+                        .map(|severity| Severity::try_from(severity).unwrap()),
+                },
+                retracts,
+            },
+        )
+    }
+
+    fn sums(rows: &[Row]) -> Tallies {
+        let decay = ForwardDecay::new(60).unwrap();
+        let mut sums = Tallies::NONE;
+        for row in rows {
+            sums.add(row, &decay);
+        }
+        sums
+    }
+
+    fn merged(one: &Tallies, other: &Tallies) -> Tallies {
+        let mut both = one.clone();
+        both.merge(other);
+        both
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_a_commutative_monoid(
+            one in prop::collection::vec(row(), 0..12),
+            two in prop::collection::vec(row(), 0..12),
+            three in prop::collection::vec(row(), 0..12),
+        ) {
+            let (a, b, c) = (sums(&one), sums(&two), sums(&three));
+            prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+            prop_assert_eq!(merged(&a, &b), merged(&b, &a));
+            prop_assert_eq!(merged(&a, &Tallies::NONE), a.clone());
+            let all: Vec<Row> = one.iter().chain(&two).copied().collect();
+            prop_assert_eq!(sums(&all), merged(&a, &b));
+        }
+
+        #[test]
+        fn a_retraction_leaves_nothing(rows in prop::collection::vec(row(), 0..12)) {
+            let undone: Vec<Row> = rows.iter().map(|row| row.retraction()).collect();
+            let nothing = merged(&sums(&rows), &sums(&undone));
+            prop_assert!(nothing.is_empty(), "{:?}", nothing);
+        }
+    }
+}
