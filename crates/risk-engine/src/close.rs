@@ -5,6 +5,7 @@
 //! everything, and fits the parameters that apply from the next epoch on.
 
 use crate::alert;
+use crate::assessment::Assessment;
 use crate::digest;
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
@@ -81,15 +82,16 @@ impl Engine {
                     self.calendar.end_of(epoch),
                     &self.policy,
                 );
-                concluded.push((assessment, rise));
+                concluded.push((subject, Box::new(assessment), rise.map(Box::new)));
             }
         }
         // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_by(|(one, _), (other, _)| one.subject.cmp(&other.subject));
-        for (assessment, rise) in concluded {
-            self.conclude(Effect::Assessed(Box::new(assessment)), effects);
+        concluded.sort_by(|(_, one, _), (_, other, _)| one.subject.cmp(&other.subject));
+        for (subject, assessment, rise) in concluded {
+            self.stand(subject, &assessment);
+            effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+                self.conclude(Effect::AlertRaised(alert), effects);
             }
         }
         if weekly {
@@ -113,15 +115,7 @@ impl Engine {
             Effect::EpochClosed(epoch) => return self.count(*epoch),
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
-                let standing = Standing {
-                    epoch: assessment.epoch,
-                    level: assessment.level,
-                    watch: assessment.watch,
-                    inherited: assessment.inherited,
-                    band: assessment.band,
-                    digest: digest::of_assessment(assessment),
-                };
-                self.state_mut(subject).standing = Some(standing);
+                self.stand(subject, assessment);
             }
             Effect::AlertRaised(alert) => {
                 let text = serde_json::to_vec(alert).unwrap_or_default();
@@ -134,6 +128,19 @@ impl Engine {
             }
         }
         Vec::new()
+    }
+
+    /// From now on this assessment stands.
+    fn stand(&mut self, subject: SubjectIx, assessment: &Assessment) {
+        let standing = Standing {
+            epoch: assessment.epoch,
+            level: assessment.level,
+            watch: assessment.watch,
+            inherited: assessment.inherited,
+            band: assessment.band,
+            digest: digest::of_assessment(assessment),
+        };
+        self.state_mut(subject).standing = Some(standing);
     }
 
     fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {

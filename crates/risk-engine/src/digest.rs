@@ -3,7 +3,7 @@
 use crate::assessment::Assessment;
 use crate::evidence::Row;
 use crate::step::Engine;
-use crate::subjects::Subjects;
+use crate::subjects::{Subjects, name_bytes};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -50,7 +50,7 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
         snapshot,
     } = assessment;
     let mut fields = Fields(Vec::with_capacity(512));
-    fields.text(&subject.to_string());
+    fields.bytes(&name_bytes(subject));
     fields.number(zones.len() as i64);
     for zone in zones {
         fields.text(zone.as_str());
@@ -104,9 +104,13 @@ impl Fields {
         self.0.extend_from_slice(&number.to_bits().to_be_bytes());
     }
 
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as i64);
+        self.0.extend_from_slice(bytes);
+    }
+
     fn text(&mut self, text: &str) {
-        self.number(text.len() as i64);
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
     }
 }
 

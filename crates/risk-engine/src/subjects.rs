@@ -10,7 +10,7 @@ use risk_domain::time::Timestamp;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// A subject's number within one engine. Numbers depend on arrival and never leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +100,27 @@ fn base_hash(
         names.push(0);
     }
     xxh3_128(&names)
+}
+
+/// A subject's name as bytes that no other subject has; quicker than its text.
+pub(crate) fn name_bytes(subject: &Subject) -> SmallVec<[u8; 64]> {
+    let mut bytes = SmallVec::from_slice(subject.kind().code().as_bytes());
+    let mut push = |id: &str| {
+        bytes.push(0);
+        bytes.extend_from_slice(id.as_bytes());
+    };
+    match subject {
+        Subject::Product(id) => push(id.as_str()),
+        Subject::Enterprise(id) => push(id.as_str()),
+        Subject::Site(id) => push(id.as_str()),
+        Subject::Zone(id) => push(id.as_str()),
+        Subject::Sector(id) => push(id.as_str()),
+        Subject::Cell(enterprise, product) => {
+            push(enterprise.as_str());
+            push(product.as_str());
+        }
+    }
+    bytes
 }
 
 impl Subjects {
@@ -295,7 +316,7 @@ impl Subjects {
 
     /// 64 bits of a subject's name, the same in every engine.
     pub(crate) fn name_hash(&self, subject: SubjectIx) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(self.name(subject).to_string().as_bytes())
+        xxh3_64(&name_bytes(self.name(subject)))
     }
 
     /// The public name of an enterprise or a site.
