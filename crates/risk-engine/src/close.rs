@@ -85,10 +85,12 @@ impl Engine {
                 concluded.push((subject, Box::new(assessment), rise.map(Box::new)));
             }
         }
+        for (subject, assessment, _) in &concluded {
+            self.stand(*subject, assessment);
+        }
         // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_by(|(_, one, _), (_, other, _)| one.subject.cmp(&other.subject));
-        for (subject, assessment, rise) in concluded {
-            self.stand(subject, &assessment);
+        concluded.sort_unstable_by(|(_, one, _), (_, other, _)| one.subject.cmp(&other.subject));
+        for (_, assessment, rise) in concluded {
             effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
                 self.conclude(Effect::AlertRaised(alert), effects);
