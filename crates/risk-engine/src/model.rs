@@ -226,8 +226,15 @@ impl View<'_, '_> {
             SubjectKind::Product => parts.push(Part::Sector, above(kin.parents.first())),
             SubjectKind::Zone => parts.push(Part::Zone, above(kin.parents.first())),
             SubjectKind::Enterprise | SubjectKind::Site => {
-                let mix = self.assortment(&kin.cells, None, 1.0);
-                parts.push(Part::Assortment, mix.map_or(0.0, |rate| logit(rate) - base));
+                // Most sell one product, whose rate is the mean over one.
+                let mix = match (kin.cells.len(), kin.resembles) {
+                    (1, Some(product)) => Some(self.parameters.log_odds(product)),
+                    _many => self.assortment(&kin.cells, None, 1.0).map(logit),
+                };
+                parts.push(
+                    Part::Assortment,
+                    mix.map_or(0.0, |log_odds| log_odds - base),
+                );
             }
             SubjectKind::Cell => {
                 let product = kin.parents.first();
