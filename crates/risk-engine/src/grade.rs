@@ -6,7 +6,7 @@
 
 use crate::policy::GradePolicy;
 use risk_domain::scales::RiskLevel;
-use risk_stats::special::{logit, normal_cdf};
+use risk_stats::special::{logit, normal_cdf, normal_quantile};
 
 /// Levels above low, in rising order: the order of [`GradeProbabilities::at_least`].
 const LEVELS: [RiskLevel; 3] = [RiskLevel::Medium, RiskLevel::High, RiskLevel::Serious];
@@ -41,7 +41,8 @@ pub(crate) struct Grade {
 pub(crate) struct Bounds {
     /// Probability of harm above which the level is at least medium, high, serious, by severity.
     harm: [[f64; 4]; 3],
-    /// The least excess whose probability reaches `assign_above`, `keep_above`, `watch_above`.
+    /// The least excess whose probability reaches `assign_above`, `keep_above`, `watch_above`:
+    /// comparing with it is comparing probabilities, to the last bit.
     assign: f64,
     keep: f64,
     watch: f64,
@@ -60,9 +61,9 @@ impl Bounds {
         };
         Self {
             harm: LEVELS.map(|level| [0, 1, 2, 3].map(|severity| bound(level, severity))),
-            assign: least_excess(policy.assign_above),
-            keep: least_excess(policy.keep_above),
-            watch: least_excess(policy.watch_above),
+            assign: normal_quantile(policy.assign_above),
+            keep: normal_quantile(policy.keep_above),
+            watch: normal_quantile(policy.watch_above),
         }
     }
 
@@ -98,23 +99,6 @@ impl Bounds {
         Grade {
             level,
             watch: next.is_some_and(|excess| excess >= self.watch),
-        }
-    }
-}
-
-/// The least number whose normal distribution function reaches a probability, to the last bit:
-/// comparing with it is comparing probabilities.
-fn least_excess(probability: f64) -> f64 {
-    let (mut below, mut reached) = (-40.0_f64, 40.0_f64);
-    loop {
-        let middle = f64::midpoint(below, reached);
-        if middle <= below || middle >= reached {
-            return reached;
-        }
-        if normal_cdf(middle) >= probability {
-            reached = middle;
-        } else {
-            below = middle;
         }
     }
 }
@@ -172,7 +156,7 @@ mod tests {
     #[test]
     fn a_standing_grade_is_kept_until_it_is_unlikely() {
         let bounds = Bounds::of(&Policy::builtin().unwrap().grade);
-        let at = |high| Excess([2.3, least_excess(high), f64::NEG_INFINITY]);
+        let at = |high| Excess([2.3, normal_quantile(high), f64::NEG_INFINITY]);
         let decide = |high, standing| bounds.decide(at(high), standing).level;
         assert_eq!(decide(0.50, None), RiskLevel::High);
         assert_eq!(decide(0.49, None), RiskLevel::Medium);
@@ -185,7 +169,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn comparing_excesses_is_comparing_probabilities(probability in 1e-6..0.999_999, excess in -6.0..6.0) {
-            let least = least_excess(probability);
+            let least = normal_quantile(probability);
             proptest::prop_assert_eq!(excess >= least, normal_cdf(excess) >= probability);
             proptest::prop_assert!(normal_cdf(least) >= probability);
         }

@@ -1,6 +1,6 @@
 //! Shrinkage（收缩）: small samples drawn towards what their group lets expect.
 
-use crate::special::{ln_beta, trigamma};
+use crate::special::{digamma, ln_beta, trigamma};
 use statrs::distribution::{Beta, ContinuousCDF};
 
 /// A parameter that is not a positive, finite number.
@@ -33,6 +33,79 @@ impl BetaPosterior {
         }
     }
 
+    /// The prior of groups with so many failures among so many tests each, by maximum likelihood of
+    /// the beta-binomial（贝塔-二项分布）. `None` without groups, where a group has more failures than
+    /// tests, or where the likelihood has no maximum: groups that differ no more than chance would.
+    ///
+    /// Newton's method on the logarithms of both parameters, halving a step that does not climb.
+    ///
+    /// ```
+    /// use risk_stats::shrink::BetaPosterior;
+    /// let prior = BetaPosterior::fit(&[(20, 0), (20, 9), (20, 1), (20, 8), (20, 3)]);
+    /// assert!(prior.is_some_and(|prior| (0.15..0.27).contains(&prior.mean())));
+    /// ```
+    #[doc(alias = "贝塔-二项分布")]
+    pub fn fit(groups: &[(u64, u64)]) -> Option<Self> {
+        if groups.is_empty() || groups.iter().any(|(tests, failures)| failures > tests) {
+            return None;
+        }
+        let likelihood = |log: [f64; 2]| -> f64 {
+            let [alpha, beta] = log.map(libm::exp);
+            let one = |(n, d): &(u64, u64)| {
+                ln_beta(alpha + *d as f64, beta + (n - d) as f64) - ln_beta(alpha, beta)
+            };
+            groups.iter().map(one).sum()
+        };
+        let mut at = [0.0, 0.0];
+        let mut reached = likelihood(at);
+        for _ in 0..200 {
+            let [alpha, beta] = at.map(libm::exp);
+            let (gradient, curvature) = derivatives(groups, alpha, beta);
+            let mut step = newton_step(gradient, curvature);
+            let mut climbed = false;
+            for _ in 0..60 {
+                let next = [at[0] + step[0], at[1] + step[1]];
+                let value = likelihood(next);
+                if value >= reached {
+                    (at, reached, climbed) = (next, value, true);
+                    break;
+                }
+                step = step.map(|part| part / 2.0);
+            }
+            if at.iter().any(|log| log.abs() > 20.0) {
+                return None;
+            }
+            if !climbed || step.iter().all(|part| part.abs() < 1e-12) {
+                break;
+            }
+        }
+        Self::new(libm::exp(at[0]), libm::exp(at[1])).ok()
+    }
+
+    /// The first parameter.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// The second parameter.
+    pub fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    /// The posterior after so many failures among so many tests more.
+    #[must_use]
+    pub fn after(&self, tests: u64, failures: u64) -> Self {
+        Self {
+            alpha: self.alpha + failures as f64,
+            beta: self.beta + tests.saturating_sub(failures) as f64,
+        }
+    }
+
+    /// Probability that the rate lies above `rate`.
+    pub fn above(&self, rate: f64) -> f64 {
+        Beta::new(self.alpha, self.beta).map_or(0.0, |law| law.sf(rate))
+    }
+
     /// Mean of the rate.
     pub fn mean(&self) -> f64 {
         self.alpha / (self.alpha + self.beta)
@@ -57,6 +130,43 @@ impl BetaPosterior {
             Ok(beta) => (beta.inverse_cdf(tail), beta.inverse_cdf(1.0 - tail)),
             Err(_) => (0.0, 1.0),
         }
+    }
+}
+
+/// First and second derivatives of the beta-binomial log-likelihood by the logarithms of α and β.
+fn derivatives(groups: &[(u64, u64)], alpha: f64, beta: f64) -> ([f64; 2], [f64; 3]) {
+    let (mut a, mut b, mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for (tests, failures) in groups {
+        let (n, d) = (*tests as f64, *failures as f64);
+        let common = digamma(alpha + beta) - digamma(alpha + beta + n);
+        let curved = trigamma(alpha + beta) - trigamma(alpha + beta + n);
+        a += digamma(alpha + d) - digamma(alpha) + common;
+        b += digamma(beta + n - d) - digamma(beta) + common;
+        aa += trigamma(alpha + d) - trigamma(alpha) + curved;
+        bb += trigamma(beta + n - d) - trigamma(beta) + curved;
+        ab += curved;
+    }
+    let gradient = [alpha * a, beta * b];
+    let curvature = [
+        alpha * alpha * aa + alpha * a,
+        beta * beta * bb + beta * b,
+        alpha * beta * ab,
+    ];
+    (gradient, curvature)
+}
+
+/// A step of Newton's method, or of plain ascent where the curvature is not that of a summit.
+fn newton_step([a, b]: [f64; 2], [aa, bb, ab]: [f64; 3]) -> [f64; 2] {
+    let determinant = aa * bb - ab * ab;
+    if aa < 0.0 && determinant > 0.0 {
+        let step = [
+            (ab * b - bb * a) / determinant,
+            (ab * a - aa * b) / determinant,
+        ];
+        step.map(|part| part.clamp(-2.0, 2.0))
+    } else {
+        let length = libm::hypot(a, b).max(1.0);
+        [a / length, b / length]
     }
 }
 

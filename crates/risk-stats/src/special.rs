@@ -33,6 +33,33 @@ pub fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
 }
 
+/// Quantile of the standard normal: the inverse of [`normal_cdf`], to the last bit it can tell apart.
+/// Domain: (0, 1); 0 and 1 give the infinities.
+///
+/// ```
+/// assert!((risk_stats::special::normal_quantile(0.975) - 1.959963984540054).abs() < 1e-12);
+/// ```
+pub fn normal_quantile(probability: f64) -> f64 {
+    if probability <= 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if probability >= 1.0 {
+        return f64::INFINITY;
+    }
+    let (mut below, mut reached) = (-40.0_f64, 40.0_f64);
+    loop {
+        let middle = f64::midpoint(below, reached);
+        if middle <= below || middle >= reached {
+            return reached;
+        }
+        if normal_cdf(middle) >= probability {
+            reached = middle;
+        } else {
+            below = middle;
+        }
+    }
+}
+
 /// Logarithm of the beta function B(a, b). Domain: a, b > 0.
 ///
 /// ```
@@ -40,6 +67,29 @@ pub fn normal_cdf(z: f64) -> f64 {
 /// ```
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b)
+}
+
+/// Digamma function ψ(x), the derivative of ln Γ. Domain: x > 0.
+///
+/// Recurrence ψ(x) = ψ(x+1) − 1/x up to x ≥ 8, then the asymptotic series (Abramowitz and Stegun
+/// 6.3.18).
+///
+/// ```
+/// // Minus the Euler–Mascheroni constant.
+/// assert!((risk_stats::special::digamma(1.0) + 0.577_215_664_901_532_9).abs() < 1e-13);
+/// ```
+pub fn digamma(x: f64) -> f64 {
+    let (mut x, mut sum) = (x, 0.0);
+    while x < 8.0 {
+        sum -= 1.0 / x;
+        x += 1.0;
+    }
+    let y = 1.0 / (x * x);
+    let series = y
+        * (1.0 / 12.0
+            - y * (1.0 / 120.0
+                - y * (1.0 / 252.0 - y * (1.0 / 240.0 - y * (1.0 / 132.0 - y * 691.0 / 32760.0)))));
+    sum + libm::log(x) - 0.5 / x - series
 }
 
 /// Trigamma function ψ′(x), the second derivative of ln Γ. Domain: x > 0.
