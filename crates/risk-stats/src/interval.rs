@@ -53,6 +53,21 @@ impl Counts {
         }
     }
 
+    /// Failures.
+    pub fn failures(self) -> u64 {
+        self.failures
+    }
+
+    /// Tests, at least one.
+    pub fn tests(self) -> u64 {
+        self.tests
+    }
+
+    /// Share of failures.
+    pub fn rate(self) -> f64 {
+        self.failures as f64 / self.tests as f64
+    }
+
     fn passes(self) -> f64 {
         (self.tests - self.failures) as f64
     }

@@ -2,5 +2,8 @@
 
 pub mod decay;
 pub mod interval;
+pub mod logit_normal;
+pub mod quadrature;
+pub mod screening;
 pub mod shrink;
 pub mod special;

@@ -8,6 +8,8 @@
     reason = "a test whose oracle is missing or malformed must fail"
 )]
 
+mod rates;
+
 use risk_stats::decay::ForwardDecay;
 use risk_stats::interval::{Bounds, Counts};
 use risk_stats::shrink::BetaPosterior;
