@@ -8,6 +8,7 @@ mod compose;
 mod crash;
 mod damage;
 mod dead_letters;
+mod feeds;
 mod harness;
 mod imports;
 mod kafka_smoke;

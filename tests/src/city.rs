@@ -288,7 +288,7 @@ pub fn all(url: &str) -> Result<Vec<Value>> {
     let mut items = Vec::new();
     let mut cursor = String::new();
     loop {
-        let url = format!("{url}limit=200{cursor}");
+        let url = format!("{url}limit=100{cursor}");
         let page = http::get(&url)?.expect_status(200)?.json()?;
         let more = page.get("items").and_then(Value::as_array);
         items.extend(more.context("a page without items")?.iter().cloned());

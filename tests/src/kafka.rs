@@ -153,10 +153,18 @@ impl KafkaBroker {
         topic: &str,
         records: impl IntoIterator<Item = (i32, &'a [u8], &'a [u8])>,
     ) -> Result<()> {
+        self.produce_as("zstd", topic, records)
+    }
+
+    /// The same with another codec: `none`, `gzip`, `snappy`, `lz4` or `zstd`.
+    pub fn produce_as<'a>(
+        &self,
+        codec: &str,
+        topic: &str,
+        records: impl IntoIterator<Item = (i32, &'a [u8], &'a [u8])>,
+    ) -> Result<()> {
         let mut config = self.client_config();
-        config
-            .set("compression.type", "zstd")
-            .set("linger.ms", "20");
+        config.set("compression.type", codec).set("linger.ms", "20");
         let producer: BaseProducer<Deliveries> =
             config.create_with_context(Deliveries::default())?;
         for (partition, key, payload) in records {
@@ -219,6 +227,26 @@ impl KafkaBroker {
         }
         records.sort_by_key(|record| (record.partition, record.offset));
         Ok(records)
+    }
+
+    /// Next offset of every partition that a consumer group committed, and the partition's end.
+    pub fn committed(&self, topic: &str, group: &str) -> Result<Vec<(i64, i64)>> {
+        let consumer: BaseConsumer = self.client_config().set("group.id", group).create()?;
+        let metadata = consumer.fetch_metadata(Some(topic), REQUEST_DEADLINE)?;
+        let topic_metadata = metadata.topics().first().context("no such topic")?;
+        let mut asked = TopicPartitionList::new();
+        for partition in topic_metadata.partitions() {
+            asked.add_partition(topic, partition.id());
+        }
+        let answered = consumer.committed_offsets(asked, REQUEST_DEADLINE)?;
+        let mut offsets = Vec::new();
+        for partition in answered.elements() {
+            let (_, end) =
+                consumer.fetch_watermarks(topic, partition.partition(), REQUEST_DEADLINE)?;
+            let committed = partition.offset().to_raw().context("no offset")?;
+            offsets.push((committed, end));
+        }
+        Ok(offsets)
     }
 
     /// Kills the node as a power cut of the machine's process would; its files stay.
