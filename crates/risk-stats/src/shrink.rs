@@ -163,7 +163,9 @@ fn newton_step([a, b]: [f64; 2], [aa, bb, ab]: [f64; 3]) -> [f64; 2] {
             (ab * b - bb * a) / determinant,
             (ab * a - aa * b) / determinant,
         ];
-        step.map(|part| part.clamp(-2.0, 2.0))
+        // Both parts by the same factor: to clip each on its own may turn the step downhill.
+        let longest = step[0].abs().max(step[1].abs()).max(2.0);
+        step.map(|part| part * 2.0 / longest)
     } else {
         let length = libm::hypot(a, b).max(1.0);
         [a / length, b / length]
@@ -231,4 +233,31 @@ pub fn fit_concentration(
         }
     }
     Some(libm::exp(f64::midpoint(low, high)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_fitted_prior_is_a_summit(groups in prop::collection::vec((1u64..60).prop_flat_map(|n| (Just(n), 0..=n)), 3..30)) {
+            let Some(prior) = BetaPosterior::fit(&groups) else {
+                return Ok(());
+            };
+            let likelihood = |alpha: f64, beta: f64| -> f64 {
+                let one = |(n, d): &(u64, u64)| {
+                    let (mean, strength) = (alpha / (alpha + beta), alpha + beta);
+                    beta_binomial_ln_likelihood(mean, strength, *n as f64, *d as f64)
+                };
+                groups.iter().map(one).sum()
+            };
+            let reached = likelihood(prior.alpha(), prior.beta());
+            for (a, b) in [(1.02, 1.0), (0.98, 1.0), (1.0, 1.02), (1.0, 0.98), (1.02, 1.02), (0.98, 0.98)] {
+                let beside = likelihood(prior.alpha() * a, prior.beta() * b);
+                prop_assert!(beside <= reached + 1e-6, "{} {} {}", beside, reached, prior.alpha());
+            }
+        }
+    }
 }

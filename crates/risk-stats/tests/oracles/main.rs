@@ -8,7 +8,9 @@
     reason = "a test whose oracle is missing or malformed must fail"
 )]
 
+mod judging;
 mod rates;
+mod sampling;
 
 use risk_stats::decay::ForwardDecay;
 use risk_stats::interval::{Bounds, Counts};
