@@ -8,6 +8,7 @@ pub mod demo;
 pub mod faults;
 pub mod frame;
 pub mod load;
+pub mod reference_city;
 pub mod stats;
 pub mod truth;
 
@@ -23,5 +24,6 @@ pub use demo::{CityError, Complaint, DemoCity, DemoSettings, FrameEntry, Supplie
 pub use faults::{FaultRates, with_faults};
 pub use frame::CityFrame;
 pub use load::BulkStream;
+pub use reference_city::{ReferenceCity, ReferenceSettings};
 pub use stats::CityStats;
 pub use truth::Truth;

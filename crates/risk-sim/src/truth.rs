@@ -152,7 +152,7 @@ pub(crate) fn normal(random: &mut ChaCha12Rng) -> f64 {
     StandardNormal.sample(random)
 }
 
-fn poisson(mean: f64, random: &mut ChaCha12Rng) -> usize {
+pub(crate) fn poisson(mean: f64, random: &mut ChaCha12Rng) -> usize {
     Poisson::new(mean.max(1e-9)).map_or(0, |of| {
         let count: f64 = of.sample(random);
         count as usize
