@@ -8,7 +8,9 @@
     reason = "a test whose oracle is missing or malformed must fail"
 )]
 
+mod charts;
 mod judging;
+mod posteriors;
 mod rates;
 mod sampling;
 
