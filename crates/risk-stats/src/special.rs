@@ -69,6 +69,19 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
     libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b)
 }
 
+/// Logarithm of the number of ways to choose k of n. Domain: k ≤ n; otherwise minus infinity.
+///
+/// ```
+/// assert!((risk_stats::special::ln_choose(5, 2) - 10.0f64.ln()).abs() < 1e-13);
+/// ```
+pub fn ln_choose(n: u64, k: u64) -> f64 {
+    let factorial = |count: u64| libm::lgamma(count as f64 + 1.0);
+    match n.checked_sub(k) {
+        Some(rest) => factorial(n) - factorial(k) - factorial(rest),
+        None => f64::NEG_INFINITY,
+    }
+}
+
 /// Digamma function ψ(x), the derivative of ln Γ. Domain: x > 0.
 ///
 /// Recurrence ψ(x) = ψ(x+1) − 1/x up to x ≥ 8, then the asymptotic series (Abramowitz and Stegun

@@ -10,6 +10,7 @@
 
 mod charts;
 mod judging;
+mod lots;
 mod posteriors;
 mod rates;
 mod sampling;
