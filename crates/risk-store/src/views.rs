@@ -39,7 +39,7 @@ pub use query::{
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 2;
+const VIEW_VERSION: u8 = 3;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 
@@ -53,8 +53,8 @@ impl From<sled::Error> for Damaged {
     }
 }
 
-impl From<serde_json::Error> for Damaged {
-    fn from(error: serde_json::Error) -> Self {
+impl From<postcard::Error> for Damaged {
+    fn from(error: postcard::Error) -> Self {
         Self(error.to_string())
     }
 }

@@ -75,7 +75,7 @@ impl GradeRow {
             .ok_or_else(|| Damaged::because("a grade row"))?;
         Ok(Self {
             entry: u64::from_be_bytes(*entry),
-            assessment: serde_json::from_slice(assessment)?,
+            assessment: postcard::from_bytes(assessment)?,
         })
     }
 }
@@ -194,7 +194,7 @@ impl Applier {
             return Ok(());
         }
         let key = Key::of(Table::DeadLetter).number_down(entry).into_bytes();
-        self.rows.push((key, serde_json::to_vec(summary)?));
+        self.rows.push((key, postcard::to_stdvec(summary)?));
         let event = Key::of(Table::Outbox).number(entry).into_bytes();
         self.rows.push((event, DEAD_LETTER_EVENT.to_vec()));
         *self.counts.entry(summary.code.clone()).or_default() += 1;
@@ -293,12 +293,12 @@ impl Applier {
             }
             (row.clone(), row, Vec::new())
         };
-        let json = serde_json::to_vec(assessment)?;
-        let value = GradeRow::encode(entry, &json);
+        let row = postcard::to_stdvec(assessment)?;
+        let value = GradeRow::encode(entry, &row);
         let history = Key::of(Table::History)
             .text(&assessment.subject.to_string())
             .signed_down(assessment.epoch.0);
-        rows.push((history.into_bytes(), json));
+        rows.push((history.into_bytes(), row));
         let level = before.map_or(RiskLevel::Undetermined, |row| row.assessment.level);
         if level != assessment.level {
             let event = Key::of(Table::Outbox).number(entry).into_bytes();
@@ -327,7 +327,7 @@ impl Applier {
         let of_subject = of_subject.signed_down(raised).text(id);
         let event = Key::of(Table::Outbox).number(entry);
         self.rows
-            .push((by_id.into_bytes(), serde_json::to_vec(alert)?));
+            .push((by_id.into_bytes(), postcard::to_stdvec(alert)?));
         self.rows.push((by_time.into_bytes(), Vec::new()));
         self.rows.push((of_subject.into_bytes(), Vec::new()));
         self.rows.push((event.into_bytes(), ALERT_EVENT.to_vec()));

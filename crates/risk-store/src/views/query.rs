@@ -146,7 +146,7 @@ enum Pick<T> {
 impl Views {
     fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
         match self.db.get(key)? {
-            Some(value) => Ok(Some(serde_json::from_slice(&value)?)),
+            Some(value) => Ok(Some(postcard::from_bytes(&value)?)),
             None => Ok(None),
         }
     }
@@ -378,7 +378,7 @@ impl List<Subject> {
 
     pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
         let walked = views.walk(&self.walk, |_, value| {
-            Ok(Pick::Take(serde_json::from_slice(value)?))
+            Ok(Pick::Take(postcard::from_bytes(value)?))
         })?;
         Ok(walked.page(self.number))
     }
@@ -450,7 +450,7 @@ impl List<DeadLetterQuery> {
 
     pub(crate) fn page(&self, views: &Views) -> Result<Page<DeadLetterRow>, Damaged> {
         let walked = views.walk(&self.walk, |key, value| {
-            let summary: RejectionSummary = serde_json::from_slice(value)?;
+            let summary: RejectionSummary = postcard::from_bytes(value)?;
             let code = self.query.code.as_ref();
             if code.is_some_and(|code| summary.code != *code) {
                 return Ok(Pick::Pass);
