@@ -1,5 +1,6 @@
 //! Numbers: estimation, intervals, decay, survey sampling, acceptance tables.
 
+pub mod aberration;
 pub mod acceptance;
 pub mod allocation;
 pub mod chart;

@@ -155,21 +155,29 @@ fn derivatives(groups: &[(u64, u64)], alpha: f64, beta: f64) -> ([f64; 2], [f64;
     (gradient, curvature)
 }
 
-/// A step of Newton's method, or of plain ascent where the curvature is not that of a summit.
+/// A step of Newton's method that climbs also where the likelihood is no summit: along each principal
+/// direction the slope over the size of the curvature.
 fn newton_step([a, b]: [f64; 2], [aa, bb, ab]: [f64; 3]) -> [f64; 2] {
-    let determinant = aa * bb - ab * ab;
-    if aa < 0.0 && determinant > 0.0 {
-        let step = [
-            (ab * b - bb * a) / determinant,
-            (ab * a - aa * b) / determinant,
-        ];
-        // Both parts by the same factor: to clip each on its own may turn the step downhill.
-        let longest = step[0].abs().max(step[1].abs()).max(2.0);
-        step.map(|part| part * 2.0 / longest)
+    let (middle, half) = (f64::midpoint(aa, bb), (aa - bb) / 2.0);
+    let radius = libm::hypot(half, ab);
+    let (x, y) = if half >= 0.0 {
+        (half + radius, ab)
     } else {
-        let length = libm::hypot(a, b).max(1.0);
-        [a / length, b / length]
-    }
+        (ab, radius - half)
+    };
+    let length = libm::hypot(x, y);
+    let (x, y) = if length > 0.0 {
+        (x / length, y / length)
+    } else {
+        (1.0, 0.0)
+    };
+    let over = |slope: f64, curvature: f64| slope / curvature.abs().max(1e-12);
+    let along = over(a * x + b * y, middle + radius);
+    let across = over(b * x - a * y, middle - radius);
+    let step = [along * x - across * y, along * y + across * x];
+    // Both parts by the same factor: to clip each on its own may turn the step downhill.
+    let longest = step[0].abs().max(step[1].abs()).max(2.0);
+    step.map(|part| part * 2.0 / longest)
 }
 
 /// Log-likelihood of d failures in n tests under a beta-binomial with mean m worth M tests, without

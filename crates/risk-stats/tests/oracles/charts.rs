@@ -1,11 +1,15 @@
 //! Control charts and sequential evidence.
 
 use crate::{close, oracle};
+use risk_stats::aberration::{
+    BayesSettings, EarsBaseline, FarringtonSettings, bayes_limit, ears_c3_carried, farrington_limit,
+};
 use risk_stats::chart::{
     Cusum, cusum_run_length, cusum_threshold, ewma_run_length, log_likelihood_ratio, shifted_rate,
 };
 use risk_stats::interval::Counts;
 use risk_stats::sequential::{ShiryaevRoberts, windowed_ln_e_value};
+use risk_stats::special::normal_quantile;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -135,6 +139,76 @@ fn o17_evidence_of_a_change() {
         close("window of all", windowed * started, o.sr[at], tolerance);
         for (size, sum) in sums.iter_mut().enumerate() {
             close("sum", sum.add(week[size]), o.cusum[at][size], 1e-11);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Counters {
+    observed: Vec<u32>,
+    range: Vec<usize>,
+    farrington: Limits,
+    ears: Vec<EarsLimits>,
+    bayes: Limits,
+}
+
+#[derive(Deserialize)]
+struct Limits {
+    upper: Vec<f64>,
+    alarm: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct EarsLimits {
+    method: String,
+    upper: Vec<f64>,
+    alarm: Vec<u8>,
+}
+
+#[test]
+fn o06_counts_above_their_own_past() {
+    let o: Counters = oracle("o06_farrington_ears.json");
+    assert_eq!(o.range.len(), 23);
+    let settings = FarringtonSettings {
+        years: 4,
+        year: 52,
+        window: 3,
+    };
+    let bayes = BayesSettings {
+        seasons: 2,
+        season: 52,
+        window: 6,
+        this_season: true,
+    };
+    for (row, place) in o.range.iter().enumerate() {
+        let at = place - 1;
+        let count = o.observed[at];
+        let alarm = |limit: f64, alarms: &[u8]| {
+            assert_eq!(f64::from(count) > limit, alarms[row] == 1, "at {place}");
+        };
+        // The other program stops its regression at a relative 1e-8 of the deviance, and takes the
+        // variances from the step before: about the root of that, of a limit of some ten cases.
+        let limit = farrington_limit(&o.observed, at, settings, 0.01).unwrap();
+        close("Farrington", limit, o.farrington.upper[row], 2e-4);
+        alarm(limit, &o.farrington.alarm);
+        let limit = bayes_limit(&o.observed, at, bayes, 0.01).unwrap();
+        // A count: exact.
+        close("Bayes", f64::from(limit), o.bayes.upper[row], 1e-9);
+        alarm(f64::from(limit), &o.bayes.alarm);
+        for ears in &o.ears {
+            let lag = if ears.method == "C1" { 0 } else { 2 };
+            let baseline = EarsBaseline::before(&o.observed, at, lag).unwrap();
+            let limit = if ears.method == "C3" {
+                // What the other program calls the limit is not that of a count: it is the count
+                // plus what is left of the quantile after the two counts before, in deviations.
+                let carried = ears_c3_carried(&o.observed, at).unwrap();
+                f64::from(count) + baseline.deviation() * (normal_quantile(0.975) - carried)
+            } else {
+                baseline.limit(0.001).unwrap()
+            };
+            // Digits given: 10 after the point. Closed forms.
+            close(&ears.method, limit, ears.upper[row], 1e-9);
+            alarm(limit, &ears.alarm);
         }
     }
 }
