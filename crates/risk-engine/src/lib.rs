@@ -16,6 +16,7 @@ pub mod evidence;
 mod family;
 mod grade;
 pub mod input;
+pub mod logodds;
 mod memory;
 mod model;
 pub mod policy;

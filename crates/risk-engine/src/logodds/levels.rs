@@ -1,0 +1,183 @@
+//! Effects of groups（分组效应）: penalised Newton steps and variances by moments.
+
+use super::rows::NO_GROUP;
+use super::selection::SelectionTerm;
+use super::settings::{MOST_VARIANCE, Variance};
+use super::work::Work;
+
+/// Longest step of one pass, so that a poor start cannot throw an effect out of reach.
+const LONGEST_STEP: f64 = 1.0;
+
+/// Which group a bin belongs to.
+#[derive(Debug, Clone)]
+pub(crate) enum Column {
+    /// The group of its target.
+    OfTargets(Vec<u32>),
+    /// A group of its own, such as the laboratory.
+    OfRows(Vec<u32>),
+}
+
+impl Column {
+    fn groups(&self) -> &[u32] {
+        match self {
+            Self::OfTargets(groups) | Self::OfRows(groups) => groups,
+        }
+    }
+
+    /// Gives whoever has no group a slot beyond the last, whose effect stays 0, and returns the
+    /// number of real groups.
+    fn close(&mut self, least: usize) -> usize {
+        let named = self.groups().iter().filter(|group| **group != NO_GROUP);
+        let slots = named.max().map_or(0, |most| *most as usize + 1).max(least);
+        match self {
+            Self::OfTargets(groups) | Self::OfRows(groups) => {
+                for group in groups.iter_mut().filter(|group| **group == NO_GROUP) {
+                    *group = slots as u32;
+                }
+            }
+        }
+        slots
+    }
+}
+
+/// The effects of one level while they are fitted. The last slot is nobody's.
+#[derive(Debug, Clone)]
+pub(crate) struct Grouped {
+    column: Column,
+    pub(crate) effects: Vec<f64>,
+    pub(crate) variances: Vec<f64>,
+    pub(crate) prior: f64,
+    rule: Variance,
+    score: Vec<f64>,
+    information: Vec<f64>,
+}
+
+impl Grouped {
+    /// Effects of 0, or those of an earlier fit for the groups that it knew.
+    pub(crate) fn new(mut column: Column, rule: Variance, start: &[f64]) -> Self {
+        let slots = column.close(start.len());
+        let mut effects = start.to_vec();
+        effects.resize(slots + 1, 0.0);
+        let prior = rule.start();
+        Self {
+            column,
+            effects,
+            variances: vec![prior; slots + 1],
+            prior,
+            rule,
+            score: vec![0.0; slots + 1],
+            information: vec![0.0; slots + 1],
+        }
+    }
+
+    /// Goes on with the prior variance that an earlier fit had found, if it is to be found at all.
+    pub(crate) fn resume(&mut self, prior: f64) {
+        match self.rule {
+            Variance::Fixed(_) => {}
+            Variance::Moments { .. } => self.prior = prior,
+        }
+    }
+
+    /// Number of groups.
+    pub(crate) fn len(&self) -> usize {
+        self.effects.len() - 1
+    }
+
+    /// Effect of a target's group; only for levels of targets.
+    pub(crate) fn of_target(&self, target: usize) -> f64 {
+        self.effects[self.column.groups()[target] as usize]
+    }
+
+    /// Adds the effects to the log-odds of all bins.
+    pub(crate) fn apply(&self, work: &mut Work) {
+        raise(&self.column, &self.effects, work);
+    }
+
+    /// One Newton step of every effect with all else held.
+    pub(crate) fn pass(&mut self, work: &mut Work, selection: Option<&mut SelectionTerm>) {
+        self.score.fill(0.0);
+        self.information.fill(0.0);
+        let (score, information) = (&mut self.score, &mut self.information);
+        match &self.column {
+            Column::OfTargets(groups) => work.each(
+                |_, _| 0.0,
+                |_, bin, scored| {
+                    let group = groups[bin.target as usize] as usize;
+                    score[group] += scored.weight * scored.score;
+                    information[group] += scored.weight * scored.information;
+                },
+            ),
+            Column::OfRows(groups) => work.each(
+                |_, _| 0.0,
+                |at, _, scored| {
+                    let group = groups[at] as usize;
+                    score[group] += scored.weight * scored.score;
+                    information[group] += scored.weight * scored.information;
+                },
+            ),
+        }
+        if let Some(term) = &selection {
+            term.collect(self.column.groups(), score, information);
+        }
+        let precision = 1.0 / self.prior;
+        let groups = self.len();
+        for group in 0..groups {
+            let total = self.information[group] + precision;
+            let step = (self.score[group] - self.effects[group] * precision) / total;
+            let step = step.clamp(-LONGEST_STEP, LONGEST_STEP);
+            self.effects[group] += step;
+            self.variances[group] = 1.0 / total;
+            self.score[group] = step;
+        }
+        self.score[groups] = 0.0;
+        raise(&self.column, &self.score, work);
+        if let Some(term) = selection {
+            term.raise(self.column.groups(), &self.score);
+        }
+    }
+
+    /// The prior variance by moments: with the level's effects taken out, the squared scores exceed
+    /// what chance gives them by the variance times the squared information. Chance is Σw²v and not
+    /// Σwv, because the rows are decayed.
+    pub(crate) fn moments(&mut self, work: &Work) {
+        let floor = match self.rule {
+            Variance::Fixed(_) => return,
+            Variance::Moments { floor, .. } => floor,
+        };
+        let effects = &self.effects;
+        let groups = self.column.groups();
+        let mut score = vec![0.0; effects.len()];
+        let mut information = vec![0.0; effects.len()];
+        let mut chance = vec![0.0; effects.len()];
+        let group_of: &dyn Fn(usize, u32) -> usize = match &self.column {
+            Column::OfTargets(_) => &|_, target| groups[target as usize] as usize,
+            Column::OfRows(_) => &|at, _| groups[at] as usize,
+        };
+        work.each(
+            |at, bin| -effects[group_of(at, bin.target)],
+            |at, bin, scored| {
+                let group = group_of(at, bin.target);
+                let weighted = scored.weight * scored.information;
+                score[group] += scored.weight * scored.score;
+                information[group] += weighted;
+                chance[group] += scored.weight * weighted;
+            },
+        );
+        let (mut excess, mut known) = (0.0, 0.0);
+        for group in 0..self.effects.len() - 1 {
+            excess += score[group] * score[group] - chance[group];
+            known += information[group] * information[group];
+        }
+        let found = (excess / known.max(1e-9)).max(floor).min(MOST_VARIANCE);
+        self.prior = 0.6 * self.prior + 0.4 * found;
+    }
+}
+
+fn raise(column: &Column, by: &[f64], work: &mut Work) {
+    match column {
+        Column::OfTargets(groups) => {
+            work.raise(|_, bin| by[groups[bin.target as usize] as usize]);
+        }
+        Column::OfRows(groups) => work.raise(|at, _| by[groups[at] as usize]),
+    }
+}

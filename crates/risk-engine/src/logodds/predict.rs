@@ -1,0 +1,208 @@
+//! Predictions（预测）: log-odds part by part, and the probability that a lot fails.
+
+use risk_stats::special::{logit, sigmoid};
+use smallvec::SmallVec;
+
+use super::accuracy::MethodAccuracy;
+use super::fixed::{dot, waves};
+use super::link::TestLink;
+use super::rows::{Frame, NO_GROUP, Row};
+use super::snapshot::{CovariateEffect, Effect, Snapshot};
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Groups of the target, in the order of the levels; [`NO_GROUP`] where one is not known.
+    pub groups: &'a [u32],
+    /// Week whose season counts; none for the snapshot's horizon.
+    pub week: Option<u16>,
+    /// Mode whose shift counts; none for the lot that a random draw would take.
+    pub mode: Option<u8>,
+}
+
+impl<'a> Query<'a> {
+    /// A random lot of a target, at the snapshot's horizon.
+    pub fn new(groups: &'a [u32]) -> Self {
+        Self {
+            groups,
+            week: None,
+            mode: None,
+        }
+    }
+}
+
+/// A reason of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PartKind {
+    /// What is common to all.
+    Base,
+    /// Lasting effect of the target's group at a level.
+    Lasting(u8),
+    /// Effect of recent weeks.
+    Recent(u8),
+    /// Time of the year.
+    Season,
+    /// Informative selections of its enterprise and of itself.
+    Selected,
+    /// Confirmed failures that were remedied since.
+    Remedied,
+    /// Way of choosing within a visit.
+    Mode(u8),
+}
+
+/// A reason and what it adds to the log-odds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// Which reason.
+    pub kind: PartKind,
+    /// What it adds.
+    pub log_odds: f64,
+}
+
+/// Probability that a lot fails, with its reasons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Reasons; their log-odds add up, in this order, to `log_odds` exactly.
+    pub parts: SmallVec<[Part; 18]>,
+    /// Sum of the parts, before calibration.
+    pub log_odds: f64,
+    /// Posterior variance of that sum.
+    pub variance: f64,
+    /// Log-odds of the mean probability, before calibration.
+    pub mean_log_odds: f64,
+    /// Calibrated mean probability.
+    pub probability: f64,
+    /// Lower end of its interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+impl Snapshot {
+    /// Predicts for one target.
+    pub fn predict(&self, query: &Query<'_>) -> Prediction {
+        let mut parts = SmallVec::new();
+        let variance = self.each_part(query, |kind, log_odds| {
+            parts.push(Part { kind, log_odds });
+        });
+        let log_odds = parts.iter().map(|part: &Part| part.log_odds).sum();
+        let mean_log_odds = self.mean_log_odds(log_odds, variance);
+        let deviation = self.interval_deviations * libm::sqrt(variance);
+        let calibrated = |eta: f64| sigmoid(self.calibrator.apply(eta));
+        let ends = [
+            calibrated(log_odds - deviation),
+            calibrated(log_odds + deviation),
+        ];
+        Prediction {
+            parts,
+            log_odds,
+            variance,
+            mean_log_odds,
+            probability: calibrated(mean_log_odds),
+            lower: ends[0].min(ends[1]),
+            upper: ends[0].max(ends[1]),
+        }
+    }
+
+    /// Log-odds before calibration, and their variance, without the reasons.
+    pub fn log_odds(&self, query: &Query<'_>) -> (f64, f64) {
+        let mut sum = 0.0;
+        let variance = self.each_part(query, |_, log_odds| sum += log_odds);
+        (sum, variance)
+    }
+
+    /// Probability that the test of a row fails, as the snapshot saw it before: with the row's
+    /// mode and its test's errors, in its own week.
+    pub fn positive_probability(&self, row: &Row, groups: &[u32]) -> f64 {
+        let query = Query {
+            groups,
+            week: Some(row.week),
+            mode: Some(row.mode),
+        };
+        let (eta, _) = self.log_odds(&query);
+        let link = match row.method.checked_sub(1) {
+            Some(method) if !row.by_laboratory() => self
+                .methods
+                .get(usize::from(method))
+                .map(MethodAccuracy::link),
+            Some(_) | None => None,
+        };
+        link.unwrap_or(TestLink::LABORATORY).positive(eta)
+    }
+
+    /// Log-odds of every target of a frame, at the snapshot's horizon.
+    pub(crate) fn frame_log_odds(&self, frame: &Frame) -> Vec<f64> {
+        let mut groups = vec![NO_GROUP; frame.levels()];
+        (0..frame.len() as u32)
+            .map(|target| {
+                for (slot, group) in groups.iter_mut().zip(frame.groups(target)) {
+                    *slot = group;
+                }
+                self.log_odds(&Query::new(&groups)).0
+            })
+            .collect()
+    }
+
+    /// Logit of the mean of σ over N(log_odds, variance).
+    pub(crate) fn mean_log_odds(&self, log_odds: f64, variance: f64) -> f64 {
+        let deviation = libm::sqrt(variance);
+        let terms = self.rule.iter();
+        let mean: f64 = terms
+            .map(|(node, weight)| weight * sigmoid(log_odds + deviation * node))
+            .sum();
+        logit(mean.clamp(1e-9, 1.0 - 1e-9))
+    }
+
+    /// Names every part and returns the variance of their sum.
+    fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, f64)) -> f64 {
+        let group = |level: usize| query.groups.get(level).copied().unwrap_or(NO_GROUP);
+        let mut variance = 0.0;
+        take(PartKind::Base, self.intercept.mean);
+        for (at, level) in self.levels.iter().enumerate() {
+            let effect = effect_of(&level.lasting, group(at), level.prior);
+            variance += effect.variance;
+            take(PartKind::Lasting(at as u8), effect.mean);
+        }
+        for (at, level) in self.levels.iter().enumerate() {
+            if let Some(recent) = &level.recent {
+                let effect = effect_of(&recent.effects, group(at), recent.prior);
+                variance += effect.variance;
+                take(PartKind::Recent(at as u8), effect.mean);
+            }
+        }
+        if let Some(season) = &self.season {
+            let own = season.amplitudes.get(group(season.level.into()) as usize);
+            let week = query
+                .week
+                .unwrap_or(self.as_of.saturating_add(self.horizon));
+            let wave = own.map_or(0.0, |own| dot(own, &waves(week.into(), season.period)));
+            take(PartKind::Season, wave);
+        }
+        let [enterprise, cell, remedied] = &self.covariates;
+        let value = |k: &CovariateEffect| {
+            let group = k.level.map_or(NO_GROUP, |level| group(level.into()));
+            let value = k.values.get(group as usize).copied().unwrap_or(0.0);
+            k.coefficient.mean * value
+        };
+        if enterprise.level.is_some() || cell.level.is_some() {
+            take(PartKind::Selected, value(enterprise) + value(cell));
+        }
+        if remedied.level.is_some() {
+            take(PartKind::Remedied, value(remedied));
+        }
+        if let Some(mode) = query.mode {
+            let shift = self.modes.get(usize::from(mode));
+            take(PartKind::Mode(mode), shift.map_or(0.0, |shift| shift.mean));
+        }
+        variance
+    }
+}
+
+/// An unseen group has the prior's effect; where the field was not told, the level says nothing and
+/// leaves its whole doubt.
+fn effect_of(effects: &[Effect], group: u32, prior: f64) -> Effect {
+    effects.get(group as usize).copied().unwrap_or(Effect {
+        mean: 0.0,
+        variance: prior,
+    })
+}

@@ -1,0 +1,108 @@
+//! The rows as a fit walks over them: 16 bytes a bin beside its log-odds.
+
+use super::link::TestLink;
+use super::rows::{Row, UNITS};
+
+/// A bin without what the sums do not need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bin {
+    pub(crate) target: u32,
+    pub(crate) tested: f32,
+    pub(crate) failed: f32,
+    /// Weeks before the fit.
+    pub(crate) age: u16,
+    pub(crate) mode: u8,
+    /// Place of the test link; 0 is the laboratory.
+    pub(crate) link: u8,
+}
+
+/// Weight of a bin and what its results say at their present log-odds, without that weight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scored {
+    pub(crate) weight: f64,
+    pub(crate) score: f64,
+    pub(crate) information: f64,
+}
+
+/// Bins, their log-odds, and the weight of each age.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) bins: Vec<Bin>,
+    pub(crate) eta: Vec<f64>,
+    weights: Vec<f64>,
+    links: Vec<TestLink>,
+}
+
+/// 2^(−age/half-life) for every age up to `most`.
+pub(crate) fn decay(half_life: f64, most: u16) -> Vec<f64> {
+    (0..=most)
+        .map(|age| libm::exp2(-f64::from(age) / half_life))
+        .collect()
+}
+
+impl Work {
+    /// Rows up to the week of the fit, with log-odds of 0.
+    pub(crate) fn new(rows: &[Row], as_of: u16, half_life: f64, links: Vec<TestLink>) -> Self {
+        let bin = |row: &Row| Bin {
+            target: row.target,
+            tested: (f64::from(row.tested) / f64::from(UNITS)) as f32,
+            failed: (f64::from(row.failed) / f64::from(UNITS)) as f32,
+            age: as_of - row.week,
+            mode: row.mode,
+            link: if row.by_laboratory() { 0 } else { row.method },
+        };
+        let bins: Vec<Bin> = rows.iter().map(bin).collect();
+        let oldest = bins.iter().map(|bin| bin.age).max().unwrap_or(0);
+        Self {
+            eta: vec![0.0; bins.len()],
+            weights: decay(half_life, oldest),
+            bins,
+            links,
+        }
+    }
+
+    /// Bins that still weigh something at another half-life, with the log-odds they have.
+    pub(crate) fn recent(&self, half_life: f64, least: f64) -> Self {
+        let oldest = self.weights.len().saturating_sub(1) as u16;
+        let weights = decay(half_life, oldest);
+        let kept: Vec<u32> = (0..self.bins.len())
+            .filter(|at| weights[usize::from(self.bins[*at].age)] > least)
+            .map(|at| at as u32)
+            .collect();
+        Self {
+            bins: kept.iter().map(|at| self.bins[*at as usize]).collect(),
+            eta: kept.iter().map(|at| self.eta[*at as usize]).collect(),
+            weights,
+            links: self.links.clone(),
+        }
+    }
+
+    /// Walks over the bins with what they say at their log-odds, shifted by what `shift` gives.
+    #[inline]
+    pub(crate) fn each(
+        &self,
+        shift: impl Fn(usize, &Bin) -> f64,
+        mut take: impl FnMut(usize, &Bin, Scored),
+    ) {
+        for (at, (bin, eta)) in self.bins.iter().zip(&self.eta).enumerate() {
+            let link = self.links[usize::from(bin.link)];
+            let eta = eta + shift(at, bin);
+            let (score, information) =
+                link.score(eta, f64::from(bin.tested), f64::from(bin.failed));
+            let scored = Scored {
+                weight: self.weights[usize::from(bin.age)],
+                score,
+                information,
+            };
+            take(at, bin, scored);
+        }
+    }
+
+    /// Adds to the log-odds of every bin.
+    #[inline]
+    pub(crate) fn raise(&mut self, by: impl Fn(usize, &Bin) -> f64) {
+        for (at, (bin, eta)) in self.bins.iter().zip(&mut self.eta).enumerate() {
+            *eta += by(at, bin);
+        }
+    }
+}
