@@ -72,7 +72,8 @@ impl BetaPosterior {
                 }
                 step = step.map(|part| part / 2.0);
             }
-            if at.iter().any(|log| log.abs() > 20.0) {
+            // Beyond a million tests' worth the likelihood is flat but for rounding.
+            if at.iter().any(|log| log.abs() > 14.0) {
                 return None;
             }
             if !climbed || step.iter().all(|part| part.abs() < 1e-12) {
