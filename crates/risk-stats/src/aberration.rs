@@ -112,6 +112,14 @@ pub fn ears_c3(counts: &[u32], at: usize) -> Result<f64, AberrationError> {
 }
 
 /// The part of [`ears_c3`] that comes from the two counts before.
+///
+/// ```
+/// use risk_stats::aberration::ears_c3_carried;
+/// let counts = [1, 2, 3, 1, 2, 3, 2, 1, 2, 3, 1, 9];
+/// // The 3 before the 1: (3 − 2)/0.816 − 1; the 1 adds nothing.
+/// assert!((ears_c3_carried(&counts, 11)? - 0.224_745).abs() < 1e-6);
+/// # Ok::<(), risk_stats::aberration::AberrationError>(())
+/// ```
 pub fn ears_c3_carried(counts: &[u32], at: usize) -> Result<f64, AberrationError> {
     let mut carried = 0.0;
     for back in 1..=2 {

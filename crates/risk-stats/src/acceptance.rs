@@ -222,6 +222,14 @@ impl SinglePlan {
     /// Whether a lot with so many found would have been accepted at the next tighter limit, which the
     /// switching score asks. `None` where there is no tighter limit, or its plan draws another
     /// number of units, so that the sample cannot tell.
+    ///
+    /// ```
+    /// use risk_stats::acceptance::{Aql, InspectionLevel, Severity, SinglePlan};
+    /// let aql = Aql::new(1.5)?;
+    /// let plan = SinglePlan::of_lot(500, InspectionLevel::General2, aql, Severity::Normal)?;
+    /// assert_eq!(plan.accepted_one_step_tighter(aql, 2)?, Some(false));
+    /// # Ok::<(), risk_stats::acceptance::AcceptanceError>(())
+    /// ```
     pub fn accepted_one_step_tighter(
         &self,
         aql: Aql,

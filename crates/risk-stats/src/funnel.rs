@@ -16,7 +16,7 @@ pub enum FunnelError {
     NoTests,
 }
 
-/// Limit of a rate that `tests` tests at the target rate stay below with this probability, from the
+/// Limit of a funnel plot（漏斗图）: the rate that `tests` tests at the target rate stay below with this probability, from the
 /// binomial law interpolated between counts (Spiegelhalter, Statistics in Medicine 24, 2005). The
 /// interpolation may give a lower limit below 0: then no rate is too low.
 ///

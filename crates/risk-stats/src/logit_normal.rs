@@ -14,7 +14,7 @@ pub enum LogitNormalError {
     Variance,
 }
 
-/// σ(N(mean, variance)): the law of a probability whose log-odds are normal.
+/// σ(N(mean, variance))（逻辑斯蒂正态分布）: the law of a probability whose log-odds are normal.
 ///
 /// ```
 /// use risk_stats::logit_normal::LogitNormal;

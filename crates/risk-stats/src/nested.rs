@@ -71,7 +71,7 @@ struct AtNode {
     square: f64,
 }
 
-/// Posterior of an enterprise's effect u ~ N(0, enterprise) and its cells' f ~ N(0, cell), given
+/// Posterior of two nested effects（嵌套效应）: an enterprise's u ~ N(0, enterprise) and its cells' f ~ N(0, cell), given
 /// results with log-odds `log_odds` + u + f. `outer` is the rule over u, `inner` over f.
 ///
 /// ```

@@ -126,7 +126,7 @@ impl Accuracy {
         self.specificity
     }
 
-    /// Youden index J = Se + Sp − 1, at least 0.2.
+    /// Youden index（约登指数）J = Se + Sp − 1, at least 0.2.
     #[doc(alias = "约登指数")]
     pub fn youden_index(self) -> f64 {
         self.sensitivity.get() + self.specificity.get() - 1.0

@@ -93,7 +93,14 @@ impl BetaPosterior {
         self.beta
     }
 
-    /// The posterior after so many failures among so many tests more.
+    /// The posterior after so many failures among so many tests more; failures beyond the tests count
+    /// as failures and no passes.
+    ///
+    /// ```
+    /// use risk_stats::shrink::BetaPosterior;
+    /// assert_eq!(BetaPosterior::new(1.0, 9.0)?.after(10, 3), BetaPosterior::new(4.0, 16.0)?);
+    /// # Ok::<(), risk_stats::shrink::BetaError>(())
+    /// ```
     #[must_use]
     pub fn after(&self, tests: u64, failures: u64) -> Self {
         Self {
@@ -102,7 +109,14 @@ impl BetaPosterior {
         }
     }
 
-    /// Probability that the rate lies above `rate`.
+    /// Probability that the rate lies above `rate` in [0, 1].
+    ///
+    /// ```
+    /// use risk_stats::shrink::BetaPosterior;
+    /// // Uniform.
+    /// assert!((BetaPosterior::new(1.0, 1.0)?.above(0.3) - 0.7).abs() < 1e-12);
+    /// # Ok::<(), risk_stats::shrink::BetaError>(())
+    /// ```
     pub fn above(&self, rate: f64) -> f64 {
         Beta::new(self.alpha, self.beta).map_or(0.0, |law| law.sf(rate))
     }
@@ -182,7 +196,13 @@ fn newton_step([a, b]: [f64; 2], [aa, bb, ab]: [f64; 3]) -> [f64; 2] {
 }
 
 /// Log-likelihood of d failures in n tests under a beta-binomial with mean m worth M tests, without
-/// the binomial coefficient; n and d may be fractions.
+/// the binomial coefficient; n and d may be fractions. Domain: m in (0, 1), M > 0, 0 ≤ d ≤ n.
+///
+/// ```
+/// // One test: the chance of a failure is the mean, whatever it is worth.
+/// let found = risk_stats::shrink::beta_binomial_ln_likelihood(0.2, 7.0, 1.0, 1.0);
+/// assert!((found - 0.2f64.ln()).abs() < 1e-12);
+/// ```
 pub fn beta_binomial_ln_likelihood(mean: f64, strength: f64, tests: f64, failures: f64) -> f64 {
     let (alpha, beta) = (strength * mean, strength * (1.0 - mean));
     ln_beta(alpha + failures, beta + tests - failures) - ln_beta(alpha, beta)

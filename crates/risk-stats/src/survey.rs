@@ -80,7 +80,7 @@ fn sound(draws: &[Draw]) -> Result<(), SurveyError> {
     }
 }
 
-/// Horvitz and Thompson's total Σ y/π（JASA 47, 1952）, with the variance Σ (1 − π)·y²/π² of independent
+/// Horvitz and Thompson's total（霍维茨–汤普森估计）Σ y/π (JASA 47, 1952), with the variance Σ (1 − π)·y²/π² of independent
 /// draws: an upper bound, nearly, for a sample of fixed size.
 ///
 /// ```
@@ -104,7 +104,7 @@ pub fn horvitz_thompson_total(draws: &[Draw]) -> Result<Estimate, SurveyError> {
     })
 }
 
-/// Hájek's mean Σ(y/π) / Σ(1/π), with the standard error of draws with replacement: at least two.
+/// Hájek's mean（哈耶克估计）Σ(y/π) / Σ(1/π), with the standard error of draws with replacement: at least two.
 ///
 /// ```
 /// use risk_stats::survey::{Draw, InclusionProbability, hajek_mean};
