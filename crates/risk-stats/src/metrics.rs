@@ -39,7 +39,7 @@ pub struct ReliabilityBin {
     pub failed: f64,
 }
 
-/// Predictions, likeliest failure first; equal ones in the order given.
+/// Predictions, likeliest failure first. No figure depends on the order in which they were given.
 ///
 /// ```
 /// use risk_stats::metrics::{Prediction, Predictions};
@@ -71,9 +71,17 @@ impl Predictions {
         self.failures(self.0.len()) / self.0.len() as f64
     }
 
+    /// Failures among the first of the list; of predictions as probable as the last of them, an equal
+    /// share, so that the order given tells nothing.
     fn failures(&self, first: usize) -> f64 {
-        let failed = self.0.iter().take(first).filter(|one| one.failed);
-        failed.count() as f64
+        let (mut left, mut found) = (first as f64, 0.0);
+        for tied in self.0.chunk_by(equally_probable) {
+            let taken = left.min(tied.len() as f64);
+            let failed = tied.iter().filter(|one| one.failed).count() as f64;
+            found += failed * taken / tied.len() as f64;
+            left -= taken;
+        }
+        found
     }
 
     /// Area under the receiver operating characteristic: the chance that a failure ranks above a
@@ -88,10 +96,7 @@ impl Predictions {
     /// ```
     pub fn auc(&self) -> Option<f64> {
         let (mut above, mut won) = (0.0, 0.0);
-        let equal = |one: &Prediction, other: &Prediction| {
-            one.probability.total_cmp(&other.probability).is_eq()
-        };
-        for tied in self.0.chunk_by(equal) {
+        for tied in self.0.chunk_by(equally_probable) {
             let failed = tied.iter().filter(|one| one.failed).count() as f64;
             let passed = tied.len() as f64 - failed;
             won += passed * (above + failed / 2.0);
@@ -141,7 +146,8 @@ impl Predictions {
         self.0.iter().map(loss).sum::<f64>() / self.0.len() as f64
     }
 
-    /// Bins of as equal a number as can be, least probable first: what was predicted and what came.
+    /// Bins between the quantiles of the predicted probabilities, least probable first: what was
+    /// predicted and what came. Equal predictions share a bin, and empty bins are left out.
     ///
     /// ```
     /// use risk_stats::metrics::{Prediction, Predictions};
@@ -151,26 +157,44 @@ impl Predictions {
     /// # Ok::<(), risk_stats::metrics::MetricsError>(())
     /// ```
     pub fn reliability(&self, bins: usize) -> Result<Vec<ReliabilityBin>, MetricsError> {
-        let all = self.0.len();
-        if bins == 0 || bins > all {
+        if bins == 0 || bins > self.0.len() {
             return Err(MetricsError::Bins);
         }
-        let rising: Vec<&Prediction> = self.0.iter().rev().collect();
-        let bin = |at: usize| {
-            let rows = &rising[at * all / bins..(at + 1) * all / bins];
-            let count = rows.len();
-            let predicted: f64 = rows.iter().map(|one| one.probability).sum();
-            let failed = rows.iter().filter(|one| one.failed).count();
-            ReliabilityBin {
-                count,
-                predicted: predicted / count as f64,
-                failed: failed as f64 / count as f64,
-            }
+        let edges: Vec<f64> = (1..bins).map(|edge| self.quantile(edge, bins)).collect();
+        let mut rows = vec![(0_usize, 0.0, 0_usize); bins];
+        for one in self.0.iter().rev() {
+            let bin = edges.partition_point(|edge| *edge <= one.probability);
+            let (count, predicted, failed) = &mut rows[bin];
+            *count += 1;
+            *predicted += one.probability;
+            *failed += usize::from(one.failed);
+        }
+        let filled = rows.into_iter().filter(|(count, _, _)| *count > 0);
+        let bin = |(count, predicted, failed): (usize, f64, usize)| ReliabilityBin {
+            count,
+            predicted: predicted / count as f64,
+            failed: failed as f64 / count as f64,
         };
-        Ok((0..bins).map(bin).collect())
+        Ok(filled.map(bin).collect())
     }
 
-    /// Expected calibration error（期望校准误差）over bins of equal number: the mean distance between
+    /// The value that a share edge/bins of the predicted probabilities lies below, interpolated
+    /// between neighbours.
+    fn quantile(&self, edge: usize, bins: usize) -> f64 {
+        let last = self.0.len() - 1;
+        let rising = |at: usize| self.0[last - at.min(last)].probability;
+        let place = edge as f64 * (1.0 / bins as f64) * last as f64;
+        let (below, part) = (libm::floor(place), place - libm::floor(place));
+        let (low, high) = (rising(below as usize), rising(below as usize + 1));
+        // From the nearer side, so that both ends are met exactly.
+        if part < 0.5 {
+            low + (high - low) * part
+        } else {
+            high - (high - low) * (1.0 - part)
+        }
+    }
+
+    /// Expected calibration error（期望校准误差）over the bins of [`Self::reliability`]: the mean distance between
     /// what was predicted and what came.
     ///
     /// ```
@@ -187,7 +211,8 @@ impl Predictions {
         Ok(table.iter().map(apart).sum::<f64>() / self.0.len() as f64)
     }
 
-    /// Share of failures among the `list` likeliest（前k命中率）.
+    /// Share of failures among the `list` likeliest（前k命中率）; of predictions tied at its end an equal
+    /// share counts.
     #[doc(alias = "前k命中率")]
     pub fn precision_at(&self, list: usize) -> Result<f64, MetricsError> {
         if list == 0 || list > self.0.len() {
@@ -211,6 +236,10 @@ impl Predictions {
         let base = self.base_rate();
         Ok((base > 0.0).then(|| precision / base))
     }
+}
+
+fn equally_probable(one: &Prediction, other: &Prediction) -> bool {
+    one.probability.total_cmp(&other.probability).is_eq()
 }
 
 #[cfg(test)]
@@ -264,6 +293,18 @@ mod tests {
                 Some(area) => prop_assert!((area - won / pairs).abs() < 1e-12),
                 None => prop_assert!(pairs < 0.5),
             }
+        }
+
+        #[test]
+        fn the_order_given_tells_nothing(rows in predictions(), list in any::<prop::sample::Index>()) {
+            let list = list.index(rows.len()) + 1;
+            let turned: Vec<Prediction> = rows.iter().rev().copied().collect();
+            let (one, other) = (Predictions::new(rows).unwrap(), Predictions::new(turned).unwrap());
+            let apart = one.precision_at(list).unwrap() - other.precision_at(list).unwrap();
+            prop_assert!(apart.abs() < 1e-12);
+            let bins = list.min(15);
+            let apart = one.calibration_error(bins).unwrap() - other.calibration_error(bins).unwrap();
+            prop_assert!(apart.abs() < 1e-12);
         }
 
         #[test]
