@@ -81,11 +81,7 @@ fn main() {
             },
             ..Settings::default()
         };
-        let evidence = |as_of| Evidence {
-            frame: &frame,
-            rows: &rows,
-            as_of,
-        };
+        let evidence = |as_of| Evidence::new(&frame, &rows, as_of);
         let Ok(cold) = fit(&evidence(154), &settings, None) else {
             println!("the city does not fit its settings");
             return;
@@ -115,7 +111,7 @@ fn main() {
         }
         println!(
             "prediction: {} ns",
-            started.elapsed().as_nanos() / calls as u128
+            started.elapsed().as_nanos() / u128::from(calls)
         );
     }
 }

@@ -208,11 +208,7 @@ fn o30_every_parameter_part_and_prediction() {
     let golden: Golden = oracle("o30_golden_core.json");
     let zones = golden.u["zone"].len() as u32;
     let (frame, rows) = (golden.frame(zones), golden.rows());
-    let evidence = Evidence {
-        frame: &frame,
-        rows: &rows,
-        as_of: 59,
-    };
+    let evidence = Evidence::new(&frame, &rows, 59);
     let snapshot = fit(&evidence, &golden.settings(), None).unwrap();
     let mut apart = Differences::new(PARITY);
     apart.see("mu", snapshot.intercept.mean, golden.mu);
@@ -319,11 +315,7 @@ fn o02_the_mode_that_lme4_finds() {
         let row = Row::new(target, 0, columns.mode[at], Basis::Ignorable);
         rows.push(row.counting(1, columns.y[at]));
     }
-    let evidence = Evidence {
-        frame: &frame,
-        rows: &rows,
-        as_of: 0,
-    };
+    let evidence = Evidence::new(&frame, &rows, 0);
     let snapshot = fit(&evidence, &settings, None).unwrap();
     let mut apart = Differences::new(1e-4);
     let fixed = &glmer.fitted.fixef;
@@ -429,11 +421,7 @@ fn whole_chain(model: &str, start: u16, settings: &Settings) {
     let mut warm: Option<Snapshot> = None;
     let mut apart = Differences::new(PARITY);
     for week in (start..=152).step_by(4) {
-        let evidence = Evidence {
-            frame: &city.frame,
-            rows: &city.rows,
-            as_of: week,
-        };
+        let evidence = Evidence::new(&city.frame, &city.rows, week);
         let snapshot = fit(&evidence, settings, warm.as_ref()).unwrap();
         let theirs = world.snapshots.iter();
         for theirs in theirs.filter(|s| s.model == model && s.week == week) {

@@ -35,11 +35,12 @@ pub fn fit(
     evidence.check(settings)?;
     let rows = evidence.sorted();
     let warm = warm_start.filter(|snapshot| snapshot.matches(settings));
+    let unseen = warm.map_or_else(Vec::new, |snapshot| evidence.unseen(&rows, snapshot.as_of));
     let mut calibrator = warm_start.map_or_else(Calibrator::default, |s| s.calibrator.clone());
     if let Some(snapshot) = warm {
-        foretold(snapshot, evidence, &rows, &mut calibrator);
+        foretold(snapshot, evidence, &unseen, &mut calibrator);
     }
-    let strength = strength(evidence, &rows, settings, warm);
+    let strength = strength(evidence, &unseen, settings, warm);
     let mut fitting = Fitting::start(evidence, &rows, settings, warm, strength.as_ref())?;
     let sweeps = match warm {
         Some(_) => settings.sweeps.warm,
@@ -64,17 +65,17 @@ pub fn fit(
     }))
 }
 
-/// Adds to the calibrator the random results since a snapshot, with what it had foretold.
+/// Adds to the calibrator the random results that a snapshot had not seen, with what it foretold.
 fn foretold(
     snapshot: &Snapshot,
     evidence: &Evidence<'_>,
-    rows: &[Row],
+    unseen: &[Row],
     calibrator: &mut Calibrator,
 ) {
     let mut groups = vec![NO_GROUP; evidence.frame.levels()];
-    let new =
-        |row: &&Row| row.basis == Basis::Random && row.method == 0 && row.week > snapshot.as_of;
-    for row in rows.iter().filter(new) {
+    // Only a laboratory's word on a random lot is the gold standard.
+    let gold = |row: &&Row| row.basis == Basis::Random && row.method == 0;
+    for row in unseen.iter().filter(gold) {
         for (slot, group) in groups.iter_mut().zip(evidence.frame.groups(row.target)) {
             *slot = group;
         }
@@ -88,10 +89,10 @@ fn foretold(
     }
 }
 
-/// The strength of informative selection after the weeks since the last snapshot.
+/// The strength of informative selection after the choices that the last snapshot had not seen.
 fn strength(
     evidence: &Evidence<'_>,
-    rows: &[Row],
+    unseen: &[Row],
     settings: &Settings,
     warm: Option<&Snapshot>,
 ) -> Option<SelectionStrength> {
@@ -111,8 +112,7 @@ fn strength(
     let mut strength = before.unwrap_or_else(|| SelectionStrength::new(prior));
     if let Some(snapshot) = warm {
         let log_odds = snapshot.frame_log_odds(evidence.frame);
-        let weeks = (snapshot.as_of, evidence.as_of);
-        strength.observe(rows, evidence.frame, &log_odds, weeks, prior.most);
+        strength.observe(unseen, evidence.frame, &log_odds, prior.most);
     }
     strength.estimate(evidence.as_of, settings.half_lives.selection, prior);
     Some(strength)

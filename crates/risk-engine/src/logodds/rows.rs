@@ -247,9 +247,40 @@ pub struct Evidence<'a> {
     pub rows: &'a [Row],
     /// The week at whose end the fit stands.
     pub as_of: u16,
+    /// Those of the rows that were not yet known to the snapshot which the fit starts from, whatever
+    /// week they are of: a laboratory may speak weeks after the sample was taken. The calibrator and
+    /// the strength of selection learn from these alone. None where every row was known by the end
+    /// of its own week.
+    pub fresh: Option<&'a [Row]>,
 }
 
 impl<'a> Evidence<'a> {
+    /// Evidence in which every row was known by the end of its own week.
+    pub fn new(frame: &'a Frame, rows: &'a [Row], as_of: u16) -> Self {
+        Self {
+            frame,
+            rows,
+            as_of,
+            fresh: None,
+        }
+    }
+
+    /// Rows that a snapshot of week `after` had not seen, merged.
+    pub(crate) fn unseen(&self, rows: &[Row], after: u16) -> Vec<Row> {
+        match self.fresh {
+            Some(fresh) => {
+                let known = fresh.iter().filter(|row| row.week <= self.as_of);
+                merge(known.copied().collect())
+            }
+            // Rows are merged already, so that a part of them is.
+            None => rows
+                .iter()
+                .filter(|row| row.week > after)
+                .copied()
+                .collect(),
+        }
+    }
+
     /// Rows up to the week of the fit in the order of their keys, copied only if they must be.
     pub(crate) fn sorted(&self) -> Cow<'a, [Row]> {
         let known = self.rows.iter().all(|row| row.week <= self.as_of);
@@ -272,7 +303,7 @@ impl<'a> Evidence<'a> {
                 settings: settings.levels.len(),
             });
         }
-        for row in self.rows {
+        for row in self.rows.iter().chain(self.fresh.unwrap_or_default()) {
             if row.target as usize >= self.frame.len() {
                 return Err(FitError::Target {
                     target: row.target,

@@ -5,6 +5,7 @@
 //! choice has itself shaped, α runs to its bound.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::covariates::{DecayedCounts, selections};
 use super::rows::{Basis, Frame, Row};
@@ -102,28 +103,17 @@ impl SelectionStrength {
         }
     }
 
-    /// Takes in the informative choices of the weeks (after, as_of], given the log-odds of every
-    /// target that the snapshot of week `after` gave.
-    pub(crate) fn observe(
-        &mut self,
-        rows: &[Row],
-        frame: &Frame,
-        log_odds: &[f64],
-        weeks: (u16, u16),
-        most: f64,
-    ) {
-        let (after, as_of) = weeks;
-        let mut chosen = vec![(0u32, 0.0f64); usize::from(as_of.saturating_sub(after))];
-        for row in rows {
-            if row.basis == Basis::Informative && row.week > after && row.week <= as_of {
-                let (number, sum) = &mut chosen[usize::from(row.week - after - 1)];
-                *number = number.saturating_add(row.results);
-                *sum += f64::from(row.results) * log_odds[row.target as usize];
-            }
+    /// Takes in the informative choices among rows that a snapshot had not seen, given the
+    /// log-odds that it gave every target.
+    pub(crate) fn observe(&mut self, unseen: &[Row], frame: &Frame, log_odds: &[f64], most: f64) {
+        let mut chosen: BTreeMap<u16, (u32, f64)> = BTreeMap::new();
+        for row in unseen.iter().filter(|row| row.basis == Basis::Informative) {
+            let (number, sum) = chosen.entry(row.week).or_default();
+            *number = number.saturating_add(row.results);
+            *sum += f64::from(row.results) * log_odds[row.target as usize];
         }
         let points = points(most);
-        for (at, (number, sum)) in chosen.into_iter().enumerate() {
-            let week = after + 1 + at as u16;
+        for (week, (number, sum)) in chosen {
             let exists = |(from, until): &(u16, u16)| *from <= week && week < *until;
             let frame: Vec<f64> = frame
                 .active()
