@@ -8,6 +8,7 @@ mod compose;
 mod crash;
 mod damage;
 mod dead_letters;
+mod evaluate;
 mod feeds;
 mod harness;
 mod imports;

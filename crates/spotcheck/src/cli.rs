@@ -42,6 +42,11 @@ pub(crate) enum Command {
     },
     /// Validate configuration and policy, and print what would be in force
     Check(Configured),
+    /// Answer questions about the future with the full risk model, for another program to judge
+    Evaluate {
+        #[command(subcommand)]
+        command: EvaluateCommand,
+    },
     /// Write synthetic data with known truth
     Simulate {
         #[command(subcommand)]
@@ -61,6 +66,22 @@ pub(crate) enum LedgerCommand {
 pub(crate) enum TopicsCommand {
     /// Create the topics that the configuration names, as far as they are missing
     Create(TopicsCreate),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvaluateCommand {
+    /// A synthetic world (frame.ndjson, results.ndjson, questions.ndjson): how likely a random batch of
+    /// each cell fails in the four weeks after each question's day, from what was known by then
+    World(EvaluateWorld),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateWorld {
+    /// Folder of the world
+    pub(crate) dir: PathBuf,
+    /// Where to write the answers: lines of week, enterprise, product and probability
+    #[arg(long)]
+    pub(crate) predictions: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

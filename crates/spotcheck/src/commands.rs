@@ -1,11 +1,12 @@
 //! The subcommands.
 
+mod evaluate;
 mod import;
 mod serve;
 mod simulate;
 mod upkeep;
 
-use crate::cli::{Command, LedgerCommand, SimulateCommand, TopicsCommand};
+use crate::cli::{Command, EvaluateCommand, LedgerCommand, SimulateCommand, TopicsCommand};
 use crate::config::Config;
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,6 +31,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
             command: TopicsCommand::Create(args),
         } => upkeep::create_topics(&args, &configuration(args.configured.config.as_deref())?),
         Command::Check(args) => upkeep::check(&configuration(args.config.as_deref())?),
+        Command::Evaluate {
+            command: EvaluateCommand::World(args),
+        } => evaluate::world(&args),
         Command::Simulate {
             command: SimulateCommand::City(args),
         } => simulate::city(&args),

@@ -1,0 +1,186 @@
+//! The model foretells a world whose truth is known, and looks at nothing that it must not.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use risk_domain::selection::SelectionMode;
+use risk_sim::{ReferenceCity, ReferenceSettings};
+use risk_tests::city;
+use risk_tests::process;
+use serde_json::{Value, json};
+
+const SEED: u64 = 3;
+const WEEKS: u32 = 60;
+/// Days at whose beginning a question is asked, in weeks.
+const QUESTIONS: [u32; 2] = [40, 52];
+/// Days from 1970-01-01 to 2024-01-01, a Monday.
+const ORIGIN: i32 = 19_723;
+
+fn date(week: u32, day: i32) -> String {
+    let of_week = i32::try_from(7 * week).unwrap_or(i32::MAX);
+    risk_domain::time::Day::new(ORIGIN + of_week + day).to_string()
+}
+
+fn names(city: &ReferenceCity, cell: usize) -> Result<Value> {
+    let of = city.cell(cell).context("a cell that is not there")?;
+    Ok(json!({
+        "enterprise_id": format!("E{:05}", of.enterprise),
+        "product_category": format!("P{:02}", of.product),
+        "sector": format!("S{:02}", of.sector),
+        "zone": format!("Z{}", of.zone),
+    }))
+}
+
+fn with(mut object: Value, fields: &Value) -> Value {
+    if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
+        object.extend(fields.clone());
+    }
+    object
+}
+
+/// Writes the city as a world; results dated on or after the week `until` are left out.
+fn write(city: &ReferenceCity, dir: &Path, until: u32) -> Result<()> {
+    fs::create_dir_all(dir)?;
+    let (mut frame, mut results, mut questions) = (String::new(), String::new(), String::new());
+    for cell in 0..city.cell_count() {
+        let of = city.cell(cell).context("counted above")?;
+        let life = json!({"from": date(of.from, 0), "to": date(of.until.min(WEEKS), 0)});
+        writeln!(frame, "{}", with(names(city, cell)?, &life))?;
+    }
+    for (at, one) in city.inspected().iter().enumerate() {
+        if one.week >= until {
+            continue;
+        }
+        let outcome = |failed| if failed { "fail" } else { "pass" };
+        let fast = one.mode == SelectionMode::FastTest;
+        let id = format!("R{at}");
+        let result = json!({
+            "event_id": id, "event_time": date(one.week, 1), "mode": one.mode.code(),
+            "test_kind": if fast { "rapid" } else { "laboratory" },
+            "outcome": outcome(one.failed), "confirms": null,
+        });
+        writeln!(results, "{}", with(names(city, one.cell)?, &result))?;
+        if let Some(failed) = one.confirmed {
+            let confirmation = json!({
+                "event_id": format!("{id}L"), "event_time": date(one.week, 3),
+                "mode": one.mode.code(), "test_kind": "laboratory",
+                "outcome": outcome(failed), "confirms": id,
+            });
+            writeln!(results, "{}", with(names(city, one.cell)?, &confirmation))?;
+        }
+    }
+    for week in QUESTIONS {
+        writeln!(
+            questions,
+            "{}",
+            json!({"week": week - 1, "as_of": date(week, 0)})
+        )?;
+    }
+    fs::write(dir.join("frame.ndjson"), frame)?;
+    fs::write(dir.join("results.ndjson"), results)?;
+    fs::write(dir.join("questions.ndjson"), questions)?;
+    Ok(())
+}
+
+/// Answers by question, enterprise and product.
+type Answers = BTreeMap<(u64, String, String), f64>;
+
+fn answers(dir: &Path) -> Result<Answers> {
+    let out = dir.join("predictions.ndjson");
+    let mut command = city::spotcheck(&["evaluate", "world"])?;
+    process::run(command.arg(dir).arg("--predictions").arg(&out))?;
+    let text = fs::read_to_string(out)?;
+    let mut answers = Answers::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line)?;
+        let week = line
+            .get("week")
+            .and_then(Value::as_u64)
+            .context("no week")?;
+        let probability = line.get("probability").and_then(Value::as_f64);
+        let probability = probability.with_context(|| format!("no probability in {line}"))?;
+        ensure!((0.0..=1.0).contains(&probability), "{line}");
+        let key = (
+            week,
+            city::text(&line, "enterprise_id")?,
+            city::text(&line, "product_category")?,
+        );
+        ensure!(answers.insert(key, probability).is_none(), "twice: {line}");
+    }
+    Ok(answers)
+}
+
+#[test]
+fn every_living_cell_is_answered_better_than_by_chance_and_without_looking_ahead() -> Result<()> {
+    println!("seed {SEED}");
+    let home = tempfile::tempdir()?;
+    let mut city = ReferenceCity::new(SEED, ReferenceSettings::default());
+    let mut truth = BTreeMap::new();
+    for week in 0..WEEKS {
+        if QUESTIONS.contains(&week) {
+            let alive = city.active(week);
+            truth.insert(
+                week,
+                alive
+                    .iter()
+                    .map(|cell| (*cell, city.theta(*cell, week)))
+                    .collect::<Vec<_>>(),
+            );
+        }
+        city.status_quo_week(week);
+    }
+    let whole = home.path().join("whole");
+    write(&city, &whole, WEEKS)?;
+    let told = answers(&whole)?;
+    for (week, alive) in &truth {
+        let asked = u64::from(*week - 1);
+        let mut ranked = Vec::new();
+        for (cell, theta) in alive {
+            let of = city.cell(*cell).context("alive above")?;
+            let key = (
+                asked,
+                format!("E{:05}", of.enterprise),
+                format!("P{:02}", of.product),
+            );
+            let answer = told
+                .get(&key)
+                .with_context(|| format!("no answer for {key:?}"))?;
+            ranked.push((*answer, *theta));
+        }
+        let of_week = told.keys().filter(|(week, _, _)| *week == asked).count();
+        ensure!(
+            of_week == alive.len(),
+            "{of_week} answers for {} cells",
+            alive.len()
+        );
+        ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let mean = |cells: &[(f64, f64)]| {
+            cells.iter().map(|(_, theta)| theta).sum::<f64>() / cells.len() as f64
+        };
+        let lift = mean(ranked.get(..100).context("a small city")?) / mean(&ranked);
+        println!("week {week}: the hundred named first fail {lift:.2} times as often as all");
+        ensure!(lift > 2.0, "{lift}");
+    }
+    // The same questions without anything that was found after the first of them.
+    let [first, _] = QUESTIONS;
+    let early = home.path().join("early");
+    write(&city, &early, first)?;
+    let told_early = answers(&early)?;
+    let asked = u64::from(first - 1);
+    let of_first = |answers: &Answers| -> Answers {
+        let found = answers.iter().filter(|((week, _, _), _)| *week == asked);
+        found.map(|(key, answer)| (key.clone(), *answer)).collect()
+    };
+    ensure!(
+        of_first(&told) == of_first(&told_early),
+        "the future was looked at"
+    );
+    ensure!(
+        told != told_early,
+        "what was found later changes nothing at all"
+    );
+    Ok(())
+}
