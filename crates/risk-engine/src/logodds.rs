@@ -9,6 +9,7 @@
 //! of its arguments, the same to the last bit in any order of rows and on any machine.
 
 mod accuracy;
+mod between;
 mod calibrate;
 mod covariates;
 mod error;
@@ -16,6 +17,7 @@ mod fit;
 mod fixed;
 mod levels;
 mod link;
+mod nested;
 mod predict;
 mod rows;
 mod selection;
@@ -25,9 +27,11 @@ mod solve;
 mod work;
 
 pub use accuracy::MethodAccuracy;
+pub use between::{ScoreSum, SinceSnapshot};
 pub use calibrate::{CalibrationRow, Calibrator};
 pub use error::FitError;
-pub use fit::fit;
+pub use fit::{fit, nested_rows};
+pub use nested::{Nested, NestedMeans, NestedRow, NestedVariances};
 pub use predict::{Part, PartKind, Prediction, Query};
 pub use rows::{Basis, Evidence, Frame, NO_GROUP, NO_OBSERVER, Row, UNITS, Verification, merge};
 pub use selection::{SelectionStrength, SelectionWeek};

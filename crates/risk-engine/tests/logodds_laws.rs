@@ -5,8 +5,8 @@
 
 use proptest::prelude::*;
 use risk_engine::logodds::{
-    Basis, Evidence, Frame, Query, Row, Selection, Settings, Snapshot, Variance, Verification, fit,
-    merge,
+    Basis, Evidence, Frame, Query, Row, Selection, Settings, SinceSnapshot, Snapshot, Variance,
+    Verification, fit, merge,
 };
 
 const TARGETS: u32 = 24;
@@ -154,6 +154,60 @@ proptest! {
             prop_assert!(0.0 < prediction.probability && prediction.probability < 1.0);
             prop_assert_eq!(back.predict(&query), prediction);
         }
+    }
+
+    /// Since a snapshot: sums commute, shards merge, and what is taken away leaves no trace.
+    #[test]
+    fn what_came_since_is_a_sum(
+        rows in prop::collection::vec(any_row(), 2..60),
+        cut in 1usize..59,
+        taken in any_row(),
+    ) {
+        let frame = frame();
+        let (snapshot, _) = chain(&frame, &rows, &settings(true));
+        let groups = |row: &Row| frame.groups(row.target).collect::<Vec<u32>>();
+        let sum = |rows: &[Row]| {
+            let mut since = SinceSnapshot::new(&snapshot);
+            for row in rows {
+                since.add(&snapshot, row, &groups(row));
+            }
+            since
+        };
+        let whole = sum(&rows);
+        let mut backwards = rows.clone();
+        backwards.reverse();
+        prop_assert_eq!(&whole, &sum(&backwards));
+        let (left, right) = rows.split_at(cut.min(rows.len()));
+        let mut merged = sum(left);
+        merged.merge(&sum(right));
+        prop_assert_eq!(&whole, &merged);
+        merged.add(&snapshot, &taken, &groups(&taken));
+        merged.subtract(&snapshot, &taken, &groups(&taken));
+        prop_assert_eq!(&whole, &merged);
+    }
+
+    /// A single result moves the log-odds by what a Kalman filter's gain gives: V s / (1 + V v).
+    #[test]
+    fn one_result_moves_by_the_kalman_gain(
+        rows in prop::collection::vec(any_row(), 1..60),
+        target in 0..TARGETS,
+        failed in 0u32..2,
+    ) {
+        let frame = frame();
+        let (snapshot, _) = chain(&frame, &rows, &settings(true));
+        let groups: Vec<u32> = frame.groups(target).collect();
+        let row = Row::new(target, 29, 1, Basis::Ignorable).counting(1, failed);
+        let mut since = SinceSnapshot::new(&snapshot);
+        since.add(&snapshot, &row, &groups);
+        let doubt: f64 = snapshot
+            .levels
+            .iter()
+            .zip(&groups)
+            .map(|(level, group)| level.lasting[*group as usize].variance)
+            .sum();
+        let p = 1.0 / (1.0 + (-snapshot.log_odds(&Query { mode: Some(1), ..Query::new(&groups) }).0).exp());
+        let expected = doubt * (f64::from(failed) - p) / (1.0 + doubt * p * (1.0 - p));
+        prop_assert!((snapshot.moved(&since, &groups) - expected).abs() < 1e-7);
     }
 
     #[test]

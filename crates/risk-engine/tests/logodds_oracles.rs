@@ -11,8 +11,9 @@
 )]
 
 use risk_engine::logodds::{
-    Basis, Evidence, Frame, Level, Mode, NormalPrior, PartKind, Prediction, Query, Row, Selection,
-    Settings, Snapshot, Variance, Verification, fit,
+    Basis, Evidence, Frame, Level, Mode, Nested, NestedRow, NestedVariances, NormalPrior, PartKind,
+    Prediction, Query, Row, Selection, Settings, Snapshot, Variance, Verification, fit,
+    nested_rows,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -478,4 +479,80 @@ fn o31_the_chain_with_selection_as_covariates() {
 #[test]
 fn o31_the_chain_with_selection_as_a_likelihood() {
     whole_chain("selection", 12, &reference_settings());
+}
+
+#[derive(Deserialize)]
+struct NestedOracle {
+    se: f64,
+    sp: f64,
+    tau_e2: f64,
+    tau_c2: f64,
+    rows: Vec<NestedOracleRow>,
+    log_marginal: f64,
+    #[serde(rename = "E_u")]
+    outer_mean: f64,
+    #[serde(rename = "E_f")]
+    inner_means: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct NestedOracleRow {
+    cell: u32,
+    eta_rest: f64,
+    y: u8,
+    fast: u8,
+    w: f64,
+}
+
+/// Fifteen by nine points against integration on a fine grid: 1e-4.
+#[test]
+fn o14_the_nested_integral() {
+    let oracle: NestedOracle = oracle("o14_nested_posterior.json");
+    let row = |row: &NestedOracleRow| {
+        let nested = NestedRow::new((0, row.cell), row.eta_rest, row.w, row.w * f64::from(row.y));
+        if row.fast == 1 {
+            nested.by_fast_test(oracle.se, oracle.sp)
+        } else {
+            nested
+        }
+    };
+    let nested = Nested::new(oracle.rows.iter().map(row).collect()).unwrap();
+    let at = NestedVariances {
+        outer: oracle.tau_e2,
+        inner: oracle.tau_c2,
+        shift: 0.0,
+    };
+    let mut apart = Differences::new(1e-4);
+    apart.see("log marginal", nested.log_marginal(at), oracle.log_marginal);
+    let means = nested.means(at);
+    for (means, expected) in means.iter().zip(&oracle.inner_means) {
+        apart.see("E u", means.of_outer, oracle.outer_mean);
+        apart.see("E f", means.of_inner, *expected);
+    }
+    assert_eq!(apart.compared, 5);
+}
+
+/// The city was made with enterprise effects of variance 0.64 and more that drifts (0.25), and cells
+/// of 0.25; static effects alone cannot tell these apart exactly, but must be far from nothing.
+#[test]
+fn variances_of_enterprises_and_cells_do_not_collapse() {
+    let city = city();
+    let settings = Settings::default();
+    let evidence = Evidence::new(&city.frame, &city.rows, 70);
+    let snapshot = fit(&evidence, &settings, None).unwrap();
+    let levels = ("enterprise", "cell");
+    let rows = nested_rows(&evidence, &settings, &snapshot, levels, 104).unwrap();
+    let nested = Nested::new(rows).unwrap();
+    let start = NestedVariances {
+        outer: 0.5,
+        inner: 0.2,
+        shift: 0.0,
+    };
+    let found = nested.most_likely(start);
+    println!("{found:?}");
+    assert!(found.outer > 0.15 && found.outer < 1.5, "{found:?}");
+    assert!(found.inner > 0.01 && found.inner < 0.8, "{found:?}");
+    let log_prior = |v: NestedVariances| 0.5 * (v.outer.ln() + v.inner.ln());
+    let of = |v| nested.log_marginal(v) + log_prior(v);
+    assert!(of(found) > of(start));
 }

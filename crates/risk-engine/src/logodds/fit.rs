@@ -7,8 +7,9 @@ use super::accuracy::{self, MethodAccuracy};
 use super::calibrate::{CalibrationRow, Calibrator};
 use super::covariates::{Covariates, Switch};
 use super::error::FitError;
-use super::fixed::{COVARIATES, FixedEffects, Seasons};
+use super::fixed::{COVARIATES, FixedEffects, Seasons, waves};
 use super::levels::{Column, Grouped};
+use super::nested::NestedRow;
 use super::predict::Query;
 use super::rows::{Basis, Evidence, NO_GROUP, NO_OBSERVER, Row};
 use super::selection::{SelectionStrength, SelectionTerm, StrengthPrior};
@@ -16,7 +17,7 @@ use super::settings::{Selection, Settings, Variance};
 use super::snapshot::{
     CovariateEffect, Effect, LevelEffects, ObserverEffects, RecentEffects, SeasonEffects, Snapshot,
 };
-use super::work::Work;
+use super::work::{Bin, Work};
 
 /// Weight at or below which a row does not count for the recent effects.
 const LEAST_RECENT_WEIGHT: f64 = 0.002;
@@ -63,6 +64,40 @@ pub fn fit(
         calibrator,
         fits: warm_start.map_or(1, |snapshot| snapshot.fits.saturating_add(1)),
     }))
+}
+
+/// The rows of the last `weeks` weeks with their log-odds under a snapshot, less the effects of two
+/// nested levels: what [`Nested`](super::Nested) finds the variances of these levels from. A job for
+/// once a month; its finding becomes `Variance::Fixed` of both levels.
+pub fn nested_rows(
+    evidence: &Evidence<'_>,
+    settings: &Settings,
+    snapshot: &Snapshot,
+    levels: (&str, &str),
+    weeks: u16,
+) -> Result<Vec<NestedRow>, FitError> {
+    settings.check()?;
+    evidence.check(settings)?;
+    let (outer, inner) = (settings.level(levels.0)?, settings.level(levels.1)?);
+    let rows = evidence.sorted();
+    let warm = Some(snapshot).filter(|snapshot| snapshot.matches(settings));
+    let fitting = Fitting::start(evidence, &rows, settings, warm, None)?;
+    let links = accuracy::links(&fitting.methods);
+    let bins = fitting.work.bins.iter().zip(&fitting.work.eta);
+    let nested = |(bin, eta): (&Bin, &f64)| {
+        let target = bin.target as usize;
+        let own = [outer, inner].map(|at| fitting.levels[at].of_target(target));
+        let groups = [outer, inner].map(|at| evidence.frame.column(at)[target]);
+        NestedRow::new(
+            (groups[0], groups[1]),
+            eta - own[0] - own[1],
+            f64::from(bin.tested),
+            f64::from(bin.failed),
+        )
+        .through(links[usize::from(bin.link)])
+    };
+    let young = bins.filter(|(bin, _)| bin.age < weeks && bin.tested > 0.0);
+    Ok(young.map(nested).collect())
 }
 
 /// Adds to the calibrator the random results that a snapshot had not seen, with what it foretold.
@@ -361,6 +396,10 @@ impl Fitting {
                     level: settings.level(&season.level).map_or(0, |at| at as u8),
                     period: season.period,
                     amplitudes: block.amplitudes,
+                    ahead: waves(
+                        f64::from(finish.evidence.as_of) + f64::from(settings.horizon),
+                        season.period,
+                    ),
                 }
             }),
             levels,

@@ -7,7 +7,7 @@ use super::accuracy::MethodAccuracy;
 use super::fixed::{dot, waves};
 use super::link::TestLink;
 use super::rows::{Frame, NO_GROUP, Row};
-use super::snapshot::{CovariateEffect, Effect, Snapshot};
+use super::snapshot::{CovariateEffect, Effect, ObserverEffects, Snapshot};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ impl Snapshot {
     }
 
     /// Probability that the test of a row fails, as the snapshot saw it before: with the row's
-    /// mode and its test's errors, in its own week.
+    /// mode, observers and its test's errors, in its own week.
     pub fn positive_probability(&self, row: &Row, groups: &[u32]) -> f64 {
         let query = Query {
             groups,
@@ -120,14 +120,27 @@ impl Snapshot {
             mode: Some(row.mode),
         };
         let (eta, _) = self.log_odds(&query);
-        let link = match row.method.checked_sub(1) {
-            Some(method) if !row.by_laboratory() => self
-                .methods
-                .get(usize::from(method))
-                .map(MethodAccuracy::link),
-            Some(_) | None => None,
+        self.link_of(row).positive(eta + self.strictness(row))
+    }
+
+    /// Link of a row's test.
+    pub(crate) fn link_of(&self, row: &Row) -> TestLink {
+        let method = row.method.checked_sub(1).filter(|_| !row.by_laboratory());
+        let accuracy = method.and_then(|method| self.methods.get(usize::from(method)));
+        accuracy.map_or(TestLink::LABORATORY, MethodAccuracy::link)
+    }
+
+    /// Strictness of a row's observers.
+    pub(crate) fn strictness(&self, row: &Row) -> f64 {
+        let observers = [
+            (&self.laboratories, row.laboratory),
+            (&self.inspectors, row.inspector),
+        ];
+        let of = |(effects, observer): (&Option<ObserverEffects>, u16)| {
+            let effect = effects.as_ref()?.effects.get(usize::from(observer));
+            effect.map(|effect| effect.mean)
         };
-        link.unwrap_or(TestLink::LABORATORY).positive(eta)
+        observers.into_iter().filter_map(of).sum()
     }
 
     /// Log-odds of every target of a frame, at the snapshot's horizon.

@@ -52,6 +52,8 @@ pub struct SeasonEffects {
     pub period: f64,
     /// By group: yearly cosine and sine, half-yearly cosine and sine.
     pub amplitudes: Vec<[f64; 4]>,
+    /// The waves at the snapshot's horizon, so that a prediction need not find them again.
+    pub ahead: [f64; 4],
 }
 
 /// How strict observers are（严格度）: taken out of every prediction, shown as a drift report.

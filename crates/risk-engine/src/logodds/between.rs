@@ -1,0 +1,151 @@
+//! Between fits（拟合之间的在线更新）: what has come since a snapshot, as integer sums per group.
+//!
+//! Parameters stay frozen, so every result adds a score and an information that depend on the
+//! snapshot and on it alone. Sums of integers commute, merge across shards, and a correction takes
+//! away exactly what it replaces.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::predict::Query;
+use super::rows::{NO_GROUP, Row, UNITS};
+use super::snapshot::Snapshot;
+
+/// Binary places of a sum: a score of one result is at most 1, so that 2³¹ results fit.
+const PLACES: f64 = 4_294_967_296.0;
+
+/// What results of a group have said since the snapshot（得分与信息量之和）.
+#[doc(alias = "得分")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScoreSum {
+    /// Σ of the scores, in 2⁻³².
+    pub score: i64,
+    /// Σ of the informations, in 2⁻³².
+    pub information: i64,
+    /// Results, in parts of [`UNITS`].
+    pub tested: i64,
+}
+
+impl ScoreSum {
+    fn combine(&mut self, other: Self, sign: i64) {
+        self.score = self.score.wrapping_add(sign.wrapping_mul(other.score));
+        self.information = self
+            .information
+            .wrapping_add(sign.wrapping_mul(other.information));
+        self.tested = self.tested.wrapping_add(sign.wrapping_mul(other.tested));
+    }
+
+    fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Sums of every group of every level since a snapshot. They are of that snapshot alone: another
+/// scores the same results differently.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SinceSnapshot {
+    levels: Vec<BTreeMap<u32, ScoreSum>>,
+}
+
+impl SinceSnapshot {
+    /// Nothing yet.
+    pub fn new(snapshot: &Snapshot) -> Self {
+        Self {
+            levels: vec![BTreeMap::new(); snapshot.levels.len()],
+        }
+    }
+
+    /// Adds a row of a target of these groups.
+    pub fn add(&mut self, snapshot: &Snapshot, row: &Row, groups: &[u32]) {
+        self.combine(snapshot.surprise(row, groups), groups, 1);
+    }
+
+    /// Takes away a row that had been added.
+    pub fn subtract(&mut self, snapshot: &Snapshot, row: &Row, groups: &[u32]) {
+        self.combine(snapshot.surprise(row, groups), groups, -1);
+    }
+
+    /// Adds the sums of another shard.
+    pub fn merge(&mut self, other: &Self) {
+        for (at, level) in other.levels.iter().enumerate() {
+            for (group, sum) in level {
+                self.add_to(at, *group, *sum, 1);
+            }
+        }
+    }
+
+    fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
+        for (at, group) in groups.iter().enumerate() {
+            if *group != NO_GROUP {
+                self.add_to(at, *group, sum, sign);
+            }
+        }
+    }
+
+    fn add_to(&mut self, level: usize, group: u32, by: ScoreSum, sign: i64) {
+        let Some(level) = self.levels.get_mut(level) else {
+            return;
+        };
+        let sum = level.entry(group).or_default();
+        sum.combine(by, sign);
+        // What has been taken away again must not show.
+        if sum.is_zero() {
+            level.remove(&group);
+        }
+    }
+
+    /// Sum of a group of a level.
+    pub fn sum(&self, level: usize, group: u32) -> ScoreSum {
+        let level = self.levels.get(level);
+        level
+            .and_then(|level| level.get(&group))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl Snapshot {
+    /// Score and information of a row under the frozen parameters, at the snapshot's horizon and
+    /// with the row's mode, test and observers.
+    pub fn surprise(&self, row: &Row, groups: &[u32]) -> ScoreSum {
+        let query = Query {
+            mode: Some(row.mode),
+            ..Query::new(groups)
+        };
+        let (eta, _) = self.log_odds(&query);
+        let units = f64::from(UNITS);
+        let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
+        let eta = eta + self.strictness(row);
+        let (score, information) = self.link_of(row).score(eta, tested, failed);
+        ScoreSum {
+            score: libm::round(score * PLACES) as i64,
+            information: libm::round(information * PLACES) as i64,
+            tested: i64::from(row.tested),
+        }
+    }
+
+    /// How much what has come since moves the log-odds of a target, level by level: each level takes
+    /// the part that its doubt has in the whole doubt (for one result, an extended Kalman filter's
+    /// gain).
+    pub fn moved(&self, since: &SinceSnapshot, groups: &[u32]) -> f64 {
+        let lasting = |at: usize, group: u32| {
+            let level = self.levels.get(at)?;
+            let known = level.lasting.get(group as usize);
+            Some(known.map_or(level.prior, |effect| effect.variance))
+        };
+        let doubts = groups.iter().enumerate();
+        let whole: f64 = doubts.filter_map(|(at, group)| lasting(at, *group)).sum();
+        let mut moved = 0.0;
+        for (at, group) in groups.iter().enumerate() {
+            let sum = since.sum(at, *group);
+            let Some(doubt) = lasting(at, *group).filter(|_| sum.tested > 0) else {
+                continue;
+            };
+            let information = sum.information as f64 / PLACES;
+            let each = information / (sum.tested as f64 / f64::from(UNITS));
+            let step = doubt * sum.score as f64 / PLACES;
+            moved += step / (1.0 + doubt * information + each * (whole - doubt));
+        }
+        moved
+    }
+}
