@@ -17,6 +17,7 @@ mod fit;
 mod fixed;
 mod levels;
 mod link;
+mod logistic;
 mod nested;
 mod predict;
 mod rows;

@@ -3,7 +3,7 @@
 use super::rows::NO_GROUP;
 use super::selection::SelectionTerm;
 use super::settings::{MOST_VARIANCE, Variance};
-use super::work::Work;
+use super::work::{Bin, Work};
 
 /// Longest step of one pass, so that a poor start cannot throw an effect out of reach.
 const LONGEST_STEP: f64 = 1.0;
@@ -99,14 +99,27 @@ impl Grouped {
         self.information.fill(0.0);
         let (score, information) = (&mut self.score, &mut self.information);
         match &self.column {
-            Column::OfTargets(groups) => work.each(
-                |_, _| 0.0,
-                |_, bin, scored| {
-                    let group = groups[bin.target as usize] as usize;
-                    score[group] += scored.weight * scored.score;
-                    information[group] += scored.weight * scored.information;
-                },
-            ),
+            Column::OfTargets(groups) => {
+                // Bins of a target stand together: their sums stay in registers.
+                let (mut target, mut own) = (0, (0.0, 0.0));
+                work.each(
+                    |_, _| 0.0,
+                    |_, bin, scored| {
+                        if bin.target != target {
+                            let group = groups[target as usize] as usize;
+                            score[group] += own.0;
+                            information[group] += own.1;
+                            (target, own) = (bin.target, (0.0, 0.0));
+                        }
+                        own.0 += scored.weight * scored.score;
+                        own.1 += scored.weight * scored.information;
+                    },
+                );
+                if let Some(group) = groups.get(target as usize) {
+                    score[*group as usize] += own.0;
+                    information[*group as usize] += own.1;
+                }
+            }
             Column::OfRows(groups) => work.each(
                 |_, _| 0.0,
                 |at, _, scored| {
@@ -144,33 +157,45 @@ impl Grouped {
             Variance::Fixed(_) => return,
             Variance::Moments { floor, .. } => floor,
         };
+        let mut sums = vec![[0.0; 3]; self.effects.len()];
         let effects = &self.effects;
-        let groups = self.column.groups();
-        let mut score = vec![0.0; effects.len()];
-        let mut information = vec![0.0; effects.len()];
-        let mut chance = vec![0.0; effects.len()];
-        let group_of: &dyn Fn(usize, u32) -> usize = match &self.column {
-            Column::OfTargets(_) => &|_, target| groups[target as usize] as usize,
-            Column::OfRows(_) => &|at, _| groups[at] as usize,
-        };
-        work.each(
-            |at, bin| -effects[group_of(at, bin.target)],
-            |at, bin, scored| {
-                let group = group_of(at, bin.target);
-                let weighted = scored.weight * scored.information;
-                score[group] += scored.weight * scored.score;
-                information[group] += weighted;
-                chance[group] += scored.weight * weighted;
-            },
-        );
+        match &self.column {
+            Column::OfTargets(groups) => {
+                sum_without(work, effects, &mut sums, |_, bin| {
+                    groups[bin.target as usize] as usize
+                });
+            }
+            Column::OfRows(groups) => {
+                sum_without(work, effects, &mut sums, |at, _| groups[at] as usize);
+            }
+        }
         let (mut excess, mut known) = (0.0, 0.0);
-        for group in 0..self.effects.len() - 1 {
-            excess += score[group] * score[group] - chance[group];
-            known += information[group] * information[group];
+        for [score, information, chance] in &sums[..self.effects.len() - 1] {
+            excess += score * score - chance;
+            known += information * information;
         }
         let found = (excess / known.max(1e-9)).max(floor).min(MOST_VARIANCE);
         self.prior = 0.6 * self.prior + 0.4 * found;
     }
+}
+
+/// Per group: Σws, Σwv and Σw²v, with the group's own effect taken out.
+fn sum_without(
+    work: &Work,
+    effects: &[f64],
+    sums: &mut [[f64; 3]],
+    group_of: impl Fn(usize, &Bin) -> usize,
+) {
+    work.each(
+        |at, bin| -effects[group_of(at, bin)],
+        |at, bin, scored| {
+            let weighted = scored.weight * scored.information;
+            let [score, information, chance] = &mut sums[group_of(at, bin)];
+            *score += scored.weight * scored.score;
+            *information += weighted;
+            *chance += scored.weight * weighted;
+        },
+    );
 }
 
 fn raise(column: &Column, by: &[f64], work: &mut Work) {

@@ -34,9 +34,13 @@ impl TestLink {
 
     /// Slope of the log-likelihood of `failed` out of `tested` at this log-odds, and the
     /// information in it (its expected square).
-    #[inline]
     pub(crate) fn score(self, eta: f64, tested: f64, failed: f64) -> (f64, f64) {
-        let theta = 1.0 / (1.0 + libm::exp(-eta));
+        self.score_at(sigmoid(eta), tested, failed)
+    }
+
+    /// The same at a probability that the lot fails.
+    #[inline]
+    pub(crate) fn score_at(self, theta: f64, tested: f64, failed: f64) -> (f64, f64) {
         let spread = theta * (1.0 - theta);
         // For a laboratory the slope is the plain residual, unless rounding has eaten the variance.
         if self.youden >= 1.0 && spread >= LEAST_VARIANCE {

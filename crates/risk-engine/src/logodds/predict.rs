@@ -1,11 +1,12 @@
 //! Predictions（预测）: log-odds part by part, and the probability that a lot fails.
 
-use risk_stats::special::{logit, sigmoid};
+use risk_stats::special::logit;
 use smallvec::SmallVec;
 
 use super::accuracy::MethodAccuracy;
 use super::fixed::{dot, waves};
 use super::link::TestLink;
+use super::logistic::{LANES, logistic};
 use super::rows::{Frame, NO_GROUP, Row};
 use super::snapshot::{CovariateEffect, Effect, ObserverEffects, Snapshot};
 
@@ -88,17 +89,17 @@ impl Snapshot {
         let log_odds = parts.iter().map(|part: &Part| part.log_odds).sum();
         let mean_log_odds = self.mean_log_odds(log_odds, variance);
         let deviation = self.interval_deviations * libm::sqrt(variance);
-        let calibrated = |eta: f64| sigmoid(self.calibrator.apply(eta));
-        let ends = [
-            calibrated(log_odds - deviation),
-            calibrated(log_odds + deviation),
-        ];
+        let mut ends = [0.0; LANES];
+        ends[0] = self.calibrator.apply(log_odds - deviation);
+        ends[1] = self.calibrator.apply(log_odds + deviation);
+        ends[2] = self.calibrator.apply(mean_log_odds);
+        logistic(&mut ends);
         Prediction {
             parts,
             log_odds,
             variance,
             mean_log_odds,
-            probability: calibrated(mean_log_odds),
+            probability: ends[2],
             lower: ends[0].min(ends[1]),
             upper: ends[0].max(ends[1]),
         }
@@ -159,10 +160,16 @@ impl Snapshot {
     /// Logit of the mean of σ over N(log_odds, variance).
     pub(crate) fn mean_log_odds(&self, log_odds: f64, variance: f64) -> f64 {
         let deviation = libm::sqrt(variance);
-        let terms = self.rule.iter();
-        let mean: f64 = terms
-            .map(|(node, weight)| weight * sigmoid(log_odds + deviation * node))
-            .sum();
+        let mut mean = 0.0;
+        for nodes in self.rule.chunks(LANES) {
+            let mut lanes = [0.0; LANES];
+            for (lane, (node, _)) in lanes.iter_mut().zip(nodes) {
+                *lane = log_odds + deviation * node;
+            }
+            logistic(&mut lanes);
+            let terms = nodes.iter().zip(lanes);
+            mean += terms.map(|((_, weight), p)| weight * p).sum::<f64>();
+        }
         logit(mean.clamp(1e-9, 1.0 - 1e-9))
     }
 

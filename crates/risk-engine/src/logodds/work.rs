@@ -1,6 +1,7 @@
 //! The rows as a fit walks over them: 16 bytes a bin beside its log-odds.
 
 use super::link::TestLink;
+use super::logistic::{LANES, logistic};
 use super::rows::{Row, UNITS};
 
 /// A bin without what the sums do not need.
@@ -84,17 +85,25 @@ impl Work {
         shift: impl Fn(usize, &Bin) -> f64,
         mut take: impl FnMut(usize, &Bin, Scored),
     ) {
-        for (at, (bin, eta)) in self.bins.iter().zip(&self.eta).enumerate() {
-            let link = self.links[usize::from(bin.link)];
-            let eta = eta + shift(at, bin);
-            let (score, information) =
-                link.score(eta, f64::from(bin.tested), f64::from(bin.failed));
-            let scored = Scored {
-                weight: self.weights[usize::from(bin.age)],
-                score,
-                information,
-            };
-            take(at, bin, scored);
+        let mut at = 0;
+        for (bins, etas) in self.bins.chunks(LANES).zip(self.eta.chunks(LANES)) {
+            let mut theta = [0.0; LANES];
+            for (lane, (bin, eta)) in bins.iter().zip(etas).enumerate() {
+                theta[lane] = eta + shift(at + lane, bin);
+            }
+            logistic(&mut theta);
+            for (bin, theta) in bins.iter().zip(theta) {
+                let link = self.links[usize::from(bin.link)];
+                let (tested, failed) = (f64::from(bin.tested), f64::from(bin.failed));
+                let (score, information) = link.score_at(theta, tested, failed);
+                let scored = Scored {
+                    weight: self.weights[usize::from(bin.age)],
+                    score,
+                    information,
+                };
+                take(at, bin, scored);
+                at += 1;
+            }
         }
     }
 
