@@ -1,4 +1,4 @@
-//! The logistic function of many log-odds at once: plain additions and multiplications, which every
+//! Exponentials and the logistic function of many values at once: plain additions and multiplications, which every
 //! machine rounds alike and which compilers turn into vector instructions.
 
 /// How many are taken at once.
@@ -28,12 +28,11 @@ const SERIES: [f64; 11] = [
     1.0 / 2.0,
 ];
 
-/// Replaces every log-odds by its probability.
+/// Replaces every value by its exponential; values beyond ±700 count as that.
 #[inline]
-pub(crate) fn logistic(log_odds: &mut [f64; LANES]) {
-    for eta in log_odds {
-        let x = -*eta;
-        let x = if x < MOST { x } else { MOST };
+pub(crate) fn exponential(values: &mut [f64; LANES]) {
+    for value in values {
+        let x = if *value < MOST { *value } else { MOST };
         let x = if x > -MOST { x } else { -MOST };
         let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
         let whole = shifted - ROUNDER;
@@ -48,8 +47,19 @@ pub(crate) fn logistic(log_odds: &mut [f64; LANES]) {
             .to_bits()
             .wrapping_sub(ROUNDER.to_bits())
             .wrapping_add(1023);
-        let scale = f64::from_bits(exponent << 52);
-        *eta = 1.0 / (1.0 + fraction * scale);
+        *value = fraction * f64::from_bits(exponent << 52);
+    }
+}
+
+/// Replaces every log-odds by its probability.
+#[inline]
+pub(crate) fn logistic(log_odds: &mut [f64; LANES]) {
+    for eta in log_odds.iter_mut() {
+        *eta = -*eta;
+    }
+    exponential(log_odds);
+    for odds in log_odds {
+        *odds = 1.0 / (1.0 + *odds);
     }
 }
 
