@@ -73,6 +73,27 @@ pub(crate) enum EvaluateCommand {
     /// A synthetic world (frame.ndjson, results.ndjson, questions.ndjson): how likely a random batch of
     /// each cell fails in the four weeks after each question's day, from what was known by then
     World(EvaluateWorld),
+    /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
+    /// earlier weeks; prints how well that was foretold
+    Records(EvaluateRecords),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateRecords {
+    /// The record set
+    pub(crate) file: PathBuf,
+    /// Where to write the answers: lines of event_id and probability
+    #[arg(long)]
+    pub(crate) predictions: PathBuf,
+    /// First day to foretell, as 2024-05-01; default: where the last 30 % of routine results begin
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Results of this day or later are left out
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// A field of `extra` whose values are groups with an effect of their own; may be repeated
+    #[arg(long)]
+    pub(crate) level: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate {
             command: EvaluateCommand::World(args),
         } => evaluate::world(&args),
+        Command::Evaluate {
+            command: EvaluateCommand::Records(args),
+        } => evaluate::records(&args),
         Command::Simulate {
             command: SimulateCommand::City(args),
         } => simulate::city(&args),

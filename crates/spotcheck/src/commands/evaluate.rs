@@ -1,6 +1,9 @@
 //! `evaluate`: answers questions about the future that another program judges.
 
+mod records;
 mod world;
+
+pub(crate) use records::records;
 
 use crate::cli::EvaluateWorld;
 use crate::output::say;

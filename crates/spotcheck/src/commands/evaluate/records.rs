@@ -1,0 +1,274 @@
+//! Record sets of real inspections: will the next routine inspection fail?
+//!
+//! Every routine result from a day on is foretold from results of earlier weeks alone. A result's
+//! fields are the model's levels; further ones are declared on the command line.
+
+use crate::cli::EvaluateRecords;
+use crate::output::say;
+use anyhow::{Context, ensure};
+use risk_domain::time::Day;
+use risk_engine::logodds::{
+    Basis, Evidence, Frame, Level, Mode, NO_GROUP, Query, Row, Selection, Settings, Snapshot,
+    Variance, fit,
+};
+use risk_stats::metrics::{Prediction, Predictions};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Weeks of forecasts before the first answer, from which the calibrator learns.
+const WARM_UP: u16 = 52;
+/// Weeks between two fits of the warm-up.
+const REFIT: u16 = 4;
+
+/// One result of a record set.
+#[derive(Debug, Deserialize)]
+struct Record {
+    event_id: String,
+    event_time: String,
+    enterprise_id: String,
+    product_category: String,
+    sector: String,
+    /// Not every result is placed.
+    zone: Option<String>,
+    mode: Option<String>,
+    outcome: String,
+    #[serde(default)]
+    extra: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    event_id: &'a str,
+    probability: f64,
+}
+
+/// A record by numbers.
+struct Numbered {
+    day: Day,
+    week: u16,
+    target: u32,
+    routine: bool,
+    failed: bool,
+}
+
+/// Answers for every routine result from a day on.
+pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
+    let records = read(&args.file)?;
+    let (frame, rows) = number(&records, &args.level)?;
+    let settings = settings(&args.level);
+    let until = args.until.as_deref().map(str::parse::<Day>).transpose()?;
+    let asked = |one: &Numbered| one.routine && until.is_none_or(|until| one.day < until);
+    let from = match &args.from {
+        Some(day) => day.parse()?,
+        None => first_question(&rows, &asked)?,
+    };
+    let file = File::create(&args.predictions)
+        .with_context(|| format!("cannot write {}", args.predictions.display()))?;
+    let mut out = BufWriter::new(file);
+    let mut questions: Vec<usize> = (0..rows.len())
+        .filter(|at| {
+            rows.get(*at)
+                .is_some_and(|one| asked(one) && one.day >= from)
+        })
+        .collect();
+    questions.sort_by_key(|at| rows.get(*at).map(|one| one.week));
+    let mut chain: Option<Snapshot> = None;
+    let mut foretold = Vec::new();
+    for at in questions {
+        let (Some(one), Some(record)) = (rows.get(at), records.get(at)) else {
+            continue;
+        };
+        let known = one.week.checked_sub(1).context("nothing is known before")?;
+        advance(&mut chain, &settings, &frame, &rows, known)?;
+        let snapshot = chain.as_ref().context("no fit was made")?;
+        let groups: Vec<u32> = frame.groups(one.target).collect();
+        let query = Query {
+            week: Some(one.week),
+            ..Query::new(&groups)
+        };
+        let answer = Answer {
+            event_id: &record.event_id,
+            probability: snapshot.predict(&query).probability,
+        };
+        serde_json::to_writer(&mut out, &answer)?;
+        out.write_all(b"\n")?;
+        foretold.push(Prediction {
+            probability: answer.probability,
+            failed: one.failed,
+        });
+    }
+    out.flush()?;
+    tell(&foretold, from)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(foretold: &[Prediction], from: Day) -> anyhow::Result<()> {
+    let predictions = Predictions::new(foretold.to_vec())?;
+    say(&format!("since {from}: {} results", foretold.len()));
+    say(&format!("failed {:.4}", predictions.base_rate()));
+    let auc = predictions.auc().context("all passed, or all failed")?;
+    say(&format!("auc {auc:.4}"));
+    let tenth = (foretold.len() / 10).max(1);
+    say(&format!(
+        "precision10 {:.4}",
+        predictions.precision_at(tenth)?
+    ));
+    say(&format!("ece {:.4}", predictions.calibration_error(15)?));
+    say(&format!("logloss {:.4}", predictions.log_loss()));
+    Ok(())
+}
+
+/// The day after which the last 30 % of what can be asked lies, as record sets are judged.
+fn first_question(rows: &[Numbered], asked: &dyn Fn(&Numbered) -> bool) -> anyhow::Result<Day> {
+    let mut days: Vec<i32> = rows
+        .iter()
+        .filter(|one| asked(one))
+        .map(|one| one.day.get())
+        .collect();
+    days.sort_unstable();
+    let at = 0.7 * days.len().saturating_sub(1) as f64;
+    let (low, high) = (days.get(at as usize), days.get(at.ceil() as usize));
+    let (low, high) = low.zip(high).context("no routine result")?;
+    let share = at - at.floor();
+    Ok(Day::new(
+        (f64::from(*low) + share * f64::from(high - low)) as i32,
+    ))
+}
+
+/// Fits up to a week: now and then before the first question, every week from then on.
+fn advance(
+    chain: &mut Option<Snapshot>,
+    settings: &Settings,
+    frame: &Frame,
+    rows: &[Numbered],
+    week: u16,
+) -> anyhow::Result<()> {
+    let mut next = match chain {
+        Some(snapshot) if snapshot.as_of >= week => return Ok(()),
+        Some(snapshot) => snapshot.as_of + REFIT,
+        None => week.saturating_sub(WARM_UP),
+    };
+    loop {
+        let at = next.min(week);
+        let known: Vec<Row> = rows
+            .iter()
+            .filter(|one| one.week <= at)
+            .map(|one| {
+                let (mode, basis) = if one.routine {
+                    (0, Basis::Random)
+                } else {
+                    (1, Basis::Ignorable)
+                };
+                Row::new(one.target, one.week, mode, basis).counting(1, u32::from(one.failed))
+            })
+            .collect();
+        let evidence = Evidence::new(frame, &known, at);
+        *chain = Some(fit(&evidence, settings, chain.as_ref())?);
+        if at == week {
+            return Ok(());
+        }
+        next = at + REFIT;
+    }
+}
+
+/// The model of a record set: the usual levels and those declared; one way of choosing, and
+/// follow-ups beside it.
+fn settings(declared: &[String]) -> Settings {
+    let usual = Settings::default();
+    let mut levels = usual.levels.clone();
+    let declare = |name: &String| {
+        let variance = Variance::Moments {
+            start: 0.1,
+            floor: 0.01,
+        };
+        Level::new(name, variance, None)
+    };
+    levels.extend(declared.iter().map(declare));
+    let mode = |name: &str, variance| Mode {
+        name: name.into(),
+        variance,
+    };
+    Settings {
+        levels,
+        modes: vec![mode("routine", None), mode("follow_up", Some(1.0))],
+        methods: Vec::new(),
+        selection: Selection::Ignored,
+        horizon: 0,
+        ..usual
+    }
+}
+
+fn number(records: &[Record], declared: &[String]) -> anyhow::Result<(Frame, Vec<Numbered>)> {
+    let day_of = |record: &Record| -> anyhow::Result<Day> {
+        let (day, _) = record
+            .event_time
+            .split_once('T')
+            .unwrap_or((&record.event_time, ""));
+        day.parse()
+            .with_context(|| format!("{}: event_time {day}", record.event_id))
+    };
+    let days = records.iter().map(day_of).collect::<Result<Vec<_>, _>>()?;
+    let origin = days.iter().min().context("no records")?.week_start();
+    let levels = 6 + declared.len();
+    let mut numbers: Vec<BTreeMap<String, u32>> = vec![BTreeMap::new(); levels];
+    let mut targets: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+    let mut frame = Frame::new(levels);
+    let mut rows = Vec::with_capacity(records.len());
+    for (record, day) in records.iter().zip(days) {
+        let pair = |one: &str, other: &str| format!("{one}\u{1f}{other}");
+        let zone = record.zone.as_deref();
+        let mut names = vec![
+            Some(record.sector.clone()),
+            Some(record.product_category.clone()),
+            zone.map(str::to_owned),
+            zone.map(|zone| pair(&record.product_category, zone)),
+            Some(record.enterprise_id.clone()),
+            Some(pair(&record.enterprise_id, &record.product_category)),
+        ];
+        for name in declared {
+            let value = record.extra.get(name);
+            let value = value.with_context(|| format!("{}: no extra.{name}", record.event_id))?;
+            names.push((!value.is_null()).then(|| value.to_string()));
+        }
+        let mut groups = Vec::with_capacity(levels);
+        for (of_level, name) in numbers.iter_mut().zip(names) {
+            let next = of_level.len() as u32;
+            let known = name.map(|name| *of_level.entry(name).or_insert(next));
+            groups.push(known.unwrap_or(NO_GROUP));
+        }
+        let known = targets.get(&groups).copied();
+        let target = known.unwrap_or_else(|| frame.push(&groups, 0, u16::MAX));
+        targets.insert(groups, target);
+        rows.push(Numbered {
+            day,
+            week: u16::try_from((day.get() - origin.get()) / 7)?,
+            target,
+            routine: record.mode.as_deref().is_none_or(|mode| mode == "routine"),
+            failed: record.outcome == "fail",
+        });
+    }
+    Ok((frame, rows))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<Record>> {
+    let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let zstd = file.extension().is_some_and(|extension| extension == "zst");
+    let text: Box<dyn Read> = if zstd {
+        Box::new(zstd::stream::read::Decoder::new(opened)?)
+    } else {
+        Box::new(opened)
+    };
+    let mut records = Vec::new();
+    for (at, line) in BufReader::new(text).lines().enumerate() {
+        let line = line?;
+        let record = serde_json::from_str(&line)
+            .with_context(|| format!("{}, line {}", file.display(), at + 1))?;
+        records.push(record);
+    }
+    ensure!(!records.is_empty(), "{} has no records", file.display());
+    Ok(records)
+}
