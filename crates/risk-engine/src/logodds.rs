@@ -9,6 +9,7 @@
 //! of its arguments, the same to the last bit in any order of rows and on any machine.
 
 mod accuracy;
+mod aggregate;
 mod between;
 mod calibrate;
 mod covariates;
@@ -25,9 +26,11 @@ mod selection;
 mod settings;
 mod snapshot;
 mod solve;
+mod strictness;
 mod work;
 
 pub use accuracy::MethodAccuracy;
+pub use aggregate::Aggregate;
 pub use between::{ScoreSum, SinceSnapshot};
 pub use calibrate::{CalibrationRow, Calibrator};
 pub use error::FitError;
@@ -43,3 +46,4 @@ pub use settings::{
 pub use snapshot::{
     CovariateEffect, Effect, LevelEffects, ObserverEffects, RecentEffects, SeasonEffects, Snapshot,
 };
+pub use strictness::Strictness;

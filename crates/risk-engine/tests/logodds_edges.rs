@@ -331,6 +331,10 @@ fn strictness_is_taken_out_of_the_score() {
     );
     let effects = &seeing.laboratories.as_ref().unwrap().effects;
     assert!(effects[1].mean - effects[0].mean > 0.5, "{effects:?}");
+    let report = seeing.laboratory_strictness();
+    assert!(report[1].stricter > 0.95 && report[0].stricter < 0.05);
+    assert!(report[1].lower > 1.0 && report[0].upper < 1.0, "{report:?}");
+    assert!(blind.laboratory_strictness().is_empty());
     let (blamed, cleared) = (gap(&blind), gap(&seeing));
     println!("strict clients look {blamed} times as bad unseen, {cleared} times seen");
     assert!(blamed > 1.8 && cleared < 1.0 + 0.6 * (blamed - 1.0));
@@ -381,4 +385,45 @@ fn levels_are_declared_not_coded() {
     let types = &snapshot.level("facility_type").unwrap().lasting;
     assert!(types[1].mean > types[0].mean + 1.0);
     sensible(&frame, &snapshot);
+}
+
+/// The mean over a zone is between its best and its worst, untested targets and volumes included, and
+/// what the targets share is not averaged away.
+#[test]
+fn aggregates_run_over_the_whole_frame() {
+    let mut frame = frame(20);
+    let rows = results(&frame, |target, week| {
+        target.is_multiple_of(4) && week.is_multiple_of(2)
+    });
+    let untested = frame.push(&[0, 1, 0, 2, 99, 40], 0, u16::MAX);
+    let gone = frame.push(&[0, 1, 0, 2, 98, 41], 0, 10);
+    let snapshot = fitted(&frame, &rows, &Settings::default());
+    let p = sensible(&frame, &snapshot);
+    let city = snapshot.of_frame(&frame, &[]).unwrap();
+    assert_eq!(city.targets, 41);
+    let mean = p[..41].iter().sum::<f64>() / 41.0;
+    assert!((city.probability - mean).abs() < 1e-12, "{city:?} {mean}");
+    assert!(untested == 40 && gone == 41);
+    let mut volumes = vec![1.0; 42];
+    volumes[0] = 1e9;
+    let heavy = snapshot.of_frame(&frame, &volumes).unwrap();
+    assert!((heavy.probability - p[0]).abs() < 1e-6);
+    let zone = snapshot
+        .levels
+        .iter()
+        .position(|level| level.name == "zone");
+    let zones = snapshot.by_group(&frame, &[], zone.unwrap());
+    assert_eq!(zones.len(), 2);
+    for (group, aggregate) in &zones {
+        let own = frame.column(2).iter().zip(&p).take(41);
+        let own: Vec<f64> = own.filter(|(g, _)| *g == group).map(|(_, p)| *p).collect();
+        let least = own.iter().copied().fold(1.0, f64::min);
+        let most = own.iter().copied().fold(0.0, f64::max);
+        assert!(least < aggregate.probability && aggregate.probability < most);
+        // Were all doubt the targets' own, it would shrink with their number.
+        let p = aggregate.probability;
+        let shared = p * (1.0 - p) * snapshot.doubt(2, *group).sqrt();
+        assert!(aggregate.deviation > 0.5 * shared, "{aggregate:?}");
+    }
+    assert!(snapshot.of_frame(&Frame::new(6), &[]).is_none());
 }

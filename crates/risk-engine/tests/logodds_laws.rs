@@ -152,6 +152,12 @@ proptest! {
             prop_assert!(sum.to_bits() == prediction.log_odds.to_bits());
             prop_assert!(prediction.lower <= prediction.upper);
             prop_assert!(0.0 < prediction.probability && prediction.probability < 1.0);
+            let calibrated = prediction.calibrated_parts();
+            let whole = calibrated.last().unwrap().1;
+            prop_assert!((whole - prediction.calibrated).abs() < 1e-12);
+            let bound = 1.0 / (1.0 + (-whole).exp());
+            prop_assert!((prediction.above(bound) - 0.5).abs() < 1e-6);
+            prop_assert!((prediction.above(prediction.lower) - 0.95).abs() < 1e-6);
             prop_assert_eq!(back.predict(&query), prediction);
         }
     }
@@ -208,6 +214,11 @@ proptest! {
         let p = 1.0 / (1.0 + (-snapshot.log_odds(&Query { mode: Some(1), ..Query::new(&groups) }).0).exp());
         let expected = doubt * (f64::from(failed) - p) / (1.0 + doubt * p * (1.0 - p));
         prop_assert!((snapshot.moved(&since, &groups) - expected).abs() < 1e-7);
+        let query = Query::new(&groups);
+        let (before, after) = (snapshot.predict(&query), snapshot.predict_since(&query, &since));
+        prop_assert_eq!(after.probability > before.probability, failed == 1);
+        let sum: f64 = after.parts.iter().map(|part| part.log_odds).sum();
+        prop_assert!(sum.to_bits() == after.log_odds.to_bits());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Predictions（预测）: log-odds part by part, and the probability that a lot fails.
 
-use risk_stats::special::logit;
+use risk_stats::special::{logit, normal_cdf};
 use smallvec::SmallVec;
 
 use super::accuracy::MethodAccuracy;
+use super::between::SinceSnapshot;
 use super::fixed::{dot, waves};
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
@@ -49,6 +50,8 @@ pub enum PartKind {
     Remedied,
     /// Way of choosing within a visit.
     Mode(u8),
+    /// What has come since the fit.
+    Since,
 }
 
 /// A reason and what it adds to the log-odds.
@@ -77,15 +80,79 @@ pub struct Prediction {
     pub lower: f64,
     /// Upper end.
     pub upper: f64,
+    /// Calibrated log-odds at the mode: `shift + slope·log_odds`.
+    pub calibrated: f64,
+    /// The calibrator's intercept.
+    pub shift: f64,
+    /// The calibrator's slope.
+    pub slope: f64,
+}
+
+impl Prediction {
+    /// Probability that the share of failing lots lies above a bound in (0, 1).
+    pub fn above(&self, bound: f64) -> f64 {
+        let apart = self.calibrated - logit(bound);
+        let deviation = self.slope.abs() * libm::sqrt(self.variance);
+        if deviation > 0.0 {
+            normal_cdf(apart / deviation)
+        } else if apart > 0.0 {
+            1.0
+        } else {
+            0.0
+        }
+    }
+
+    /// The reasons after calibration（校准后的贡献）: the slope multiplies all, the intercept goes to the
+    /// base. With each comes the sum up to it, the last of which is the whole.
+    #[doc(alias = "校准后的贡献")]
+    pub fn calibrated_parts(&self) -> SmallVec<[(Part, f64); 18]> {
+        let mut sum = 0.0;
+        let calibrate = |part: &Part| {
+            let moved = match part.kind {
+                PartKind::Base => self.shift,
+                PartKind::Lasting(_)
+                | PartKind::Recent(_)
+                | PartKind::Season
+                | PartKind::Selected
+                | PartKind::Remedied
+                | PartKind::Mode(_)
+                | PartKind::Since => 0.0,
+            };
+            let log_odds = moved + self.slope * part.log_odds;
+            sum += log_odds;
+            let part = Part {
+                kind: part.kind,
+                log_odds,
+            };
+            (part, sum)
+        };
+        self.parts.iter().map(calibrate).collect()
+    }
 }
 
 impl Snapshot {
     /// Predicts for one target.
     pub fn predict(&self, query: &Query<'_>) -> Prediction {
+        self.predict_moved(query, None)
+    }
+
+    /// Predicts for one target with what has come since the fit as one more reason: a provisional
+    /// figure, or what would be if these results came.
+    pub fn predict_since(&self, query: &Query<'_>, since: &SinceSnapshot) -> Prediction {
+        self.predict_moved(query, Some(self.moved(since, query.groups)))
+    }
+
+    fn predict_moved(&self, query: &Query<'_>, moved: Option<f64>) -> Prediction {
         let mut parts = SmallVec::new();
         let variance = self.each_part(query, |kind, log_odds| {
             parts.push(Part { kind, log_odds });
         });
+        if let Some(log_odds) = moved {
+            parts.push(Part {
+                kind: PartKind::Since,
+                log_odds,
+            });
+        }
         let log_odds = parts.iter().map(|part: &Part| part.log_odds).sum();
         let mean_log_odds = self.mean_log_odds(log_odds, variance);
         let deviation = self.interval_deviations * libm::sqrt(variance);
@@ -102,6 +169,9 @@ impl Snapshot {
             probability: ends[2],
             lower: ends[0].min(ends[1]),
             upper: ends[0].max(ends[1]),
+            calibrated: self.calibrator.apply(log_odds),
+            shift: self.calibrator.intercept,
+            slope: self.calibrator.slope,
         }
     }
 
@@ -173,7 +243,7 @@ impl Snapshot {
         logit(mean.clamp(1e-9, 1.0 - 1e-9))
     }
 
-    /// Names every part and returns the variance of their sum.
+    /// Names every part and returns the variance of their sum, group by group.
     fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, f64)) -> f64 {
         let group = |level: usize| query.groups.get(level).copied().unwrap_or(NO_GROUP);
         let mut variance = 0.0;
