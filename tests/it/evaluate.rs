@@ -184,3 +184,27 @@ fn every_living_cell_is_answered_better_than_by_chance_and_without_looking_ahead
     );
     Ok(())
 }
+
+/// Real record sets: how well the next routine inspection is foretold must not fall below the best
+/// of the usual methods (logistic regression and boosted trees) on the same questions.
+#[test]
+fn real_inspections_are_foretold_better_than_by_the_usual_methods() -> Result<()> {
+    let sets: [(&str, &[&str], f64); 2] = [
+        ("toronto_dinesafe", &["--until", "2013-01-01"], 0.734),
+        ("chicago_food", &[], 0.627),
+    ];
+    let home = tempfile::tempdir()?;
+    let data = process::workspace_root()?.join("../shared/data");
+    for (set, more, to_beat) in sets {
+        let mut command = city::spotcheck(&["evaluate", "records"])?;
+        command
+            .arg(data.join(set).join("open.ndjson.zst"))
+            .args(more);
+        let out = home.path().join(set);
+        let said = process::run(command.arg("--predictions").arg(out))?;
+        let auc: f64 = city::value(&said, "auc")?.parse()?;
+        println!("{set}: {auc}, to beat {to_beat}");
+        ensure!(auc >= to_beat, "{set}: {said}");
+    }
+    Ok(())
+}

@@ -255,10 +255,15 @@ impl Tallies {
         }
     }
 
-    /// Whether a failure's severity was ever counted.
+    /// Whether a failure's severity counts. One that was taken back does not: a checkpoint would
+    /// not have it.
     pub(crate) fn has_severity(&self) -> bool {
-        let last = self.0.last();
-        last.is_some_and(|tally| matches!(tally.stratum, Stratum::Severity(_)))
+        let mut from_last = self
+            .0
+            .iter()
+            .rev()
+            .take_while(|tally| matches!(tally.stratum, Stratum::Severity(_)));
+        from_last.any(|tally| tally.count != 0 || tally.weight != 0)
     }
 
     /// The sums that are not zero, in order.
