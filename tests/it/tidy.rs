@@ -16,7 +16,7 @@ const BOUNDARIES: [(&str, &str); 16] = [
         "/evaluate/",
         "what programs exchange that judge one another",
     ),
-    ("/tests/oracles", "what other programs computed"),
+    ("oracles", "what other programs computed"),
     ("/wire/", "what Kafka and HTTP carry"),
     ("/wire.rs", "what Kafka and HTTP carry"),
     ("/dto/", "what the API shows, a shape for each audience"),
