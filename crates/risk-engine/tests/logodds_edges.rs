@@ -168,15 +168,15 @@ fn one_enterprise_one_result() {
     assert!(p[0] > 0.1 && p[0] < 0.95, "{p:?}");
 }
 
+fn refused(frame: &Frame, row: Row, settings: &Settings) -> FitError {
+    let rows = [row];
+    fit(&Evidence::new(frame, &rows, 9), settings, None).unwrap_err()
+}
+
 #[test]
 fn what_is_not_declared_is_refused_by_name() {
     let targets = frame(2);
     let settings = Settings::default();
-    let refused = |frame: &Frame, row: Row, settings: &Settings| {
-        let rows = [row];
-        let evidence = Evidence::new(frame, &rows, 9);
-        fit(&evidence, settings, None).unwrap_err()
-    };
     let sound = Row::new(0, 0, 0, Basis::Ignorable).counting(1, 0);
     assert_eq!(
         refused(&Frame::new(5), sound, &settings),
@@ -199,7 +199,10 @@ fn what_is_not_declared_is_refused_by_name() {
     let mode = Row { mode: 7, ..sound };
     assert_eq!(refused(&targets, mode, &settings), FitError::Mode(7));
     let method = Row { method: 3, ..sound };
-    assert_eq!(refused(&targets, method, &settings), FitError::Method(3));
+    assert_eq!(
+        refused(&targets, method, &settings),
+        FitError::UnknownMethod(3)
+    );
     let too_many = Row {
         failed: 2 * UNITS,
         ..sound
@@ -208,6 +211,13 @@ fn what_is_not_declared_is_refused_by_name() {
         refused(&targets, too_many, &settings),
         FitError::Failures(0)
     );
+}
+
+#[test]
+fn settings_that_make_no_model_are_refused_by_name() {
+    let targets = frame(2);
+    let settings = Settings::default();
+    let sound = Row::new(0, 0, 0, Basis::Ignorable).counting(1, 0);
     let season = Settings {
         season: settings.season.clone().map(|season| Season {
             level: "weather".into(),
@@ -228,6 +238,22 @@ fn what_is_not_declared_is_refused_by_name() {
     let mut still = settings.clone();
     still.levels[0].variance = Variance::Fixed(0.0);
     assert_eq!(refused(&targets, sound, &still), FitError::Variance(0.0));
+    let mut blunt = settings.clone();
+    blunt.methods[0].sensitivity.beta = 0.0;
+    assert_eq!(
+        refused(&targets, sound, &blunt),
+        FitError::Method("rapid".into())
+    );
+    let mut deep = settings.clone();
+    for number in 0..300 {
+        let name = format!("level {number}");
+        deep.levels
+            .push(Level::new(&name, Variance::Fixed(0.1), None));
+    }
+    assert_eq!(
+        refused(&targets, sound, &deep),
+        FitError::TooManyLevels(306)
+    );
     let mut timeless = settings.clone();
     timeless.half_lives.recent = f64::NAN;
     assert!(matches!(
@@ -426,4 +452,26 @@ fn aggregates_run_over_the_whole_frame() {
         assert!(aggregate.deviation > 0.5 * shared, "{aggregate:?}");
     }
     assert!(snapshot.of_frame(&Frame::new(6), &[]).is_none());
+}
+
+/// A target of which a field was not told learns from the rest, and doubts as the prior does.
+#[test]
+fn a_missing_field_says_nothing() {
+    let mut frame = frame(8);
+    let told = frame.push(&[0, 0, 0, 0, 0, 16], 0, u16::MAX);
+    let untold = frame.push(&[0, 0, NO_GROUP, NO_GROUP, 0, NO_GROUP], 0, u16::MAX);
+    let rows = results(&frame, |target, week| {
+        (target + u32::from(week)).is_multiple_of(6)
+    });
+    let snapshot = fitted(&frame, &rows, &Settings::default());
+    sensible(&frame, &snapshot);
+    let predict = |target: u32| {
+        let groups: Vec<u32> = frame.groups(target).collect();
+        snapshot.predict(&Query::new(&groups))
+    };
+    assert!(predict(untold).variance > predict(told).variance);
+    let zone = &snapshot.level("zone").unwrap().lasting;
+    assert_eq!(zone.len(), 2);
+    let city = snapshot.of_frame(&frame, &[]).unwrap();
+    assert!(city.deviation > 0.0 && city.deviation < 0.2);
 }

@@ -31,6 +31,8 @@ struct Part {
     targets: u32,
     /// Σ volume·slope by level and group.
     slopes: BTreeMap<(usize, u32), f64>,
+    /// Variance of the targets' own, for groups that are not known: no two share one.
+    unshared: f64,
 }
 
 impl Part {
@@ -42,7 +44,11 @@ impl Part {
         self.targets = self.targets.saturating_add(1);
         let slope = volume * p * (1.0 - p) * prediction.slope;
         for (level, group) in groups.iter().enumerate() {
-            *self.slopes.entry((level, *group)).or_default() += slope;
+            if *group == NO_GROUP {
+                self.unshared += slope * slope * snapshot.doubt(level, *group);
+            } else {
+                *self.slopes.entry((level, *group)).or_default() += slope;
+            }
         }
     }
 
@@ -50,7 +56,7 @@ impl Part {
         if self.volume <= 0.0 {
             return None;
         }
-        let mut variance = 0.0;
+        let mut variance = self.unshared / (self.volume * self.volume);
         for ((level, group), slope) in &self.slopes {
             let slope = slope / self.volume;
             variance += slope * slope * snapshot.doubt(*level, *group);

@@ -41,7 +41,13 @@ pub enum FitError {
     Mode(u8),
     /// A row of a fast-test method that is not declared.
     #[error("a row is of fast-test method number {0}, which is not declared")]
-    Method(u8),
+    UnknownMethod(u8),
+    /// A prior of a method's accuracy that is none.
+    #[error("both counts of a prior of fast-test method {0} must be finite and above 0")]
+    Method(CompactString),
+    /// More levels than parts can name.
+    #[error("{0} levels are declared, 255 can be")]
+    TooManyLevels(usize),
     /// More failed than were tested.
     #[error("a row of target {0} has more failures than tests")]
     Failures(u32),

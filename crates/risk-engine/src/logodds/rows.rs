@@ -314,7 +314,7 @@ impl<'a> Evidence<'a> {
                 return Err(FitError::Mode(row.mode));
             }
             if usize::from(row.method) > settings.methods.len() {
-                return Err(FitError::Method(row.method));
+                return Err(FitError::UnknownMethod(row.method));
             }
             if row.failed > row.tested || row.nonconforming > row.results {
                 return Err(FitError::Failures(row.target));

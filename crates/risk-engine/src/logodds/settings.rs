@@ -244,20 +244,48 @@ impl Settings {
             .ok_or_else(|| FitError::UnknownLevel(CompactString::from(name)))
     }
 
+    /// Every prior variance, and what else must be above 0.
+    fn variances(&self) -> impl Iterator<Item = f64> {
+        let of = |rule: Variance| match rule {
+            Variance::Fixed(variance) => [variance, variance],
+            Variance::Moments { start, floor } => [start, floor],
+        };
+        let levels = self.levels.iter().flat_map(move |level| {
+            let [start, floor] = of(level.variance);
+            [Some(start), Some(floor), level.recent]
+        });
+        let observers = [self.laboratories, self.inspectors].into_iter().flatten();
+        let season = self.season.iter().flat_map(|season| {
+            let all = [season.period, season.yearly, season.half_yearly];
+            all.map(Some)
+        });
+        let selection = match self.selection {
+            Selection::Likelihood { variance, most, .. } => [Some(variance), Some(most)],
+            Selection::Ignored | Selection::Covariates { .. } => [None, None],
+        };
+        levels
+            .chain(observers.flat_map(move |rule| of(rule).map(Some)))
+            .chain(self.modes.iter().map(|mode| mode.variance))
+            .chain(season)
+            .chain(selection)
+            .chain([Some(self.coefficient_variance), self.intercept.variance])
+            .flatten()
+    }
+
     /// Refuses what no fit can be made with.
     pub fn check(&self) -> Result<(), FitError> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
-        let variances = self
-            .levels
-            .iter()
-            .flat_map(|level| [Some(level.variance.start()), level.recent])
-            .chain(self.modes.iter().map(|mode| mode.variance))
-            .chain([self.laboratories, self.inspectors].map(|v| v.map(Variance::start)))
-            .chain([Some(self.coefficient_variance), self.intercept.variance])
-            .flatten();
-        for variance in variances {
-            if !positive(variance) {
-                return Err(FitError::Variance(variance));
+        if let Some(variance) = self.variances().find(|variance| !positive(*variance)) {
+            return Err(FitError::Variance(variance));
+        }
+        if self.levels.len() > usize::from(u8::MAX) {
+            return Err(FitError::TooManyLevels(self.levels.len()));
+        }
+        for method in &self.methods {
+            for prior in [method.sensitivity, method.specificity] {
+                if !positive(prior.alpha) || !positive(prior.beta) {
+                    return Err(FitError::Method(method.name.clone()));
+                }
             }
         }
         for half_life in self.half_lives.all() {
