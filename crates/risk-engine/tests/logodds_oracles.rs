@@ -80,15 +80,32 @@ const OUR_LEVELS: [&str; 6] = [
     "cell",
 ];
 
-/// The reference has no prior on the common log-odds.
+/// The reference: normal priors throughout, none on the common log-odds, its own half-lives.
 fn reference_settings() -> Settings {
-    Settings {
+    let mut settings = Settings {
         intercept: NormalPrior {
             mean: -2.7,
             variance: None,
         },
+        selection: Selection::Likelihood {
+            mean: 0.7,
+            variance: 0.25,
+            most: 2.0,
+            seasonal: false,
+        },
+        recent_tail: None,
         ..Settings::default()
+    };
+    settings.half_lives.recent = 4.0;
+    settings.half_lives.selection = 104.0;
+    settings.sweeps.recent = 5;
+    let recent = [None, Some(0.05), None, Some(0.1), Some(0.1), Some(0.05)];
+    for (level, recent) in settings.levels.iter_mut().zip(recent) {
+        level.recent = recent;
+        level.tail = None;
     }
+    settings.levels[4].variance = Variance::Fixed(0.5);
+    settings
 }
 
 fn covariates() -> Selection {

@@ -137,6 +137,7 @@ fn strength(
             mean,
             variance,
             most,
+            seasonal: _,
         } => StrengthPrior {
             mean,
             variance,
@@ -219,7 +220,7 @@ impl Fitting {
                 let start = warm.and_then(|snapshot| snapshot.levels.get(at));
                 let effects = start.map_or_else(Vec::new, |start| means(&start.lasting));
                 let column = Column::OfTargets(frame.column(at).to_vec());
-                Grouped::new(column, level.variance, &effects)
+                Grouped::new(column, level.variance, &effects).tailed(level.tail)
             })
             .collect();
         let observer = |rule: Option<Variance>, of: fn(&Row) -> u16, start| {
@@ -307,6 +308,12 @@ impl Fitting {
         let half_life = settings.half_lives.recent;
         let (frame, as_of) = (evidence.frame, evidence.as_of);
         let mut work = self.work.recent(half_life, LEAST_RECENT_WEIGHT);
+        let seasons = match settings.selection {
+            Selection::Likelihood { seasonal: true, .. } => self.seasons.as_ref(),
+            Selection::Likelihood { .. } | Selection::Ignored | Selection::Covariates { .. } => {
+                None
+            }
+        };
         let mut selection = self.selection.as_ref().map(|lasting| {
             let mut term = SelectionTerm::new(rows, frame, as_of, half_life, lasting.alpha());
             let coefficient = self.fixed.coefficients[2];
@@ -315,7 +322,8 @@ impl Fitting {
             term.raise_each(|target| {
                 let group = remedied.map(|column| column[target] as usize);
                 let value = group.and_then(|group| values.get(group)).copied();
-                lasting.log_odds()[target] + coefficient * value.unwrap_or(0.0)
+                let season = seasons.map_or(0.0, |seasons| seasons.latest(target));
+                lasting.log_odds()[target] + coefficient * value.unwrap_or(0.0) + season
             });
             term
         });
@@ -326,9 +334,10 @@ impl Fitting {
             .map(|(at, level)| {
                 let column = Column::OfTargets(frame.column(at).to_vec());
                 let start = vec![0.0; self.levels[at].len()];
+                let block = |prior| Grouped::new(column, Variance::Fixed(prior), &start);
                 level
                     .recent
-                    .map(|prior| Grouped::new(column, Variance::Fixed(prior), &start))
+                    .map(|prior| block(prior).tailed(settings.recent_tail))
             })
             .collect();
         for _ in 0..settings.sweeps.recent {

@@ -243,6 +243,12 @@ impl Seasons {
         }
     }
 
+    /// Season of a target in the week of the fit.
+    pub(crate) fn latest(&self, target: usize) -> f64 {
+        let own = &self.amplitudes[self.column[target] as usize];
+        self.waves.first().map_or(0.0, |wave| dot(wave, own))
+    }
+
     /// Adds the seasons to the log-odds of all bins.
     pub(crate) fn apply(&self, work: &mut Work) {
         self.raise(work, &self.amplitudes);

@@ -48,6 +48,8 @@ pub(crate) struct Grouped {
     pub(crate) variances: Vec<f64>,
     pub(crate) prior: f64,
     rule: Variance,
+    /// Degrees of freedom of the prior; none for the normal law.
+    tail: Option<f64>,
     score: Vec<f64>,
     information: Vec<f64>,
 }
@@ -65,6 +67,7 @@ impl Grouped {
             variances: vec![prior; slots + 1],
             prior,
             rule,
+            tail: None,
             score: vec![0.0; slots + 1],
             information: vec![0.0; slots + 1],
         }
@@ -91,6 +94,23 @@ impl Grouped {
     /// Adds the effects to the log-odds of all bins.
     pub(crate) fn apply(&self, work: &mut Work) {
         raise(&self.column, &self.effects, work);
+    }
+
+    /// The same effects under Student's t.
+    pub(crate) fn tailed(self, tail: Option<f64>) -> Self {
+        Self { tail, ..self }
+    }
+
+    /// Prior precision of an effect. Student's t is a normal law whose precision falls as the effect
+    /// grows: (ν + 1)/(ντ² + u²), at whose fixed point the mode of the t prior lies.
+    fn precision(&self, group: usize) -> f64 {
+        match self.tail {
+            None => 1.0 / self.prior,
+            Some(degrees) => {
+                let effect = self.effects[group];
+                (degrees + 1.0) / (degrees * self.prior + effect * effect)
+            }
+        }
     }
 
     /// One Newton step of every effect with all else held.
@@ -132,9 +152,9 @@ impl Grouped {
         if let Some(term) = &selection {
             term.collect(self.column.groups(), score, information);
         }
-        let precision = 1.0 / self.prior;
         let groups = self.len();
         for group in 0..groups {
+            let precision = self.precision(group);
             let total = self.information[group] + precision;
             let step = (self.score[group] - self.effects[group] * precision) / total;
             let step = step.clamp(-LONGEST_STEP, LONGEST_STEP);

@@ -46,6 +46,11 @@ pub struct Level {
     /// Prior variance of the effects of recent weeks alone（近期效应）; none for no such copy.
     #[serde(default)]
     pub recent: Option<f64>,
+    /// Degrees of freedom of the lasting effects' prior（重尾先验）; none for the normal law. Few groups
+    /// stand far out, and a heavy tail lets them, where the normal law draws them in.
+    #[doc(alias = "重尾先验")]
+    #[serde(default)]
+    pub tail: Option<f64>,
 }
 
 impl Level {
@@ -55,6 +60,16 @@ impl Level {
             name: CompactString::from(name),
             variance,
             recent,
+            tail: None,
+        }
+    }
+
+    /// The same with Student's t of so many degrees of freedom as the prior of the lasting effects.
+    #[must_use]
+    pub fn tailed(self, degrees: f64) -> Self {
+        Self {
+            tail: Some(degrees),
+            ..self
         }
     }
 }
@@ -174,6 +189,9 @@ pub enum Selection {
         variance: f64,
         /// Bound of α; estimated in a sample that it shaped, it would run away.
         most: f64,
+        /// Whether recent selections are held against the season too, or all that is seasonal
+        /// would look like news.
+        seasonal: bool,
     },
 }
 
@@ -219,6 +237,9 @@ pub struct Settings {
     pub season: Option<Season>,
     /// What selections tell.
     pub selection: Selection,
+    /// Degrees of freedom of the recent effects' prior; none for the normal law. Most of what is
+    /// recent is nothing, and the rest is large.
+    pub recent_tail: Option<f64>,
     /// Level whose groups are remedied after a confirmed failure（整改）, if that is modelled.
     pub remediation: Option<CompactString>,
     /// Prior variance of the coefficients of covariates.
@@ -252,7 +273,7 @@ impl Settings {
         };
         let levels = self.levels.iter().flat_map(move |level| {
             let [start, floor] = of(level.variance);
-            [Some(start), Some(floor), level.recent]
+            [Some(start), Some(floor), level.recent, level.tail]
         });
         let observers = [self.laboratories, self.inspectors].into_iter().flatten();
         let season = self.season.iter().flat_map(|season| {
@@ -269,6 +290,7 @@ impl Settings {
             .chain(season)
             .chain(selection)
             .chain([Some(self.coefficient_variance), self.intercept.variance])
+            .chain([self.recent_tail])
             .flatten()
     }
 
@@ -333,11 +355,11 @@ impl Default for Settings {
         Self {
             levels: vec![
                 Level::new("sector", moments(0.25, 0.02), None),
-                Level::new("product", moments(0.25, 0.02), Some(0.05)),
+                Level::new("product", moments(0.25, 0.02), Some(0.1)),
                 Level::new("zone", moments(0.06, 0.01), None),
-                Level::new("product_zone", moments(0.05, 0.01), Some(0.10)),
-                Level::new("enterprise", Variance::Fixed(0.5), Some(0.10)),
-                Level::new("cell", Variance::Fixed(0.2), Some(0.05)),
+                Level::new("product_zone", moments(0.05, 0.01), Some(0.2)),
+                Level::new("enterprise", Variance::Fixed(0.8), Some(0.2)).tailed(8.0),
+                Level::new("cell", Variance::Fixed(0.2), Some(0.1)),
             ],
             modes: vec![
                 mode("risk_evaluation", None),
@@ -362,11 +384,11 @@ impl Default for Settings {
             inspectors: None,
             half_lives: HalfLives {
                 lasting: 104.0,
-                recent: 4.0,
+                recent: 3.0,
                 selected: 52.0,
                 remedied: 13.0,
                 calibration: 52.0,
-                selection: 104.0,
+                selection: 208.0,
             },
             season: Some(Season {
                 level: CompactString::from("sector"),
@@ -378,7 +400,9 @@ impl Default for Settings {
                 mean: 0.7,
                 variance: 0.25,
                 most: 2.0,
+                seasonal: true,
             },
+            recent_tail: Some(2.0),
             remediation: Some(CompactString::from("cell")),
             coefficient_variance: 0.25,
             intercept: NormalPrior {
@@ -389,7 +413,7 @@ impl Default for Settings {
             sweeps: Sweeps {
                 cold: 40,
                 warm: 6,
-                recent: 5,
+                recent: 8,
             },
             horizon: 2,
             interval: 0.90,
