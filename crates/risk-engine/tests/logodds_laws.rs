@@ -5,8 +5,8 @@
 
 use proptest::prelude::*;
 use risk_engine::logodds::{
-    Basis, Evidence, Frame, Query, Row, Selection, Settings, SinceSnapshot, Snapshot, Variance,
-    Verification, fit, merge,
+    Basis, Evidence, Frame, PartKind, Query, Row, Selection, Settings, SinceSnapshot, Snapshot,
+    Variance, Verification, fit, merge,
 };
 
 const TARGETS: u32 = 24;
@@ -150,6 +150,17 @@ proptest! {
                 sum += part.log_odds;
             }
             prop_assert!(sum.to_bits() == prediction.log_odds.to_bits());
+            let recent = prediction.parts.iter().filter(|part| matches!(part.kind, PartKind::Recent(_)));
+            let recent: f64 = recent.map(|part| part.log_odds).sum();
+            let (usual, doubt) = snapshot.usual_log_odds(&query);
+            prop_assert!((usual + recent - sum).abs() < 1e-12);
+            prop_assert!(doubt > 0.0 && doubt < prediction.variance);
+            let laboratory = Row::new(target, 28, 0, Basis::Random);
+            let fast = laboratory.by_method(1, Verification::None);
+            let plain = snapshot.through_test(&laboratory, usual);
+            let (se, sp) = (snapshot.methods[0].sensitivity, snapshot.methods[0].specificity);
+            let expected = plain * se + (1.0 - plain) * (1.0 - sp);
+            prop_assert!((snapshot.through_test(&fast, usual) - expected).abs() < 1e-12);
             prop_assert!(prediction.lower <= prediction.upper);
             prop_assert!(0.0 < prediction.probability && prediction.probability < 1.0);
             let calibrated = prediction.calibrated_parts();

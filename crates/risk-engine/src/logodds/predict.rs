@@ -144,7 +144,10 @@ impl Snapshot {
 
     fn predict_moved(&self, query: &Query<'_>, moved: Option<f64>) -> Prediction {
         let mut parts = SmallVec::new();
-        let variance = self.each_part(query, |kind, log_odds| {
+        let mut variance = 0.0;
+        self.each_part(query, |kind, effect| {
+            variance += effect.variance;
+            let log_odds = effect.mean;
             parts.push(Part { kind, log_odds });
         });
         if let Some(log_odds) = moved {
@@ -177,9 +180,38 @@ impl Snapshot {
 
     /// Log-odds before calibration, and their variance, without the reasons.
     pub fn log_odds(&self, query: &Query<'_>) -> (f64, f64) {
-        let mut sum = 0.0;
-        let variance = self.each_part(query, |_, log_odds| sum += log_odds);
+        let (mut sum, mut variance) = (0.0, 0.0);
+        self.each_part(query, |_, effect| {
+            sum += effect.mean;
+            variance += effect.variance;
+        });
         (sum, variance)
+    }
+
+    /// The same without the recent effects: what is usual for a target, against which a change
+    /// shows.
+    pub fn usual_log_odds(&self, query: &Query<'_>) -> (f64, f64) {
+        let (mut sum, mut variance) = (0.0, 0.0);
+        self.each_part(query, |kind, effect| match kind {
+            PartKind::Recent(_) => {}
+            PartKind::Base
+            | PartKind::Lasting(_)
+            | PartKind::Season
+            | PartKind::Selected
+            | PartKind::Remedied
+            | PartKind::Mode(_)
+            | PartKind::Since => {
+                sum += effect.mean;
+                variance += effect.variance;
+            }
+        });
+        (sum, variance)
+    }
+
+    /// Probability that a row's test fails a lot whose log-odds of failing are given: they pass
+    /// through the errors of its method.
+    pub fn through_test(&self, row: &Row, log_odds: f64) -> f64 {
+        self.link_of(row).positive(log_odds)
     }
 
     /// Probability that the test of a row fails, as the snapshot saw it before: with the row's
@@ -243,30 +275,33 @@ impl Snapshot {
         logit(mean.clamp(1e-9, 1.0 - 1e-9))
     }
 
-    /// Names every part and returns the variance of their sum, group by group.
-    fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, f64)) -> f64 {
+    /// Names every part with its variance. Only the groups' own doubt counts: that of what all
+    /// share is calibrated, and does not tell one target from another.
+    fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, Effect)) {
         let group = |level: usize| query.groups.get(level).copied().unwrap_or(NO_GROUP);
-        let mut variance = 0.0;
-        take(PartKind::Base, self.intercept.mean);
+        let certain = |mean: f64| Effect {
+            mean,
+            variance: 0.0,
+        };
+        take(PartKind::Base, certain(self.intercept.mean));
         for (at, level) in self.levels.iter().enumerate() {
             let effect = effect_of(&level.lasting, group(at), level.prior);
-            variance += effect.variance;
-            take(PartKind::Lasting(at as u8), effect.mean);
+            take(PartKind::Lasting(at as u8), effect);
         }
         for (at, level) in self.levels.iter().enumerate() {
             if let Some(recent) = &level.recent {
                 let effect = effect_of(&recent.effects, group(at), recent.prior);
-                variance += effect.variance;
-                take(PartKind::Recent(at as u8), effect.mean);
+                take(PartKind::Recent(at as u8), effect);
             }
         }
         if let Some(season) = &self.season {
             let own = season.amplitudes.get(group(season.level.into()) as usize);
-            let week = query
-                .week
-                .unwrap_or(self.as_of.saturating_add(self.horizon));
-            let wave = own.map_or(0.0, |own| dot(own, &waves(week.into(), season.period)));
-            take(PartKind::Season, wave);
+            let waves = match query.week {
+                Some(week) => waves(week.into(), season.period),
+                None => season.ahead,
+            };
+            let wave = own.map_or(0.0, |own| dot(own, &waves));
+            take(PartKind::Season, certain(wave));
         }
         let [enterprise, cell, remedied] = &self.covariates;
         let value = |k: &CovariateEffect| {
@@ -275,16 +310,16 @@ impl Snapshot {
             k.coefficient.mean * value
         };
         if enterprise.level.is_some() || cell.level.is_some() {
-            take(PartKind::Selected, value(enterprise) + value(cell));
+            take(PartKind::Selected, certain(value(enterprise) + value(cell)));
         }
         if remedied.level.is_some() {
-            take(PartKind::Remedied, value(remedied));
+            take(PartKind::Remedied, certain(value(remedied)));
         }
         if let Some(mode) = query.mode {
             let shift = self.modes.get(usize::from(mode));
-            take(PartKind::Mode(mode), shift.map_or(0.0, |shift| shift.mean));
+            let shift = shift.map_or(0.0, |shift| shift.mean);
+            take(PartKind::Mode(mode), certain(shift));
         }
-        variance
     }
 }
 

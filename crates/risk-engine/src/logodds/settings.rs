@@ -349,7 +349,8 @@ fn mode(name: &str, variance: Option<f64>) -> Mode {
 
 impl Default for Settings {
     /// The five-in-one model of a city: sector, product, zone, product in zone, enterprise and cell,
-    /// with the figures that were found best on synthetic cities.
+    /// with figures that were found good on synthetic cities. The variance of enterprises and cells
+    /// is a city's own: see [`nested_rows`](super::nested_rows) where it is not known.
     fn default() -> Self {
         let moments = |start, floor| Variance::Moments { start, floor };
         Self {
