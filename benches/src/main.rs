@@ -1,10 +1,18 @@
 //! Measured speed and size, as ratios inside one run. `benches/README.md` says what was found.
 
 mod engine;
+mod kafka;
 mod measure;
+mod replay;
+mod rig;
+mod stages;
 mod stream;
 
 use clap::{Parser, Subcommand};
+
+/// The program's own allocator, so that figures are its figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures what Spotcheck costs; figures hold for the machine and the hour")]
@@ -16,10 +24,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum What {
     Engine(engine::Args),
+    Kafka(kafka::Args),
+    Replay(replay::Args),
+    Stages(stages::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Engine(args) => engine::run(&args),
+        What::Kafka(args) => kafka::run(&args),
+        What::Replay(args) => replay::run(&args),
+        What::Stages(args) => stages::run(&args),
     }
 }

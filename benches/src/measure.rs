@@ -28,6 +28,35 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// From its start to a moment.
+    pub(crate) fn until(self, moment: Moment) -> Duration {
+        moment.0.saturating_duration_since(self.0)
+    }
+}
+
+/// A point in time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(Instant);
+
+pub(crate) fn now() -> Moment {
+    Moment(Instant::now())
+}
+
+/// Processor time that this process has used, all threads, in seconds.
+pub(crate) fn cpu_seconds() -> anyhow::Result<f64> {
+    /// What the kernel counts in for programs, on every machine.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second field is the name, in brackets, and may hold spaces; user and system time are the
+    // fourteenth and the fifteenth.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |at: usize| -> anyhow::Result<f64> {
+        let field = fields.get(at).copied().unwrap_or_default();
+        Ok(field.parse::<u64>()? as f64)
+    };
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
 /// Resident memory of this process in bytes.

@@ -1,0 +1,114 @@
+//! Judging a recorded ledger again, and starting where it ends.
+
+use crate::measure::{Stopwatch, rate, resident_bytes, say, timed};
+use crate::{rig, stream};
+use anyhow::ensure;
+use risk_engine::{Input, Outcome, ResultInput, SourcePartition};
+use risk_store::{EncodedResult, Opened, Placement, fresh_seed};
+use std::path::Path;
+
+/// Results in one block.
+const BLOCK: usize = 8192;
+
+/// Replay of a whole ledger, and a start on it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    stream: stream::Args,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    fill(dir.path(), &args.stream)?;
+    let store = rig::store(dir.path())?;
+    let results = args.stream.results;
+
+    let (report, took) = timed(|| store.replay());
+    let report = report?;
+    ensure!(
+        report.differences.is_empty(),
+        "{} differences, the first: {:?}",
+        report.differences.len(),
+        report.differences.first()
+    );
+    say("effects recorded", &report.effects.to_string());
+    say("replay", &rate(results, took));
+
+    let before = resident_bytes()?;
+    let (opened, took) = timed(|| store.open());
+    let opened = opened?;
+    let subjects: u64 = opened.engine.subject_counts().values().sum();
+    say("subjects", &subjects.to_string());
+    say("start", &format!("{:.2} s", took.as_secs_f64()));
+    say("  from a checkpoint at entry", &opened.report.checkpoint.to_string());
+    say(
+        "  memory, all in all",
+        &format!("{} MiB", resident_bytes()?.saturating_sub(before) >> 20),
+    );
+    Ok(())
+}
+
+/// Writes a ledger as the worker does.
+fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
+    let Opened {
+        mut writer,
+        mut engine,
+        ..
+    } = rig::store(dir)?.open()?;
+    let name = SourcePartition {
+        source: "bench".into(),
+        partition: 0,
+    };
+    let held = [name.clone()];
+    let input = Input::Hold(&held);
+    let effects = engine.step(&input).effects;
+    writer.append_input(&input)?;
+    writer.append_effects(effects)?;
+    let partition = engine.partition(&name);
+    let mut encoded = EncodedResult::default();
+    let watch = Stopwatch::start();
+    let mut last = None;
+    for (offset, result) in args.results()?.enumerate() {
+        encoded.encode(&result)?;
+        let seen = writer.lookup(&result.inspection_id)?;
+        let step = engine.step(&Input::Result(ResultInput {
+            partition,
+            result: &result,
+            digest: encoded.digest(),
+            seen: seen.map(|seen| seen.digest),
+            linked: &[],
+        }));
+        let Outcome::Accepted(accepted) = step.outcome else {
+            anyhow::bail!("a result was refused: {:?}", step.outcome);
+        };
+        if let Some(epoch) = accepted.epoch {
+            let placement = Placement {
+                partition: &name,
+                offset: offset as u64,
+                epoch,
+                late: accepted.late,
+            };
+            writer.append_result(&result.inspection_id, &encoded, &placement)?;
+        }
+        writer.append_effects(step.effects)?;
+        if writer.pending_entries() >= BLOCK || writer.is_full() {
+            let next = [(name.clone(), offset as u64 + 1)].into();
+            last = Some(writer.commit(&next, result.observed_at, fresh_seed())?);
+        }
+    }
+    let end = Input::Ended(&held);
+    let effects = engine.step(&end).effects;
+    writer.append_input(&end)?;
+    writer.append_effects(effects)?;
+    let next = [(name, args.results)].into();
+    let seconds = risk_domain::time::Timestamp::from_millis(0);
+    last = Some(writer.commit(&next, seconds, fresh_seed())?).or(last);
+    writer.checkpoint(&engine)?;
+    if let Some(ticket) = last {
+        writer.wait(ticket)?;
+    }
+    say("written: engine, identity, ledger", &rate(args.results, watch.elapsed()));
+    drop(engine);
+    writer.close()?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The parts of the running program, put together as it does, over a folder that is thrown away.
+
+use crate::measure::{Moment, now};
+use crate::stream;
+use anyhow::Context;
+use prometheus::Registry;
+use risk_domain::ids::{HazardCode, ProductCode, ZoneId};
+use risk_domain::reference::Reference;
+use risk_engine::{Policy, Taxonomy};
+use risk_pipeline::clock::SystemClock;
+use risk_pipeline::dead_letter::DeadLetterLimit;
+use risk_pipeline::metrics::PipelineMetrics;
+use risk_pipeline::source::Source;
+use risk_pipeline::wire::{Vocabulary, WireLimits};
+use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
+use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// What the reference data knows, as the wire asks.
+pub(crate) struct Known(pub(crate) Arc<Reference>);
+
+impl Vocabulary for Known {
+    fn knows_zone(&self, zone: &str) -> bool {
+        ZoneId::new(zone).is_ok_and(|id| self.0.zones.get(&id).is_some())
+    }
+    fn knows_product(&self, product: &str) -> bool {
+        ProductCode::new(product).is_ok_and(|code| self.0.products.contains_key(&code))
+    }
+    fn knows_hazard(&self, hazard: &str) -> bool {
+        HazardCode::new(hazard).is_ok_and(|code| self.0.hazards.contains_key(&code))
+    }
+}
+
+/// A store under the policy and the taxonomy that ship.
+pub(crate) fn store(dir: &Path) -> anyhow::Result<Store> {
+    Ok(Store::at(
+        dir,
+        StoreOptions::default(),
+        Arc::new(Policy::builtin()?),
+        Taxonomy::from_reference(&stream::reference()?),
+    ))
+}
+
+/// When blocks became durable.
+#[derive(Debug, Default)]
+pub(crate) struct Durable {
+    pub(crate) last: Option<Moment>,
+    /// The longest time from the worker's commit to durable.
+    pub(crate) longest: Duration,
+}
+
+/// A worker that is ready to run, and who watches it.
+pub(crate) struct Rig {
+    pub(crate) worker: Worker,
+    pub(crate) reader: Reader,
+    pub(crate) durable: Arc<Mutex<Durable>>,
+}
+
+/// A worker over a source, put together as the program puts it together.
+pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig> {
+    let Opened {
+        writer,
+        reader,
+        engine,
+        ..
+    } = store(dir)?.open()?;
+    let durable = Arc::new(Mutex::new(Durable::default()));
+    let told = Arc::clone(&durable);
+    writer.observe(Arc::new(move |committed: &Committed| {
+        let mut durable = told.lock().unwrap_or_else(PoisonError::into_inner);
+        durable.longest = durable.longest.max(waited(committed));
+        durable.last = Some(now());
+    }));
+    let worker = Worker::new(WorkerParts {
+        engine: Arc::new(RwLock::new(engine)),
+        writer,
+        source,
+        vocabulary: Box::new(Known(Arc::new(stream::reference()?))),
+        registrations: Vec::new(),
+        clock: Arc::new(SystemClock),
+        seeds: Box::new(risk_store::fresh_seed),
+        settings: settings(),
+        metrics: PipelineMetrics::register(&Registry::new())?,
+        status: Arc::new(WorkerStatus::default()),
+    })
+    .context("the worker cannot begin")?;
+    Ok(Rig {
+        worker,
+        reader,
+        durable,
+    })
+}
+
+fn waited(committed: &Committed) -> Duration {
+    use risk_pipeline::clock::Clock;
+    let millis = SystemClock.now().millis_since(committed.committed_at);
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+/// The program's defaults.
+fn settings() -> WorkerSettings {
+    WorkerSettings {
+        batch_records: 8192,
+        poll_wait: Duration::from_millis(50),
+        idle_after: Duration::from_mins(1),
+        dead_letters: DeadLetterLimit {
+            max_ratio: 0.5,
+            window: 1000,
+            max_consecutive: 500,
+        },
+        limits: WireLimits::default(),
+    }
+}
