@@ -66,7 +66,10 @@ fn fill(broker: &KafkaBroker, args: &stream::Args) -> anyhow::Result<u64> {
         if chunk.is_empty() {
             return Ok(bytes);
         }
-        bytes += chunk.iter().map(|(_, _, value)| value.len() as u64).sum::<u64>();
+        bytes += chunk
+            .iter()
+            .map(|(_, _, value)| value.len() as u64)
+            .sum::<u64>();
         broker.produce(
             TOPIC,
             chunk.iter().map(|(at, key, value)| (*at, &**key, &**value)),
@@ -125,7 +128,10 @@ fn end_to_end(broker: &KafkaBroker, results: u64, polled: Duration) -> anyhow::R
         "  longest from commit to durable",
         &format!("{:.0} ms", durable.longest.as_secs_f64() * 1e3),
     );
-    say("  until the views show all", &format!("{:.1} s", shown.as_secs_f64()));
+    say(
+        "  until the views show all",
+        &format!("{:.1} s", shown.as_secs_f64()),
+    );
     say(
         "  processor time of this process, a result",
         &format!("{:.2} µs", cpu * 1e6 / results as f64),

@@ -40,7 +40,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let subjects: u64 = opened.engine.subject_counts().values().sum();
     say("subjects", &subjects.to_string());
     say("start", &format!("{:.2} s", took.as_secs_f64()));
-    say("  from a checkpoint at entry", &opened.report.checkpoint.to_string());
+    say(
+        "  from a checkpoint at entry",
+        &opened.report.checkpoint.to_string(),
+    );
     say(
         "  memory, all in all",
         &format!("{} MiB", resident_bytes()?.saturating_sub(before) >> 20),
@@ -107,7 +110,10 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
     if let Some(ticket) = last {
         writer.wait(ticket)?;
     }
-    say("written: engine, identity, ledger", &rate(args.results, watch.elapsed()));
+    say(
+        "written: engine, identity, ledger",
+        &rate(args.results, watch.elapsed()),
+    );
     drop(engine);
     writer.close()?;
     Ok(())

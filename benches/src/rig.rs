@@ -4,34 +4,17 @@ use crate::measure::{Moment, now};
 use crate::stream;
 use anyhow::Context;
 use prometheus::Registry;
-use risk_domain::ids::{HazardCode, ProductCode, ZoneId};
-use risk_domain::reference::Reference;
 use risk_engine::{Policy, Taxonomy};
 use risk_pipeline::clock::SystemClock;
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::PipelineMetrics;
 use risk_pipeline::source::Source;
-use risk_pipeline::wire::{Vocabulary, WireLimits};
+use risk_pipeline::wire::{ReferenceVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
-use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
+use risk_store::{Committed, Opened, Store, StoreOptions};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-
-/// What the reference data knows, as the wire asks.
-pub(crate) struct Known(pub(crate) Arc<Reference>);
-
-impl Vocabulary for Known {
-    fn knows_zone(&self, zone: &str) -> bool {
-        ZoneId::new(zone).is_ok_and(|id| self.0.zones.get(&id).is_some())
-    }
-    fn knows_product(&self, product: &str) -> bool {
-        ProductCode::new(product).is_ok_and(|code| self.0.products.contains_key(&code))
-    }
-    fn knows_hazard(&self, hazard: &str) -> bool {
-        HazardCode::new(hazard).is_ok_and(|code| self.0.hazards.contains_key(&code))
-    }
-}
 
 /// A store under the policy and the taxonomy that ship.
 pub(crate) fn store(dir: &Path) -> anyhow::Result<Store> {
@@ -54,7 +37,6 @@ pub(crate) struct Durable {
 /// A worker that is ready to run, and who watches it.
 pub(crate) struct Rig {
     pub(crate) worker: Worker,
-    pub(crate) reader: Reader,
     pub(crate) durable: Arc<Mutex<Durable>>,
 }
 
@@ -62,7 +44,6 @@ pub(crate) struct Rig {
 pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig> {
     let Opened {
         writer,
-        reader,
         engine,
         ..
     } = store(dir)?.open()?;
@@ -77,7 +58,7 @@ pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig>
         engine: Arc::new(RwLock::new(engine)),
         writer,
         source,
-        vocabulary: Box::new(Known(Arc::new(stream::reference()?))),
+        vocabulary: Box::new(ReferenceVocabulary::of(&stream::reference()?)),
         registrations: Vec::new(),
         clock: Arc::new(SystemClock),
         seeds: Box::new(risk_store::fresh_seed),
@@ -88,7 +69,6 @@ pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig>
     .context("the worker cannot begin")?;
     Ok(Rig {
         worker,
-        reader,
         durable,
     })
 }

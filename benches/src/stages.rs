@@ -1,12 +1,12 @@
 //! What each stage of a result's trip costs by itself, on one core, in the order of the trip.
 
 use crate::measure::{Stopwatch, rate, say, timed};
-use crate::{rig, stream};
+use crate::stream;
 use anyhow::ensure;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
 use risk_engine::{Engine, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy};
-use risk_pipeline::wire::{self, WireLimits};
+use risk_pipeline::wire::{self, ReferenceVocabulary, WireLimits};
 use risk_store::identity::{IdHash, IdentityIndex, IdentitySettings, Seen};
 use risk_store::ledger::{BlockBuilder, Chain, Entry, EntryKind};
 use risk_store::records::Record;
@@ -30,7 +30,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let lines: Vec<Vec<u8>> = results.iter().map(wire::encode).collect();
     let bytes: usize = lines.iter().map(Vec::len).sum();
     say("results", &count.to_string());
-    say("bytes of one, as JSON", &(bytes / lines.len().max(1)).to_string());
+    say(
+        "bytes of one, as JSON",
+        &(bytes / lines.len().max(1)).to_string(),
+    );
     decode(&lines)?;
     drop(lines);
     let entries = encode(&results)?;
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn decode(lines: &[Vec<u8>]) -> anyhow::Result<()> {
-    let known = rig::Known(Arc::new(stream::reference()?));
+    let known = ReferenceVocabulary::of(&stream::reference()?);
     let limits = WireLimits::default();
     let received = Timestamp::from_millis(i64::MAX / 2);
     let watch = Stopwatch::start();
@@ -50,7 +53,10 @@ fn decode(lines: &[Vec<u8>]) -> anyhow::Result<()> {
         let decoded = wire::decode(line, received, &known, &limits);
         ensure!(black_box(decoded).is_ok(), "a record was refused");
     }
-    say("wire: decode and check", &rate(lines.len() as u64, watch.elapsed()));
+    say(
+        "wire: decode and check",
+        &rate(lines.len() as u64, watch.elapsed()),
+    );
     Ok(())
 }
 
@@ -67,7 +73,10 @@ fn encode(results: &[InspectionResult]) -> anyhow::Result<Vec<Sections>> {
         encoded.encode(result)?;
         black_box(encoded.digest());
     }
-    say("encode for the ledger, and digest", &rate(results.len() as u64, watch.elapsed()));
+    say(
+        "encode for the ledger, and digest",
+        &rate(results.len() as u64, watch.elapsed()),
+    );
     let mut entries = Vec::with_capacity(results.len());
     for result in results {
         encoded.encode(result)?;
@@ -77,7 +86,10 @@ fn encode(results: &[InspectionResult]) -> anyhow::Result<Vec<Sections>> {
         entries.push(Sections { bytes, facts });
     }
     let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
-    say("  bytes of one, in the ledger", &(bytes / entries.len().max(1)).to_string());
+    say(
+        "  bytes of one, in the ledger",
+        &(bytes / entries.len().max(1)).to_string(),
+    );
     Ok(entries)
 }
 
@@ -98,7 +110,10 @@ fn identity(results: &[InspectionResult]) -> anyhow::Result<()> {
             index.seal()?;
         }
     }
-    say("identity: look up and insert, files written here too", &rate(results.len() as u64, watch.elapsed()));
+    say(
+        "identity: look up and insert, files written here too",
+        &rate(results.len() as u64, watch.elapsed()),
+    );
     Ok(())
 }
 
@@ -122,9 +137,15 @@ fn engine(results: &[InspectionResult]) -> anyhow::Result<()> {
             seen: None,
             linked: &[],
         }));
-        ensure!(matches!(step.outcome, Outcome::Accepted(_)), "a result was refused");
+        ensure!(
+            matches!(step.outcome, Outcome::Accepted(_)),
+            "a result was refused"
+        );
     }
-    say("engine: all of it, closes included", &rate(results.len() as u64, watch.elapsed()));
+    say(
+        "engine: all of it, closes included",
+        &rate(results.len() as u64, watch.elapsed()),
+    );
     Ok(())
 }
 
@@ -136,7 +157,8 @@ fn entry(sections: &Sections) -> Entry<'_> {
         facts,
         party,
         personal: &[],
-        decision: br#"{"partition":0,"offset":1000000,"epoch":19999,"late":false}"#,
+        // Partition 0, offset 1,000,000, epoch 19,999, not late.
+        decision: &[0, 0xc0, 0x84, 0x3d, 0xbe, 0xb8, 0x02, 0],
     }
 }
 
@@ -153,8 +175,14 @@ fn ledger(entries: &[Sections]) -> anyhow::Result<()> {
         written += prepared.bytes().len();
         builder.recycle(prepared);
     }
-    say("ledger: hash and compress", &rate(entries.len() as u64, watch.elapsed()));
-    say("  bytes of one, on disk", &(written / entries.len().max(1)).to_string());
+    say(
+        "ledger: hash and compress",
+        &rate(entries.len() as u64, watch.elapsed()),
+    );
+    say(
+        "  bytes of one, on disk",
+        &(written / entries.len().max(1)).to_string(),
+    );
     Ok(())
 }
 
@@ -167,6 +195,9 @@ fn read_back(entries: &[Sections]) -> anyhow::Result<()> {
         })
     });
     decoded?;
-    say("replay: read an entry back", &rate(entries.len() as u64, took));
+    say(
+        "replay: read an entry back",
+        &rate(entries.len() as u64, took),
+    );
     Ok(())
 }

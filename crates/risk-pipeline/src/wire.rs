@@ -11,7 +11,11 @@ mod v1;
 
 pub use reject::{Rejection, RejectionCode};
 
+use compact_str::CompactString;
+use hashbrown::HashSet;
+use risk_domain::ids::{HazardCode, ProductCode};
 use risk_domain::inspection::InspectionResult;
+use risk_domain::reference::Reference;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -26,6 +30,40 @@ pub trait Vocabulary {
     fn knows_product(&self, product: &str) -> bool;
     /// Whether there is a hazard type with this code.
     fn knows_hazard(&self, hazard: &str) -> bool;
+}
+
+/// The words of the city's reference data.
+#[derive(Debug, Clone)]
+pub struct ReferenceVocabulary {
+    zones: HashSet<CompactString>,
+    products: HashSet<CompactString>,
+    hazards: HashSet<CompactString>,
+}
+
+impl ReferenceVocabulary {
+    /// The words of `reference`.
+    pub fn of(reference: &Reference) -> Self {
+        let zones = reference.zones.iter().map(|zone| zone.id.as_str());
+        let products = reference.products.keys().map(ProductCode::as_str);
+        let hazards = reference.hazards.keys().map(HazardCode::as_str);
+        Self {
+            zones: zones.map(CompactString::new).collect(),
+            products: products.map(CompactString::new).collect(),
+            hazards: hazards.map(CompactString::new).collect(),
+        }
+    }
+}
+
+impl Vocabulary for ReferenceVocabulary {
+    fn knows_zone(&self, zone: &str) -> bool {
+        self.zones.contains(zone)
+    }
+    fn knows_product(&self, product: &str) -> bool {
+        self.products.contains(product)
+    }
+    fn knows_hazard(&self, hazard: &str) -> bool {
+        self.hazards.contains(hazard)
+    }
 }
 
 /// A vocabulary that knows every word, for record sets which bring their own.

@@ -1,10 +1,11 @@
 //! The worker（工作单元）: the one loop that changes state.
 //!
-//! It takes a batch from the source, decodes each record, looks up what the engine cannot know,
+//! It takes a batch from the source, has each record decoded, looks up what the engine cannot know,
 //! lets the engine conclude, and hands inputs, conclusions and the positions reached to the writer
-//! as one ledger block. A record is applied, rejected, or stops its partition; there is no fourth
+//! as one ledger block. The next batch is decoded meanwhile, on a thread of its own. A record is applied, rejected, or stops its partition; there is no fourth
 //! way. Whoever posted a record hears of it once its block is durable.
 
+mod decoder;
 mod parts;
 mod waiting;
 mod watermark;
@@ -12,11 +13,13 @@ mod watermark;
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
 use crate::dead_letter::{DeadLetterTracker, StopReason, Verdict};
-use crate::source::intake::Receipt;
+use crate::source::intake::{self, Receipt};
 use crate::source::{Offset, Partition, RawRecord, SourceBatch};
-use crate::wire::{self, Rejection, RejectionCode};
+use crate::wire::{OpenVocabulary, Rejection, RejectionCode};
 use compact_str::CompactString;
+use decoder::{Decoder, Slot};
 use parts::lock;
+use prometheus::IntCounter;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
 use risk_engine::{
@@ -26,8 +29,11 @@ use risk_store::{Committed, EncodedResult, Placement, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use waiting::{Receipts, Waiting, resolve};
 
+/// Batches in hand: one that is applied, and one that is decoded meanwhile.
+const IN_HAND: usize = 2;
 /// Records between two checkpoints: a start after a crash folds at most so many, in some seconds.
 const CHECKPOINT_RECORDS: usize = 2_000_000;
 
@@ -35,6 +41,9 @@ const CHECKPOINT_RECORDS: usize = 2_000_000;
 #[doc(alias = "工作单元")]
 pub struct Worker {
     parts: WorkerParts,
+    decoder: Decoder,
+    /// Batches that the decoder has, the oldest first, and whoever waits for their records.
+    in_hand: VecDeque<(Arc<SourceBatch>, Vec<intake::Ticket>)>,
     name: CompactString,
     positions: BTreeMap<Partition, Offset>,
     tracker: DeadLetterTracker,
@@ -46,10 +55,12 @@ pub struct Worker {
     idle: BTreeSet<Partition>,
     waiting: Arc<Mutex<Waiting>>,
     in_flight: VecDeque<(Ticket, BTreeMap<Partition, Offset>)>,
-    encoded: EncodedResult,
     report: WorkerReport,
     /// The close that the gauges show.
     gauged: Option<(Epoch, Timestamp)>,
+    /// Counters of records that were applied, and of those read before.
+    applied: IntCounter,
+    duplicate: IntCounter,
     /// Records handled since the last checkpoint.
     since_checkpoint: usize,
 }
@@ -85,6 +96,8 @@ impl Worker {
         parts.writer.observe(Arc::new(move |committed: &Committed| {
             lock(&told).durable(committed.block);
         }));
+        let words = std::mem::replace(&mut parts.vocabulary, Box::new(OpenVocabulary));
+        let decoder = Decoder::start(words, parts.settings.limits)?;
         Ok(Self {
             tracker: DeadLetterTracker::new(parts.settings.dead_letters),
             name,
@@ -95,10 +108,13 @@ impl Worker {
             idle: BTreeSet::new(),
             waiting,
             in_flight: VecDeque::new(),
-            encoded: EncodedResult::default(),
             report: WorkerReport::default(),
             gauged: None,
+            applied: parts.metrics.records.with_label_values(&["applied"]),
+            duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
             since_checkpoint: 0,
+            decoder,
+            in_hand: VecDeque::new(),
             parts,
         })
     }
@@ -128,32 +144,65 @@ impl Worker {
             .collect();
         self.input(&Input::Hold(&held))?;
         self.commit(Vec::new())?;
-        while !self.parts.status.should_stop() {
-            let settings = self.parts.settings;
-            let batch = match self
-                .parts
-                .source
-                .poll(settings.batch_records, settings.poll_wait)
-            {
-                Ok(batch) => batch,
-                Err(error) if error.can_retry() => {
-                    tracing::warn!(error = %error, "source will be tried again");
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let finished = batch.finished;
-            self.take(batch)?;
-            self.tick()?;
-            if finished {
-                let ended: Vec<SourcePartition> = held.clone();
-                self.input(&Input::Ended(&ended))?;
-                self.commit(Vec::new())?;
-                break;
+        let mut finished = false;
+        while !finished && !self.parts.status.should_stop() {
+            let found = self.poll()?;
+            if !found || self.in_hand.len() >= IN_HAND {
+                finished = self.take_next()?;
+                self.tick()?;
+                self.mirror();
             }
-            self.mirror();
+        }
+        while let Some((batch, _)) = self.in_hand.front() {
+            finished |= batch.finished;
+            self.take_next()?;
+        }
+        if finished {
+            self.input(&Input::Ended(&held))?;
+            self.commit(Vec::new())?;
         }
         self.drain()
+    }
+
+    /// Asks the source for a batch and has it decoded; says whether there was one. It waits only when
+    /// nothing else is in hand.
+    fn poll(&mut self) -> Result<bool, WorkerError> {
+        let settings = self.parts.settings;
+        let wait = if self.in_hand.is_empty() {
+            settings.poll_wait
+        } else {
+            Duration::ZERO
+        };
+        match self.parts.source.poll(settings.batch_records, wait) {
+            Ok(mut batch) => {
+                let silent = batch.is_empty()
+                    && batch.tickets.is_empty()
+                    && batch.reached_end.is_empty()
+                    && !batch.finished;
+                if silent {
+                    return Ok(false);
+                }
+                let tickets = std::mem::take(&mut batch.tickets);
+                let batch = Arc::new(batch);
+                self.decoder.submit(Arc::clone(&batch))?;
+                self.in_hand.push_back((batch, tickets));
+                Ok(true)
+            }
+            Err(error) if error.can_retry() => {
+                tracing::warn!(error = %error, "source will be tried again");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Handles the oldest batch in hand, if there is one; says whether the source ended with it.
+    fn take_next(&mut self) -> Result<bool, WorkerError> {
+        let Some((batch, tickets)) = self.in_hand.pop_front() else {
+            return Ok(false);
+        };
+        self.take(&batch, tickets)?;
+        Ok(batch.finished)
     }
 
     fn named(&self, partition: Partition) -> SourcePartition {
@@ -193,26 +242,35 @@ impl Worker {
     }
 
     /// Handles one batch and commits it.
-    fn take(&mut self, mut batch: SourceBatch) -> Result<(), WorkerError> {
+    fn take(
+        &mut self,
+        batch: &SourceBatch,
+        tickets: Vec<intake::Ticket>,
+    ) -> Result<(), WorkerError> {
         let now = self.parts.clock.now();
         for partition in &batch.reached_end {
             self.at_end.entry(*partition).or_insert(now);
         }
-        if batch.is_empty() && batch.tickets.is_empty() {
+        if batch.is_empty() && tickets.is_empty() {
             return Ok(());
         }
         let timer = self.parts.metrics.batch_seconds.start_timer();
-        let tickets = std::mem::take(&mut batch.tickets);
         let mut receipts: Vec<Option<Receipt>> =
             Vec::with_capacity(if tickets.is_empty() { 0 } else { batch.len() });
-        for record in batch.records() {
-            let receipt = self.take_record(&batch, record)?;
-            if !tickets.is_empty() {
-                receipts.push(receipt);
+        let mut records = batch.records().iter();
+        while records.len() > 0 {
+            let chunk = self.decoder.next()?;
+            self.parts.writer.warm(chunk.ids());
+            for (slot, record) in chunk.slots().iter().zip(records.by_ref()) {
+                let receipt = self.take_record(batch, record, slot)?;
+                if !tickets.is_empty() {
+                    receipts.push(receipt);
+                }
+                if self.parts.writer.is_full() {
+                    self.commit(Vec::new())?;
+                }
             }
-            if self.parts.writer.is_full() {
-                self.commit(Vec::new())?;
-            }
+            self.decoder.give_back(chunk);
         }
         let receipts = tickets.into_iter().filter_map(|ticket| {
             // A ticket with a record that was not handled is dropped: its owner hears that the
@@ -236,6 +294,7 @@ impl Worker {
         &mut self,
         batch: &SourceBatch,
         record: &RawRecord,
+        slot: &Slot,
     ) -> Result<Option<Receipt>, WorkerError> {
         let partition = record.partition;
         if self.stopped.contains(&partition) {
@@ -243,14 +302,20 @@ impl Worker {
         }
         self.at_end.remove(&partition);
         self.idle.remove(&partition);
-        let receipt = match self.handle(batch.value(record), record)? {
+        let handled = match &slot.decoded {
+            Ok(result) => self.apply(result, &slot.encoded, record)?,
+            Err(rejection) => Handled::Rejected(rejection.clone()),
+        };
+        let receipt = match handled {
             Handled::Applied => {
-                self.settled(partition, "applied");
+                self.tracker.accepted(partition, 1);
+                self.applied.inc();
                 self.report.accepted += 1;
                 Receipt::Accepted
             }
             Handled::Duplicate => {
-                self.settled(partition, "duplicate");
+                self.tracker.accepted(partition, 1);
+                self.duplicate.inc();
                 self.report.duplicates += 1;
                 self.parts.writer.count_duplicate();
                 Receipt::Duplicate
@@ -268,35 +333,12 @@ impl Worker {
         Ok(Some(receipt))
     }
 
-    fn settled(&mut self, partition: Partition, disposition: &str) {
-        self.tracker.accepted(partition, 1);
-        self.parts
-            .metrics
-            .records
-            .with_label_values(&[disposition])
-            .inc();
-    }
-
-    fn handle(&mut self, bytes: &[u8], record: &RawRecord) -> Result<Handled, WorkerError> {
-        let decoded = wire::decode(
-            bytes,
-            record.received_at,
-            &*self.parts.vocabulary,
-            &self.parts.settings.limits,
-        );
-        let result = match decoded {
-            Ok(result) => result,
-            Err(rejection) => return Ok(Handled::Rejected(rejection)),
-        };
-        self.apply(&result, record)
-    }
-
     fn apply(
         &mut self,
         result: &InspectionResult,
+        encoded: &EncodedResult,
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
-        self.encoded.encode(result)?;
         let seen = self.parts.writer.lookup(&result.inspection_id)?;
         let engine = Arc::clone(&self.parts.engine);
         let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
@@ -307,7 +349,7 @@ impl Worker {
             engine.step(&Input::Result(ResultInput {
                 partition,
                 result,
-                digest: self.encoded.digest(),
+                digest: encoded.digest(),
                 seen: seen.map(|seen| seen.digest),
                 linked: &linked,
             }))
@@ -324,11 +366,9 @@ impl Worker {
                         epoch,
                         late: accepted.late,
                     };
-                    self.parts.writer.append_result(
-                        &result.inspection_id,
-                        &self.encoded,
-                        &placement,
-                    )?;
+                    self.parts
+                        .writer
+                        .append_result(&result.inspection_id, encoded, &placement)?;
                 }
                 self.record(step.effects)?;
                 Ok(Handled::Applied)

@@ -83,9 +83,14 @@ pub(crate) struct OpenBlock {
 }
 
 impl OpenBlock {
-    pub(crate) fn at(first_entry: u64) -> Self {
+    /// This block's memory for a new one that begins with this entry.
+    pub(crate) fn begun_at(mut self, first_entry: u64) -> Self {
+        self.bytes.clear();
+        self.spans.clear();
         Self {
             first_entry,
+            bytes: self.bytes,
+            spans: self.spans,
             ..Self::default()
         }
     }

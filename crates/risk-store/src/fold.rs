@@ -7,7 +7,9 @@ use crate::error::StoreError;
 use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, LedgerReader};
-use crate::records::{BlockMetadata, Positions, Record, ResultRecord};
+use crate::records::{
+    BlockMetadata, Positions, Record, RecordKind, ResultRecord, decode_effect, encode_effect,
+};
 use crate::writer::{BlockCache, linked_of};
 use risk_engine::{
     Effect, Engine, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
@@ -23,25 +25,48 @@ const AHEAD: usize = 2;
 struct Decoded {
     metadata: BlockMetadata,
     records: Vec<(u64, Record)>,
+    block: Block,
+}
+
+/// Who reads the effects that were recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effects {
+    /// Folding applies them.
+    Decoded,
+    /// Replaying compares their bytes, which is cheaper than reading them.
+    Raw,
 }
 
 impl Decoded {
-    fn of(block: &Block) -> Result<Self, StoreError> {
+    fn of(block: Block, effects: Effects) -> Result<Self, StoreError> {
         let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
-        let records = block.entries().map(|(index, entry)| {
-            let record = Record::decode(index, &entry)?;
-            Ok((index, record))
-        });
+        let mut records = Vec::with_capacity(block.header().entry_count as usize);
+        for (index, entry) in block.entries() {
+            if effects == Effects::Raw && entry.kind.0 == RecordKind::Effect as u8 {
+                continue;
+            }
+            records.push((index, Record::decode(index, &entry)?));
+        }
         Ok(Self {
             metadata,
-            records: records.collect::<Result<_, StoreError>>()?,
+            records,
+            block,
         })
+    }
+
+    /// Recorded effects from entry `from` on and before `until`, as they were written.
+    fn effects(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, &[u8])> {
+        let entries = (from..until).filter_map(|index| Some((index, self.block.entry(index)?)));
+        entries
+            .filter(|(_, entry)| entry.kind.0 == RecordKind::Effect as u8)
+            .map(|(index, entry)| (index, entry.decision))
     }
 }
 
 fn for_each_block(
     ledger: &LedgerReader,
     from_block: u64,
+    effects: Effects,
     mut work: impl FnMut(Decoded) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     thread::scope(|scope| {
@@ -49,7 +74,7 @@ fn for_each_block(
         scope.spawn(move || {
             for block in ledger.blocks(from_block) {
                 let block = block.map_err(StoreError::from);
-                let block = block.and_then(|block| Decoded::of(&block));
+                let block = block.and_then(|block| Decoded::of(block, effects));
                 let failed = block.is_err();
                 // Without a receiver the work has failed and nobody waits for more.
                 if decoded.send(block).is_err() || failed {
@@ -122,7 +147,7 @@ pub(crate) fn fold(
         ledger,
         cache: BlockCache::default(),
     };
-    for_each_block(ledger, from_block, |block| {
+    for_each_block(ledger, from_block, Effects::Decoded, |block| {
         for (index, record) in &block.records {
             match record {
                 Record::Result(record) => {
@@ -210,6 +235,8 @@ pub struct ReplayReport {
 struct Expected {
     input: u64,
     effects: VecDeque<Effect>,
+    /// Where effects are written to be compared.
+    bytes: Vec<u8>,
 }
 
 impl ReplayReport {
@@ -220,16 +247,27 @@ impl ReplayReport {
         self.differences.extend(left);
     }
 
-    fn compare(&mut self, expected: &mut Expected, entry: u64, recorded: &Effect) {
+    /// Compares a recorded effect with what follows now, byte by byte.
+    fn compare(
+        &mut self,
+        expected: &mut Expected,
+        entry: u64,
+        recorded: &[u8],
+    ) -> Result<(), StoreError> {
         self.effects += 1;
         let now = expected.effects.pop_front();
-        if now.as_ref() != Some(recorded) {
+        expected.bytes.clear();
+        if let Some(now) = &now {
+            encode_effect(&mut expected.bytes, now)?;
+        }
+        if expected.bytes != recorded {
             self.differences.push(Difference::Effect {
                 entry,
-                recorded: Box::new(recorded.clone()),
+                recorded: Box::new(decode_effect(entry, recorded)?),
                 now: now.map(Box::new),
             });
         }
+        Ok(())
     }
 }
 
@@ -247,14 +285,17 @@ pub(crate) fn replay(
         ledger,
         cache: BlockCache::default(),
     };
-    for_each_block(ledger, 0, |block| {
+    for_each_block(ledger, 0, Effects::Raw, |block| {
+        let header = block.block.header();
+        let mut compared = header.first_entry;
         for (index, record) in &block.records {
+            for (entry, recorded) in block.effects(compared, *index) {
+                report.compare(&mut expected, entry, recorded)?;
+            }
+            compared = index + 1;
             let step = match record {
-                Record::Effect(effect) => {
-                    report.compare(&mut expected, *index, effect);
-                    continue;
-                }
-                Record::Rejection(_) => continue,
+                // Effects were not read.
+                Record::Rejection(_) | Record::Effect(_) => continue,
                 Record::Input(input) => engine.step(&input.as_input()),
                 Record::Result(record) => {
                     let linked = links.of(engine, *index, record)?;
@@ -275,6 +316,9 @@ pub(crate) fn replay(
             report.leave(&mut expected);
             expected.input = *index;
             expected.effects = step.effects.into();
+        }
+        for (entry, recorded) in block.effects(compared, header.tree_size()) {
+            report.compare(&mut expected, entry, recorded)?;
         }
         Ok(())
     })?;

@@ -47,6 +47,10 @@ impl Identities {
         }
     }
 
+    pub(crate) fn warm(&self, ids: &[IdHash]) -> usize {
+        self.index.warm(ids)
+    }
+
     pub(crate) fn insert(&mut self, id: IdHash, seen: Seen) {
         self.index.insert(id, seen);
     }

@@ -284,6 +284,26 @@ impl IdentityIndex {
         Ok(None)
     }
 
+    /// Reads into the cache what look-ups of these ids will read from memory. One look-up waits for
+    /// memory several times; of many at once the waits overlap. Returns how many may be known.
+    pub fn warm(&self, ids: &[IdHash]) -> usize {
+        let mut known = 0;
+        for table in [Some(&self.active), self.frozen.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            let is_there = |id: &&IdHash| {
+                let found = table.find(id.halves().1, |record| record.id() == **id);
+                found.is_some()
+            };
+            known += ids.iter().filter(is_there).count();
+        }
+        for file in &self.files {
+            known += ids.iter().filter(|id| file.may_hold(**id)).count();
+        }
+        known
+    }
+
     /// Remembers an id, in place of what was known of it.
     pub fn insert(&mut self, id: IdHash, seen: Seen) {
         let record = Record::new(id, seen);

@@ -247,7 +247,7 @@ pub(crate) fn show(
         for (index, entry) in block.entries() {
             if range.contains(&index) {
                 debug_assert!(RecordKind::of(entry.kind).is_some());
-                shown.push(ShownEntry::of(block.number(), index, &entry));
+                shown.push(ShownEntry::of(block.number(), index, &entry)?);
             }
         }
         if block.header().tree_size() >= range.end {

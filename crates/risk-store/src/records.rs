@@ -1,4 +1,4 @@
-//! Persisted forms（持久化格式）: what an entry of each kind says, in versioned JSON.
+//! Persisted forms（持久化格式）: what an entry of each kind says.
 //!
 //! | kind | facts | party | personal | decision |
 //! |---|---|---|---|---|
@@ -7,19 +7,26 @@
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
+//! Results, their placement and effects, of which there are many, are in postcard, field by field in the
+//! order of `docs/ledger-records.md`; everything else is in JSON. A form is frozen: a change of one is a
+//! new version beside it.
+//!
 //! A rejected record could not be read, so it may hold anything, people's names included; it is kept
-//! in the personal section. The forms of version 1 are frozen: a change is a new version beside it.
+//! in the personal section.
 
 mod rejection;
 mod result;
 
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
+use postcard::ser_flavors::Flavor;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 pub use rejection::{Rejection, RejectionSummary};
 pub(crate) use rejection::{encode_rejected, encode_rejection};
@@ -170,10 +177,47 @@ pub struct ResultRecord {
     pub late: bool,
 }
 
-fn unreadable(entry: u64) -> impl Fn(serde_json::Error) -> StoreError {
+fn unreadable<E: Display>(entry: u64) -> impl Fn(E) -> StoreError {
     move |error| StoreError::Record {
         entry,
         reason: error.to_string(),
+    }
+}
+
+/// Reads a section in postcard, all of it.
+fn read<'a, T: Deserialize<'a>>(entry: u64, bytes: &'a [u8]) -> Result<T, StoreError> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(unreadable(entry))?;
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(unreadable(entry)("bytes are left over"))
+    }
+}
+
+/// Appends a section in postcard.
+fn compact<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), StoreError> {
+    let refused = |error: postcard::Error| StoreError::Unrecordable(error.to_string());
+    postcard::serialize_with_flavor(value, Appended(bytes)).map_err(refused)
+}
+
+/// Postcard's output at the end of a vector.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Appended<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
@@ -189,8 +233,7 @@ impl Record {
         match kind {
             RecordKind::Result => {
                 let result = result::decode(index, facts, entry.party)?;
-                let placed: PlacementV1 =
-                    serde_json::from_slice(entry.decision).map_err(unreadable)?;
+                let placed: PlacementV1 = read(index, entry.decision)?;
                 Ok(Self::Result(Box::new(ResultRecord {
                     result,
                     digest: content_digest(facts, entry.party),
@@ -226,23 +269,18 @@ impl Record {
                 let TickV1 { now, idle } = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Input(InputRecord::Tick { now, idle }))
             }
-            RecordKind::Effect => {
-                let effect = serde_json::from_slice(entry.decision).map_err(unreadable)?;
-                Ok(Self::Effect(effect))
-            }
+            RecordKind::Effect => Ok(Self::Effect(decode_effect(index, entry.decision)?)),
         }
     }
 }
 
 /// Id and content digest of a result's entry, without reading the rest of it.
-pub(crate) fn identity_of(index: u64, entry: &Entry<'_>) -> Result<(String, u128), StoreError> {
-    #[derive(Deserialize)]
-    struct IdOnly {
-        inspection_id: String,
-    }
-    let IdOnly { inspection_id } =
-        serde_json::from_slice(entry.facts).map_err(unreadable(index))?;
-    Ok((inspection_id, content_digest(entry.facts, entry.party)))
+pub(crate) fn identity_of<'a>(
+    index: u64,
+    entry: &Entry<'a>,
+) -> Result<(&'a str, u128), StoreError> {
+    let id = result::id_of(index, entry.facts)?;
+    Ok((id, content_digest(entry.facts, entry.party)))
 }
 
 fn json<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, value: &T) -> Result<(), StoreError> {
@@ -254,7 +292,7 @@ pub(crate) fn encode_placement(
     bytes: &mut Vec<u8>,
     placement: &PlacementV1,
 ) -> Result<(), StoreError> {
-    json(bytes, placement)
+    compact(bytes, placement)
 }
 
 /// Appends the facts of an input's entry and says its kind. `None` for a result, which has a form
@@ -288,7 +326,12 @@ pub(crate) fn encode_input(
 
 /// Appends the decision of an effect's entry.
 pub(crate) fn encode_effect(bytes: &mut Vec<u8>, effect: &Effect) -> Result<(), StoreError> {
-    json(bytes, effect)
+    compact(bytes, effect)
+}
+
+/// Reads the decision of an effect's entry.
+pub(crate) fn decode_effect(entry: u64, bytes: &[u8]) -> Result<Effect, StoreError> {
+    read(entry, bytes)
 }
 
 /// Next offset of every partition（位点）.
@@ -349,25 +392,54 @@ pub struct ShownEntry {
     /// Who made it.
     pub actor: String,
     /// What was found.
-    pub facts: serde_json::Value,
+    pub facts: Value,
     /// Whom it concerns.
-    pub party: serde_json::Value,
+    pub party: Value,
     /// What was concluded.
-    pub decision: serde_json::Value,
+    pub decision: Value,
 }
 
 impl ShownEntry {
     /// Shows all sections but the personal one.
-    pub(crate) fn of(block: u64, index: u64, entry: &Entry<'_>) -> Self {
-        let shown = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
-        Self {
+    pub(crate) fn of(block: u64, index: u64, entry: &Entry<'_>) -> Result<Self, StoreError> {
+        let kind = RecordKind::of(entry.kind);
+        let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
+        let (facts, party, decision) = match kind {
+            Some(RecordKind::Result) => {
+                let (facts, party) = result::sections(index, entry.facts, entry.party)?;
+                let placed: PlacementV1 = read(index, entry.decision)?;
+                (shown(&facts), shown(&party), shown(&placed))
+            }
+            Some(RecordKind::Effect) => {
+                let effect: Effect = read(index, entry.decision)?;
+                (Value::Null, Value::Null, shown(&effect))
+            }
+            Some(
+                RecordKind::Rejection
+                | RecordKind::Registration
+                | RecordKind::Hold
+                | RecordKind::Tick
+                | RecordKind::Ended,
+            )
+            | None => (json(entry.facts), json(entry.party), json(entry.decision)),
+        };
+        Ok(Self {
             index,
             block,
-            kind: RecordKind::of(entry.kind).map_or("unknown", RecordKind::name),
+            kind: kind.map_or("unknown", RecordKind::name),
             actor: entry.actor.to_owned(),
-            facts: shown(entry.facts),
-            party: shown(entry.party),
-            decision: shown(entry.decision),
-        }
+            facts,
+            party,
+            decision,
+        })
     }
+}
+
+/// A section as JSON, without what is absent.
+fn shown<T: Serialize>(section: &T) -> Value {
+    let mut value = serde_json::to_value(section).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, field| !field.is_null());
+    }
+    value
 }

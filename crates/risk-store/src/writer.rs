@@ -21,6 +21,8 @@ use std::thread::JoinHandle;
 /// Bytes of entries from which a block should be committed, so that reading one entry back never
 /// means reading much more.
 const FULL_BLOCK: usize = 4 << 20;
+/// Durable blocks whose memory is kept for new ones.
+const SPENT_BLOCKS: usize = 4;
 /// Blocks kept decompressed for results that refer to older ones.
 const CACHED_BLOCKS: usize = 8;
 
@@ -87,6 +89,8 @@ pub struct Writer {
     next_block: u64,
     /// Blocks handed over and not yet known to be durable.
     in_flight: VecDeque<Arc<SealedBlock>>,
+    /// Durable blocks, whose memory the next ones may have.
+    spent: Vec<Arc<SealedBlock>>,
     /// Ids of entries that are not yet known to be durable. They enter the index only then, because
     /// the index writes files of its own, which must never know more than the ledger.
     recent: HashTable<(IdHash, Seen)>,
@@ -109,9 +113,10 @@ impl Writer {
     pub(crate) fn new(parts: WriterParts) -> Self {
         let progress = parts.shared.progress();
         Self {
-            block: OpenBlock::at(progress.entries),
+            block: OpenBlock::default().begun_at(progress.entries),
             next_block: progress.blocks,
             in_flight: VecDeque::new(),
+            spent: Vec::new(),
             recent: HashTable::new(),
             identities: parts.identities,
             positions: parts.positions,
@@ -133,6 +138,11 @@ impl Writer {
             return Ok(Some(*seen));
         }
         self.identities.lookup(id)
+    }
+
+    /// Makes the look-ups of these ids quick, which follow soon.
+    pub fn warm(&self, ids: &[IdHash]) {
+        std::hint::black_box(self.identities.warm(ids));
     }
 
     /// The accepted result with this id, read back; `None` if none was accepted.
@@ -260,7 +270,9 @@ impl Writer {
             ..self.versions.clone()
         };
         let metadata = metadata.encode()?;
-        let next = OpenBlock::at(self.block.next_entry());
+        let spent = self.spent.pop().and_then(Arc::into_inner);
+        let next = spent.map_or_else(OpenBlock::default, |spent| spent.content);
+        let next = next.begun_at(self.block.next_entry());
         let filled = std::mem::replace(&mut self.block, next);
         let sealed = Arc::new(filled.seal(self.next_block, committed_at, metadata, seed));
         let ticket = Ticket {
@@ -332,12 +344,13 @@ impl Writer {
         let is_durable = |sealed: &Arc<SealedBlock>| sealed.committed.block < durable.blocks;
         let mut moved = false;
         while self.in_flight.front().is_some_and(is_durable) {
-            self.in_flight.pop_front();
+            self.spent.extend(self.in_flight.pop_front());
             moved = true;
         }
         if !moved {
             return Ok(());
         }
+        self.spent.truncate(SPENT_BLOCKS);
         let ready = |(_, seen): &mut (IdHash, Seen)| seen.entry_index < durable.entries;
         for (id, seen) in self.recent.extract_if(ready) {
             self.identities.insert(id, seen);

@@ -4,7 +4,6 @@ use crate::config::Config;
 use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
 use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt};
-use risk_domain::ids::{HazardCode, ProductCode, ZoneId};
 use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
@@ -14,7 +13,7 @@ use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
 use risk_pipeline::source::kafka::TopicHandle;
-use risk_pipeline::wire::{Vocabulary, WireLimits};
+use risk_pipeline::wire::{ReferenceVocabulary, Vocabulary, WireLimits};
 use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
 };
@@ -60,24 +59,9 @@ pub(crate) fn store(dir: &Path, shard: u16, policy: &Arc<Policy>, reference: &Re
     )
 }
 
-/// What the reference data knows, as the wire asks.
-struct Known(Arc<Reference>);
-
-impl Vocabulary for Known {
-    fn knows_zone(&self, zone: &str) -> bool {
-        ZoneId::new(zone).is_ok_and(|id| self.0.zones.get(&id).is_some())
-    }
-    fn knows_product(&self, product: &str) -> bool {
-        ProductCode::new(product).is_ok_and(|code| self.0.products.contains_key(&code))
-    }
-    fn knows_hazard(&self, hazard: &str) -> bool {
-        HazardCode::new(hazard).is_ok_and(|code| self.0.hazards.contains_key(&code))
-    }
-}
-
 /// The vocabulary of the reference data.
-pub(crate) fn vocabulary(reference: &Arc<Reference>) -> Box<dyn Vocabulary + Send> {
-    Box::new(Known(Arc::clone(reference)))
+pub(crate) fn vocabulary(reference: &Reference) -> Box<dyn Vocabulary + Send> {
+    Box::new(ReferenceVocabulary::of(reference))
 }
 
 /// What a worker reads, and how.

@@ -445,7 +445,7 @@ fn words() -> impl Strategy<Value = CompactText> {
     ".{0,40}".prop_map(CompactText::from)
 }
 
-type CompactText = compact_str::CompactString;
+type CompactText = CompactString;
 
 fn one_of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
     proptest::sample::select(all)

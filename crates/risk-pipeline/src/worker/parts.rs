@@ -100,6 +100,9 @@ pub enum WorkerError {
     /// The store cannot go on.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Records can no longer be decoded.
+    #[error("decoding stopped: {0}")]
+    Decoder(String),
 }
 
 /// What a run of the worker did.

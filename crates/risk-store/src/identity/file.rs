@@ -183,9 +183,32 @@ impl SealedFile {
         (self.filters.len() == pages.div_ceil(FILTER_PAGES)).then_some(())
     }
 
+    /// Whether the file may hold an id, as its filters say.
+    pub(crate) fn may_hold(&self, id: IdHash) -> bool {
+        let (high, low) = id.halves();
+        let first_key = |filter: usize| self.first_keys.get(filter * FILTER_PAGES).copied();
+        let holds = |filter: usize| {
+            let filter = self.filters.get(filter);
+            filter.is_some_and(|filter| filter.contains(low))
+        };
+        // A file has a filter or a few; the last that begins at or before the id is the one.
+        let mut at = self.filters.len().saturating_sub(1);
+        while at > 0 && first_key(at).is_some_and(|key| key > high) {
+            at -= 1;
+        }
+        // Records that share the high half with a page's first may also stand on the page before.
+        holds(at) || (at > 0 && first_key(at) == Some(high) && holds(at - 1))
+    }
+
     /// Looks an id up: one filter probe, and a page read only if the filter says yes.
     pub(crate) fn lookup(&self, id: IdHash) -> Result<FileLookup, IdentityError> {
         let mut page_reads = 0;
+        if !self.may_hold(id) {
+            return Ok(FileLookup {
+                seen: None,
+                page_reads,
+            });
+        }
         let (high, low) = id.halves();
         // Records that share the high half with a page's first may also stand on the page before.
         let first = self

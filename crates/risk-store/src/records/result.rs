@@ -1,9 +1,10 @@
 //! An inspection result in two sections: facts without names, and public names.
 //!
-//! The bytes are canonical: fields in one order, absent ones left out, no white space, instants as
-//! milliseconds. So the same content always has the same bytes, and their digest tells a repeated
-//! record from one that uses its id again for something else.
+//! The bytes are canonical, because postcard has one way to write a value: so the same content always
+//! has the same bytes, and their digest tells a repeated record from one that uses its id again for
+//! something else. `docs/ledger-records.md` lists the fields in their order; it is frozen.
 
+use super::{compact, read, unreadable};
 use crate::error::StoreError;
 use compact_str::CompactString;
 use risk_domain::ids::{
@@ -26,14 +27,11 @@ type Text<'a> = Option<Cow<'a, CompactString>>;
 type Id<'a, T> = Option<Cow<'a, T>>;
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactsV1<'a> {
+pub(super) struct FactsV1<'a> {
     v: u8,
     inspection_id: Cow<'a, InspectionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     supersedes: Id<'a, InspectionId>,
     sampled_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
     tested_at: Option<Timestamp>,
     observed_at: Timestamp,
     mode: SelectionMode,
@@ -41,95 +39,59 @@ struct FactsV1<'a> {
     agency_level: AgencyLevel,
     team_id: Cow<'a, TeamId>,
     basis: SelectionBasis,
-    #[serde(skip_serializing_if = "Option::is_none")]
     draw_id: Id<'a, DrawId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     inclusion_probability: Option<InclusionProbability>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     campaign_id: Id<'a, CampaignId>,
     site_id: Cow<'a, SiteId>,
     enterprise_id: Cow<'a, EnterpriseId>,
     zone_id: Cow<'a, ZoneId>,
     channel: Channel,
     /// Whether a producer is named at all; its name stands with the party.
-    #[serde(skip_serializing_if = "Option::is_none")]
     producer_id: Id<'a, EnterpriseId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     supplier_id: Id<'a, EnterpriseId>,
     category: Cow<'a, ProductCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     standard: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lot_no: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lot_size: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     gtin: Text<'a>,
     tested: u32,
     backup: u32,
     defective: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
     cost_fen: Option<u64>,
     test: TestKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
     method_id: Id<'a, MethodId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lab_id: Id<'a, LabId>,
     outcome: Outcome,
     items: Vec<ItemV1<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     confirms: Id<'a, InspectionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     follow_up_of: Id<'a, InspectionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     case_id: Id<'a, CaseId>,
-    #[serde(default, skip_serializing_if = "is_empty")]
     extra: Cow<'a, BTreeMap<CompactString, CompactString>>,
 }
 
-#[expect(clippy::ptr_arg, reason = "serde hands the field itself")]
-fn is_empty(extra: &Cow<'_, BTreeMap<CompactString, CompactString>>) -> bool {
-    extra.is_empty()
-}
-
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ItemV1<'a> {
     code: Cow<'a, ItemCode>,
     name: Cow<'a, CompactString>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     clause: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     method: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     measured: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     limit: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     unit: Text<'a>,
     verdict: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hazard: Id<'a, HazardCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PartyV1<'a> {
+pub(super) struct PartyV1<'a> {
     site_name: Cow<'a, CompactString>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     booth: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     platform: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     producer_name: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     producer_region: Text<'a>,
     product_name: Cow<'a, CompactString>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     brand: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     model: Text<'a>,
 }
 
@@ -357,11 +319,10 @@ pub struct EncodedResult {
 impl EncodedResult {
     /// Encodes a result in place of the one before.
     pub fn encode(&mut self, result: &InspectionResult) -> Result<(), StoreError> {
-        let refused = |error: serde_json::Error| StoreError::Unrecordable(error.to_string());
         self.bytes.clear();
-        serde_json::to_writer(&mut self.bytes, &FactsV1::of(result)).map_err(refused)?;
+        compact(&mut self.bytes, &FactsV1::of(result))?;
         self.facts_len = self.bytes.len();
-        serde_json::to_writer(&mut self.bytes, &PartyV1::of(result)).map_err(refused)?;
+        compact(&mut self.bytes, &PartyV1::of(result))?;
         self.digest = content_digest(self.facts(), self.party());
         Ok(())
     }
@@ -382,28 +343,38 @@ impl EncodedResult {
     }
 }
 
+/// The sections of a result, read.
+pub(super) fn sections<'a>(
+    index: u64,
+    facts: &'a [u8],
+    party: &'a [u8],
+) -> Result<(FactsV1<'a>, PartyV1<'a>), StoreError> {
+    let facts: FactsV1<'a> = read(index, facts)?;
+    if facts.v != 1 {
+        let reason = format!("unknown version {}", facts.v);
+        return Err(StoreError::Record {
+            entry: index,
+            reason,
+        });
+    }
+    Ok((facts, read(index, party)?))
+}
+
 /// Reads a result back.
-pub(crate) fn decode(
+pub(super) fn decode(
     index: u64,
     facts: &[u8],
     party: &[u8],
 ) -> Result<InspectionResult, StoreError> {
-    let unreadable = |reason: String| StoreError::Record {
-        entry: index,
-        reason,
-    };
-    // One check of the whole text is cheaper than one of every string in it.
-    let text = |bytes| {
-        simdutf8::basic::from_utf8(bytes).map_err(|_error| unreadable("not UTF-8".to_owned()))
-    };
-    let facts: FactsV1<'_> =
-        serde_json::from_str(text(facts)?).map_err(|error| unreadable(error.to_string()))?;
-    if facts.v != 1 {
-        return Err(unreadable(format!("unknown version {}", facts.v)));
-    }
-    let party: PartyV1<'_> =
-        serde_json::from_str(text(party)?).map_err(|error| unreadable(error.to_string()))?;
+    let (facts, party) = sections(index, facts, party)?;
     Ok(facts.with(party))
+}
+
+/// The id of a result, without reading the rest.
+pub(super) fn id_of(index: u64, facts: &[u8]) -> Result<&str, StoreError> {
+    let ((_version, id), _rest): ((u8, &str), &[u8]) =
+        postcard::take_from_bytes(facts).map_err(unreadable(index))?;
+    Ok(id)
 }
 
 #[cfg(test)]

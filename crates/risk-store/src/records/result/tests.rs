@@ -2,6 +2,7 @@ use super::*;
 use crate::ledger::EntryKind;
 use crate::records::{Record, RecordKind, Rejection};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use risk_engine::SourcePartition;
 
 fn word() -> impl Strategy<Value = CompactString> {
@@ -165,7 +166,8 @@ proptest! {
         result.site.name = CompactString::from("义乌国际商贸城张记玩具");
         let mut encoded = EncodedResult::default();
         encoded.encode(&result).unwrap();
-        let holds = |section: &[u8]| str::from_utf8(section).unwrap().contains("张记");
+        let name = "张记".as_bytes();
+        let holds = |section: &[u8]| section.windows(name.len()).any(|part| part == name);
         prop_assert!(holds(encoded.party()));
         prop_assert!(!holds(encoded.facts()));
     }
@@ -196,6 +198,65 @@ proptest! {
         };
         let decoded = Record::decode(0, &entry).unwrap();
         prop_assert_eq!(decoded, Record::Rejection(Box::new(rejection)));
+    }
+}
+
+/// The bytes of the form's first fields, so that nobody changes them unknowingly: version 1; the id as
+/// its length and text; nothing superseded; 2024-01-01T00:00:00Z in milliseconds, zigzag and varint.
+#[test]
+fn the_form_begins_as_it_is_documented() {
+    let strategy = any_result();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut result = strategy.new_tree(&mut runner).unwrap().current();
+    result.inspection_id = InspectionId::new("R1").unwrap();
+    result.supersedes = None;
+    result.sampled_at = Timestamp::from_millis(1_704_067_200_000);
+    let mut encoded = EncodedResult::default();
+    encoded.encode(&result).unwrap();
+    let zigzag = 2 * 1_704_067_200_000_u64;
+    let mut expected = vec![1, 2, b'R', b'1', 0];
+    let mut left = zigzag;
+    while left >= 0x80 {
+        expected.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    expected.push(left as u8);
+    assert!(
+        encoded.facts().starts_with(&expected),
+        "{:?}",
+        encoded.facts()
+    );
+}
+
+/// Numbers of closed lists stand in ledgers for ever: a new value may only be added at the end.
+#[test]
+fn closed_lists_are_numbered_as_documented() {
+    fn row<T: Copy + Serialize>(
+        list: &str,
+        all: &[T],
+        code: fn(T) -> &'static str,
+    ) -> String {
+        for (number, value) in all.iter().enumerate() {
+            assert_eq!(postcard::to_stdvec(value).unwrap(), [number as u8]);
+        }
+        let codes: Vec<&str> = all.iter().map(|value| code(*value)).collect();
+        format!("| {list} | {} |", codes.join(", "))
+    }
+    let rows = [
+        row("mode", SelectionMode::ALL, SelectionMode::code),
+        row("agency.level", AgencyLevel::ALL, AgencyLevel::code),
+        row("selection.basis", SelectionBasis::ALL, SelectionBasis::code),
+        row("site.channel", Channel::ALL, Channel::code),
+        row("test.kind", TestKind::ALL, TestKind::code),
+        row("outcome", Outcome::ALL, Outcome::code),
+        row("verdict", Verdict::ALL, Verdict::code),
+    ];
+    let documented = include_str!("../../../../../docs/ledger-records.md");
+    for row in rows {
+        assert!(
+            documented.contains(&row),
+            "docs/ledger-records.md has no line {row}"
+        );
     }
 }
 
