@@ -44,6 +44,20 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
+# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores.
+BENCH = cargo run --release --locked --quiet -p risk-benches --
+.PHONY: bench
+bench: ## Measure speed and size, as ratios within one run (benches/README.md)
+	@scripts/bootstrap.sh build
+	@scripts/bootstrap.sh kafka
+	cargo build --release --locked -p spotcheck -p risk-benches
+	$(BENCH) stages --results 1000000 --enterprises 20000 --days 28
+	$(BENCH) engine --results 10000000 --enterprises 333333 --days 28
+	$(BENCH) kafka --results 3000000 --enterprises 10000 --days 28
+	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
+	$(BENCH) identity
+	$(BENCH) http
+
 .PHONY: doc
 doc: ## Build the API documentation; a broken link is an error
 	@scripts/bootstrap.sh build

@@ -1,6 +1,8 @@
 //! Measured speed and size, as ratios inside one run. `benches/README.md` says what was found.
 
 mod engine;
+mod http;
+mod identity;
 mod kafka;
 mod measure;
 mod replay;
@@ -24,6 +26,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum What {
     Engine(engine::Args),
+    Http(http::Args),
+    Identity(identity::Args),
     Kafka(kafka::Args),
     Replay(replay::Args),
     Stages(stages::Args),
@@ -32,6 +36,8 @@ enum What {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Engine(args) => engine::run(&args),
+        What::Http(args) => http::run(&args),
+        What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),
         What::Replay(args) => replay::run(&args),
         What::Stages(args) => stages::run(&args),

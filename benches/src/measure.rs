@@ -39,6 +39,12 @@ impl Stopwatch {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(Instant);
 
+impl Moment {
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 pub(crate) fn now() -> Moment {
     Moment(Instant::now())
 }

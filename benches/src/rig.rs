@@ -42,11 +42,7 @@ pub(crate) struct Rig {
 
 /// A worker over a source, put together as the program puts it together.
 pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig> {
-    let Opened {
-        writer,
-        engine,
-        ..
-    } = store(dir)?.open()?;
+    let Opened { writer, engine, .. } = store(dir)?.open()?;
     let durable = Arc::new(Mutex::new(Durable::default()));
     let told = Arc::clone(&durable);
     writer.observe(Arc::new(move |committed: &Committed| {
@@ -67,10 +63,7 @@ pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig>
         status: Arc::new(WorkerStatus::default()),
     })
     .context("the worker cannot begin")?;
-    Ok(Rig {
-        worker,
-        durable,
-    })
+    Ok(Rig { worker, durable })
 }
 
 fn waited(committed: &Committed) -> Duration {

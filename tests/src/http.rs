@@ -52,6 +52,23 @@ pub fn get(url: &str) -> Result<Answer> {
     )
 }
 
+/// A client that keeps its connection.
+#[derive(Debug)]
+pub struct Client(Agent);
+
+impl Client {
+    /// A client without a connection yet.
+    pub fn new() -> Self {
+        Self(agent())
+    }
+
+    /// `POST url` with a body of the given type.
+    pub fn post(&self, url: &str, content_type: &str, body: &[u8]) -> Result<Answer> {
+        let request = self.0.post(url).header("content-type", content_type);
+        read(request.send(body).with_context(|| format!("POST {url}"))?)
+    }
+}
+
 /// `POST url` with a body of the given type.
 pub fn post(url: &str, content_type: &str, body: &[u8]) -> Result<Answer> {
     let request = agent().post(url).header("content-type", content_type);

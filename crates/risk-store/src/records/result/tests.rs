@@ -231,11 +231,7 @@ fn the_form_begins_as_it_is_documented() {
 /// Numbers of closed lists stand in ledgers for ever: a new value may only be added at the end.
 #[test]
 fn closed_lists_are_numbered_as_documented() {
-    fn row<T: Copy + Serialize>(
-        list: &str,
-        all: &[T],
-        code: fn(T) -> &'static str,
-    ) -> String {
+    fn row<T: Copy + Serialize>(list: &str, all: &[T], code: fn(T) -> &'static str) -> String {
         for (number, value) in all.iter().enumerate() {
             assert_eq!(postcard::to_stdvec(value).unwrap(), [number as u8]);
         }

@@ -1,0 +1,159 @@
+//! Posts one by one to the running program, against what the disk itself takes.
+
+use crate::measure::{Stopwatch, now, say};
+use crate::stream;
+use anyhow::{Context, ensure};
+use risk_pipeline::wire;
+use risk_tests::http::Client;
+use risk_tests::process::{self, Spotcheck};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Appends that are synced one by one, before and after.
+const SYNCS: usize = 1000;
+
+/// Posts at a fixed rate, each acknowledged when durable, against bare fdatasync in the same run
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Posts
+    #[arg(long, default_value_t = 15_000)]
+    posts: usize,
+    /// Posts a second, sent when they are due whether or not those before were answered
+    #[arg(long, default_value_t = 1000)]
+    rate: u32,
+    /// Connections
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let before = syncs(dir.path())?;
+    let program = std::env::current_exe()?.with_file_name("spotcheck");
+    ensure!(
+        program.is_file(),
+        "build the program first: cargo build --release -p spotcheck"
+    );
+    let config = dir.path().join("spotcheck.toml");
+    let data = dir.path().join("data");
+    let listen = format!("127.0.0.1:{}", process::free_port()?);
+    std::fs::write(
+        &config,
+        format!("data_dir = {data:?}\n[http]\nlisten = {listen:?}\n"),
+    )?;
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(&config);
+    let mut server = Spotcheck::start_command(&mut command, &dir.path().join("log"))?;
+    let posts = post_all(&format!("{}/v1/results", server.address()), args)?;
+    server.stop(Duration::from_mins(1))?;
+    let after = syncs(dir.path())?;
+
+    let mut bare = [before, after].concat();
+    let (bare, posts) = (percentiles("fdatasync of 4 KiB", &mut bare), posts);
+    let mut posts = posts;
+    let posts = percentiles("post, from when it was due to its answer", &mut posts);
+    say(
+        "p99 of a post over p99 of fdatasync",
+        &format!("{:.1}", posts / bare),
+    );
+    Ok(())
+}
+
+/// Appends 4 KiB and syncs, again and again.
+fn syncs(dir: &Path) -> anyhow::Result<Vec<Duration>> {
+    let mut file = File::create(dir.join("bare"))?;
+    let block = [7; 4096];
+    (0..SYNCS)
+        .map(|_| {
+            let watch = Stopwatch::start();
+            file.write_all(&block)?;
+            file.sync_data()?;
+            Ok(watch.elapsed())
+        })
+        .collect()
+}
+
+fn post_all(url: &str, args: &Args) -> anyhow::Result<Vec<Duration>> {
+    let stream = stream::Args {
+        results: args.posts as u64,
+        enterprises: 3000,
+        // So that a close falls into the run.
+        days: 2,
+        seed: 7,
+    };
+    let bodies: Vec<Vec<u8>> = stream
+        .results()?
+        .map(|result| wire::encode(&result))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let begun = now();
+    let took = thread::scope(|scope| {
+        let clients: Vec<_> = (0..args.connections)
+            .map(|_| scope.spawn(|| post_some(url, args.rate, begun, &bodies, &next)))
+            .collect();
+        let mut all = Vec::new();
+        for client in clients {
+            let took = client
+                .join()
+                .map_err(|_| anyhow::anyhow!("a client panicked"))?;
+            all.extend(took?);
+        }
+        Ok::<_, anyhow::Error>(all)
+    })?;
+    ensure!(took.len() == bodies.len(), "some posts were not sent");
+    Ok(took)
+}
+
+/// Takes the next post, waits until it is due, sends it, and again.
+fn post_some(
+    url: &str,
+    rate: u32,
+    begun: crate::measure::Moment,
+    bodies: &[Vec<u8>],
+    next: &AtomicUsize,
+) -> anyhow::Result<Vec<Duration>> {
+    let client = Client::new();
+    let mut took = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let Some(body) = bodies.get(number) else {
+            return Ok(took);
+        };
+        let due = Duration::from_secs(1) * number as u32 / rate;
+        let early = due.saturating_sub(begun.elapsed());
+        if !early.is_zero() {
+            process::pause(early);
+        }
+        let answer = client
+            .post(url, "application/json", body)
+            .context("a post failed")?;
+        ensure!(answer.status == 200, "{}: {}", answer.status, answer.body);
+        took.push(begun.elapsed().saturating_sub(due));
+    }
+}
+
+/// Says the percentiles and returns the 99th, in seconds.
+fn percentiles(what: &str, took: &mut [Duration]) -> f64 {
+    took.sort_unstable();
+    let at = |share: f64| {
+        let place = (took.len() as f64 * share) as usize;
+        let found = took.get(place.min(took.len().saturating_sub(1)));
+        found.map_or(f64::NAN, Duration::as_secs_f64)
+    };
+    let millis = |share| format!("{:.2} ms", at(share) * 1e3);
+    say(
+        what,
+        &format!(
+            "p50 {}  p99 {}  p99.9 {}",
+            millis(0.5),
+            millis(0.99),
+            millis(0.999)
+        ),
+    );
+    at(0.99)
+}
