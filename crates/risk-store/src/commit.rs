@@ -7,7 +7,7 @@
 
 use crate::error::StoreError;
 use crate::ledger::{BlockBuilder, Entry, EntryKind, Hash, Ledger};
-use crate::progress::{Progress, ShownObserver, ShownObservers};
+use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, EncodedResult, PlacementV1, RecordKind, Rejection,
     RejectionSummary, encode_effect, encode_input, encode_placement, encode_rejected,
@@ -277,7 +277,8 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) enum ForViews {
     Block(Arc<Committed>),
-    Checkpoint(Box<Checkpoint>),
+    /// There is a checkpoint to take.
+    Checkpoint,
 }
 
 /// What the threads of one open store have in common.
@@ -286,6 +287,8 @@ pub(crate) struct Shared {
     changed: Condvar,
     observers: Mutex<Vec<Observer>>,
     shown: ShownObservers,
+    /// The newest checkpoint that the view thread has not begun to keep.
+    pub(crate) checkpoint: Newest<Box<Checkpoint>>,
     listener: Option<Arc<dyn DurableListener>>,
     /// Held until the last reader is gone, because readers keep the views open.
     _lock: File,
@@ -310,6 +313,7 @@ impl Shared {
             changed: Condvar::new(),
             observers: Mutex::default(),
             shown: ShownObservers::default(),
+            checkpoint: Newest::default(),
             listener,
             _lock: lock,
         }
@@ -442,8 +446,9 @@ impl Committer {
             }
             if let Some(mut checkpoint) = checkpoint {
                 checkpoint.last_block = chain.last_hash();
-                // Without a view thread the store is going down, and the next start folds more.
-                drop(self.views.send(ForViews::Checkpoint(checkpoint)));
+                self.shared.checkpoint.put(checkpoint);
+                // A view thread whose queue is full looks for itself, when it comes to it.
+                drop(self.views.try_send(ForViews::Checkpoint));
             }
         }
     }

@@ -17,15 +17,15 @@ pub enum Table {
     DeadLetterCount = b'c',
     /// Dead letter, newest first.
     DeadLetter = b'd',
-    /// Current grade by kind and subject.
+    /// Current grade by kind and subject, with the entries of the latest ones.
     Grade = b'g',
-    /// Grades of a subject, newest first.
+    /// Entries of older grades of a subject, in lists, the newest first.
     History = b'h',
     /// Checkpoint of the engine, frame by frame.
     Checkpoint = b'k',
     /// Facts about the views themselves.
     Meta = b'm',
-    /// Entries that are outgoing events.
+    /// Entries that are outgoing events, in lists.
     Outbox = b'o',
     /// Subjects of a kind within a scope, the most probable failure first.
     Probability = b'p',

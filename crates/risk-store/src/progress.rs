@@ -15,6 +15,31 @@ pub(crate) struct Progress {
     pub(crate) stopped: Option<Arc<str>>,
 }
 
+/// The newest of things that are handed over one after another（最新者）. Nobody waits: one that was not
+/// taken when the next comes is replaced by it.
+pub(crate) struct Newest<T>(Mutex<Option<T>>);
+
+impl<T> Default for Newest<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Newest<T> {
+    pub(crate) fn put(&self, newest: T) {
+        let replaced = {
+            let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            held.replace(newest)
+        };
+        drop(replaced);
+    }
+
+    pub(crate) fn take(&self) -> Option<T> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take()
+    }
+}
+
 /// Called with the number of entries that the views show, whenever it has changed, on the view
 /// thread: be quick, and do not hold the reader, or the store holds itself open.
 pub type ShownObserver = Arc<dyn Fn(u64) + Send + Sync>;

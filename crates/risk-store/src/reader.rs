@@ -9,7 +9,7 @@ use crate::views::{
     AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
     ViewStats, ViewsHandle,
 };
-use crate::views::{List, Views};
+use crate::views::{HistoryList, List, Views};
 use crate::writer::BlockCache;
 use risk_domain::ids::AlertId;
 use risk_domain::subject::Subject;
@@ -49,15 +49,29 @@ impl Reader {
         self.views.read(|views| views.subject(subject))
     }
 
-    /// Recorded grades of a subject, the newest first.
+    /// Recorded grades of a subject, the newest first, read in the ledger.
     pub fn history(
         &self,
         subject: &Subject,
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Page<Assessment>, StoreError> {
-        let list = List::history(subject.clone(), page(limit), cursor)?;
-        self.views.read(|views| list.page(views))
+        let list = HistoryList::new(subject.clone(), page(limit), cursor)?;
+        let Page { items, next } = self.views.read(|views| list.page(views))?;
+        let recorded = |entry| match self.record(entry)? {
+            Record::Effect(Effect::Assessed(assessment)) => Ok(*assessment),
+            Record::Effect(
+                Effect::AlertRaised(_) | Effect::EpochClosed(_) | Effect::SnapshotFitted(_),
+            )
+            | Record::Rejection(_)
+            | Record::Result(_)
+            | Record::Input(_) => {
+                let reason = "the history names it as a grade, which it is not".to_owned();
+                Err(StoreError::Record { entry, reason })
+            }
+        };
+        let items = items.into_iter().map(recorded).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
     }
 
     /// Recorded grades.

@@ -40,7 +40,7 @@ pub use backup::{backup, restore};
 
 const FORMAT: &str = "spotcheck data directory, format 1\n";
 /// Blocks that the view thread may lag behind before it reads the ledger instead.
-const VIEW_QUEUE: usize = 64;
+const VIEW_QUEUE: usize = 16;
 
 /// How a store is opened（打开选项）.
 #[doc(alias = "打开选项")]

@@ -1,20 +1,24 @@
 //! Taking ledger entries into the views.
 //!
 //! A write to sled costs some microseconds a key, and an assessment has up to a dozen of them; so
-//! changes are **gathered** by subject and written when nothing waits, or when there are many. A
-//! subject that changed several times meanwhile has its current grade and index keys written once.
+//! changes are first **gathered** by subject, which costs next to nothing and reads nothing, and then
+//! **written**, each subject once however often it changed. While one gather is being written, batch by
+//! batch, the next one is filled.
 //!
-//! What is gathered goes out in several batches, each with all rows of its subjects; the position
-//! moves with the last. If only some of them reached the disk, the same entries come again: a grade
-//! row names the entry it is of, so those that it has seen already are passed over.
+//! What is written goes out in several batches, each with all rows of its subjects; the events follow,
+//! and the position moves with the last batch. If only some of them reached the disk, the same entries
+//! come again: a subject's row names the entries that it has seen ([`super::row`]), the events are found
+//! anew from it, and all other rows say the same when they are written twice.
 
+use super::gather::{Changes, Gather};
+use super::outbox::{self, EventKind};
+use super::row::{GradeRow, grade_key};
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
-use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_engine::{Alert, Assessment, Effect};
+use risk_engine::{Assessment, Effect};
 use sled::Batch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,17 +27,8 @@ use std::sync::Arc;
 const BATCH_KEYS: usize = 900;
 /// Bytes a batch, for the same reason.
 const BATCH_BYTES: usize = 1 << 20;
-/// Assessments gathered before they are written although more is waiting.
-const GATHERED: usize = 8192;
 /// Batches after which the file is synced.
 const SYNC_BATCHES: u32 = 64;
-
-/// How an assessment's event is marked in the outbox.
-pub(super) const GRADE_EVENT: &[u8] = b"g";
-/// How an alert's event is marked in the outbox.
-pub(super) const ALERT_EVENT: &[u8] = b"a";
-/// How a dead letter's event is marked in the outbox.
-pub(super) const DEAD_LETTER_EVENT: &[u8] = b"d";
 
 /// The tables of the subjects of a kind, by probability.
 #[derive(Debug, Clone, Copy)]
@@ -55,36 +50,6 @@ impl Scope<'_> {
     }
 }
 
-/// The current grade of a subject, and the entry it is of.
-#[derive(Debug, Clone)]
-pub(super) struct GradeRow {
-    pub(super) entry: u64,
-    pub(super) assessment: Assessment,
-}
-
-impl GradeRow {
-    fn encode(entry: u64, assessment: &[u8]) -> Vec<u8> {
-        let mut bytes = entry.to_be_bytes().to_vec();
-        bytes.extend_from_slice(assessment);
-        bytes
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
-        let (entry, assessment) = bytes
-            .split_first_chunk()
-            .ok_or_else(|| Damaged::because("a grade row"))?;
-        Ok(Self {
-            entry: u64::from_be_bytes(*entry),
-            assessment: postcard::from_bytes(assessment)?,
-        })
-    }
-}
-
-pub(super) fn grade_key(subject: &Subject) -> Vec<u8> {
-    let key = Key::of(Table::Grade).kind(subject.kind());
-    key.text(&subject.to_string()).into_bytes()
-}
-
 /// Keys under which an assessment is found by probability.
 fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
     let subject = assessment.subject.to_string();
@@ -103,29 +68,43 @@ fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Changes of one subject that are not written yet.
+/// A gather that is being written: what is left of it.
 #[derive(Debug)]
-struct Gathered {
-    written: Option<GradeRow>,
-    now: GradeRow,
-    /// The current grade as it will be written.
-    value: Vec<u8>,
-    /// History rows and events.
-    rows: Vec<(Vec<u8>, Vec<u8>)>,
+struct Writing {
+    /// The position that it began at, and the one that it leads to.
+    from: u64,
+    to: u64,
+    rows: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    subjects: std::vec::IntoIter<(Subject, Changes)>,
+    /// Events found so far.
+    events: Vec<(u64, u8)>,
+    /// Lists of all events, once all are found.
+    lists: Option<std::vec::IntoIter<(Vec<u8>, Vec<u8>)>>,
+    rejected: BTreeMap<String, u64>,
+    keys: usize,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// There is more to write.
+    Part,
+    /// All of it; the position moved. So many keys were written.
+    All { keys: usize },
 }
 
 /// Writes entries into one generation of the views.
 pub(crate) struct Applier {
     views: Arc<Views>,
-    gathered: BTreeMap<Vec<u8>, Gathered>,
-    assessments: usize,
-    /// Rows of no subject's grade, which may be written twice.
-    rows: Vec<(Vec<u8>, Vec<u8>)>,
+    gather: Gather,
+    writing: Option<Writing>,
     counts: BTreeMap<String, u64>,
-    /// Reason codes whose count changed.
-    counted: Vec<String>,
+    /// All entries below are taken in.
     position: u64,
-    written: u64,
+    /// All entries below are written or being written.
+    begun: u64,
+    /// All entries below are written.
+    shown: u64,
     batches: u32,
     /// Where the first block's hash is read, until it has been written beside the position.
     unmarked: Option<LedgerReader>,
@@ -140,17 +119,17 @@ impl Applier {
             if position > 0 && version != Some(VIEW_VERSION) {
                 return Err(Damaged::because("a position without an origin"));
             }
+            views.remove_events_from(position)?;
             Ok((position, views.dead_letter_counts()?, marked.is_some()))
         })?;
         Ok(Self {
             views,
-            gathered: BTreeMap::new(),
-            assessments: 0,
-            rows: Vec::new(),
+            gather: Gather::default(),
+            writing: None,
             counts,
-            counted: Vec::new(),
             position,
-            written: position,
+            begun: position,
+            shown: position,
             batches: 0,
             unmarked: (!marked).then(|| ledger.clone()),
         })
@@ -161,9 +140,24 @@ impl Applier {
         self.position
     }
 
-    /// Whether something is taken in and not written yet.
+    /// All entries below it are written.
+    pub(crate) fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    /// Whether something is taken in of which no write has begun.
     pub(crate) fn is_gathering(&self) -> bool {
-        self.written != self.position
+        self.begun != self.position
+    }
+
+    /// Whether a write has begun and not ended.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Whether so much is gathered that no more should be taken in.
+    pub(crate) fn is_full(&self) -> bool {
+        self.gather.is_full()
     }
 
     pub(crate) fn views(&self) -> &Arc<Views> {
@@ -176,8 +170,8 @@ impl Applier {
             return Ok(());
         }
         match effect {
-            Effect::Assessed(assessment) => self.assessment(entry, assessment)?,
-            Effect::AlertRaised(alert) => self.alert(entry, alert)?,
+            Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
+            Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
             Effect::EpochClosed(_) | Effect::SnapshotFitted(_) => {}
         }
         self.position = entry + 1;
@@ -193,82 +187,81 @@ impl Applier {
         if entry < self.position {
             return Ok(());
         }
-        let key = Key::of(Table::DeadLetter).number_down(entry).into_bytes();
-        self.rows.push((key, postcard::to_stdvec(summary)?));
-        let event = Key::of(Table::Outbox).number(entry).into_bytes();
-        self.rows.push((event, DEAD_LETTER_EVENT.to_vec()));
-        *self.counts.entry(summary.code.clone()).or_default() += 1;
-        if !self.counted.contains(&summary.code) {
-            self.counted.push(summary.code.clone());
-        }
+        self.gather.rejection(entry, summary)?;
         self.position = entry + 1;
         Ok(())
     }
 
-    /// Ends a block: all entries below `next_entry` are taken in. They are written if there are many.
-    pub(crate) fn end_block(&mut self, next_entry: u64) -> Result<(), Damaged> {
+    /// Ends a block: all entries below `next_entry` are taken in.
+    pub(crate) fn end_block(&mut self, next_entry: u64) {
         self.position = self.position.max(next_entry);
-        if self.assessments + self.rows.len() >= GATHERED {
-            self.write()?;
-        }
-        Ok(())
     }
 
-    /// Writes everything taken in.
-    pub(crate) fn write(&mut self) -> Result<(), Damaged> {
-        if !self.is_gathering() {
-            return Ok(());
+    /// Begins to write what was gathered, unless a write is under way.
+    pub(crate) fn begin_writing(&mut self) {
+        if self.is_writing() || !self.is_gathering() {
+            return;
         }
+        let gather = std::mem::take(&mut self.gather);
+        let mut subjects: Vec<(Subject, Changes)> = gather.subjects.into_iter().collect();
+        // Rows that lie together are written together.
+        subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        self.writing = Some(Writing {
+            from: self.begun,
+            to: self.position,
+            rows: gather.rows.into_iter(),
+            subjects: subjects.into_iter(),
+            events: gather.events,
+            lists: None,
+            rejected: gather.rejected,
+            keys: 0,
+        });
+        self.begun = self.position;
+    }
+
+    /// Writes one batch of what a write has left.
+    pub(crate) fn write_some(&mut self) -> Result<Written, Damaged> {
+        let Some(mut writing) = self.writing.take() else {
+            return Ok(Written::All { keys: 0 });
+        };
         let mut batch = SizedBatch::default();
-        for (key, gathered) in std::mem::take(&mut self.gathered) {
-            let old_keys = gathered.written.as_ref();
-            let old_keys = old_keys.map(|row| probability_keys(&row.assessment));
-            let keys = probability_keys(&gathered.now.assessment);
-            for old in old_keys.unwrap_or_default() {
-                if !keys.contains(&old) {
-                    batch.remove(old);
-                }
-            }
-            for key in keys {
-                batch.put(key, Vec::new());
-            }
-            for (key, value) in gathered.rows {
-                batch.put(key, value);
-            }
-            batch.put(key, gathered.value);
-            self.apply_if_full(&mut batch)?;
+        let views = Arc::clone(&self.views);
+        let filled = guard(|| writing.fill(&views, &mut batch))?;
+        if filled == Written::Part {
+            self.apply(batch, &mut writing)?;
+            self.writing = Some(writing);
+            return Ok(Written::Part);
         }
-        for (key, value) in std::mem::take(&mut self.rows) {
-            batch.put(key, value);
-            self.apply_if_full(&mut batch)?;
-        }
-        for code in std::mem::take(&mut self.counted) {
-            let count = self.counts.get(&code).copied().unwrap_or_default();
+        for (code, more) in std::mem::take(&mut writing.rejected) {
             let key = Key::of(Table::DeadLetterCount).text(&code).into_bytes();
+            let count = self.counts.entry(code).or_default();
+            *count += more;
             batch.put(key, count.to_be_bytes().to_vec());
         }
         if let Some(ledger) = self.unmarked.take() {
             batch.put(meta_key("made-from"), provenance(&ledger));
         }
-        let position = self.position.to_be_bytes().to_vec();
+        let position = writing.to.to_be_bytes().to_vec();
         batch.put(meta_key("position"), position);
-        self.apply(batch)?;
-        self.assessments = 0;
-        self.written = self.position;
+        self.apply(batch, &mut writing)?;
+        self.shown = writing.to;
         if self.batches >= SYNC_BATCHES {
             self.sync()?;
         }
-        Ok(())
+        Ok(Written::All { keys: writing.keys })
     }
 
-    fn apply_if_full(&mut self, batch: &mut SizedBatch) -> Result<(), Damaged> {
-        if batch.keys >= BATCH_KEYS || batch.bytes >= BATCH_BYTES {
-            self.apply(std::mem::take(batch))?;
+    /// Writes everything taken in.
+    pub(crate) fn write(&mut self) -> Result<(), Damaged> {
+        while self.is_writing() || self.is_gathering() {
+            self.begin_writing();
+            self.write_some()?;
         }
         Ok(())
     }
 
-    fn apply(&mut self, batch: SizedBatch) -> Result<(), Damaged> {
+    fn apply(&mut self, batch: SizedBatch, writing: &mut Writing) -> Result<(), Damaged> {
+        writing.keys += batch.keys;
         let views = &self.views;
         guard(|| Ok(views.db.apply_batch(batch.batch)?))?;
         self.batches += 1;
@@ -279,58 +272,66 @@ impl Applier {
         self.batches = 0;
         self.views.sync()
     }
+}
 
-    fn assessment(&mut self, entry: u64, assessment: &Assessment) -> Result<(), Damaged> {
-        let key = grade_key(&assessment.subject);
-        let known = self.gathered.remove(&key);
-        let (written, before, mut rows) = if let Some(gathered) = known {
-            (gathered.written, Some(gathered.now), gathered.rows)
-        } else {
-            let views = &self.views;
-            let row = guard(|| views.grade(&key))?;
-            if row.as_ref().is_some_and(|row| row.entry >= entry) {
-                return Ok(());
+impl Writing {
+    /// Fills a batch; says whether nothing is left.
+    fn fill(&mut self, views: &Views, batch: &mut SizedBatch) -> Result<Written, Damaged> {
+        while !batch.is_full() {
+            if let Some((key, value)) = self.rows.next() {
+                batch.put(key, value);
+            } else if let Some((subject, changes)) = self.subjects.next() {
+                self.subject(views, &subject, changes, batch)?;
+            } else if let Some(lists) = &mut self.lists {
+                let Some((key, value)) = lists.next() else {
+                    return Ok(Written::All { keys: self.keys });
+                };
+                batch.put(key, value);
+            } else {
+                let mut events = std::mem::take(&mut self.events);
+                events.sort_unstable();
+                self.lists = Some(outbox::lists(&events)?.into_iter());
             }
-            (row.clone(), row, Vec::new())
-        };
-        let row = postcard::to_stdvec(assessment)?;
-        let value = GradeRow::encode(entry, &row);
-        let history = Key::of(Table::History)
-            .text(&assessment.subject.to_string())
-            .signed_down(assessment.epoch.0);
-        rows.push((history.into_bytes(), row));
-        let level = before.map_or(RiskLevel::Undetermined, |row| row.assessment.level);
-        if level != assessment.level {
-            let event = Key::of(Table::Outbox).number(entry).into_bytes();
-            rows.push((event, GRADE_EVENT.to_vec()));
         }
-        let gathered = Gathered {
-            written,
-            now: GradeRow {
-                entry,
-                assessment: assessment.clone(),
-            },
-            value,
-            rows,
-        };
-        self.gathered.insert(key, gathered);
-        self.assessments += 1;
-        Ok(())
+        Ok(Written::Part)
     }
 
-    fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
-        let id = alert.id.as_str();
-        let raised = alert.raised_at.millis();
-        let by_id = Key::of(Table::Alert).text(id);
-        let by_time = Key::of(Table::AlertByTime).signed_down(raised).text(id);
-        let of_subject = Key::of(Table::AlertOfSubject).text(&alert.subject.to_string());
-        let of_subject = of_subject.signed_down(raised).text(id);
-        let event = Key::of(Table::Outbox).number(entry);
-        self.rows
-            .push((by_id.into_bytes(), postcard::to_stdvec(alert)?));
-        self.rows.push((by_time.into_bytes(), Vec::new()));
-        self.rows.push((of_subject.into_bytes(), Vec::new()));
-        self.rows.push((event.into_bytes(), ALERT_EVENT.to_vec()));
+    fn subject(
+        &mut self,
+        views: &Views,
+        subject: &Subject,
+        changes: Changes,
+        batch: &mut SizedBatch,
+    ) -> Result<(), Damaged> {
+        let key = grade_key(subject);
+        let row = views.db.get(&key)?;
+        let row = row.map(|row| GradeRow::decode(&row)).transpose()?;
+        let mut row = row.unwrap_or_default();
+        let before = row.assessment()?;
+        let moved = row.record(&changes.recorded, changes.latest);
+        let grades = row.level_changes(self.from, self.to);
+        self.events
+            .extend(grades.map(|entry| (entry, EventKind::Grade as u8)));
+        if !moved {
+            return Ok(());
+        }
+        let old_keys = before.as_ref().map(probability_keys).unwrap_or_default();
+        let now = row.assessment()?;
+        let keys = now.as_ref().map(probability_keys).unwrap_or_default();
+        for old in &old_keys {
+            if !keys.contains(old) {
+                batch.remove(old);
+            }
+        }
+        for key in keys {
+            if !old_keys.contains(&key) {
+                batch.put(key, Vec::new());
+            }
+        }
+        for (key, list) in row.move_out(subject, self.from)? {
+            batch.put(key, list);
+        }
+        batch.put(key, row.encode()?);
         Ok(())
     }
 }
@@ -350,8 +351,12 @@ impl SizedBatch {
         self.batch.insert(key, value);
     }
 
-    fn remove(&mut self, key: Vec<u8>) {
+    fn remove(&mut self, key: &[u8]) {
         self.keys += 1;
         self.batch.remove(key);
+    }
+
+    fn is_full(&self) -> bool {
+        self.keys >= BATCH_KEYS || self.bytes >= BATCH_BYTES
     }
 }

@@ -69,20 +69,22 @@ fn value_key(entries: u64, number: u64) -> Vec<u8> {
     key.number(number).into_bytes()
 }
 
-/// Packs frames, each behind its length, into values, each behind its checksum.
-fn pack(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut values = Vec::new();
+/// Packs the next frames, each behind its length, into a value behind its checksum; `None` after the
+/// last frame.
+fn next_value(frames: &mut impl Iterator<Item = Vec<u8>>) -> Option<Vec<u8>> {
     let mut packed = vec![0; 4];
-    for (at, frame) in frames.iter().enumerate() {
+    while packed.len() < VALUE_BYTES
+        && let Some(frame) = frames.next()
+    {
         packed.extend_from_slice(&(frame.len() as u32).to_be_bytes());
-        packed.extend_from_slice(frame);
-        if packed.len() >= VALUE_BYTES || at + 1 == frames.len() {
-            let (sum, content) = packed.split_at_mut(4);
-            sum.copy_from_slice(&crc32c::crc32c(content).to_be_bytes());
-            values.push(std::mem::replace(&mut packed, vec![0; 4]));
-        }
+        packed.extend_from_slice(&frame);
     }
-    values
+    let (sum, content) = packed.split_at_mut(4);
+    if content.is_empty() {
+        return None;
+    }
+    sum.copy_from_slice(&crc32c::crc32c(content).to_be_bytes());
+    Some(packed)
 }
 
 fn unpack(value: &[u8]) -> Option<Vec<Vec<u8>>> {
@@ -100,38 +102,50 @@ fn unpack(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(frames)
 }
 
-impl Views {
-    /// Keeps a checkpoint in place of the one before.
-    pub(super) fn save(&self, checkpoint: &Checkpoint) -> Result<(), Damaged> {
-        guard(|| {
-            let values = pack(&checkpoint.frames);
-            let head = Head {
+/// A checkpoint that is being kept: what is left of it.
+pub(super) struct Saving {
+    head: Head,
+    frames: std::vec::IntoIter<Vec<u8>>,
+}
+
+impl Saving {
+    pub(super) fn new(checkpoint: Checkpoint) -> Self {
+        Self {
+            head: Head {
                 blocks: checkpoint.blocks,
                 entries: checkpoint.entries,
-                values: values.len() as u64,
+                values: 0,
                 taxonomy: checkpoint.taxonomy,
                 last_block: checkpoint.last_block.0,
-            };
-            let mut numbered = (0..).zip(values);
-            loop {
-                let mut batch = Batch::default();
-                let mut filled = 0;
-                for (number, value) in numbered.by_ref().take(BATCH_VALUES) {
-                    batch.insert(value_key(checkpoint.entries, number), value);
-                    filled += 1;
-                }
-                if filled == 0 {
-                    break;
-                }
-                self.db.apply_batch(batch)?;
-            }
-            self.sync()?;
-            self.db.insert(meta_key("checkpoint"), head.encode())?;
-            self.sync()?;
-            self.remove_other_checkpoints(checkpoint.entries)
-        })
+            },
+            frames: checkpoint.frames.into_iter(),
+        }
     }
 
+    /// Keeps some more of it. Once all of it is there, it takes the place of the one before; says
+    /// whether that is so.
+    pub(super) fn save_some(&mut self, views: &Views) -> Result<bool, Damaged> {
+        guard(|| {
+            let mut batch = Batch::default();
+            for _ in 0..BATCH_VALUES {
+                let Some(value) = next_value(&mut self.frames) else {
+                    views.db.apply_batch(batch)?;
+                    views.sync()?;
+                    views.db.insert(meta_key("checkpoint"), self.head.encode())?;
+                    views.sync()?;
+                    views.remove_other_checkpoints(self.head.entries)?;
+                    return Ok(true);
+                };
+                batch.insert(value_key(self.head.entries, self.head.values), value);
+                self.head.values += 1;
+            }
+            views.db.apply_batch(batch)?;
+            Ok(false)
+        })
+    }
+}
+
+impl Views {
     fn remove_other_checkpoints(&self, entries: u64) -> Result<(), Damaged> {
         let kept = Key::of(Table::Checkpoint).number(entries).into_bytes();
         let keys = self.db.scan_prefix([Table::Checkpoint as u8]).keys();
@@ -198,11 +212,12 @@ mod tests {
     fn frames_of_any_size_come_back_from_their_values() {
         for sizes in [vec![], vec![0], vec![1, VALUE_BYTES, 0, 7], vec![100; 2000]] {
             let frames: Vec<Vec<u8>> = sizes.iter().map(|size| vec![*size as u8; *size]).collect();
-            let values = pack(&frames);
+            let mut left = frames.clone().into_iter();
+            let values: Vec<_> = std::iter::from_fn(|| next_value(&mut left)).collect();
             let back: Option<Vec<_>> = values.iter().map(|value| unpack(value)).collect();
             assert_eq!(back.unwrap().concat(), frames);
         }
-        let mut value = pack(&[vec![1, 2, 3]]).concat();
+        let mut value = next_value(&mut std::iter::once(vec![1, 2, 3])).unwrap();
         *value.last_mut().unwrap() ^= 1;
         assert_eq!(unpack(&value), None);
     }

@@ -1,6 +1,7 @@
 //! Questions to the views（查询）, each a page at a time.
 
-use super::apply::{GradeRow, Scope, grade_key};
+use super::apply::Scope;
+use super::row::{GradeRow, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
@@ -151,11 +152,6 @@ impl Views {
         }
     }
 
-    pub(super) fn grade(&self, grade_key: &[u8]) -> Result<Option<GradeRow>, Damaged> {
-        let row = self.db.get(grade_key)?;
-        row.map(|row| GradeRow::decode(&row)).transpose()
-    }
-
     pub(super) fn dead_letter_counts(&self) -> Result<BTreeMap<String, u64>, Damaged> {
         let mut counts = BTreeMap::new();
         for row in self.db.scan_prefix([Table::DeadLetterCount as u8]) {
@@ -239,8 +235,8 @@ impl Views {
     }
 
     pub(crate) fn subject(&self, subject: &Subject) -> Result<Option<Assessment>, Damaged> {
-        let row = self.grade(&grade_key(subject))?;
-        Ok(row.map(|row| row.assessment))
+        let row = self.db.get(grade_key(subject))?;
+        row.map(|row| GradeRow::assessment_of(&row)).transpose()
     }
 
     pub(crate) fn alert(&self, id: &AlertId) -> Result<Option<Alert>, Damaged> {
@@ -337,7 +333,7 @@ impl List<SubjectQuery> {
     pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
         let walked = views.walk(&self.walk, |key, value| {
             let found = if key.first() == Some(&(Table::Grade as u8)) {
-                Some(GradeRow::decode(value)?.assessment)
+                Some(GradeRow::assessment_of(value)?)
             } else {
                 let subject = subject_of(key).ok_or_else(|| Damaged::because("an index key"))?;
                 views.subject(&subject)?
@@ -357,31 +353,6 @@ fn subject_of(key: &[u8]) -> Option<Subject> {
     parts.text()?;
     parts.float_down()?;
     parts.text()?.parse().ok()
-}
-
-impl List<Subject> {
-    pub(crate) fn history(
-        subject: Subject,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<Self, StoreError> {
-        let name = subject.to_string();
-        let prefix = Key::of(Table::History).text(&name);
-        Self::new(
-            subject,
-            &format!("history {name}"),
-            vec![prefix],
-            limit,
-            cursor,
-        )
-    }
-
-    pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
-        let walked = views.walk(&self.walk, |_, value| {
-            Ok(Pick::Take(postcard::from_bytes(value)?))
-        })?;
-        Ok(walked.page(self.number))
-    }
 }
 
 impl List<AlertQuery> {

@@ -1,16 +1,36 @@
 //! The view thread: takes committed blocks into the views, catches up, and makes damaged ones again.
+//!
+//! It works in small turns, between which it looks at its queue, so that nobody has to wait for it: a
+//! block that finds the queue full is read from the ledger later, and of checkpoints the newest is kept.
+//!
+//! **Pace.** What was gathered is written as soon as the queue is empty; but after a long write the
+//! thread rests several times as long, or until no block has come for a while. So a commit is shown
+//! within milliseconds while there is little to do, and while there is much the views take a small part
+//! of the machine, because a subject that changes ten times is written once.
 
-use super::apply::Applier;
+use super::apply::{Applier, Written};
+use super::checkpoint::Saving;
 use super::{Damaged, ViewsHandle};
 use crate::commit::{Committed, ForViews, Shared, with_causes};
 use crate::error::StoreError;
 use crate::records::{Record, RecordKind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// How often an idle thread looks whether a reader found damage.
 const IDLE: Duration = Duration::from_millis(250);
+/// What rests are made of.
+const SLICE: Duration = Duration::from_millis(2);
+/// Slices without a block after which a rest ends: the load is over.
+const QUIET_SLICES: usize = 50;
+/// Keys written for one slice of rest. They take about a quarter of its time.
+const KEYS_A_SLICE: usize = 64;
+/// The longest rest, some ten seconds.
+const MAX_REST: usize = 5_000;
+/// Lower than all other threads: views can wait, the ledger cannot.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// What the view thread works with.
 pub(crate) struct ViewThread {
@@ -34,6 +54,30 @@ impl From<Damaged> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Ledger(error)
+    }
+}
+
+/// What the thread is at.
+struct Work {
+    applier: Applier,
+    /// A checkpoint that is being kept.
+    saving: Option<Saving>,
+    /// Slices before the next write begins.
+    rest: usize,
+    /// Slices in which no block came.
+    quiet: usize,
+    /// The commit thread is gone, and everything it left is done.
+    ended: bool,
+}
+
+impl Work {
+    fn may_begin(&self) -> bool {
+        let rested = self.rest == 0 || self.quiet >= QUIET_SLICES;
+        self.applier.is_gathering() && (rested || self.applier.is_full())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.applier.is_writing() || self.saving.is_some() || self.may_begin()
     }
 }
 
@@ -79,7 +123,7 @@ impl ViewThread {
         }
     }
 
-    /// Takes in durable entries from the ledger itself.
+    /// Takes in durable entries from the ledger itself, and writes them.
     fn follow_ledger(&self, applier: &mut Applier) -> Result<(), Failure> {
         let ledger = &self.handle.ledger;
         while applier.position() < ledger.entry_count() {
@@ -99,10 +143,15 @@ impl ViewThread {
                         Record::Result(_) | Record::Input(_) => {}
                     }
                 }
-                applier.end_block(block.header().tree_size())?;
+                applier.end_block(block.header().tree_size());
+                if applier.is_full() {
+                    applier.write()?;
+                }
             }
         }
-        self.write(applier)
+        applier.write()?;
+        self.shared.viewed(applier.shown());
+        Ok(())
     }
 
     fn take_in(&self, applier: &mut Applier, committed: &Committed) -> Result<(), Failure> {
@@ -127,38 +176,22 @@ impl ViewThread {
                 break;
             }
         }
-        applier.end_block(committed.next_entry)?;
-        // A large block is written at its end, and nothing is left for a later turn to write.
-        if !applier.is_gathering() {
-            self.shared.viewed(applier.position());
-        }
-        Ok(())
-    }
-
-    fn write(&self, applier: &mut Applier) -> Result<(), Failure> {
-        applier.write()?;
-        self.shared.viewed(applier.position());
+        applier.end_block(committed.next_entry);
         Ok(())
     }
 
     /// Runs until the commit thread is gone.
-    pub(crate) fn run(self, mut applier: Applier) {
+    pub(crate) fn run(self, applier: Applier) {
+        yield_to_others();
+        let mut work = Work {
+            applier,
+            saving: None,
+            rest: 0,
+            quiet: 0,
+            ended: false,
+        };
         loop {
-            let received = self.queue.try_recv().or_else(|empty| match empty {
-                TryRecvError::Disconnected => Err(RecvTimeoutError::Disconnected),
-                // Nothing waits: what was gathered is written before waiting for more.
-                TryRecvError::Empty if applier.is_gathering() => Err(RecvTimeoutError::Timeout),
-                TryRecvError::Empty => self.queue.recv_timeout(IDLE),
-            });
-            let taken = match &received {
-                Ok(ForViews::Block(committed)) => self.take_in(&mut applier, committed),
-                Ok(ForViews::Checkpoint(checkpoint)) => self
-                    .write(&mut applier)
-                    .and_then(|()| Ok(applier.views().save(checkpoint)?)),
-                // A block that found the queue full is noticed here at the latest.
-                Err(_) => self.follow_ledger_if_behind(&mut applier),
-            };
-            let failed = match taken {
+            let failed = match self.turn(&mut work) {
                 Ok(()) if self.handle.is_damaged() => {
                     Some(Failure::Views(Damaged::because("a reader found damage")))
                 }
@@ -171,15 +204,18 @@ impl ViewThread {
                     Failure::Ledger(error) => Err(error),
                 };
                 match made {
-                    Ok(made) => applier = made,
+                    Ok(made) => {
+                        work.applier = made;
+                        work.saving = None;
+                    }
                     Err(error) => {
                         self.shared.stop(&with_causes(&error));
                         return;
                     }
                 }
             }
-            if matches!(received, Err(RecvTimeoutError::Disconnected)) {
-                if let Err(Damaged(reason)) = applier.sync() {
+            if work.ended {
+                if let Err(Damaged(reason)) = work.applier.sync() {
                     tracing::warn!(
                         reason,
                         "the views could not be synced; the next start mends them"
@@ -190,13 +226,87 @@ impl ViewThread {
         }
     }
 
+    /// Takes in a block, or else does a little of what is to be done.
+    fn turn(&self, work: &mut Work) -> Result<(), Failure> {
+        let blocked = work.applier.is_full() && work.applier.is_writing();
+        if !blocked {
+            let (patience, resting) = if work.is_busy() {
+                (Duration::ZERO, false)
+            } else if work.applier.is_gathering() {
+                (SLICE, true)
+            } else {
+                (IDLE, false)
+            };
+            let received = self.queue.recv_timeout(patience);
+            // A slice ends with whatever came, or when nothing did.
+            work.rest = work.rest.saturating_sub(usize::from(resting));
+            match received {
+                Ok(ForViews::Block(committed)) => {
+                    work.quiet = 0;
+                    return self.take_in(&mut work.applier, &committed);
+                }
+                Ok(ForViews::Checkpoint) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    work.quiet += usize::from(resting);
+                    if !work.is_busy() && !resting {
+                        self.follow_ledger_if_behind(&mut work.applier)?;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.finish(work),
+            }
+        }
+        self.work(work)
+    }
+
+    /// One batch of what is to be written, or of a checkpoint.
+    fn work(&self, work: &mut Work) -> Result<(), Failure> {
+        if work.applier.is_writing() {
+            if let Written::All { keys } = work.applier.write_some()? {
+                self.shared.viewed(work.applier.shown());
+                work.rest = (keys / KEYS_A_SLICE).min(MAX_REST);
+                work.quiet = 0;
+            }
+        } else if work.may_begin() {
+            work.applier.begin_writing();
+        } else if let Some(saving) = &mut work.saving {
+            if saving.save_some(work.applier.views())? {
+                work.saving = None;
+            }
+        } else {
+            work.saving = self.shared.checkpoint.take().map(|it| Saving::new(*it));
+        }
+        Ok(())
+    }
+
+    /// Does everything that is left to do.
+    fn finish(&self, work: &mut Work) -> Result<(), Failure> {
+        work.ended = true;
+        self.follow_ledger(&mut work.applier)?;
+        let newest = self.shared.checkpoint.take();
+        let newest = newest.map(|checkpoint| Saving::new(*checkpoint));
+        if let Some(mut saving) = newest.or_else(|| work.saving.take()) {
+            while !saving.save_some(work.applier.views())? {}
+        }
+        Ok(())
+    }
+
+    /// Notices a block that found the queue full, if none came after it.
     fn follow_ledger_if_behind(&self, applier: &mut Applier) -> Result<(), Failure> {
         if applier.position() < self.handle.ledger.entry_count() {
             self.follow_ledger(applier)
-        } else if applier.is_gathering() {
-            self.write(applier)
         } else {
             Ok(())
+        }
+    }
+}
+
+/// Lets all other threads go first where there are more of them than cores.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::{process::setpriority_process, thread::gettid};
+        if let Err(error) = setpriority_process(Some(gettid()), NICENESS) {
+            tracing::warn!(%error, "the view thread runs at the priority of all others");
         }
     }
 }

@@ -1,0 +1,98 @@
+//! What was taken in and is not written yet（汇集）: by subject, so that one that changes ten times
+//! meanwhile is written once. Nothing is read here.
+
+use super::Damaged;
+use super::outbox::EventKind;
+use crate::keys::{Key, Table};
+use crate::records::RejectionSummary;
+use hashbrown::HashMap;
+use risk_domain::scales::RiskLevel;
+use risk_domain::subject::Subject;
+use risk_engine::{Alert, Assessment};
+use std::collections::BTreeMap;
+
+/// Subjects from which a gather is full.
+const FULL_SUBJECTS: usize = 100_000;
+/// Bytes from which a gather is full.
+const FULL_BYTES: usize = 64 << 20;
+/// Bytes of a gathered subject beside its assessment, about.
+const SUBJECT_BYTES: usize = 160;
+
+/// What happened to one subject.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Entries that recorded an assessment, the oldest first, each with its level.
+    pub(super) recorded: Vec<(u64, RiskLevel)>,
+    /// The last assessment, encoded.
+    pub(super) latest: Vec<u8>,
+}
+
+/// What was taken in.
+#[derive(Debug, Default)]
+pub(super) struct Gather {
+    pub(super) subjects: HashMap<Subject, Changes>,
+    /// Rows of no subject's grade, which may be written twice.
+    pub(super) rows: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Events other than grades.
+    pub(super) events: Vec<(u64, u8)>,
+    /// Dead letters by reason code.
+    pub(super) rejected: BTreeMap<String, u64>,
+    bytes: usize,
+}
+
+impl Gather {
+    pub(super) fn is_full(&self) -> bool {
+        self.subjects.len() >= FULL_SUBJECTS || self.bytes >= FULL_BYTES
+    }
+
+    pub(super) fn assessment(
+        &mut self,
+        entry: u64,
+        assessment: &Assessment,
+    ) -> Result<(), Damaged> {
+        let changes = self.subjects.entry(assessment.subject.clone());
+        let changes = changes.or_insert_with(|| {
+            self.bytes += SUBJECT_BYTES;
+            Changes::default()
+        });
+        self.bytes -= changes.latest.len();
+        let mut latest = std::mem::take(&mut changes.latest);
+        latest.clear();
+        changes.latest = postcard::to_extend(assessment, latest)?;
+        changes.recorded.push((entry, assessment.level));
+        self.bytes += changes.latest.len() + size_of::<(u64, RiskLevel)>();
+        Ok(())
+    }
+
+    pub(super) fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
+        let id = alert.id.as_str();
+        let raised = alert.raised_at.millis();
+        let by_id = Key::of(Table::Alert).text(id);
+        let by_time = Key::of(Table::AlertByTime).signed_down(raised).text(id);
+        let of_subject = Key::of(Table::AlertOfSubject).text(&alert.subject.to_string());
+        let of_subject = of_subject.signed_down(raised).text(id);
+        self.row(by_id, postcard::to_stdvec(alert)?);
+        self.row(by_time, Vec::new());
+        self.row(of_subject, Vec::new());
+        self.events.push((entry, EventKind::Alert as u8));
+        Ok(())
+    }
+
+    pub(super) fn rejection(
+        &mut self,
+        entry: u64,
+        summary: &RejectionSummary,
+    ) -> Result<(), Damaged> {
+        let key = Key::of(Table::DeadLetter).number_down(entry);
+        self.row(key, postcard::to_stdvec(summary)?);
+        self.events.push((entry, EventKind::DeadLetter as u8));
+        *self.rejected.entry(summary.code.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn row(&mut self, key: Key, value: Vec<u8>) {
+        let key = key.into_bytes();
+        self.bytes += key.len() + value.len();
+        self.rows.push((key, value));
+    }
+}
