@@ -131,7 +131,9 @@ impl Saving {
                 let Some(value) = next_value(&mut self.frames) else {
                     views.db.apply_batch(batch)?;
                     views.sync()?;
-                    views.db.insert(meta_key("checkpoint"), self.head.encode())?;
+                    views
+                        .db
+                        .insert(meta_key("checkpoint"), self.head.encode())?;
                     views.sync()?;
                     views.remove_other_checkpoints(self.head.entries)?;
                     return Ok(true);

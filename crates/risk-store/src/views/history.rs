@@ -28,7 +28,9 @@ impl HistoryList {
             Some(cursor) => {
                 let place = cursor::decode(number, cursor)?;
                 let place = <[u8; 8]>::try_from(place.as_slice());
-                place.map(u64::from_be_bytes).map_err(|_| StoreError::Cursor)?
+                place
+                    .map(u64::from_be_bytes)
+                    .map_err(|_| StoreError::Cursor)?
             }
         };
         Ok(Self {

@@ -163,7 +163,11 @@ impl GradeRow {
         settled: u64,
     ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damaged> {
         let mut lists = Vec::new();
-        while self.recent.get(LIST).is_some_and(|(entry, _)| *entry < settled) {
+        while self
+            .recent
+            .get(LIST)
+            .is_some_and(|(entry, _)| *entry < settled)
+        {
             let list = self.recent.drain(..LIST).map(|(entry, _)| entry);
             let steps: Vec<u64> = steps(list).collect();
             let key = lists_prefix(subject).number_down(self.lists);
