@@ -44,7 +44,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let listen = format!("127.0.0.1:{}", process::free_port()?);
     std::fs::write(
         &config,
-        format!("data_dir = {data:?}\n[http]\nlisten = {listen:?}\n"),
+        format!(
+            "data_dir = '{}'\n[http]\nlisten = '{listen}'\n",
+            data.display()
+        ),
     )?;
     let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(&config);
@@ -117,7 +120,7 @@ fn post_some(
     bodies: &[Vec<u8>],
     next: &AtomicUsize,
 ) -> anyhow::Result<Vec<Duration>> {
-    let client = Client::new();
+    let client = Client::default();
     let mut took = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);

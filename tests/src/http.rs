@@ -56,12 +56,14 @@ pub fn get(url: &str) -> Result<Answer> {
 #[derive(Debug)]
 pub struct Client(Agent);
 
-impl Client {
-    /// A client without a connection yet.
-    pub fn new() -> Self {
+impl Default for Client {
+    /// Without a connection yet.
+    fn default() -> Self {
         Self(agent())
     }
+}
 
+impl Client {
     /// `POST url` with a body of the given type.
     pub fn post(&self, url: &str, content_type: &str, body: &[u8]) -> Result<Answer> {
         let request = self.0.post(url).header("content-type", content_type);

@@ -2,29 +2,30 @@
 //!
 //! It takes a batch from the source, has each record decoded, looks up what the engine cannot know,
 //! lets the engine conclude, and hands inputs, conclusions and the positions reached to the writer
-//! as one ledger block. The next batch is decoded meanwhile, on a thread of its own. A record is applied, rejected, or stops its partition; there is no fourth
-//! way. Whoever posted a record hears of it once its block is durable.
+//! as one ledger block. The next batch is decoded meanwhile, on a thread of its own. A record is
+//! applied, rejected, or stops its partition; there is no fourth way. Whoever posted a record hears
+//! of it once its block is durable.
 
 mod decoder;
 mod parts;
+mod refusal;
 mod waiting;
 mod watermark;
 
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
-use crate::dead_letter::{DeadLetterTracker, StopReason, Verdict};
-use crate::source::intake::{self, Receipt};
+use crate::dead_letter::{DeadLetterTracker, Verdict};
+use crate::source::intake::{self, INTAKE_NAME, Receipt};
 use crate::source::{Offset, Partition, RawRecord, SourceBatch};
-use crate::wire::{OpenVocabulary, Rejection, RejectionCode};
+use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
 use decoder::{Decoder, Slot};
 use parts::lock;
 use prometheus::IntCounter;
+use refusal::engine_rejection;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
-use risk_engine::{
-    Effect, Engine, EngineRejection, Epoch, Input, Outcome, ResultInput, SourcePartition,
-};
+use risk_engine::{Effect, Engine, Epoch, Input, Outcome, ResultInput, SourcePartition};
 use risk_store::{Committed, EncodedResult, Placement, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -146,26 +147,47 @@ impl Worker {
         self.commit(Vec::new())?;
         let mut finished = false;
         while !finished && !self.parts.status.should_stop() {
-            let found = self.poll()?;
-            if !found || self.in_hand.len() >= IN_HAND {
-                finished = self.take_next()?;
-                self.tick()?;
-                self.mirror();
-            }
+            let more = self.poll()?;
+            // With nothing more to decode for now, nothing is left in hand either.
+            let leave = if more { IN_HAND - 1 } else { 0 };
+            finished = self.take_until(leave)?;
+            self.tick()?;
+            self.mirror();
         }
-        while let Some((batch, _)) = self.in_hand.front() {
-            finished |= batch.finished;
-            self.take_next()?;
-        }
-        if finished {
-            self.input(&Input::Ended(&held))?;
+        finished |= self.take_until(0)?;
+        // An intake also ends because the program is asked to stop; more may be posted tomorrow.
+        if finished && !self.parts.status.should_stop() {
+            self.input(&Input::Ended(&self.ended(held)))?;
             self.commit(Vec::new())?;
         }
         self.drain()
     }
 
-    /// Asks the source for a batch and has it decoded; says whether there was one. It waits only when
-    /// nothing else is in hand.
+    /// Handles batches, the oldest first, until so many are left in hand; says whether the source
+    /// ended with one of them.
+    fn take_until(&mut self, left: usize) -> Result<bool, WorkerError> {
+        let mut finished = false;
+        while self.in_hand.len() > left
+            && let Some((batch, tickets)) = self.in_hand.pop_front()
+        {
+            self.take(&batch, tickets)?;
+            finished |= batch.finished;
+        }
+        Ok(finished)
+    }
+
+    /// The partitions that end with this source: its own, and an intake of a process that is gone,
+    /// in which nothing can wait.
+    fn ended(&self, mut held: Vec<SourcePartition>) -> Vec<SourcePartition> {
+        let engine = self.engine();
+        let clocks = engine.partition_clocks().map(|(partition, _)| partition);
+        let gone = clocks.filter(|at| at.source == INTAKE_NAME && at.source != self.name);
+        held.extend(gone.cloned());
+        held
+    }
+
+    /// Asks the source for a batch and has it decoded; says whether it had records. It waits only
+    /// when nothing else is in hand.
     fn poll(&mut self) -> Result<bool, WorkerError> {
         let settings = self.parts.settings;
         let wait = if self.in_hand.is_empty() {
@@ -183,10 +205,11 @@ impl Worker {
                     return Ok(false);
                 }
                 let tickets = std::mem::take(&mut batch.tickets);
+                let more = !batch.is_empty() && !batch.finished;
                 let batch = Arc::new(batch);
                 self.decoder.submit(Arc::clone(&batch))?;
                 self.in_hand.push_back((batch, tickets));
-                Ok(true)
+                Ok(more)
             }
             Err(error) if error.can_retry() => {
                 tracing::warn!(error = %error, "source will be tried again");
@@ -194,15 +217,6 @@ impl Worker {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Handles the oldest batch in hand, if there is one; says whether the source ended with it.
-    fn take_next(&mut self) -> Result<bool, WorkerError> {
-        let Some((batch, tickets)) = self.in_hand.pop_front() else {
-            return Ok(false);
-        };
-        self.take(&batch, tickets)?;
-        Ok(batch.finished)
     }
 
     fn named(&self, partition: Partition) -> SourcePartition {
@@ -376,49 +390,6 @@ impl Worker {
         }
     }
 
-    fn reject(
-        &mut self,
-        batch: &SourceBatch,
-        record: &RawRecord,
-        rejection: &Rejection,
-    ) -> Result<(), WorkerError> {
-        let metrics = &self.parts.metrics;
-        metrics.records.with_label_values(&["rejected"]).inc();
-        metrics
-            .dead_letters
-            .with_label_values(&[rejection.code.code()])
-            .inc();
-        self.report.rejected += 1;
-        let kept = risk_store::Rejection {
-            code: rejection.code.code().to_owned(),
-            field: rejection.field.clone(),
-            value: rejection.value.clone(),
-            rule: rejection.rule.clone(),
-            partition: self.named(record.partition),
-            offset: record.offset.0 as u64,
-            received_at: record.received_at,
-            key: batch.key(record).map(<[u8]>::to_vec),
-            record: batch.value(record).to_vec(),
-        };
-        self.parts.writer.append_rejection(&kept)?;
-        Ok(())
-    }
-
-    fn stop_partition(
-        &mut self,
-        partition: Partition,
-        why: &StopReason,
-    ) -> Result<(), WorkerError> {
-        tracing::error!(partition = partition.0, why = %why, "partition stopped: mend the feed and restart");
-        self.stopped.insert(partition);
-        lock(&self.parts.status.stopped).insert(partition.0, why.to_string());
-        self.parts
-            .metrics
-            .stopped_partitions
-            .set(self.stopped.len() as i64);
-        Ok(self.parts.source.pause(&[partition])?)
-    }
-
     /// Hands over what was appended, with the positions reached.
     fn commit(&mut self, receipts: Receipts) -> Result<(), WorkerError> {
         let known = self.parts.writer.positions();
@@ -481,19 +452,4 @@ impl Worker {
         self.mirror();
         Ok(())
     }
-}
-
-fn engine_rejection(why: EngineRejection, result: &InspectionResult) -> Rejection {
-    let (code, field, value) = match why {
-        EngineRejection::IdentityConflict => (
-            RejectionCode::IdentityConflict,
-            "inspection_id",
-            result.inspection_id.as_str(),
-        ),
-        EngineRejection::CorrectionCycle => {
-            let target = result.supersedes.as_ref().map_or("", |id| id.as_str());
-            (RejectionCode::CorrectionCycle, "supersedes", target)
-        }
-    };
-    Rejection::new(code, field, value, why.to_string())
 }

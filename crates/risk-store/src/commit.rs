@@ -5,7 +5,7 @@
 //! `fdatasync` (group commit). Only then are tickets resolved, observers called and the views fed. A
 //! write or fsync that fails stops everything for good.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, with_causes};
 use crate::ledger::{BlockBuilder, Entry, EntryKind, Hash, Ledger};
 use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
 use crate::records::{
@@ -487,16 +487,4 @@ impl Committer {
         self.builder.recycle(prepared);
         Ok(())
     }
-}
-
-/// An error with what caused it, for those who read only one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -19,6 +19,7 @@
 //! must be fed again after a start, and a damaged file is thrown away, with everything newer.
 
 mod file;
+mod filter;
 mod job;
 
 use std::fs;

@@ -13,6 +13,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TryS
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// The name of the program's intake in the ledger.
+pub const INTAKE_NAME: &str = "intake";
+
 const ONLY: Partition = Partition(0);
 
 /// A batch takes no further submission when it has so many bytes.

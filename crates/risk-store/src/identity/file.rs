@@ -6,8 +6,7 @@ use std::io::{BufWriter, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use xorf::{BinaryFuse16, BinaryFuse16Ref, DmaSerializable as _, Filter as _, FilterRef as _};
-
+use super::filter::{DESCRIPTOR, PageFilter};
 use super::{IdHash, IdentityError, Record, Seen};
 
 pub(crate) const PAGE: usize = 4096;
@@ -22,8 +21,6 @@ const MAGIC: [u8; 8] = *b"SpotIds\x9d";
 const FILTER_MAGIC: [u8; 8] = *b"SpotIdf\x9d";
 const VERSION: u16 = 1;
 const HEAD_LEN: usize = 38;
-/// Bytes of a filter's description in `xorf`.
-const DESCRIPTOR: usize = 20;
 
 /// Which entries of the ledger a file covers: `from` inclusive, `to` exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,48 +53,6 @@ impl Covered {
             from: from.parse().ok()?,
             to: to.parse().ok()?,
         })
-    }
-}
-
-/// A filter over the ids of some pages.
-struct PageFilter {
-    descriptor: [u8; DESCRIPTOR],
-    /// Fingerprints, in place from `start` on, where they are aligned as `xorf` wants them.
-    bytes: Box<[u8]>,
-    start: usize,
-    len: usize,
-}
-
-impl PageFilter {
-    fn build(keys: &mut Vec<u64>) -> Result<Self, IdentityError> {
-        // Halves of different ids may be equal, which the construction does not take; sorting also
-        // makes the filter the same however the file came about.
-        keys.sort_unstable();
-        keys.dedup();
-        let built = BinaryFuse16::try_from(&*keys).map_err(|_| IdentityError::Filter)?;
-        let mut descriptor = [0; DESCRIPTOR];
-        built.dma_copy_descriptor_to(&mut descriptor);
-        Ok(Self::from_parts(descriptor, built.dma_fingerprints()))
-    }
-
-    fn from_parts(descriptor: [u8; DESCRIPTOR], fingerprints: &[u8]) -> Self {
-        let mut bytes = vec![0; fingerprints.len() + 1].into_boxed_slice();
-        let start = bytes.as_ptr().align_offset(2) % 2;
-        bytes[start..start + fingerprints.len()].copy_from_slice(fingerprints);
-        Self {
-            descriptor,
-            bytes,
-            start,
-            len: fingerprints.len(),
-        }
-    }
-
-    fn fingerprints(&self) -> &[u8] {
-        &self.bytes[self.start..self.start + self.len]
-    }
-
-    fn contains(&self, key: u64) -> bool {
-        BinaryFuse16Ref::from_dma(&self.descriptor, self.fingerprints()).contains(&key)
     }
 }
 
@@ -273,7 +228,7 @@ impl SealedFile {
 
     /// Bytes of memory that the file takes while open.
     pub(crate) fn memory(&self) -> usize {
-        let filters: usize = self.filters.iter().map(|filter| filter.bytes.len()).sum();
+        let filters: usize = self.filters.iter().map(PageFilter::memory).sum();
         filters + self.first_keys.len() * 8 + self.filters.len() * size_of::<PageFilter>()
     }
 }
@@ -390,7 +345,7 @@ impl Summary {
         }
         for filter in &self.filters {
             bytes.extend_from_slice(&filter.descriptor);
-            bytes.extend_from_slice(&(filter.len as u64).to_be_bytes());
+            bytes.extend_from_slice(&(filter.fingerprints().len() as u64).to_be_bytes());
             bytes.extend_from_slice(filter.fingerprints());
         }
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_be_bytes());

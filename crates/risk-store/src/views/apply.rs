@@ -12,7 +12,7 @@
 
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
-use super::row::{GradeRow, grade_key};
+use super::row::{GradeRow, KeyValue, grade_key};
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
@@ -74,12 +74,12 @@ struct Writing {
     /// The position that it began at, and the one that it leads to.
     from: u64,
     to: u64,
-    rows: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    rows: std::vec::IntoIter<KeyValue>,
     subjects: std::vec::IntoIter<(Subject, Changes)>,
     /// Events found so far.
     events: Vec<(u64, u8)>,
     /// Lists of all events, once all are found.
-    lists: Option<std::vec::IntoIter<(Vec<u8>, Vec<u8>)>>,
+    lists: Option<std::vec::IntoIter<KeyValue>>,
     rejected: BTreeMap<String, u64>,
     keys: usize,
 }

@@ -3,6 +3,7 @@
 
 use super::Damaged;
 use super::outbox::EventKind;
+use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::RejectionSummary;
 use hashbrown::HashMap;
@@ -32,7 +33,7 @@ pub(super) struct Changes {
 pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
     /// Rows of no subject's grade, which may be written twice.
-    pub(super) rows: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) rows: Vec<KeyValue>,
     /// Events other than grades.
     pub(super) events: Vec<(u64, u8)>,
     /// Dead letters by reason code.

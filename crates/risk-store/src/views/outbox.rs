@@ -4,7 +4,7 @@
 //! written when everything else of a write is, just before the position; a list that lies behind the
 //! position is of a write that never ended, and is removed before the next one begins.
 
-use super::row::{decode_marked, encode_marked};
+use super::row::{KeyValue, decode_marked, encode_marked};
 use super::{Damaged, Views};
 use crate::keys::{Key, Parts, Table};
 use sled::Batch;
@@ -23,7 +23,7 @@ pub(super) enum EventKind {
 }
 
 /// Lists of events, in the ledger's order, with their keys.
-pub(super) fn lists(events: &[(u64, u8)]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damaged> {
+pub(super) fn lists(events: &[(u64, u8)]) -> Result<Vec<KeyValue>, Damaged> {
     let list = |events: &[(u64, u8)]| {
         let first = events.first().map_or(0, |(entry, _)| *entry);
         Ok((list_key(first), encode_marked(events)?))

@@ -9,7 +9,9 @@ use crate::keys::{Key, Table};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::Assessment;
-use serde::{Deserialize, Serialize};
+
+/// A key and its value.
+pub(super) type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// Entries of a list; at most so many stand in the row when a write begins.
 pub(super) const LIST: usize = 32;
@@ -70,11 +72,8 @@ pub(super) fn decode_list(bytes: &[u8]) -> Result<Vec<u64>, Damaged> {
     sums(&steps).ok_or_else(|| Damaged::because("a list of entries"))
 }
 
-#[derive(Serialize, Deserialize)]
-struct Head {
-    lists: u64,
-    recent: Vec<(u64, u8)>,
-}
+/// What a row begins with: the number of its lists, and its latest entries, packed.
+type Head = (u64, Vec<(u64, u8)>);
 
 /// The row of a subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,10 +88,10 @@ pub(super) struct GradeRow {
 
 impl GradeRow {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
-        let (head, latest) = postcard::take_from_bytes::<Head>(bytes)?;
+        let ((lists, recent), latest) = postcard::take_from_bytes::<Head>(bytes)?;
         Ok(Self {
-            lists: head.lists,
-            recent: unmarked(&head.recent)?,
+            lists,
+            recent: unmarked(&recent)?,
             latest: latest.to_vec(),
         })
     }
@@ -106,10 +105,7 @@ impl GradeRow {
     pub(super) fn encode(&self) -> Result<Vec<u8>, Damaged> {
         let steps = steps(self.recent.iter().map(|(entry, _)| *entry));
         let levels = self.recent.iter().map(|(_, level)| *level);
-        let head = Head {
-            lists: self.lists,
-            recent: steps.zip(levels).collect(),
-        };
+        let head: Head = (self.lists, steps.zip(levels).collect());
         let mut bytes = postcard::to_stdvec(&head)?;
         bytes.extend_from_slice(&self.latest);
         Ok(bytes)
@@ -161,7 +157,7 @@ impl GradeRow {
         &mut self,
         subject: &Subject,
         settled: u64,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Damaged> {
+    ) -> Result<Vec<KeyValue>, Damaged> {
         let mut lists = Vec::new();
         while self
             .recent

@@ -11,8 +11,8 @@
 use super::apply::{Applier, Written};
 use super::checkpoint::Saving;
 use super::{Damaged, ViewsHandle};
-use crate::commit::{Committed, ForViews, Shared, with_causes};
-use crate::error::StoreError;
+use crate::commit::{Committed, ForViews, Shared};
+use crate::error::{StoreError, with_causes};
 use crate::records::{Record, RecordKind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use risk_pipeline::clock::SystemClock;
 use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Sink};
 use risk_pipeline::source::file::FileSource;
-use risk_pipeline::source::intake::{IntakeLimits, intake};
+use risk_pipeline::source::intake::{INTAKE_NAME, IntakeLimits, intake};
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
 use risk_pipeline::source::{Partition, Source};
 use risk_pipeline::wire;
@@ -122,7 +122,7 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
         submissions: config.intake.queue_posts,
         ..IntakeLimits::default()
     };
-    let (handle, source) = intake("intake", limits, Arc::new(SystemClock));
+    let (handle, source) = intake(INTAKE_NAME, limits, Arc::new(SystemClock));
     Ok((
         Box::new(source),
         Arc::new(wiring::DirectPosts(handle)),

@@ -84,12 +84,13 @@ fn assessment(number: usize, level: RiskLevel, percent: u8) -> Assessment {
 }
 
 fn take_in(applier: &mut Applier, entries: &[Recorded], until: usize) {
-    for entry in applier.position() as usize..until {
-        if let Recorded::Grade(number, level, percent) = entries[entry] {
-            let effect = Effect::Assessed(Box::new(assessment(number, level, percent)));
-            applier.effect(entry as u64, &effect).unwrap();
+    let position = applier.position();
+    for (entry, recorded) in (0..).zip(&entries[..until]).skip(position as usize) {
+        if let Recorded::Grade(number, level, percent) = recorded {
+            let effect = Effect::Assessed(Box::new(assessment(*number, *level, *percent)));
+            applier.effect(entry, &effect).unwrap();
         }
-        applier.end_block(entry as u64 + 1);
+        applier.end_block(entry + 1);
     }
 }
 

@@ -1,0 +1,69 @@
+//! What the worker does with records that it cannot take: dead letters, and the stop of a partition.
+
+use super::parts::lock;
+use super::{Worker, WorkerError};
+use crate::dead_letter::StopReason;
+use crate::source::{Partition, RawRecord, SourceBatch};
+use crate::wire::{Rejection, RejectionCode};
+use risk_domain::inspection::InspectionResult;
+use risk_engine::EngineRejection;
+
+impl Worker {
+    pub(super) fn reject(
+        &mut self,
+        batch: &SourceBatch,
+        record: &RawRecord,
+        rejection: &Rejection,
+    ) -> Result<(), WorkerError> {
+        let metrics = &self.parts.metrics;
+        metrics.records.with_label_values(&["rejected"]).inc();
+        metrics
+            .dead_letters
+            .with_label_values(&[rejection.code.code()])
+            .inc();
+        self.report.rejected += 1;
+        let kept = risk_store::Rejection {
+            code: rejection.code.code().to_owned(),
+            field: rejection.field.clone(),
+            value: rejection.value.clone(),
+            rule: rejection.rule.clone(),
+            partition: self.named(record.partition),
+            offset: record.offset.0 as u64,
+            received_at: record.received_at,
+            key: batch.key(record).map(<[u8]>::to_vec),
+            record: batch.value(record).to_vec(),
+        };
+        self.parts.writer.append_rejection(&kept)?;
+        Ok(())
+    }
+
+    pub(super) fn stop_partition(
+        &mut self,
+        partition: Partition,
+        why: &StopReason,
+    ) -> Result<(), WorkerError> {
+        tracing::error!(partition = partition.0, why = %why, "partition stopped: mend the feed and restart");
+        self.stopped.insert(partition);
+        lock(&self.parts.status.stopped).insert(partition.0, why.to_string());
+        self.parts
+            .metrics
+            .stopped_partitions
+            .set(self.stopped.len() as i64);
+        Ok(self.parts.source.pause(&[partition])?)
+    }
+}
+
+pub(super) fn engine_rejection(why: EngineRejection, result: &InspectionResult) -> Rejection {
+    let (code, field, value) = match why {
+        EngineRejection::IdentityConflict => (
+            RejectionCode::IdentityConflict,
+            "inspection_id",
+            result.inspection_id.as_str(),
+        ),
+        EngineRejection::CorrectionCycle => {
+            let target = result.supersedes.as_ref().map_or("", |id| id.as_str());
+            (RejectionCode::CorrectionCycle, "supersedes", target)
+        }
+    };
+    Rejection::new(code, field, value, why.to_string())
+}
