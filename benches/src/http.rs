@@ -1,6 +1,6 @@
 //! Posts one by one to the running program, against what the disk itself takes.
 
-use crate::measure::{Stopwatch, now, say};
+use crate::measure::{Moment, now, say};
 use crate::stream;
 use anyhow::{Context, ensure};
 use risk_pipeline::wire;
@@ -14,9 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Appends that are synced one by one, before and after.
-const SYNCS: usize = 1000;
-
 /// Posts at a fixed rate, each acknowledged when durable, against bare fdatasync in the same run
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,11 +26,15 @@ pub(crate) struct Args {
     /// Connections
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// Days over which the results spread; with two of them a close of some 9,000 subjects falls
+    /// into the run, and posts wait for it
+    #[arg(long, default_value_t = 1)]
+    days: u32,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let before = syncs(dir.path())?;
+    let before = syncs(dir.path(), args)?;
     let program = std::env::current_exe()?.with_file_name("spotcheck");
     ensure!(
         program.is_file(),
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut server = Spotcheck::start_command(&mut command, &dir.path().join("log"))?;
     let posts = post_all(&format!("{}/v1/results", server.address()), args)?;
     server.stop(Duration::from_mins(1))?;
-    let after = syncs(dir.path())?;
+    let after = syncs(dir.path(), args)?;
 
     let mut bare = [before, after].concat();
     let (bare, posts) = (percentiles("fdatasync of 4 KiB", &mut bare), posts);
@@ -67,75 +68,101 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Appends 4 KiB and syncs, again and again.
-fn syncs(dir: &Path) -> anyhow::Result<Vec<Duration>> {
+/// Appends 4 KiB and syncs, as often and at the same rate as half of the posts: a disk that stalls
+/// now and then must be given the time to do so.
+fn syncs(dir: &Path, args: &Args) -> anyhow::Result<Vec<Duration>> {
     let mut file = File::create(dir.join("bare"))?;
     let block = [7; 4096];
-    (0..SYNCS)
-        .map(|_| {
-            let watch = Stopwatch::start();
+    let begun = now();
+    (0..args.posts / 2)
+        .map(|number| {
+            let due = await_turn(begun, number, args.rate);
             file.write_all(&block)?;
             file.sync_data()?;
-            Ok(watch.elapsed())
+            Ok(begun.elapsed().saturating_sub(due))
         })
         .collect()
 }
 
+/// Waits until something is due, and says when that is; does not wait for what is due already.
+fn await_turn(begun: Moment, number: usize, rate: u32) -> Duration {
+    let due = Duration::from_secs(1) * number as u32 / rate;
+    let early = due.saturating_sub(begun.elapsed());
+    if !early.is_zero() {
+        process::pause(early);
+    }
+    due
+}
+
 fn post_all(url: &str, args: &Args) -> anyhow::Result<Vec<Duration>> {
     let stream = stream::Args {
-        results: args.posts as u64,
+        results: (args.posts + args.connections) as u64,
         enterprises: 3000,
-        // So that a close falls into the run.
-        days: 2,
+        days: args.days,
         seed: 7,
     };
-    let bodies: Vec<Vec<u8>> = stream
-        .results()?
-        .map(|result| wire::encode(&result))
-        .collect();
+    let bodies = stream.results()?.map(|result| wire::encode(&result));
+    let mut bodies: Vec<Vec<u8>> = bodies.collect();
+    // Connections are made before the clock starts, each by a post of its own.
+    let first = bodies.split_off(args.posts);
+    let clients: Vec<Client> = in_parallel(first, |body| {
+        let client = Client::default();
+        post(&client, url, &body)?;
+        Ok(client)
+    })?;
     let next = AtomicUsize::new(0);
     let begun = now();
-    let took = thread::scope(|scope| {
-        let clients: Vec<_> = (0..args.connections)
-            .map(|_| scope.spawn(|| post_some(url, args.rate, begun, &bodies, &next)))
-            .collect();
-        let mut all = Vec::new();
-        for client in clients {
-            let took = client
-                .join()
-                .map_err(|_| anyhow::anyhow!("a client panicked"))?;
-            all.extend(took?);
-        }
-        Ok::<_, anyhow::Error>(all)
+    let took = in_parallel(clients, |client| {
+        post_some(&client, url, args.rate, begun, &bodies, &next)
     })?;
+    let took = took.concat();
     ensure!(took.len() == bodies.len(), "some posts were not sent");
     Ok(took)
 }
 
+/// Does the work of each item on a thread of its own.
+fn in_parallel<I: Send, T: Send>(
+    items: Vec<I>,
+    work: impl Fn(I) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let threads = items
+            .into_iter()
+            .map(|item| scope.spawn(move || work(item)));
+        let threads: Vec<_> = threads.collect();
+        let ended = threads.into_iter().map(|thread| {
+            let ended = thread.join();
+            ended.map_err(|_| anyhow::anyhow!("a client panicked"))?
+        });
+        ended.collect()
+    })
+}
+
+fn post(client: &Client, url: &str, body: &[u8]) -> anyhow::Result<()> {
+    let answer = client.post(url, "application/json", body);
+    let answer = answer.context("a post failed")?;
+    ensure!(answer.status == 200, "{}: {}", answer.status, answer.body);
+    Ok(())
+}
+
 /// Takes the next post, waits until it is due, sends it, and again.
 fn post_some(
+    client: &Client,
     url: &str,
     rate: u32,
-    begun: crate::measure::Moment,
+    begun: Moment,
     bodies: &[Vec<u8>],
     next: &AtomicUsize,
 ) -> anyhow::Result<Vec<Duration>> {
-    let client = Client::default();
     let mut took = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let Some(body) = bodies.get(number) else {
             return Ok(took);
         };
-        let due = Duration::from_secs(1) * number as u32 / rate;
-        let early = due.saturating_sub(begun.elapsed());
-        if !early.is_zero() {
-            process::pause(early);
-        }
-        let answer = client
-            .post(url, "application/json", body)
-            .context("a post failed")?;
-        ensure!(answer.status == 200, "{}: {}", answer.status, answer.body);
+        let due = await_turn(begun, number, rate);
+        post(client, url, body)?;
         took.push(begun.elapsed().saturating_sub(due));
     }
 }
@@ -152,10 +179,11 @@ fn percentiles(what: &str, took: &mut [Duration]) -> f64 {
     say(
         what,
         &format!(
-            "p50 {}  p99 {}  p99.9 {}",
+            "p50 {}  p99 {}  p99.9 {}  longest {}",
             millis(0.5),
             millis(0.99),
-            millis(0.999)
+            millis(0.999),
+            millis(1.0)
         ),
     );
     at(0.99)

@@ -3,10 +3,10 @@
 //! It works in small turns, between which it looks at its queue, so that nobody has to wait for it: a
 //! block that finds the queue full is read from the ledger later, and of checkpoints the newest is kept.
 //!
-//! **Pace.** What was gathered is written as soon as the queue is empty; but after a long write the
-//! thread rests several times as long, or until no block has come for a while. So a commit is shown
-//! within milliseconds while there is little to do, and while there is much the views take a small part
-//! of the machine, because a subject that changes ten times is written once.
+//! **Pace.** What was gathered is written as soon as the queue is empty; but after a write the thread
+//! rests, several times as long if it was a long one, or until no block has come for a while. So a
+//! commit is shown within milliseconds while there is little to do, and while there is much the views
+//! take a small part of machine and disk, because a subject that changes ten times is written once.
 
 use super::apply::{Applier, Written};
 use super::checkpoint::Saving;
@@ -26,6 +26,9 @@ const SLICE: Duration = Duration::from_millis(2);
 const QUIET_SLICES: usize = 50;
 /// Keys written for one slice of rest. They take about a quarter of its time.
 const KEYS_A_SLICE: usize = 64;
+/// The shortest rest, some fifty milliseconds: sled syncs a little piece of its file with every write,
+/// and the ledger's own syncs wait for the same disk.
+const MIN_REST: usize = 25;
 /// The longest rest, some ten seconds.
 const MAX_REST: usize = 5_000;
 /// Lower than all other threads: views can wait, the ledger cannot.
@@ -249,6 +252,7 @@ impl ViewThread {
                 Err(RecvTimeoutError::Timeout) => {
                     work.quiet += usize::from(resting);
                     if !work.is_busy() && !resting {
+                        work.rest = 0;
                         self.follow_ledger_if_behind(&mut work.applier)?;
                     }
                 }
@@ -263,7 +267,7 @@ impl ViewThread {
         if work.applier.is_writing() {
             if let Written::All { keys } = work.applier.write_some()? {
                 self.shared.viewed(work.applier.shown());
-                work.rest = (keys / KEYS_A_SLICE).min(MAX_REST);
+                work.rest = (keys / KEYS_A_SLICE).clamp(MIN_REST, MAX_REST);
                 work.quiet = 0;
             }
         } else if work.may_begin() {
