@@ -155,8 +155,8 @@ impl Worker {
             self.mirror();
         }
         finished |= self.take_until(0)?;
-        // An intake also ends because the program is asked to stop; more may be posted tomorrow.
-        if finished && !self.parts.status.should_stop() {
+        // An intake ends because the program does; more may be posted tomorrow.
+        if finished && self.parts.source.bounded() {
             self.input(&Input::Ended(&self.ended(held)))?;
             self.commit(Vec::new())?;
         }
