@@ -81,6 +81,9 @@ function loadStatus() {
   });
 }
 
+/** The name in the page's language; the Chinese one, or a booth's own, where there is no other. */
+const named = (zh, en) => (state.language === "en" ? en ?? zh : zh);
+
 function opener(subject, name) {
   const open = element("button", name ?? subject, "link");
   open.type = "button";
@@ -103,7 +106,7 @@ function row(item) {
   const line = element("tr");
   if (state.detail?.subject === item.subject) line.className = "chosen";
   const name = element("td");
-  name.append(opener(item.subject, item.name));
+  name.append(opener(item.subject, named(item.name, item.name_en)));
   const level = element("td");
   level.append(element("span", say().levels[item.level], item.level), flagsOf(item));
   line.append(
@@ -151,7 +154,7 @@ function drawDetail() {
   const data = state.detail;
   if (!data) return;
   const box = byId("detail");
-  box.replaceChildren(element("h3", data.name ?? data.subject), element("p", data.subject, "quiet"));
+  box.replaceChildren(element("h3", named(data.name, data.name_en) ?? data.subject), element("p", data.subject, "quiet"));
   if (data.recorded) box.append(estimate(say().recorded, data.recorded));
   if (data.provisional) box.append(estimate(say().provisional, data.provisional));
   const shown = data.recorded ?? data.provisional;
@@ -178,7 +181,7 @@ function drawAlerts() {
   byId("alerts").replaceChildren(...newest.map((alert) => {
     const item = element("li");
     const about = element("p");
-    about.append(element("span", say().alertLevels[alert.level], alert.level), " ", opener(alert.subject, alert.subject_name), " ", element("time", time(alert.raised_at), "quiet"));
+    about.append(element("span", say().alertLevels[alert.level], alert.level), " ", opener(alert.subject, named(alert.subject_name, alert.subject_name_en)), " ", element("time", time(alert.raised_at), "quiet"));
     item.append(about, element("p", alert[say().reason]));
     return item;
   }));

@@ -1,6 +1,6 @@
 //! Alerts（预警）: the list, and one. The live stream is [`crate::live`].
 
-use crate::dto::{AlertDto, Page, ProblemDto, name_of};
+use crate::dto::{AlertDto, Names, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::params::{Id, Params};
@@ -16,7 +16,7 @@ use risk_engine::{Alert, AlertRule, Engine};
 use risk_store::{AlertQuery, MAX_PAGE};
 
 pub(crate) fn shown(parts: &ApiParts, engine: &Engine, alert: &Alert) -> AlertDto {
-    AlertDto::new(alert, name_of(&alert.subject, engine, &parts.reference))
+    AlertDto::new(alert, Names::of(&alert.subject, engine, &parts.reference))
 }
 
 /// Alerts, the newest first.

@@ -3,7 +3,7 @@
 
 mod assessment;
 
-pub(crate) use assessment::name_of;
+pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
@@ -34,8 +34,10 @@ pub struct AlertDto {
     pub id: String,
     /// About whom, as `kind:id`.
     pub subject: String,
-    /// The subject's public name, where one is known.
+    /// The subject's public name, where one is known; in Chinese where the reference data name it.
     pub subject_name: Option<String>,
+    /// The subject's English name, where the reference data have one.
+    pub subject_name_en: Option<String>,
     /// Which hazard.
     pub hazard: Option<String>,
     /// What raised it: fast_test_failed, severe_item_failed, banned_substance or level_rose.
@@ -53,11 +55,12 @@ pub struct AlertDto {
 }
 
 impl AlertDto {
-    pub(crate) fn new(alert: &Alert, subject_name: Option<String>) -> Self {
+    pub(crate) fn new(alert: &Alert, names: Names) -> Self {
         Self {
             id: alert.id.to_string(),
             subject: alert.subject.to_string(),
-            subject_name,
+            subject_name: names.zh,
+            subject_name_en: names.en,
             hazard: alert.hazard.as_ref().map(ToString::to_string),
             rule: alert.rule.code().to_owned(),
             level: alert.level.to_string(),

@@ -1,6 +1,6 @@
 //! Subjects with their grades.
 
-use crate::dto::{AssessmentDto, Page, ProblemDto, SubjectDto, name_of};
+use crate::dto::{AssessmentDto, Names, Page, ProblemDto, SubjectDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::params::{Id, Params};
@@ -23,10 +23,9 @@ fn shown(
     assessment: &Assessment,
     provisional: bool,
 ) -> AssessmentDto {
-    let name = name_of(&assessment.subject, engine, &parts.reference);
     AssessmentDto::new(
         assessment,
-        name,
+        Names::of(&assessment.subject, engine, &parts.reference),
         engine.end_of(assessment.epoch),
         provisional,
     )
@@ -123,9 +122,11 @@ pub(crate) async fn one(
             return Err(never_seen(&subject));
         }
         let show = |item: &Assessment| shown(parts, &engine, item, false);
+        let names = Names::of(&subject, &engine, &parts.reference);
         let answer = SubjectDto {
             subject: subject.to_string(),
-            name: name_of(&subject, &engine, &parts.reference),
+            name: names.zh,
+            name_en: names.en,
             recorded: recorded.as_ref().map(show),
             provisional: provisional
                 .as_ref()

@@ -68,8 +68,10 @@ pub struct AssessmentDto {
     pub subject: String,
     /// Its kind.
     pub kind: String,
-    /// Its public name, where one is known.
+    /// Its public name, where one is known; in Chinese where the reference data name it.
     pub name: Option<String>,
+    /// Its English name, where the reference data have one.
+    pub name_en: Option<String>,
     /// Risk level: undetermined, low, medium, high, serious.
     pub level: String,
     /// The level's Chinese name.
@@ -115,8 +117,10 @@ pub struct AssessmentDto {
 pub struct SubjectDto {
     /// The subject, as `kind:id`.
     pub subject: String,
-    /// Its public name, where one is known.
+    /// Its public name, where one is known; in Chinese where the reference data name it.
     pub name: Option<String>,
+    /// Its English name, where the reference data have one.
+    pub name_en: Option<String>,
     /// What stands: the last recorded assessment. One is recorded at a close where level, flag or
     /// band changed.
     pub recorded: Option<AssessmentDto>,
@@ -128,29 +132,54 @@ pub struct SubjectDto {
     pub history_next: Option<String>,
 }
 
-/// The public name of a subject: a booth's or an enterprise's own, or the reference data's.
-pub(crate) fn name_of(subject: &Subject, engine: &Engine, reference: &Reference) -> Option<String> {
-    let product = |code| {
-        reference
-            .products
-            .get(code)
-            .map(|product| product.name_zh.to_string())
-    };
-    match subject {
-        Subject::Enterprise(_) | Subject::Site(_) => engine.title(subject).map(str::to_owned),
-        Subject::Product(code) => product(code),
-        Subject::Zone(id) => reference.zones.get(id).map(|zone| zone.name_zh.to_string()),
-        Subject::Sector(code) => reference
-            .sectors
-            .get(code)
-            .map(|sector| sector.name_zh.to_string()),
-        Subject::Cell(enterprise, code) => {
-            let owner = engine.title(&Subject::Enterprise(enterprise.clone()))?;
-            Some(format!(
-                "{owner} · {}",
-                product(code).unwrap_or_else(|| code.to_string())
-            ))
-        }
+/// The public names of a subject（名称）.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// A booth's or an enterprise's own, or the Chinese one of the reference data.
+    pub(crate) zh: Option<String>,
+    /// The English one of the reference data.
+    pub(crate) en: Option<String>,
+}
+
+impl Names {
+    pub(crate) fn of(subject: &Subject, engine: &Engine, reference: &Reference) -> Self {
+        let named = |zh: &str, en: &str| Self {
+            zh: Some(zh.to_owned()),
+            en: Some(en.to_owned()),
+        };
+        let product = |code| {
+            let product = reference.products.get(code);
+            product.map(|product| named(&product.name_zh, &product.name_en))
+        };
+        let names = match subject {
+            Subject::Enterprise(_) | Subject::Site(_) => engine.title(subject).map(|own| Self {
+                zh: Some(own.to_owned()),
+                en: None,
+            }),
+            Subject::Product(code) => product(code),
+            Subject::Zone(id) => {
+                let zone = reference.zones.get(id);
+                zone.map(|zone| named(&zone.name_zh, &zone.name_en))
+            }
+            Subject::Sector(code) => {
+                let sector = reference.sectors.get(code);
+                sector.map(|sector| named(&sector.name_zh, &sector.name_en))
+            }
+            Subject::Cell(enterprise, code) => {
+                let owner = engine.title(&Subject::Enterprise(enterprise.clone()));
+                owner.map(|owner| {
+                    let Self { zh, en } = product(code).unwrap_or_default();
+                    let sells = |name: Option<String>| {
+                        format!("{owner} · {}", name.unwrap_or_else(|| code.to_string()))
+                    };
+                    Self {
+                        zh: Some(sells(zh)),
+                        en: Some(sells(en)),
+                    }
+                })
+            }
+        };
+        names.unwrap_or_default()
     }
 }
 
@@ -206,7 +235,7 @@ fn own_results(assessment: &Assessment) -> i32 {
 impl AssessmentDto {
     pub(crate) fn new(
         assessment: &Assessment,
-        name: Option<String>,
+        names: Names,
         as_of: Timestamp,
         provisional: bool,
     ) -> Self {
@@ -214,7 +243,8 @@ impl AssessmentDto {
         Self {
             subject: assessment.subject.to_string(),
             kind: assessment.subject.kind().to_string(),
-            name,
+            name: names.zh,
+            name_en: names.en,
             level: assessment.level.to_string(),
             level_zh: assessment.level.zh().to_owned(),
             watch: assessment.watch,

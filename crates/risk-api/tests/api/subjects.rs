@@ -64,6 +64,11 @@ async fn a_subject_shows_what_stands_why_and_what_is_estimated_now() {
     let city = City::lived();
     let subject = get(&city, "/v1/subjects/enterprise:E11").await.json();
     assert_eq!(subject["name"], "晨光玩具11号商位");
+    assert_eq!(
+        subject["name_en"],
+        Value::Null,
+        "a booth's own name is not translated"
+    );
     let recorded = &subject["recorded"];
     assert_eq!(recorded["provisional"], false);
     assert_eq!(subject["provisional"]["provisional"], true);
@@ -97,7 +102,8 @@ async fn a_subject_shows_what_stands_why_and_what_is_estimated_now() {
     assert!(number(&subject["provisional"]["evidence"]["severity_4"]["results"]) > 0.0);
 
     let product = get(&city, "/v1/subjects/product:TOY-PLUSH").await.json();
-    assert!(!product["name"].as_str().unwrap().is_empty());
+    assert_eq!(product["name"], "毛绒布制玩具");
+    assert_eq!(product["name_en"], "Soft toys");
     let cell = get(&city, "/v1/subjects/cell:E11:TOY-PLUSH").await.json();
     assert!(
         cell["name"]
