@@ -4,13 +4,15 @@ use crate::assessment::{Assessment, EvidenceCount, Interval};
 use crate::event_time::Epoch;
 use crate::evidence::{Stratum, Tallies};
 use crate::grade;
-use crate::model::{self, View};
-use crate::step::{Engine, Standing};
+use crate::outlook::{Estimate, Outlook};
+use crate::policy::PriorPolicy;
+use crate::step::Engine;
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
-use risk_domain::subject::Subject;
+use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
+use risk_stats::decay::DecayAt;
 use risk_stats::special::sigmoid;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,9 +43,8 @@ impl Expectations {
 
 /// What was judged of a subject, before it is written out.
 struct Judged {
-    estimate: model::Estimate,
+    estimate: Estimate,
     severity_mix: [f64; 4],
-    variance: f64,
     excess: grade::Excess,
     grade: grade::Grade,
     inherited: bool,
@@ -51,20 +52,6 @@ struct Judged {
 }
 
 impl Engine {
-    pub(crate) fn view<'a>(
-        &'a self,
-        epoch: Epoch,
-        tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies,
-    ) -> View<'a, 'a> {
-        View {
-            subjects: &self.subjects,
-            tallies,
-            parameters: &self.parameters,
-            policy: &self.policy,
-            at: self.decay.at(self.calendar.day_of(epoch).get()),
-        }
-    }
-
     /// What the catalogue and the policy let expect of every product.
     pub(crate) fn expectations(&self) -> Expectations {
         let expected = |severity_mix: [f64; 4]| Expected {
@@ -81,18 +68,18 @@ impl Engine {
         }
     }
 
-    /// Judges a subject at the close that `view` looks at; `Some` when its level, a flag or its band
-    /// changed.
+    /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
     pub(crate) fn judge(
         &self,
-        view: &View<'_, '_>,
+        outlook: &Outlook<'_>,
         expectations: &Expectations,
         subject: SubjectIx,
         epoch: Epoch,
     ) -> Option<Assessment> {
-        let standing = self.state(subject).standing;
-        let judged = self.appraise(view, expectations, subject, standing)?;
-        let same = standing.is_some_and(|standing| {
+        let state = self.state(subject);
+        let estimate = outlook.estimate(subject)?;
+        let judged = self.appraise(estimate, &state.tallies, expectations, subject, epoch);
+        let same = state.standing.is_some_and(|standing| {
             (
                 standing.level,
                 standing.watch,
@@ -105,66 +92,60 @@ impl Engine {
                 judged.band,
             )
         });
-        if same {
-            None
-        } else {
-            Some(self.write_out(subject, epoch, &judged, &self.state(subject).tallies))
-        }
+        (!same).then(|| self.write_out(subject, epoch, &judged, &state.tallies))
     }
 
     /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
     /// the last close. It is shown as provisional and never stored.
     pub fn provisional(&self, subject: &Subject, now: Timestamp) -> Option<Assessment> {
         let at = self.subjects.find(subject)?;
-        let mut own = BTreeMap::new();
-        let kin = self.subjects.kin(at);
-        let beside = kin
-            .parents
-            .iter()
-            .flat_map(|parent| &self.subjects.kin(*parent).cells);
-        for relevant in [at]
-            .iter()
-            .chain(&kin.cells)
-            .chain(&kin.parents)
-            .chain(beside)
-        {
-            own.insert(*relevant, self.state(*relevant).tallies.clone());
-        }
-        for (_, row) in self.pending.iter().chain(self.families.open_rows()) {
-            let mut counted = BTreeSet::new();
-            for subject in self.subjects.touched(row.base) {
-                if let (true, Some(tallies)) = (counted.insert(subject), own.get_mut(&subject)) {
-                    tallies.add(row, &self.decay);
-                }
+        let open_rows = || self.pending.iter().chain(self.families.open_rows());
+        let mut tallies = self.state(at).tallies.clone();
+        let mut targets = self.subjects.kin(at).targets.to_vec();
+        for (_, row) in open_rows() {
+            if self.subjects.touched(row.base).any(|touched| touched == at) {
+                tallies.add(row, &self.decay);
+                targets.push(row.base);
             }
         }
-        let tallies = |subject| own.get(&subject).unwrap_or(&self.state(subject).tallies);
+        targets.sort_unstable();
+        targets.dedup();
+        let open = self
+            .model
+            .open(open_rows().map(|(_, row)| row), &self.subjects);
+        let outlook = self.outlook(Some(&open), &[at]);
+        let closed = outlook.estimate(at);
+        let own = || outlook.of_targets(&targets);
+        let estimate = match self.subjects.kind(at) {
+            SubjectKind::Cell | SubjectKind::Enterprise | SubjectKind::Site => own(),
+            // Before its first close there is nothing but what is open.
+            SubjectKind::Product | SubjectKind::Zone | SubjectKind::Sector => closed.or_else(own),
+        }?;
         let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
         let epoch = self.calendar.epoch_of(now).max(last);
-        let view = self.view(epoch, &tallies);
-        let judged = self.appraise(&view, &self.expectations(), at, self.state(at).standing)?;
-        Some(self.write_out(at, epoch, &judged, tallies(at)))
+        let judged = self.appraise(estimate, &tallies, &self.expectations(), at, epoch);
+        Some(self.write_out(at, epoch, &judged, &tallies))
     }
 
     fn appraise(
         &self,
-        view: &View<'_, '_>,
+        estimate: Estimate,
+        tallies: &Tallies,
         expectations: &Expectations,
         subject: SubjectIx,
-        standing: Option<Standing>,
-    ) -> Option<Judged> {
+        epoch: Epoch,
+    ) -> Judged {
         let policy = &self.policy;
-        let estimate = view.estimate(subject)?;
-        let tallies = (view.tallies)(subject);
+        let at = self.decay.at(self.calendar.day_of(epoch).get());
         let expected = expectations.of(self.subjects.kin(subject).resembles);
         let (severity_mix, cuts) = if tallies.has_severity() {
-            let mix = model::severity_mix(tallies, &expected.severity_mix, &policy.prior, view.at);
+            let mix = severity_mix(tallies, &expected.severity_mix, &policy.prior, at);
             (mix, self.bounds.cuts(&policy.grade, &mix))
         } else {
             (expected.severity_mix, expected.cuts)
         };
-        let variance = estimate.posterior.logit_variance();
-        let excess = grade::Excess::new(cuts, estimate.log_odds, libm::sqrt(variance));
+        let standing = self.state(subject).standing;
+        let excess = grade::Excess::new(cuts, estimate.log_odds, libm::sqrt(estimate.variance));
         let grade = self
             .bounds
             .decide(excess, standing.map(|standing| standing.level));
@@ -174,16 +155,15 @@ impl Engine {
             .map(|standing| standing.band)
             .filter(|band| (doublings - f64::from(*band) - 0.5).abs() <= 0.75)
             .unwrap_or(libm::floor(doublings) as i32);
-        let inherited = estimate.tests < policy.grade.inherited_below;
-        Some(Judged {
+        let own = own_tests(tallies, policy.model.screen_information, at);
+        Judged {
             estimate,
             severity_mix,
-            variance,
             excess,
             grade,
-            inherited,
+            inherited: own < policy.grade.inherited_below,
             band,
-        })
+        }
     }
 
     fn write_out(
@@ -194,7 +174,7 @@ impl Engine {
         tallies: &Tallies,
     ) -> Assessment {
         // The same normal law of the log-odds that the grade's probabilities come from.
-        let reach = NORMAL_975 * libm::sqrt(judged.variance);
+        let reach = NORMAL_975 * libm::sqrt(judged.estimate.variance);
         let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
             let (results, nonconforming) = tallies.counts(stratum);
             let count = EvidenceCount {
@@ -212,21 +192,21 @@ impl Engine {
             watch: judged.grade.watch,
             inherited: judged.inherited,
             band: judged.band,
-            probability: judged.estimate.posterior.mean(),
+            probability: judged.estimate.probability,
             interval: Interval {
                 lower: sigmoid(judged.estimate.log_odds - reach),
                 upper: sigmoid(judged.estimate.log_odds + reach),
             },
             log_odds: judged.estimate.log_odds,
-            variance: judged.variance,
+            variance: judged.estimate.variance,
             at_least: judged.excess.at_least(),
             severity_mix: judged.severity_mix,
-            contributions: judged.estimate.contributions.as_slice().to_vec(),
+            contributions: judged.estimate.contributions().collect(),
             evidence: evidence.collect(),
             policy_version: self.policy.version.clone(),
             policy_hash: CompactString::new(&self.policy.hash),
             model_version: CompactString::const_new(crate::MODEL_VERSION),
-            snapshot: self.parameters.fitted,
+            snapshot: self.model.in_force.map(|in_force| in_force.epoch),
         }
     }
 
@@ -260,10 +240,47 @@ impl Engine {
                 sector(product).into_iter().collect()
             }
             Subject::Enterprise(_) | Subject::Site(_) => {
-                let cells = self.subjects.kin(subject).cells.iter();
-                cells.flat_map(|cell| self.sectors_of(*cell)).collect()
+                let targets = self.subjects.kin(subject).targets.iter();
+                let cells = targets.map(|target| self.subjects.base(*target).cell);
+                cells.flat_map(|cell| self.sectors_of(cell)).collect()
             }
             Subject::Zone(_) => BTreeSet::new(),
         }
     }
+}
+
+/// Own evidence in tests. An unverified screen tells as much as J² tests of a laboratory, J being
+/// sensitivity + specificity − 1.
+fn own_tests(tallies: &Tallies, screen_information: f64, at: DecayAt) -> f64 {
+    let weight = |stratum| match stratum {
+        Stratum::RiskEvaluation
+        | Stratum::SupervisoryCheck
+        | Stratum::SpecialCheck
+        | Stratum::FastVerified
+        | Stratum::EnforcementTest => 1.0,
+        Stratum::FastScreen => screen_information,
+        Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => 0.0,
+    };
+    let tests = tallies.decayed(at);
+    tests
+        .map(|(stratum, results, _)| weight(stratum) * results)
+        .sum()
+}
+
+/// Shares of severities 1 to 4 among a subject's failures: counts on a Dirichlet prior.
+fn severity_mix(
+    tallies: &Tallies,
+    prior: &[f64; 4],
+    policy: &PriorPolicy,
+    at: DecayAt,
+) -> [f64; 4] {
+    let mut mix = prior.map(|share| policy.severity_concentration * share);
+    let mut total = policy.severity_concentration;
+    for (stratum, _, failures) in tallies.decayed(at) {
+        if let Stratum::Severity(severity) = stratum {
+            mix[severity.index()] += failures;
+            total += failures;
+        }
+    }
+    mix.map(|share| share / total)
 }

@@ -3,6 +3,7 @@
 //! These shapes stand in the ledger as they serialise here; a change is a new version.
 
 use crate::event_time::Epoch;
+use crate::model::Field;
 use compact_str::CompactString;
 use risk_domain::ids::{PolicyVersion, SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
@@ -30,17 +31,85 @@ pub enum Part {
     Sector,
     /// The product against its sector.
     Product,
-    /// The zone that this one lies in, against the city.
+    /// The zone against the city.
     Zone,
-    /// The mix of products sold, against the city.
-    Assortment,
-    /// The enterprise's other products against what they let expect.
+    /// The product in this zone, against both.
+    ProductZone,
+    /// The enterprise against what it sells and where.
     Enterprise,
-    /// The subject's own record against all of the above.
+    /// The enterprise's record with this product against all of the above.
     OwnRecord,
+    /// What is new of the sector in recent weeks.
+    RecentSector,
+    /// What is new of the product.
+    RecentProduct,
+    /// What is new of the zone.
+    RecentZone,
+    /// What is new of the product in this zone.
+    RecentProductZone,
+    /// What is new of the enterprise.
+    RecentEnterprise,
+    /// What is new of the enterprise's record with this product.
+    RecentOwn,
+    /// The time of the year.
+    Season,
+    /// Selections on private knowledge, such as complaints.
+    Selected,
+    /// Confirmed failures that were remedied since.
+    Remedied,
+    /// Results since the parameters were fitted.
+    SinceFit,
+    /// How the mean over many targets lies apart from the mean of their parts.
+    Mixture,
 }
 
 impl Part {
+    /// Every part, in the order in which contributions stand.
+    pub const ALL: [Self; 18] = [
+        Self::Base,
+        Self::Sector,
+        Self::Product,
+        Self::Zone,
+        Self::ProductZone,
+        Self::Enterprise,
+        Self::OwnRecord,
+        Self::RecentSector,
+        Self::RecentProduct,
+        Self::RecentZone,
+        Self::RecentProductZone,
+        Self::RecentEnterprise,
+        Self::RecentOwn,
+        Self::Season,
+        Self::Selected,
+        Self::Remedied,
+        Self::SinceFit,
+        Self::Mixture,
+    ];
+
+    /// The lasting effects of a level.
+    pub(crate) fn lasting(field: Field) -> Self {
+        match field {
+            Field::Sector => Self::Sector,
+            Field::Product => Self::Product,
+            Field::Zone => Self::Zone,
+            Field::ProductZone => Self::ProductZone,
+            Field::Enterprise => Self::Enterprise,
+            Field::Cell => Self::OwnRecord,
+        }
+    }
+
+    /// The recent effects of a level.
+    pub(crate) fn recent(field: Field) -> Self {
+        match field {
+            Field::Sector => Self::RecentSector,
+            Field::Product => Self::RecentProduct,
+            Field::Zone => Self::RecentZone,
+            Field::ProductZone => Self::RecentProductZone,
+            Field::Enterprise => Self::RecentEnterprise,
+            Field::Cell => Self::RecentOwn,
+        }
+    }
+
     /// The part's code, as it serialises.
     pub fn code(self) -> &'static str {
         match self {
@@ -48,9 +117,20 @@ impl Part {
             Self::Sector => "sector",
             Self::Product => "product",
             Self::Zone => "zone",
-            Self::Assortment => "assortment",
+            Self::ProductZone => "product_zone",
             Self::Enterprise => "enterprise",
             Self::OwnRecord => "own_record",
+            Self::RecentSector => "recent_sector",
+            Self::RecentProduct => "recent_product",
+            Self::RecentZone => "recent_zone",
+            Self::RecentProductZone => "recent_product_zone",
+            Self::RecentEnterprise => "recent_enterprise",
+            Self::RecentOwn => "recent_own",
+            Self::Season => "season",
+            Self::Selected => "selected",
+            Self::Remedied => "remedied",
+            Self::SinceFit => "since_fit",
+            Self::Mixture => "mixture",
         }
     }
 
@@ -61,9 +141,20 @@ impl Part {
             Self::Sector => "行业",
             Self::Product => "产品",
             Self::Zone => "所在区域",
-            Self::Assortment => "经营品类",
-            Self::Enterprise => "企业其他产品",
-            Self::OwnRecord => "自身记录",
+            Self::ProductZone => "区域内该产品",
+            Self::Enterprise => "企业整体",
+            Self::OwnRecord => "企业该产品记录",
+            Self::RecentSector => "行业近期",
+            Self::RecentProduct => "产品近期",
+            Self::RecentZone => "区域近期",
+            Self::RecentProductZone => "区域内该产品近期",
+            Self::RecentEnterprise => "企业近期",
+            Self::RecentOwn => "企业该产品近期",
+            Self::Season => "季节",
+            Self::Selected => "投诉举报等线索",
+            Self::Remedied => "不合格后整改",
+            Self::SinceFit => "上次拟合后的新结果",
+            Self::Mixture => "内部差异",
         }
     }
 
@@ -73,10 +164,21 @@ impl Part {
             Self::Base => "city base",
             Self::Sector => "sector",
             Self::Product => "product",
-            Self::Zone => "zone above",
-            Self::Assortment => "products sold",
-            Self::Enterprise => "enterprise's other products",
-            Self::OwnRecord => "own record",
+            Self::Zone => "zone",
+            Self::ProductZone => "product in this zone",
+            Self::Enterprise => "enterprise",
+            Self::OwnRecord => "enterprise's record with this product",
+            Self::RecentSector => "sector, recent weeks",
+            Self::RecentProduct => "product, recent weeks",
+            Self::RecentZone => "zone, recent weeks",
+            Self::RecentProductZone => "product in this zone, recent weeks",
+            Self::RecentEnterprise => "enterprise, recent weeks",
+            Self::RecentOwn => "enterprise with this product, recent weeks",
+            Self::Season => "season",
+            Self::Selected => "selections on tips",
+            Self::Remedied => "failures remedied",
+            Self::SinceFit => "results since the last fit",
+            Self::Mixture => "differences within",
         }
     }
 }
@@ -153,20 +255,6 @@ pub struct Assessment {
     pub model_version: CompactString,
     /// Close that fitted the parameters; none for the policy's prior.
     pub snapshot: Option<Epoch>,
-}
-
-/// Parameters fitted at a weekly close; they apply from the next epoch's close on（参数快照）.
-#[doc(alias = "参数快照")]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The close that fitted it.
-    pub epoch: Epoch,
-    /// Failure rate of the city.
-    pub failure_rate: f64,
-    /// Posterior failure rate of each sector, product and zone, by subject.
-    pub rates: BTreeMap<String, f64>,
-    /// Prior tests that a parent's rate is worth, by kind of subject.
-    pub concentrations: BTreeMap<String, f64>,
 }
 
 /// A subject as its text.

@@ -3,15 +3,17 @@
 //! A checkpoint is a view: it names its version and its policy, and one that does not fit is thrown
 //! away and the ledger folded instead. It is a sequence of frames, each its length and its content.
 
-use crate::assessment::Snapshot;
 use crate::event_time::{ClockParts, Clocks, Epoch};
 use crate::evidence::{Row, Stratum, Tallies, Tally, Verdict};
 use crate::family::{Known, Member};
-use crate::model::Parameters;
+use crate::logodds;
+use crate::model::{BASES, InForce, VERIFICATIONS};
 use crate::policy::Policy;
+use crate::sampling::{Numbered, Sampling};
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::SubjectIx;
 use crate::taxonomy::Taxonomy;
+use compact_str::CompactString;
 use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -21,9 +23,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Version of this encoding.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
+/// Bytes of the snapshot a frame.
+const PIECE: usize = 64 * 1024;
 
 /// Why a checkpoint cannot be used. None of these loses anything: the ledger has it all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,16 +52,18 @@ struct Head {
     clocks: Vec<ClockParts>,
     ticked: Option<Timestamp>,
     last_closed: Option<Epoch>,
-    in_force: Option<Box<Snapshot>>,
-    fitted: Option<Box<Snapshot>>,
-    parameters_of: Option<Epoch>,
+    in_force: Option<InForce>,
+    laboratories: Vec<(CompactString, bool)>,
+    inspectors: Vec<(CompactString, bool)>,
     alerts: BTreeMap<AlertId, u64>,
 }
 
 /// Stratum, generation, count, nonconforming, and the two decayed sums.
 type Sum = (u8, i32, i32, i32, i128, i128);
-/// Base, sampled day, stratum, nonconforming, severity (0 for none), retracts.
-type RowParts = (u32, Day, u8, bool, u8, bool);
+/// Mode, basis, method, verification, laboratory, inspector group.
+type SamplingParts = (u8, u8, u8, u8, u16, u16);
+/// Base, sampled day, stratum, nonconforming, severity (0 for none), retracts, sampling.
+type RowParts = (u32, Day, u8, bool, u8, bool, SamplingParts);
 
 #[derive(Serialize, Deserialize)]
 struct SubjectParts {
@@ -75,6 +81,13 @@ struct MemberParts {
     known: Option<(Timestamp, Epoch, bool, Option<RowParts>)>,
 }
 
+#[derive(Serialize, Deserialize, Clone, Copy)]
+enum Kept {
+    Settled,
+    Added,
+    Taken,
+}
+
 #[derive(Serialize, Deserialize)]
 enum Frame {
     Head(Box<Head>),
@@ -82,6 +95,10 @@ enum Frame {
     Bases(Vec<(Vec<u32>, bool)>),
     Pending(Vec<(Epoch, RowParts)>),
     Families(Vec<(Vec<MemberParts>, Vec<RowParts>)>),
+    /// Bins that the snapshot in force has seen, that came since, that were taken away since.
+    Bins(Kept, Vec<logodds::Row>),
+    /// A piece of the snapshot in force.
+    Snapshot(Vec<u8>),
     End,
 }
 
@@ -95,6 +112,14 @@ fn row_parts(row: &Row) -> RowParts {
         row.verdict.nonconforming,
         severity,
         row.retracts,
+        (
+            row.sampling.mode,
+            row.sampling.basis as u8,
+            row.sampling.method,
+            row.sampling.verification as u8,
+            row.sampling.laboratory,
+            row.sampling.inspector,
+        ),
     )
 }
 
@@ -106,7 +131,8 @@ fn stratum(number: u8) -> Result<Stratum, CheckpointError> {
 }
 
 fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
-    let (base, sampled, number, nonconforming, severity, retracts) = parts;
+    let (base, sampled, number, nonconforming, severity, retracts, sampling) = parts;
+    let (mode, basis, method, verification, laboratory, inspector) = sampling;
     if base as usize >= bases {
         return Err(CheckpointError::Damaged);
     }
@@ -119,6 +145,18 @@ fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
         base,
         sampled,
         verdict,
+        sampling: Sampling {
+            mode,
+            basis: *BASES
+                .get(usize::from(basis))
+                .ok_or(CheckpointError::Damaged)?,
+            method,
+            verification: *VERIFICATIONS
+                .get(usize::from(verification))
+                .ok_or(CheckpointError::Damaged)?,
+            laboratory,
+            inspector,
+        },
         retracts,
     })
 }
@@ -139,9 +177,9 @@ impl Engine {
             clocks,
             ticked,
             last_closed: self.last_closed,
-            in_force: self.in_force.clone(),
-            fitted: self.fitted.clone(),
-            parameters_of: self.parameters.fitted,
+            in_force: self.model.in_force,
+            laboratories: self.model.observers.laboratories.parts(),
+            inspectors: self.model.observers.inspectors.parts(),
             alerts: self.alerts.clone(),
         })))?;
         let subjects: Vec<SubjectIx> = self.subjects.all().collect();
@@ -183,6 +221,24 @@ impl Engine {
             });
             let closed = family.1.iter().map(row_parts).collect();
             put(&Frame::Families(vec![(members.collect(), closed)]))?;
+        }
+        let bins = &self.model.bins;
+        let kept = [
+            (Kept::Settled, &*bins.settled),
+            (Kept::Added, &bins.added),
+            (Kept::Taken, &bins.taken),
+        ];
+        for (kept, bins) in kept {
+            for chunk in bins.chunks(8 * FRAME) {
+                put(&Frame::Bins(kept, chunk.to_vec()))?;
+            }
+        }
+        if self.model.in_force.is_some() {
+            let snapshot = postcard::to_stdvec(&*self.model.snapshot);
+            let snapshot = snapshot.map_err(|_error| CheckpointError::Damaged)?;
+            for piece in snapshot.chunks(PIECE) {
+                put(&Frame::Snapshot(piece.to_vec()))?;
+            }
         }
         put(&Frame::End)
     }
@@ -242,7 +298,10 @@ impl Engine {
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
         engine.last_closed = head.last_closed;
         engine.alerts = head.alerts;
-        let mut ended = false;
+        let observers = &mut engine.model.observers;
+        observers.laboratories = Numbered::restore(head.laboratories);
+        observers.inspectors = Numbered::restore(head.inspectors);
+        let (mut settled, mut snapshot, mut ended) = (Vec::new(), Vec::new(), false);
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -262,22 +321,30 @@ impl Engine {
                     }
                 }
                 Frame::Families(families) => engine.restore_families(families)?,
+                Frame::Bins(kept, bins) => {
+                    let bases = engine.subjects.base_count();
+                    if bins.iter().any(|bin| bin.target as usize >= bases) {
+                        return Err(CheckpointError::Damaged);
+                    }
+                    match kept {
+                        Kept::Settled => settled.extend(bins),
+                        Kept::Added => engine.model.bins.added.extend(bins),
+                        Kept::Taken => engine.model.bins.taken.extend(bins),
+                    }
+                }
+                Frame::Snapshot(piece) => snapshot.extend(piece),
                 Frame::End => ended = true,
             }
         }
-        // The snapshot whose parameters were in force, which may be the one fitted last.
-        let in_force = [head.in_force.as_deref(), head.fitted.as_deref()]
-            .into_iter()
-            .flatten();
-        if let Some(snapshot) = in_force
-            .rev()
-            .find(|snapshot| Some(snapshot.epoch) == head.parameters_of)
-        {
-            engine.parameters =
-                Parameters::of_snapshot(snapshot, &engine.subjects, &engine.policy.prior);
-        }
-        engine.in_force = head.in_force;
-        engine.fitted = head.fitted;
+        engine.model.bins.settled = Arc::new(settled);
+        let snapshot = match head.in_force {
+            Some(_) => Some(decode(&snapshot)?),
+            None => None,
+        };
+        let Engine {
+            model, subjects, ..
+        } = &mut engine;
+        model.restore(head.in_force, snapshot, subjects);
         if ended {
             Ok(engine)
         } else {

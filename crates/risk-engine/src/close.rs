@@ -2,7 +2,7 @@
 //!
 //! A close judges from epochs up to its own only, whatever has been read beyond; so after it nothing
 //! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
-//! everything, and fits the parameters that apply from the next epoch on.
+//! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
 use crate::alert;
 use crate::assessment::Assessment;
@@ -10,7 +10,6 @@ use crate::digest;
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::Effect;
-use crate::model::Parameters;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::SubjectIx;
 use risk_domain::scales::RiskLevel;
@@ -59,6 +58,9 @@ impl Engine {
     }
 
     fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        if let Some(snapshot) = self.take_fit() {
+            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
+        }
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
         let weekly = self.calendar.ends_week(epoch);
         let judged: Vec<SubjectIx> = if weekly {
@@ -67,11 +69,10 @@ impl Engine {
             touched
         };
         let mut concluded = Vec::new();
-        let tallies = |subject| &self.state(subject).tallies;
-        let view = self.view(epoch, &tallies);
+        let outlook = self.outlook(None, &judged);
         let expectations = self.expectations();
         for subject in judged {
-            if let Some(assessment) = self.judge(&view, &expectations, subject, epoch) {
+            if let Some(assessment) = self.judge(&outlook, &expectations, subject, epoch) {
                 let before = self
                     .state(subject)
                     .standing
@@ -96,12 +97,6 @@ impl Engine {
                 self.conclude(Effect::AlertRaised(alert), effects);
             }
         }
-        if weekly {
-            let tallies = |subject| &self.state(subject).tallies;
-            let view = self.view(epoch, &tallies);
-            let snapshot = view.fit(epoch, |subject| self.subjects.name_hash(subject));
-            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
-        }
     }
 
     pub(crate) fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {
@@ -125,8 +120,7 @@ impl Engine {
                     .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
             }
             Effect::SnapshotFitted(snapshot) => {
-                self.in_force = self.fitted.take().or(self.in_force.take());
-                self.fitted = Some(snapshot.clone());
+                self.model.adopt(snapshot, &self.subjects);
             }
         }
         Vec::new()
@@ -153,14 +147,8 @@ impl Engine {
         &mut self.states[subject.0 as usize]
     }
 
-    /// Counts what belongs to an epoch that closes; puts a snapshot fitted before it in force.
+    /// Counts what belongs to an epoch that closes.
     fn count(&mut self, epoch: Epoch) -> Vec<SubjectIx> {
-        if let Some(fitted) = self.fitted.as_deref()
-            && fitted.epoch < epoch
-            && self.parameters.fitted != Some(fitted.epoch)
-        {
-            self.parameters = Parameters::of_snapshot(fitted, &self.subjects, &self.policy.prior);
-        }
         let mut rows = self.pending.remove(epoch);
         rows.extend(self.families.close(epoch));
         // Rows of one base together: sums are added to each subject once, however many rows.
@@ -211,6 +199,7 @@ impl Engine {
                 }
             }
         }
+        self.model.count(&rows, &self.subjects);
         self.last_closed = Some(epoch);
         touched.sort_unstable();
         touched.dedup();

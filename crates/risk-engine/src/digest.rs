@@ -2,8 +2,10 @@
 
 use crate::assessment::Assessment;
 use crate::evidence::Row;
+use crate::logodds;
+use crate::sampling::{Observers, Sampling};
 use crate::step::Engine;
-use crate::subjects::{Subjects, name_bytes};
+use crate::subjects::{Subjects, ZONE, name_bytes};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -125,7 +127,7 @@ impl Lines {
 }
 
 /// A row by the names of what it touches, so that numbers do not show.
-fn row_text(row: &Row, subjects: &Subjects) -> String {
+fn row_text(row: &Row, subjects: &Subjects, observers: &Observers) -> String {
     let names = subjects
         .touched(row.base)
         .map(|at| subjects.name(at).to_string());
@@ -136,16 +138,64 @@ fn row_text(row: &Row, subjects: &Subjects) -> String {
         .map_or(0, risk_domain::scales::Severity::get);
     let stratum = row.verdict.stratum.code();
     format!(
-        "{} {stratum} {} {severity} {}",
+        "{} {stratum} {} {severity} {} {}",
         row.sampled.get(),
         row.verdict.nonconforming,
-        names.join(" ")
+        names.join(" "),
+        sampling_text(row.sampling, observers)
     )
+}
+
+fn sampling_text(sampling: Sampling, observers: &Observers) -> String {
+    format!(
+        "{} {} {} {} {:?} {:?}",
+        sampling.mode,
+        sampling.basis as u8,
+        sampling.method,
+        sampling.verification as u8,
+        observers.laboratories.name(sampling.laboratory),
+        observers.inspectors.name(sampling.inspector),
+    )
+}
+
+/// All bins, by the names of what they are of.
+fn bins(engine: &Engine, lines: &mut Lines) {
+    let (subjects, model) = (&engine.subjects, &engine.model);
+    let (all, _) = model.bins.all();
+    let text = |bin: &logodds::Row| {
+        let base = subjects.base(bin.target);
+        let zone = subjects.above(base.above).get(ZONE);
+        let sampling = Sampling {
+            mode: bin.mode,
+            basis: bin.basis,
+            method: bin.method,
+            verification: bin.verification,
+            laboratory: bin.laboratory,
+            inspector: bin.inspector,
+        };
+        let names = [Some(&base.cell), Some(&base.site), zone]
+            .into_iter()
+            .flatten();
+        let names: Vec<String> = names.map(|at| subjects.name(*at).to_string()).collect();
+        format!(
+            "{} {} {} {} {}",
+            names.join(" "),
+            bin.week,
+            sampling_text(sampling, &model.observers),
+            bin.results,
+            bin.nonconforming
+        )
+    };
+    let mut texts: Vec<String> = all.iter().map(text).collect();
+    texts.sort_unstable();
+    for text in texts {
+        lines.add(&text);
+    }
 }
 
 pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     let mut lines = Lines(Sha256::new());
-    let subjects = &engine.subjects;
+    let (subjects, observers) = (&engine.subjects, &engine.model.observers);
     let mut order: Vec<_> = subjects.all().collect();
     order.sort_by(|one, other| subjects.name(*one).cmp(subjects.name(*other)));
     for at in order {
@@ -172,7 +222,9 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     lines.add("open evidence");
     let mut open: BTreeMap<(i64, String), i32> = BTreeMap::new();
     for (epoch, row) in engine.pending.iter().chain(engine.families.open_rows()) {
-        let count = open.entry((epoch.0, row_text(row, subjects))).or_default();
+        let count = open
+            .entry((epoch.0, row_text(row, subjects, observers)))
+            .or_default();
         *count += if row.retracts { -1 } else { 1 };
     }
     for ((epoch, row), count) in open.into_iter().filter(|(_, count)| *count != 0) {
@@ -189,7 +241,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
         if let Some(known) = &member.known {
             let row = known
                 .row
-                .map_or_else(String::new, |row| row_text(&row, subjects));
+                .map_or_else(String::new, |row| row_text(&row, subjects, observers));
             lines.add(&format!(
                 "{} {} {row}",
                 known.observed_at.millis(),
@@ -197,9 +249,11 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             ));
         }
     }
-    lines.add("snapshots");
-    for snapshot in engine.snapshots() {
-        lines.add(&serde_json::to_string(snapshot).unwrap_or_default());
+    lines.add("bins");
+    bins(engine, &mut lines);
+    lines.add("snapshot");
+    if let Some(in_force) = engine.model.in_force {
+        lines.add(&format!("{} {:032x}", in_force.epoch.0, in_force.digest));
     }
     lines.add("alerts");
     for (id, digest) in &engine.alerts {

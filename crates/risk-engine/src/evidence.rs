@@ -6,12 +6,11 @@
 //! nor the partition can show in them, and a correction subtracts exactly what it replaces.
 
 use crate::event_time::Epoch;
-use crate::subjects::Subjects;
-use crate::taxonomy::Taxonomy;
+use crate::sampling::Sampling;
 use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
-use risk_domain::time::{CivilOffset, Day};
+use risk_domain::time::Day;
 use risk_stats::decay::{DecayAt, ForwardDecay, Generation};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -149,6 +148,7 @@ pub(crate) struct Row {
     pub(crate) base: u32,
     pub(crate) sampled: Day,
     pub(crate) verdict: Verdict,
+    pub(crate) sampling: Sampling,
     pub(crate) retracts: bool,
 }
 
@@ -295,11 +295,6 @@ impl Tallies {
         self.0.is_empty()
     }
 
-    /// Whether nothing has been counted.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-
     /// Plain counts of one stratum: results and nonconforming results.
     pub(crate) fn counts(&self, stratum: Stratum) -> (i32, i32) {
         let of_stratum = self.0.iter().filter(|tally| tally.stratum == stratum);
@@ -359,27 +354,10 @@ impl Pending {
     }
 }
 
-/// The row of a result, if it is evidence at all.
-pub(crate) fn row_of(
-    result: &InspectionResult,
-    subjects: &mut Subjects,
-    taxonomy: &Taxonomy,
-    offset: CivilOffset,
-) -> Option<Row> {
-    let base = subjects.base_of(result, taxonomy);
-    subjects.entitle(base, result);
-    let verdict = Verdict::of(result)?;
-    Some(Row {
-        base,
-        sampled: offset.day_of(result.sampled_at),
-        verdict,
-        retracts: false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logodds::{Basis, NO_OBSERVER, Verification};
     use proptest::prelude::*;
 
     fn row() -> impl Strategy<Value = Row> {
@@ -394,6 +372,14 @@ mod tests {
                     severity: severity
                         .filter(|_| nonconforming)
                         .map(|severity| Severity::try_from(severity).unwrap()),
+                },
+                sampling: Sampling {
+                    mode: 0,
+                    basis: Basis::Random,
+                    method: 0,
+                    verification: Verification::None,
+                    laboratory: NO_OBSERVER,
+                    inspector: NO_OBSERVER,
                 },
                 retracts,
             },
@@ -434,7 +420,7 @@ mod tests {
         fn a_retraction_leaves_nothing(rows in prop::collection::vec(row(), 0..12)) {
             let undone: Vec<Row> = rows.iter().map(|row| row.retraction()).collect();
             let nothing = merged(&sums(&rows), &sums(&undone));
-            prop_assert!(nothing.is_empty(), "{:?}", nothing);
+            prop_assert_eq!(nothing.iter().next(), None);
         }
     }
 }

@@ -303,12 +303,14 @@ impl Family {
             let Some((_, laboratory)) = confirmed.get(*id) else {
                 return Some(own);
             };
-            let finding = effective[laboratory].1.row?.verdict;
+            let finding = effective[laboratory].1.row?;
+            let positive = own.verdict.nonconforming;
             Some(Row {
                 verdict: Verdict {
                     stratum: Stratum::FastVerified,
-                    ..finding
+                    ..finding.verdict
                 },
+                sampling: own.sampling.verified(positive, finding.sampling.laboratory),
                 ..own
             })
         };

@@ -1,8 +1,9 @@
 //! What can happen to the engine, and what it says in return.
 
 use crate::alert::Alert;
-use crate::assessment::{Assessment, Snapshot};
+use crate::assessment::Assessment;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
+use crate::model::Snapshot;
 use crate::taxonomy::Registration;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
@@ -104,7 +105,7 @@ pub enum Effect {
     Assessed(Box<Assessment>),
     /// An alert was raised.
     AlertRaised(Box<Alert>),
-    /// Parameters were fitted at a weekly close.
+    /// The parameters fitted at a weekly close came in force, before the next one.
     SnapshotFitted(Box<Snapshot>),
 }
 

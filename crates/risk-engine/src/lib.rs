@@ -14,26 +14,31 @@ mod digest;
 pub mod event_time;
 pub mod evidence;
 mod family;
+mod fit_task;
 mod grade;
 pub mod input;
 pub mod logodds;
 mod memory;
 mod model;
+mod outlook;
 pub mod policy;
+mod sampling;
 pub mod step;
 mod subjects;
 pub mod taxonomy;
 
 pub use alert::{Alert, AlertRule};
-pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part, Snapshot};
+pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part};
 pub use checkpoint::CheckpointError;
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
+pub use fit_task::FitTask;
 pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
 pub use memory::MemoryUse;
+pub use model::Snapshot;
 pub use policy::{Policy, PolicyError};
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};
@@ -43,4 +48,4 @@ pub const ENGINE_VERSION: &str = "1";
 /// Version of the evidence encoding; frozen once released.
 pub const EVIDENCE_VERSION: &str = "1";
 /// Version of the estimator behind every assessment.
-pub const MODEL_VERSION: &str = "beta-binomial-1";
+pub const MODEL_VERSION: &str = "log-odds-1";

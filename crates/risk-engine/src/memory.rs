@@ -10,7 +10,7 @@ use crate::subjects::Subjects;
 pub struct MemoryUse {
     /// Names and public names of subjects.
     pub names: usize,
-    /// Evidence sums, by stratum and generation, and results whose epoch is open.
+    /// Evidence sums, by stratum and generation, results whose epoch is open, and bins of results.
     pub evidence: usize,
     /// Everything else: numbers, links, what stands.
     pub other: usize,
@@ -24,7 +24,9 @@ impl Engine {
         let (names, links) = self.subjects.heap_bytes();
         MemoryUse {
             names,
-            evidence: sums.sum::<usize>() + self.pending.heap_bytes(),
+            evidence: sums.sum::<usize>()
+                + self.pending.heap_bytes()
+                + self.model.bins.heap_bytes(),
             other: states + links + size_of::<Subjects>(),
         }
     }

@@ -1,400 +1,436 @@
-//! The first estimate: each subject's record, shrunk towards what its parents let expect.
+//! The model as the engine runs it: bins of results, the snapshot in force, and what has come since.
 //!
-//! A subject with prior mean m, worth M tests, and n decayed tests of which d failed has the
-//! posterior Beta(M·m + d, M·(1−m) + n − d). Its log-odds are the sum of what the city, the sector,
-//! the product, the enterprise and its own record add; M is fitted to the beta-binomial at
-//! weekly closes, per kind of subject, around the policy's prior.
+//! A close adds its results to the bins and to the sums since the snapshot, both integers, so that
+//! their order does not show and a correction takes away exactly what it replaces. A weekly close is
+//! followed by a fit of all bins, which the next close puts in force. Groups and targets go by
+//! numbers that depend on arrival; a fit orders them by name first, so its outcome does not.
 
-use crate::assessment::{Contribution, Part, Snapshot};
 use crate::event_time::Epoch;
-use crate::evidence::{Stratum, Tallies};
-use crate::policy::{EvidencePolicy, Policy, PriorPolicy};
-use crate::subjects::{SubjectIx, Subjects};
+use crate::evidence::{Row, Stratum};
+use crate::fit_task::FitTask;
+use crate::logodds::rows::Key;
+use crate::logodds::snapshot::Numbers;
+use crate::logodds::{self, Basis, NO_GROUP, Settings, SinceSnapshot, Verification};
+use crate::sampling::{Numbered, Observers};
+use crate::subjects::{Base, SubjectIx, Subjects};
+use compact_str::CompactString;
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_stats::decay::DecayAt;
-use risk_stats::shrink::{BetaPosterior, fit_concentration};
-use risk_stats::special::{logit, sigmoid};
+use risk_domain::time::Day;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Subjects of one kind used at most to fit a concentration; taken by a hash of their names.
-const FIT_SAMPLE: usize = 1_000;
-
-/// The parameters in force, by subject number.
-#[derive(Debug, Clone)]
-pub(crate) struct Parameters {
-    pub(crate) fitted: Option<Epoch>,
-    base: f64,
-    base_log_odds: f64,
-    /// Rate and its log-odds of sectors, products and zones.
-    rates: Vec<Option<(f64, f64)>>,
-    /// Prior tests a parent's rate is worth, in the order of [`SubjectKind`].
-    concentrations: [f64; SubjectKind::ALL.len()],
+/// Parameters fitted at a weekly close（参数快照）; they apply from the next close on. This is how they
+/// stand in the ledger: groups and observers by name, effects in the order of the names.
+#[doc(alias = "参数快照")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The close that they were fitted at.
+    pub epoch: Epoch,
+    /// Names of the groups of every level.
+    pub groups: Vec<Vec<CompactString>>,
+    /// Names of the laboratories.
+    pub laboratories: Vec<CompactString>,
+    /// Names of the inspector groups.
+    pub inspectors: Vec<CompactString>,
+    /// What was found.
+    pub model: logodds::Snapshot,
 }
 
-impl Parameters {
-    /// The policy's prior, before any fit.
-    pub(crate) fn prior(policy: &PriorPolicy) -> Self {
-        Self::with_base(policy.failure_rate, policy)
-    }
+/// What a level groups targets by. The codes are those of a policy's levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Field {
+    Sector,
+    Product,
+    Zone,
+    ProductZone,
+    Enterprise,
+    Cell,
+}
 
-    fn with_base(base: f64, policy: &PriorPolicy) -> Self {
-        Self {
-            fitted: None,
-            base,
-            base_log_odds: logit(base),
-            rates: Vec::new(),
-            concentrations: [policy.concentration; SubjectKind::ALL.len()],
+impl Field {
+    const ALL: [Self; 6] = [
+        Self::Sector,
+        Self::Product,
+        Self::Zone,
+        Self::ProductZone,
+        Self::Enterprise,
+        Self::Cell,
+    ];
+
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Sector => "sector",
+            Self::Product => "product",
+            Self::Zone => "zone",
+            Self::ProductZone => "product_zone",
+            Self::Enterprise => "enterprise",
+            Self::Cell => "cell",
         }
     }
 
-    /// The parameters of a snapshot.
-    pub(crate) fn of_snapshot(
-        snapshot: &Snapshot,
-        subjects: &Subjects,
-        policy: &PriorPolicy,
-    ) -> Self {
-        let mut parameters = Self::with_base(snapshot.failure_rate, policy);
-        parameters.fitted = Some(snapshot.epoch);
-        for (name, rate) in &snapshot.rates {
-            let found = name
-                .parse()
-                .ok()
-                .and_then(|subject: Subject| subjects.find(&subject));
-            if let Some(at) = found {
-                parameters.set_rate(at, *rate);
-            }
-        }
-        for (kind, value) in &snapshot.concentrations {
-            if let Some(kind) = SubjectKind::from_code(kind) {
-                parameters.concentrations[kind as usize] = *value;
-            }
-        }
-        parameters
-    }
-
-    fn set_rate(&mut self, subject: SubjectIx, rate: f64) {
-        let at = subject.0 as usize;
-        if self.rates.len() <= at {
-            self.rates.resize(at + 1, None);
-        }
-        self.rates[at] = Some((rate, logit(rate)));
-    }
-
-    fn rate_and_log_odds(&self, subject: SubjectIx) -> (f64, f64) {
-        let known = self.rates.get(subject.0 as usize).copied().flatten();
-        known.unwrap_or((self.base, self.base_log_odds))
-    }
-
-    fn rate(&self, subject: SubjectIx) -> f64 {
-        self.rate_and_log_odds(subject).0
-    }
-
-    fn log_odds(&self, subject: SubjectIx) -> f64 {
-        self.rate_and_log_odds(subject).1
-    }
-
-    fn concentration(&self, kind: SubjectKind) -> f64 {
-        self.concentrations[kind as usize]
-    }
-}
-
-/// Decayed tests and failures, pooled over the strata by the policy's weights.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pooled {
-    pub(crate) tests: f64,
-    pub(crate) failures: f64,
-}
-
-/// Pools a subject's strata. A laboratory result counts as it is. An unverified screen counts J²
-/// tests and J·(y + Sp − 1) failures, which is unbiased for θ and weighs a screen by its information.
-pub(crate) fn pool(tallies: &Tallies, policy: &EvidencePolicy, at: DecayAt) -> Pooled {
-    let mut pooled = Pooled {
-        tests: 0.0,
-        failures: 0.0,
-    };
-    for (stratum, n, d) in tallies.decayed(at) {
-        if stratum == Stratum::FastScreen {
-            let youden = policy.youden();
-            pooled.tests += youden * youden * n;
-            pooled.failures += youden * (d - (1.0 - policy.specificity) * n);
-        } else {
-            let weight = policy.weight(stratum);
-            pooled.tests += weight * n;
-            pooled.failures += weight * d;
-        }
-    }
-    pooled.failures = pooled.failures.clamp(0.0, pooled.tests.max(0.0));
-    pooled
-}
-
-/// Up to five contributions, in their order, without an allocation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts {
-    parts: [Contribution; 5],
-    len: usize,
-}
-
-impl Parts {
-    fn new() -> Self {
-        Self {
-            parts: [Contribution {
-                part: Part::Base,
-                log_odds: 0.0,
-            }; 5],
-            len: 0,
-        }
-    }
-
-    /// Adds a part; a sixth, which no kind of subject has, would be left out.
-    fn push(&mut self, part: Part, log_odds: f64) {
-        if let Some(slot) = self.parts.get_mut(self.len) {
-            *slot = Contribution { part, log_odds };
-            self.len += 1;
-        }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Contribution] {
-        self.parts.get(..self.len).unwrap_or(&self.parts)
-    }
-
-    fn sum(&self) -> f64 {
-        self.as_slice().iter().map(|part| part.log_odds).sum()
-    }
-}
-
-/// What is estimated of one subject.
-#[derive(Debug, Clone)]
-pub(crate) struct Estimate {
-    pub(crate) contributions: Parts,
-    pub(crate) posterior: BetaPosterior,
-    /// Sum of the contributions.
-    pub(crate) log_odds: f64,
-    pub(crate) tests: f64,
-}
-
-/// What the estimator looks at: tallies by subject number, at a day, under parameters.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a, 'p> {
-    pub(crate) subjects: &'a Subjects,
-    pub(crate) tallies: &'a dyn Fn(SubjectIx) -> &'a Tallies,
-    pub(crate) parameters: &'p Parameters,
-    pub(crate) policy: &'a Policy,
-    pub(crate) at: DecayAt,
-}
-
-impl View<'_, '_> {
-    fn pooled(&self, subject: SubjectIx) -> Pooled {
-        pool((self.tallies)(subject), &self.policy.evidence, self.at)
-    }
-
-    /// Estimates one subject; `None` where it has no own evidence.
-    pub(crate) fn estimate(&self, subject: SubjectIx) -> Option<Estimate> {
-        let own = self.pooled(subject);
-        if own.tests <= 0.0 {
-            return None;
-        }
-        let kind = self.subjects.kind(subject);
-        let mut contributions = self.expected(subject, kind, own);
-        let prior = contributions.sum();
-        let mean = sigmoid(prior).clamp(1e-9, 1.0 - 1e-9);
-        let strength = self.parameters.concentration(kind);
-        let posterior = BetaPosterior::new(
-            strength * mean + own.failures,
-            strength * (1.0 - mean) + own.tests - own.failures,
-        )
-        .ok()?;
-        contributions.push(Part::OwnRecord, logit(posterior.mean()) - prior);
-        Some(Estimate {
-            contributions,
-            posterior,
-            log_odds: contributions.sum(),
-            tests: own.tests,
-        })
-    }
-
-    /// What the city and a subject's parents let expect.
-    fn expected(&self, subject: SubjectIx, kind: SubjectKind, own: Pooled) -> Parts {
-        let base = self.parameters.base_log_odds;
-        let kin = self.subjects.kin(subject);
-        let above = |parent: Option<&SubjectIx>| {
-            parent.map_or(0.0, |parent| self.parameters.log_odds(*parent) - base)
+    /// The fields of a model's levels, in their order; none if a level has a name that is no field.
+    pub(crate) fn of_levels(settings: &Settings) -> Option<SmallVec<[Self; 8]>> {
+        let field = |level: &logodds::Level| {
+            Self::ALL
+                .into_iter()
+                .find(|field| field.code() == level.name)
         };
-        let mut parts = Parts::new();
-        parts.push(Part::Base, base);
-        match kind {
-            SubjectKind::Sector => {}
-            SubjectKind::Product => parts.push(Part::Sector, above(kin.parents.first())),
-            SubjectKind::Zone => parts.push(Part::Zone, above(kin.parents.first())),
-            SubjectKind::Enterprise | SubjectKind::Site => {
-                // Most sell one product, whose rate is the mean over one.
-                let mix = match (kin.cells.len(), kin.resembles) {
-                    (1, Some(product)) => Some(self.parameters.log_odds(product)),
-                    _many => self.assortment(&kin.cells, None, 1.0).map(logit),
-                };
-                parts.push(
-                    Part::Assortment,
-                    mix.map_or(0.0, |log_odds| log_odds - base),
-                );
-            }
-            SubjectKind::Cell => {
-                let product = kin.parents.first();
-                let sector =
-                    product.and_then(|product| self.subjects.kin(*product).parents.first());
-                let of_sector = above(sector);
-                let enterprise = kin.parents.get(1);
-                let others =
-                    enterprise.map_or(0.0, |enterprise| self.others(*enterprise, subject, own));
-                parts.push(Part::Sector, of_sector);
-                parts.push(Part::Product, above(product) - of_sector);
-                parts.push(Part::Enterprise, others);
-            }
-        }
-        parts
+        settings.levels.iter().map(field).collect()
     }
 
-    /// Mean of the products' rates over cells, weighed by their tests plus `floor`, without `but`.
-    fn assortment(&self, cells: &[SubjectIx], but: Option<SubjectIx>, floor: f64) -> Option<f64> {
-        let (mut weights, mut rates) = (0.0, 0.0);
-        for cell in cells.iter().filter(|cell| Some(**cell) != but) {
-            let weight = self.pooled(*cell).tests + floor;
-            let product = self.subjects.kin(*cell).parents.first();
-            weights += weight;
-            rates += weight
-                * product.map_or(self.parameters.base, |product| {
-                    self.parameters.rate(*product)
-                });
-        }
-        (weights > 0.0).then(|| rates / weights)
-    }
-
-    /// How an enterprise's other products fared against what they let expect.
-    fn others(&self, enterprise: SubjectIx, cell: SubjectIx, own: Pooled) -> f64 {
-        let cells = &self.subjects.kin(enterprise).cells;
-        if cells.len() < 2 {
-            return 0.0;
-        }
-        let all = self.pooled(enterprise);
-        let tests = all.tests - own.tests;
-        let failures = (all.failures - own.failures).clamp(0.0, tests.max(0.0));
-        match self.assortment(cells, Some(cell), 0.0) {
-            Some(expected) if tests > 1e-9 => {
-                let strength = self.parameters.concentration(SubjectKind::Enterprise);
-                logit((strength * expected + failures) / (strength + tests)) - logit(expected)
-            }
-            Some(_) | None => 0.0,
+    /// Kind of the subjects that are its groups; a product in a zone is no subject.
+    fn kind(self) -> Option<SubjectKind> {
+        match self {
+            Self::Sector => Some(SubjectKind::Sector),
+            Self::Product => Some(SubjectKind::Product),
+            Self::Zone => Some(SubjectKind::Zone),
+            Self::ProductZone => None,
+            Self::Enterprise => Some(SubjectKind::Enterprise),
+            Self::Cell => Some(SubjectKind::Cell),
         }
     }
 
-    /// Fits the parameters that apply from the next epoch on.
-    pub(crate) fn fit(&self, epoch: Epoch, name_hash: impl Fn(SubjectIx) -> u64) -> Snapshot {
-        let prior = &self.policy.prior;
-        let mut by_kind: BTreeMap<SubjectKind, Vec<SubjectIx>> = BTreeMap::new();
-        let counted = |subject: &SubjectIx| !(self.tallies)(*subject).is_empty();
-        for subject in self.subjects.all().filter(counted) {
-            let kind = self.subjects.kind(subject);
-            by_kind.entry(kind).or_default().push(subject);
-        }
-        // Whatever number a subject got, it is visited in the order of its name.
-        for subjects in by_kind.values_mut() {
-            let stride = subjects.len().div_ceil(FIT_SAMPLE) as u64;
-            let rates_all = matches!(
-                self.subjects.kind(subjects[0]),
-                SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
-            );
-            subjects.retain(|subject| rates_all || name_hash(*subject).is_multiple_of(stride));
-            subjects.sort_by(|one, other| self.subjects.name(*one).cmp(self.subjects.name(*other)));
-        }
-        let of_kind = |kind| by_kind.get(&kind).map_or(&[][..], Vec::as_slice);
-        let city = of_kind(SubjectKind::Product)
-            .iter()
-            .map(|product| self.pooled(*product));
-        let city = city.fold((0.0, 0.0), |(n, d), own| (n + own.tests, d + own.failures));
-        let failure_rate =
-            (prior.concentration * prior.failure_rate + city.1) / (prior.concentration + city.0);
-        let mut fitting = Parameters::with_base(failure_rate, prior);
+    /// How many groups there may be.
+    pub(crate) fn count(self, subjects: &Subjects) -> usize {
+        self.kind()
+            .map_or(subjects.pairs().len(), |kind| subjects.count_of(kind))
+    }
 
-        let mut rates = BTreeMap::new();
-        let order = [
-            SubjectKind::Sector,
-            SubjectKind::Product,
-            SubjectKind::Zone,
-            SubjectKind::Enterprise,
-            SubjectKind::Site,
-            SubjectKind::Cell,
-        ];
-        for kind in order {
-            let subjects = of_kind(kind);
-            let view = View {
-                parameters: &fitting,
-                ..*self
+    /// Group of a target.
+    pub(crate) fn group(self, base: &Base, subjects: &Subjects) -> u32 {
+        match self {
+            Self::Enterprise => subjects.ordinal(base.enterprise),
+            Self::Cell => subjects.ordinal(base.cell),
+            Self::Sector | Self::Product | Self::Zone | Self::ProductZone => {
+                self.group_above(base.above, subjects)
+            }
+        }
+    }
+
+    /// Group of all targets that share what lies above them; none for an enterprise or a cell.
+    pub(crate) fn group_above(self, above: u32, subjects: &Subjects) -> u32 {
+        match self.owner_above(above, subjects) {
+            Some(subject) => subjects.ordinal(subject),
+            None if self == Self::ProductZone => subjects.pair_of(above),
+            None => NO_GROUP,
+        }
+    }
+
+    fn owner_above(self, above: u32, subjects: &Subjects) -> Option<SubjectIx> {
+        let [product, sector, zone] = *subjects.above(above).first_chunk()?;
+        match self {
+            // A product without a sector stands in its place.
+            Self::Sector => (sector != product).then_some(sector),
+            Self::Product => Some(product),
+            Self::Zone => Some(zone),
+            Self::ProductZone | Self::Enterprise | Self::Cell => None,
+        }
+    }
+
+    /// Name of a target's group; empty where it has none.
+    pub(crate) fn name(self, base: &Base, subjects: &Subjects) -> CompactString {
+        use compact_str::ToCompactString;
+        let owner = match self {
+            Self::Enterprise => Some(base.enterprise),
+            Self::Cell => Some(base.cell),
+            Self::Sector | Self::Product | Self::Zone | Self::ProductZone => {
+                self.owner_above(base.above, subjects)
+            }
+        };
+        match (owner, subjects.above(base.above).first_chunk::<3>()) {
+            (Some(subject), _) => subjects.name(subject).to_compact_string(),
+            (None, Some([product, _, zone])) if self == Self::ProductZone => {
+                pair_name(subjects, *product, *zone)
+            }
+            (None, _) => CompactString::const_new(""),
+        }
+    }
+
+    /// Numbers of the groups of these names; [`NO_GROUP`] for one that is not known.
+    fn find(self, names: &[CompactString], subjects: &Subjects) -> Vec<u32> {
+        if self == Self::ProductZone {
+            let pairs = (0..).zip(subjects.pairs());
+            let by_name: BTreeMap<CompactString, u32> = pairs
+                .map(|(number, (product, zone))| (pair_name(subjects, *product, *zone), number))
+                .collect();
+            let number = |name| by_name.get(name).copied().unwrap_or(NO_GROUP);
+            return names.iter().map(number).collect();
+        }
+        let number = |name: &CompactString| {
+            let subject: Option<Subject> = name.parse().ok();
+            let found = subject.and_then(|subject| subjects.find(&subject));
+            found.map_or(NO_GROUP, |subject| subjects.ordinal(subject))
+        };
+        names.iter().map(number).collect()
+    }
+}
+
+fn pair_name(subjects: &Subjects, product: SubjectIx, zone: SubjectIx) -> CompactString {
+    compact_str::format_compact!("{} {}", subjects.name(product), subjects.name(zone))
+}
+
+/// Groups of a target, level by level.
+pub(crate) type Groups = SmallVec<[u32; 8]>;
+
+/// Weeks since the one in which 1970 began, from Monday to Sunday.
+pub(crate) fn week_of(day: Day) -> u16 {
+    u16::try_from((day.get() + 3).div_euclid(7)).unwrap_or(0)
+}
+
+/// The bin of a piece of evidence, if the model counts it at all.
+pub(crate) fn bin_of(row: &Row) -> Option<logodds::Row> {
+    match row.verdict.stratum {
+        Stratum::RiskEvaluation
+        | Stratum::SupervisoryCheck
+        | Stratum::SpecialCheck
+        | Stratum::FastScreen
+        | Stratum::FastVerified
+        | Stratum::EnforcementTest => {}
+        // A follow-up is no routine history, a refusal no test, and a severity no result.
+        Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => return None,
+    }
+    let sampling = row.sampling;
+    let bin = logodds::Row {
+        laboratory: sampling.laboratory,
+        inspector: sampling.inspector,
+        ..logodds::Row::new(
+            row.base,
+            week_of(row.sampled),
+            sampling.mode,
+            sampling.basis,
+        )
+    };
+    let bin = bin.by_method(sampling.method, sampling.verification);
+    Some(bin.counting(1, u32::from(row.verdict.nonconforming)))
+}
+
+/// Bins of results: those that the snapshot in force was fitted to, and those since.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bins {
+    pub(crate) settled: Arc<Vec<logodds::Row>>,
+    pub(crate) added: Vec<logodds::Row>,
+    pub(crate) taken: Vec<logodds::Row>,
+}
+
+impl Bins {
+    /// All bins, and those of them that are new.
+    pub(crate) fn all(&self) -> (Vec<logodds::Row>, Vec<logodds::Row>) {
+        let (fresh, older) = less(self.added.clone(), &self.taken);
+        let mut all = Vec::with_capacity(self.settled.len() + fresh.len());
+        all.extend_from_slice(&self.settled);
+        all.extend_from_slice(&fresh);
+        let (all, _) = less(logodds::merge(all), &older);
+        (all, fresh)
+    }
+
+    fn settle(&mut self) {
+        let (all, _) = self.all();
+        *self = Self {
+            settled: Arc::new(all),
+            ..Self::default()
+        };
+    }
+
+    /// Bytes held beyond the value itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let bins = [&*self.settled, &self.added, &self.taken];
+        bins.map(|bins| bins.capacity() * size_of::<logodds::Row>())
+            .into_iter()
+            .sum()
+    }
+}
+
+/// Merged bins less others, and what of the others could not be taken away.
+fn less(
+    mut from: Vec<logodds::Row>,
+    taken: &[logodds::Row],
+) -> (Vec<logodds::Row>, Vec<logodds::Row>) {
+    let mut owed: BTreeMap<Key, logodds::Row> = taken.iter().map(|row| (row.key(), *row)).collect();
+    if owed.is_empty() {
+        return (from, Vec::new());
+    }
+    from.retain_mut(|row| {
+        if let Some(debt) = owed.get_mut(&row.key()) {
+            let pay = |have: &mut u32, debt: &mut u32| {
+                let paid = (*have).min(*debt);
+                *have -= paid;
+                *debt -= paid;
             };
-            let concentration = view.fit_kind(subjects, prior);
-            fitting.concentrations[kind as usize] = concentration;
-            if matches!(
-                kind,
-                SubjectKind::Sector | SubjectKind::Product | SubjectKind::Zone
-            ) {
-                let view = View {
-                    parameters: &fitting,
-                    ..*self
-                };
-                let estimated: Vec<(SubjectIx, f64)> = subjects
-                    .iter()
-                    .filter_map(|at| Some((*at, view.estimate(*at)?.posterior.mean())))
-                    .collect();
-                for (at, rate) in estimated {
-                    rates.insert(self.subjects.name(at).to_string(), rate);
-                    fitting.set_rate(at, rate);
+            pay(&mut row.results, &mut debt.results);
+            pay(&mut row.nonconforming, &mut debt.nonconforming);
+            pay(&mut row.tested, &mut debt.tested);
+            pay(&mut row.failed, &mut debt.failed);
+        }
+        row.tested > 0
+    });
+    owed.retain(|_, debt| debt.tested > 0);
+    (from, owed.into_values().collect())
+}
+
+/// The close whose snapshot is in force, and 128 bits of what stands of it in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InForce {
+    pub(crate) epoch: Epoch,
+    pub(crate) digest: u128,
+}
+
+/// The model's state.
+#[derive(Debug)]
+pub(crate) struct Model {
+    fields: SmallVec<[Field; 8]>,
+    pub(crate) in_force: Option<InForce>,
+    /// Of the policy's prior until a fit is in force. Groups and observers by number.
+    pub(crate) snapshot: Arc<logodds::Snapshot>,
+    pub(crate) bins: Bins,
+    pub(crate) since: SinceSnapshot,
+    pub(crate) observers: Observers,
+    /// The fit that is due, once somebody asked for it.
+    pub(crate) task: Option<Arc<FitTask>>,
+}
+
+impl Model {
+    pub(crate) fn new(fields: SmallVec<[Field; 8]>, prior: &Arc<logodds::Snapshot>) -> Self {
+        Self {
+            fields,
+            in_force: None,
+            snapshot: Arc::clone(prior),
+            bins: Bins::default(),
+            since: SinceSnapshot::new(prior),
+            observers: Observers::default(),
+            task: None,
+        }
+    }
+
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Groups of a target.
+    pub(crate) fn groups(&self, base: &Base, subjects: &Subjects) -> Groups {
+        let group = |field: &Field| field.group(base, subjects);
+        self.fields.iter().map(group).collect()
+    }
+
+    /// Counts what a close counted.
+    pub(crate) fn count(&mut self, rows: &[Row], subjects: &Subjects) {
+        let before = (self.bins.added.len(), self.bins.taken.len());
+        for row in rows {
+            let Some(bin) = bin_of(row) else { continue };
+            self.observers.laboratories.count(bin.laboratory);
+            self.observers.inspectors.count(bin.inspector);
+            let groups = self.groups(subjects.base(row.base), subjects);
+            if row.retracts {
+                self.since.subtract(&self.snapshot, &bin, &groups);
+                self.bins.taken.push(bin);
+            } else {
+                self.since.add(&self.snapshot, &bin, &groups);
+                self.bins.added.push(bin);
+            }
+        }
+        let bins = &mut self.bins;
+        for (bins, before) in [(&mut bins.added, before.0), (&mut bins.taken, before.1)] {
+            if bins.len() > before {
+                *bins = logodds::merge(std::mem::take(bins));
+            }
+        }
+    }
+
+    /// Sums of rows that no close has counted yet, under the snapshot in force.
+    pub(crate) fn open<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Row>,
+        subjects: &Subjects,
+    ) -> SinceSnapshot {
+        let mut since = SinceSnapshot::new(&self.snapshot);
+        for row in rows {
+            let Some(bin) = bin_of(row) else { continue };
+            let groups = self.groups(subjects.base(row.base), subjects);
+            if row.retracts {
+                since.subtract(&self.snapshot, &bin, &groups);
+            } else {
+                since.add(&self.snapshot, &bin, &groups);
+            }
+        }
+        since
+    }
+
+    /// Puts a recorded snapshot in force: what came before it is settled.
+    pub(crate) fn adopt(&mut self, recorded: &Snapshot, subjects: &Subjects) {
+        let turned = |found: Vec<u32>, count: usize| {
+            let mut numbers = vec![NO_GROUP; count];
+            for (rank, number) in (0..).zip(found) {
+                if let Some(slot) = numbers.get_mut(number as usize) {
+                    *slot = rank;
                 }
             }
-        }
-        let concentration =
-            |kind: &SubjectKind| (kind.code().to_owned(), fitting.concentration(*kind));
-        let concentrations = SubjectKind::ALL.iter().map(concentration).collect();
-        Snapshot {
-            epoch,
-            failure_rate,
-            rates,
-            concentrations,
-        }
+            numbers
+        };
+        let levels = self.fields.iter().zip(&recorded.groups);
+        let groups = levels
+            .map(|(field, names)| turned(field.find(names, subjects), field.count(subjects)))
+            .collect();
+        let observers = |names: &[CompactString], known: &mut Numbered| {
+            let found = names.iter().map(|name| u32::from(known.number(name)));
+            let found = found.collect();
+            turned(found, known.len())
+        };
+        let numbers = Numbers {
+            groups,
+            laboratories: observers(&recorded.laboratories, &mut self.observers.laboratories),
+            inspectors: observers(&recorded.inspectors, &mut self.observers.inspectors),
+        };
+        let bytes = postcard::to_stdvec(recorded).unwrap_or_default();
+        self.in_force = Some(InForce {
+            epoch: recorded.epoch,
+            digest: xxhash_rust::xxh3::xxh3_128(&bytes),
+        });
+        self.snapshot = Arc::new(recorded.model.renumbered(&numbers));
+        self.bins.settle();
+        self.since = SinceSnapshot::new(&self.snapshot);
+        self.task = None;
     }
 
-    fn fit_kind(&self, subjects: &[SubjectIx], prior: &PriorPolicy) -> f64 {
-        let (mut means, mut tests, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-        for subject in subjects {
-            let own = self.pooled(*subject);
-            if own.tests > 0.0 {
-                let kind = self.subjects.kind(*subject);
-                let expected = self.expected(*subject, kind, own).sum();
-                means.push(sigmoid(expected).clamp(1e-9, 1.0 - 1e-9));
-                tests.push(own.tests);
-                failures.push(own.failures);
+    /// Puts back what a checkpoint held; the sums since the snapshot follow from it.
+    pub(crate) fn restore(
+        &mut self,
+        in_force: Option<InForce>,
+        snapshot: Option<logodds::Snapshot>,
+        subjects: &Subjects,
+    ) {
+        self.in_force = in_force;
+        if let Some(snapshot) = snapshot {
+            self.snapshot = Arc::new(snapshot);
+        }
+        let mut since = SinceSnapshot::new(&self.snapshot);
+        let groups = |bin: &logodds::Row| self.groups(subjects.base(bin.target), subjects);
+        // One result after the other: rounding is of each.
+        for bin in &self.bins.added {
+            for single in singles(bin) {
+                since.add(&self.snapshot, &single, &groups(bin));
             }
         }
-        // One group says nothing of how much groups differ.
-        if means.len() < 2 {
-            return prior.concentration;
+        for bin in &self.bins.taken {
+            for single in singles(bin) {
+                since.subtract(&self.snapshot, &single, &groups(bin));
+            }
         }
-        let (least, most) = prior.concentration_range;
-        fit_concentration(&means, &tests, &failures, prior.concentration)
-            .map_or(prior.concentration, |fit| fit.clamp(least, most))
+        self.since = since;
     }
 }
 
-/// Shares of severities 1 to 4 among a subject's failures: counts on a Dirichlet prior.
-pub(crate) fn severity_mix(
-    tallies: &Tallies,
-    prior: &[f64; 4],
-    policy: &PriorPolicy,
-    at: DecayAt,
-) -> [f64; 4] {
-    let mut mix = prior.map(|share| policy.severity_concentration * share);
-    let mut total = policy.severity_concentration;
-    for (stratum, _, failures) in tallies.decayed(at) {
-        if let Stratum::Severity(severity) = stratum {
-            mix[severity.index()] += failures;
-            total += failures;
-        }
-    }
-    mix.map(|share| share / total)
+/// The results of a bin, one by one.
+fn singles(bin: &logodds::Row) -> impl Iterator<Item = logodds::Row> + use<> {
+    let bin = *bin;
+    (0..bin.results).map(move |at| bin.counting(1, u32::from(at < bin.nonconforming)))
 }
+
+/// Basis by its number in checkpoints.
+pub(crate) const BASES: [Basis; 3] = [Basis::Ignorable, Basis::Random, Basis::Informative];
+/// Verification by its number in checkpoints.
+pub(crate) const VERIFICATIONS: [Verification; 3] = [
+    Verification::None,
+    Verification::OfPositive,
+    Verification::OfNegative,
+];

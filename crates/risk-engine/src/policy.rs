@@ -1,11 +1,16 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
-use crate::evidence::Stratum;
+use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
+use crate::model::Field;
 use risk_domain::ids::PolicyVersion;
 use risk_domain::scales::{AlertLevel, RiskLevel};
+use risk_domain::selection::SelectionMode;
 use risk_domain::time::{CivilOffset, DAY_MILLIS};
+use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -22,49 +27,23 @@ pub struct TimePolicy {
     pub half_life_days: u32,
 }
 
-/// How much one result of each kind weighs.
-#[derive(Debug, Clone, Copy)]
-pub struct EvidencePolicy {
-    weights: [f64; 4],
-    verified: f64,
-    /// Sensitivity of a fast test.
-    pub sensitivity: f64,
-    /// Specificity of a fast test.
-    pub specificity: f64,
+/// The model（风险模型）.
+#[doc(alias = "风险模型")]
+#[derive(Debug, Clone)]
+pub struct ModelPolicy {
+    /// Levels, modes, fast-test methods and all else that the model is told.
+    pub settings: Settings,
+    /// What its levels group by.
+    pub(crate) fields: SmallVec<[Field; 8]>,
+    /// What it says before any evidence.
+    pub(crate) prior: Arc<Snapshot>,
+    /// Laboratory tests that an unverified screen of the first method is worth: (Se + Sp − 1)².
+    pub(crate) screen_information: f64,
 }
 
-impl EvidencePolicy {
-    /// Weight of one laboratory-grade result of a stratum; 0 for what stays out of the estimate,
-    /// and for screens, which enter through their error rates.
-    pub fn weight(&self, stratum: Stratum) -> f64 {
-        let [risk, supervisory, special, enforcement] = self.weights;
-        match stratum {
-            Stratum::RiskEvaluation => risk,
-            Stratum::SupervisoryCheck => supervisory,
-            Stratum::SpecialCheck => special,
-            Stratum::FastVerified => self.verified,
-            Stratum::EnforcementTest => enforcement,
-            Stratum::FastScreen | Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => {
-                0.0
-            }
-        }
-    }
-
-    /// Youden's J of the fast test, sensitivity + specificity − 1.
-    pub fn youden(&self) -> f64 {
-        self.sensitivity + self.specificity - 1.0
-    }
-}
-
-/// What is believed before any evidence.
+/// What is believed of severities before any evidence.
 #[derive(Debug, Clone, Copy)]
 pub struct PriorPolicy {
-    /// Failure rate.
-    pub failure_rate: f64,
-    /// Prior tests the rate is worth.
-    pub concentration: f64,
-    /// Bounds of the fitted concentration.
-    pub concentration_range: (f64, f64),
     /// Shares of severities 1 to 4 among failures.
     pub severity_mix: [f64; 4],
     /// Prior failures the mix is worth.
@@ -123,8 +102,8 @@ pub struct Policy {
     pub hash: String,
     /// Clocks.
     pub time: TimePolicy,
-    /// Weights of evidence.
-    pub evidence: EvidencePolicy,
+    /// The model.
+    pub model: ModelPolicy,
     /// Prior beliefs.
     pub prior: PriorPolicy,
     /// Grades.
@@ -134,7 +113,7 @@ pub struct Policy {
 }
 
 /// Why a text is no policy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PolicyError {
     /// The TOML does not parse, or has an unknown or missing key.
     #[error("the policy cannot be read: {0}")]
@@ -147,10 +126,13 @@ pub enum PolicyError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// The model's settings make no model.
+    #[error("policy section `model`: {0}")]
+    Model(#[from] FitError),
 }
 
 mod text {
-    use super::Deserialize;
+    use super::{Deserialize, Settings};
     use risk_domain::scales::{AlertLevel, RiskLevel};
 
     #[derive(Deserialize)]
@@ -158,7 +140,7 @@ mod text {
     pub(super) struct Policy {
         pub(super) version: String,
         pub(super) time: Time,
-        pub(super) evidence: Evidence,
+        pub(super) model: Settings,
         pub(super) prior: Prior,
         pub(super) grade: Grade,
         pub(super) alert: Alert,
@@ -176,23 +158,7 @@ mod text {
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    pub(super) struct Evidence {
-        pub(super) risk_evaluation: f64,
-        pub(super) supervisory_check: f64,
-        pub(super) special_check: f64,
-        pub(super) fast_test_verified: f64,
-        pub(super) enforcement_test: f64,
-        pub(super) fast_test_sensitivity: f64,
-        pub(super) fast_test_specificity: f64,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
     pub(super) struct Prior {
-        pub(super) failure_rate: f64,
-        pub(super) concentration: f64,
-        pub(super) concentration_min: f64,
-        pub(super) concentration_max: f64,
         pub(super) severity_mix: [f64; 4],
         pub(super) severity_concentration: f64,
     }
@@ -259,7 +225,7 @@ impl Policy {
             version,
             hash: format!("{hash:x}"),
             time: time(&raw.time)?,
-            evidence: evidence(&raw.evidence)?,
+            model: model(raw.model)?,
             prior: prior(&raw.prior)?,
             grade: grade(&raw.grade)?,
             alert: AlertPolicy {
@@ -302,28 +268,43 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
     })
 }
 
-fn evidence(raw: &text::Evidence) -> Result<EvidencePolicy, PolicyError> {
-    const SHARE: &str = "must be between 0 and 1";
-    let weight = |key, value| within(key, value, (0.0, 1.0), SHARE);
-    let policy = EvidencePolicy {
-        weights: [
-            weight("evidence.risk_evaluation", raw.risk_evaluation)?,
-            weight("evidence.supervisory_check", raw.supervisory_check)?,
-            weight("evidence.special_check", raw.special_check)?,
-            weight("evidence.enforcement_test", raw.enforcement_test)?,
-        ],
-        verified: weight("evidence.fast_test_verified", raw.fast_test_verified)?,
-        sensitivity: weight("evidence.fast_test_sensitivity", raw.fast_test_sensitivity)?,
-        specificity: weight("evidence.fast_test_specificity", raw.fast_test_specificity)?,
+fn model(settings: Settings) -> Result<ModelPolicy, PolicyError> {
+    settings.check()?;
+    let levels = PolicyError::Range {
+        key: "model.levels",
+        rule: "must be named sector, product, zone, product_zone, enterprise or cell",
     };
-    let rule = "and evidence.fast_test_specificity must add to at least 1.2: a test below that tells too little";
-    within(
-        "evidence.fast_test_sensitivity",
-        policy.youden(),
-        (0.2, 1.0),
-        rule,
-    )?;
-    Ok(policy)
+    let fields = Field::of_levels(&settings).ok_or(levels)?;
+    let modes = settings.modes.iter().map(|mode| mode.name.as_str());
+    if !modes.eq(SelectionMode::ALL.iter().map(|mode| mode.code())) {
+        return Err(PolicyError::Range {
+            key: "model.modes",
+            rule: "must be the five modes in their order: risk_evaluation, supervisory_check, special_check, fast_test, enforcement_test",
+        });
+    }
+    let methods = settings
+        .methods
+        .iter()
+        .map(|method| method.sensitivity.mean() + method.specificity.mean() - 1.0);
+    let youden = within(
+        "model.methods",
+        methods.fold(f64::INFINITY, f64::min),
+        (LEAST_YOUDEN_INDEX, 1.0),
+        "must name at least one fast-test method, and sensitivity + specificity of each must be at least 1.2: a test below that tells too little",
+    );
+    youden?;
+    let first = settings.methods.first();
+    let youden = first.map_or(1.0, |method| {
+        method.sensitivity.mean() + method.specificity.mean() - 1.0
+    });
+    let frame = Frame::new(settings.levels.len());
+    let prior = fit(&Evidence::new(&frame, &[], 0), &settings, None)?;
+    Ok(ModelPolicy {
+        settings,
+        fields,
+        prior: Arc::new(prior),
+        screen_information: youden * youden,
+    })
 }
 
 fn prior(raw: &text::Prior) -> Result<PriorPolicy, PolicyError> {
@@ -336,34 +317,7 @@ fn prior(raw: &text::Prior) -> Result<PriorPolicy, PolicyError> {
             rule,
         });
     }
-    let range = (
-        within(
-            "prior.concentration_min",
-            raw.concentration_min,
-            (0.1, 1e6),
-            "must be between 0.1 and 1e6",
-        )?,
-        within(
-            "prior.concentration_max",
-            raw.concentration_max,
-            (raw.concentration_min, 1e6),
-            "must be between concentration_min and 1e6",
-        )?,
-    );
     Ok(PriorPolicy {
-        failure_rate: within(
-            "prior.failure_rate",
-            raw.failure_rate,
-            (1e-6, 0.999),
-            "must be between 0.000001 and 0.999",
-        )?,
-        concentration: within(
-            "prior.concentration",
-            raw.concentration,
-            range,
-            "must lie between its bounds",
-        )?,
-        concentration_range: range,
         severity_mix: raw.severity_mix,
         severity_concentration: within(
             "prior.severity_concentration",
@@ -462,16 +416,16 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_valid_and_names_itself() {
         let policy = Policy::builtin().unwrap();
-        assert_eq!(policy.version.as_str(), "2026.2");
+        assert_eq!(policy.version.as_str(), "2026.3");
         assert_eq!(policy.hash.len(), 64);
-        assert!((policy.evidence.youden() - 0.75).abs() < 1e-12);
+        assert!((policy.model.screen_information - 0.75 * 0.75).abs() < 1e-12);
     }
 
     #[test]
     fn a_value_outside_its_range_is_refused_by_name() {
-        let key = |error| match error {
-            PolicyError::Range { key, .. } => key,
-            PolicyError::Toml(text) => panic!("{text}"),
+        let key = |error: PolicyError| match &error {
+            PolicyError::Range { key, .. } => *key,
+            PolicyError::Toml(_) | PolicyError::Model(_) => panic!("{error}"),
         };
         assert_eq!(
             key(changed("epoch_minutes = 1440", "epoch_minutes = 7")),
@@ -482,10 +436,20 @@ mod tests {
             "grade.keep_above"
         );
         let weak = changed(
-            "fast_test_sensitivity = 0.80",
-            "fast_test_sensitivity = 0.20",
+            "sensitivity = { alpha = 16.0, beta = 4.0 }",
+            "sensitivity = { alpha = 4.0, beta = 16.0 }",
         );
-        assert_eq!(key(weak), "evidence.fast_test_sensitivity");
+        assert_eq!(key(weak), "model.methods");
+        assert_eq!(
+            key(changed("name = \"product_zone\"", "name = \"street\"")),
+            "model.levels"
+        );
+        assert_eq!(
+            key(changed("\"special_check\"", "\"spot_check\"")),
+            "model.modes"
+        );
+        let flat = changed("fixed = 0.8", "fixed = 0.0");
+        assert_eq!(flat, PolicyError::Model(FitError::Variance(0.0)));
         assert_eq!(
             key(changed("[0.35, 0.35,", "[0.45, 0.35,")),
             "prior.severity_mix"

@@ -5,17 +5,17 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert;
-use crate::assessment::Snapshot;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
-use crate::evidence::{self, Pending, Row, Tallies};
+use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
 use crate::grade;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
-use crate::model::Parameters;
+use crate::model::Model;
 use crate::policy::Policy;
+use crate::sampling::Sampling;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use risk_domain::ids::{AlertId, InspectionId};
@@ -62,10 +62,7 @@ pub struct Engine {
     /// Up to here nothing is left to close: nothing need be looked for until the watermark moves on,
     /// a family changes, or a record falls so far back.
     pub(crate) closed_through: Option<Epoch>,
-    /// The snapshot in force and the one fitted last; the latter applies from the epoch after its own.
-    pub(crate) in_force: Option<Box<Snapshot>>,
-    pub(crate) fitted: Option<Box<Snapshot>>,
-    pub(crate) parameters: Parameters,
+    pub(crate) model: Model,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
 }
 
@@ -88,9 +85,7 @@ impl Engine {
             clocks: Clocks::default(),
             last_closed: None,
             closed_through: None,
-            in_force: None,
-            fitted: None,
-            parameters: Parameters::prior(&policy.prior),
+            model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             alerts: BTreeMap::new(),
             policy,
         })
@@ -159,13 +154,6 @@ impl Engine {
     /// The first instant after an epoch.
     pub fn end_of(&self, epoch: Epoch) -> Timestamp {
         self.calendar.end_of(epoch)
-    }
-
-    /// The snapshot in force and the one that will replace it, as far as there are any.
-    pub(crate) fn snapshots(&self) -> impl Iterator<Item = &Snapshot> {
-        [self.in_force.as_deref(), self.fitted.as_deref()]
-            .into_iter()
-            .flatten()
     }
 
     pub(crate) fn state(&self, subject: SubjectIx) -> &SubjectState {
@@ -304,13 +292,19 @@ impl Engine {
         self.families.admit(id, member, self.first_open(), counted);
     }
 
+    /// What a result says as evidence, if it says anything.
     fn row_of(&mut self, result: &InspectionResult) -> Option<Row> {
-        evidence::row_of(
-            result,
-            &mut self.subjects,
-            &self.taxonomy,
-            self.policy.time.offset,
-        )
+        let base = self.subjects.base_of(result, &self.taxonomy);
+        self.subjects.entitle(base, result);
+        let verdict = Verdict::of(result)?;
+        let (settings, observers) = (&self.policy.model.settings, &mut self.model.observers);
+        Some(Row {
+            base,
+            sampled: self.policy.time.offset.day_of(result.sampled_at),
+            verdict,
+            sampling: Sampling::of(result, settings, observers),
+            retracts: false,
+        })
     }
 
     fn admit_input(&mut self, input: &Input<'_>) {

@@ -10,7 +10,7 @@ use risk_domain::time::Timestamp;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// A subject's number within one engine. Numbers depend on arrival and never leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl Base {
 type Above = Box<[SubjectIx]>;
 
 /// The place of the innermost zone in [`Above`].
-const ZONE: usize = 2;
+pub(crate) const ZONE: usize = 2;
 
 /// Few numbers, mostly within.
 type Few = SmallVec<[SubjectIx; 4]>;
@@ -56,8 +56,15 @@ pub(crate) struct Subjects {
     by_parts: HashTable<(u128, u32)>,
     aboves: Vec<Above>,
     by_above: BTreeMap<Above, u32>,
+    /// Numbers of subjects within their kind, and how many of each kind there are.
+    ordinals: Vec<u32>,
+    of_kind: [u32; SubjectKind::ALL.len()],
+    /// Product and innermost zone, by their number; and the number of each of [`Self::aboves`].
+    pairs: Vec<(SubjectIx, SubjectIx)>,
+    by_pair: BTreeMap<(SubjectIx, SubjectIx), u32>,
+    pair_of: Vec<u32>,
     hasher: DefaultHashBuilder,
-    /// For each subject, what it is compared with and made of.
+    /// For each subject, what it lies in and is made of.
     kin: Vec<Kin>,
     titles: Vec<Title>,
 }
@@ -65,10 +72,10 @@ pub(crate) struct Subjects {
 /// What a subject lies in and is made of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kin {
-    /// A cell's product and enterprise, a product's sector, a zone's parent; none at the top.
-    pub(crate) parents: Few,
-    /// An enterprise's and a site's cells.
-    pub(crate) cells: Few,
+    /// The zone that a zone lies in.
+    pub(crate) parent: Option<SubjectIx>,
+    /// A cell's, an enterprise's and a site's bases: what of the frame of targets is theirs.
+    pub(crate) targets: SmallVec<[u32; 4]>,
     /// Where it was seen: the innermost zones of cells, enterprises and sites.
     pub(crate) zones: Few,
     /// The product whose failures a cell's, enterprise's or site's are expected to resemble.
@@ -155,9 +162,46 @@ impl Subjects {
             return *found;
         }
         let at = self.aboves.len() as u32;
+        let pair = match (above.first(), above.get(ZONE)) {
+            (Some(product), Some(zone)) => (*product, *zone),
+            // Every base lies in a zone.
+            _other => (SubjectIx(u32::MAX), SubjectIx(u32::MAX)),
+        };
+        let next = self.pairs.len() as u32;
+        let number = *self.by_pair.entry(pair).or_insert(next);
+        if number == next {
+            self.pairs.push(pair);
+        }
+        self.pair_of.push(number);
         self.aboves.push(above.clone());
         self.by_above.insert(above, at);
         at
+    }
+
+    /// A subject's number within its kind.
+    pub(crate) fn ordinal(&self, subject: SubjectIx) -> u32 {
+        self.ordinals[subject.0 as usize]
+    }
+
+    /// How many subjects of a kind there are.
+    pub(crate) fn count_of(&self, kind: SubjectKind) -> usize {
+        self.of_kind[kind as usize] as usize
+    }
+
+    /// Number of the product in the innermost zone.
+    pub(crate) fn pair_of(&self, above: u32) -> u32 {
+        self.pair_of[above as usize]
+    }
+
+    /// Every product in a zone, by its number.
+    pub(crate) fn pairs(&self) -> &[(SubjectIx, SubjectIx)] {
+        &self.pairs
+    }
+
+    /// Every base that evidence counted of, with its number.
+    pub(crate) fn linked(&self) -> impl Iterator<Item = (u32, &Base)> {
+        let numbered = (0..).zip(&self.bases);
+        numbered.filter(|(_, base)| base.linked)
     }
 
     /// Puts a subject back from a checkpoint; numbers come out as they were.
@@ -243,7 +287,14 @@ impl Subjects {
                 0
             }
         };
-        let kin = |kin: &Kin| spilled(&kin.parents) + spilled(&kin.cells) + spilled(&kin.zones);
+        let kin = |kin: &Kin| {
+            let targets = if kin.targets.spilled() {
+                kin.targets.capacity() * size_of::<u32>()
+            } else {
+                0
+            };
+            targets + spilled(&kin.zones)
+        };
         // A table holds an entry and a byte of its hash for each of its places.
         let places = self.by_name.capacity() * (size_of::<u32>() + 1)
             + self.by_parts.capacity() * (size_of::<(u128, u32)>() + 1);
@@ -298,6 +349,9 @@ impl Subjects {
         let at = self.names.len() as u32;
         self.names.push(subject.clone());
         self.kinds.push(subject.kind());
+        let of_kind = &mut self.of_kind[subject.kind() as usize];
+        self.ordinals.push(*of_kind);
+        *of_kind += 1;
         if matches!(subject, Subject::Product(_)) {
             self.products.push(SubjectIx(at));
         }
@@ -312,11 +366,6 @@ impl Subjects {
         } = self;
         by_name.insert_unique(hash, at, |at| hasher.hash_one(&names[*at as usize]));
         SubjectIx(at)
-    }
-
-    /// 64 bits of a subject's name, the same in every engine.
-    pub(crate) fn name_hash(&self, subject: SubjectIx) -> u64 {
-        xxh3_64(&name_bytes(self.name(subject)))
     }
 
     /// The public name of an enterprise or a site.
@@ -346,11 +395,11 @@ impl Subjects {
     /// A zone and everything it lies in.
     pub(crate) fn zone_and_above(&self, zone: SubjectIx) -> Vec<SubjectIx> {
         let mut path = vec![zone];
-        while let Some(parent) = path.last().and_then(|last| self.kin(*last).parents.first()) {
-            if path.contains(parent) {
+        while let Some(parent) = path.last().and_then(|last| self.kin(*last).parent) {
+            if path.contains(&parent) {
                 break;
             }
-            path.push(*parent);
+            path.push(parent);
         }
         path
     }
@@ -410,10 +459,10 @@ impl Subjects {
 
     /// Ties together what a base touches, once evidence of it counts. Done at closes, because a
     /// close must not see what was read beyond it.
-    pub(crate) fn link(&mut self, base: u32) {
+    pub(crate) fn link(&mut self, number: u32) {
         let Some(base) = self
             .bases
-            .get_mut(base as usize)
+            .get_mut(number as usize)
             .filter(|base| !base.linked)
         else {
             return;
@@ -427,26 +476,20 @@ impl Subjects {
             ..
         } = *base;
         let above = self.aboves[above as usize].clone();
-        let (Some(([product, sector], zones)), Some(innermost)) =
+        let (Some(([product, _sector], zones)), Some(innermost)) =
             (above.split_first_chunk::<ZONE>(), above.get(ZONE))
         else {
             return;
         };
-        let (product, sector) = (*product, *sector);
-        self.kin[cell.0 as usize].parents = Few::from_slice(&[product, enterprise]);
+        let product = *product;
         for subject in [cell, enterprise, site, product] {
             // The product with the least code, whichever was seen first.
             let least = self.kin[subject.0 as usize].resembles;
             let least = least.filter(|least| self.name(*least) <= self.name(product));
             self.kin[subject.0 as usize].resembles = least.or(Some(product));
         }
-        for owner in [enterprise, site] {
-            // In the order of names: a sum over cells must not depend on which was seen first.
-            let cells = &self.kin[owner.0 as usize].cells;
-            let place = cells.binary_search_by(|other| self.name(*other).cmp(self.name(cell)));
-            if let Err(at) = place {
-                self.kin[owner.0 as usize].cells.insert(at, cell);
-            }
+        for owner in [cell, enterprise, site] {
+            self.kin[owner.0 as usize].targets.push(number);
         }
         for seen in [cell, enterprise, site] {
             let places = &mut self.kin[seen.0 as usize].zones;
@@ -454,12 +497,9 @@ impl Subjects {
                 places.insert(at, *innermost);
             }
         }
-        if sector != product {
-            self.kin[product.0 as usize].parents = Few::from_slice(&[sector]);
-        }
         for pair in zones.windows(2) {
             if let [zone, parent] = pair {
-                self.kin[zone.0 as usize].parents = Few::from_slice(&[*parent]);
+                self.kin[zone.0 as usize].parent = Some(*parent);
             }
         }
     }

@@ -4,8 +4,8 @@
 //! snapshot and on it alone. Sums of integers commute, merge across shards, and a correction takes
 //! away exactly what it replaces.
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 use super::predict::Query;
 use super::rows::{NO_GROUP, Row, UNITS};
@@ -42,16 +42,16 @@ impl ScoreSum {
 
 /// Sums of every group of every level since a snapshot. They are of that snapshot alone: another
 /// scores the same results differently.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SinceSnapshot {
-    levels: Vec<BTreeMap<u32, ScoreSum>>,
+    levels: Vec<HashMap<u32, ScoreSum>>,
 }
 
 impl SinceSnapshot {
     /// Nothing yet.
     pub fn new(snapshot: &Snapshot) -> Self {
         Self {
-            levels: vec![BTreeMap::new(); snapshot.levels.len()],
+            levels: vec![HashMap::new(); snapshot.levels.len()],
         }
     }
 
@@ -128,6 +128,11 @@ impl Snapshot {
     /// the part that its doubt has in the whole doubt (for one result, an extended Kalman filter's
     /// gain).
     pub fn moved(&self, since: &SinceSnapshot, groups: &[u32]) -> f64 {
+        self.moved_by(&[since], groups)
+    }
+
+    /// The same with sums that are kept apart.
+    pub(crate) fn moved_by(&self, since: &[&SinceSnapshot], groups: &[u32]) -> f64 {
         let lasting = |at: usize, group: u32| {
             let level = self.levels.get(at)?;
             let known = level.lasting.get(group as usize);
@@ -137,8 +142,14 @@ impl Snapshot {
         let whole: f64 = doubts.filter_map(|(at, group)| lasting(at, *group)).sum();
         let mut moved = 0.0;
         for (at, group) in groups.iter().enumerate() {
-            let sum = since.sum(at, *group);
-            let Some(doubt) = lasting(at, *group).filter(|_| sum.tested > 0) else {
+            let mut sum = ScoreSum::default();
+            for part in since {
+                sum.combine(part.sum(at, *group), 1);
+            }
+            // Less than nothing has come where a correction took away what the snapshot had seen; that
+            // shows at the next fit.
+            let told = sum.tested > 0 && sum.information > 0;
+            let Some(doubt) = lasting(at, *group).filter(|_| told) else {
                 continue;
             };
             let information = sum.information as f64 / PLACES;

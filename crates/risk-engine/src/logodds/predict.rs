@@ -139,7 +139,16 @@ impl Snapshot {
     /// Predicts for one target with what has come since the fit as one more reason: a provisional
     /// figure, or what would be if these results came.
     pub fn predict_since(&self, query: &Query<'_>, since: &SinceSnapshot) -> Prediction {
-        self.predict_moved(query, Some(self.moved(since, query.groups)))
+        self.predict_since_all(query, &[since])
+    }
+
+    /// The same with sums that are kept apart.
+    pub(crate) fn predict_since_all(
+        &self,
+        query: &Query<'_>,
+        since: &[&SinceSnapshot],
+    ) -> Prediction {
+        self.predict_moved(query, Some(self.moved_by(since, query.groups)))
     }
 
     fn predict_moved(&self, query: &Query<'_>, moved: Option<f64>) -> Prediction {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::MethodAccuracy;
 use super::calibrate::Calibrator;
 use super::fixed::COVARIATES;
+#[cfg(doc)]
+use super::rows::NO_GROUP;
 use super::selection::SelectionStrength;
 use super::settings::Settings;
 
@@ -113,6 +115,27 @@ pub struct Snapshot {
     pub(crate) rule: Vec<(f64, f64)>,
 }
 
+/// Old numbers of groups, level by level, and of observers, in the order of their new numbers;
+/// [`NO_GROUP`] for one that had none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Numbers {
+    pub(crate) groups: Vec<Vec<u32>>,
+    pub(crate) laboratories: Vec<u32>,
+    pub(crate) inspectors: Vec<u32>,
+}
+
+fn unseen(prior: f64) -> Effect {
+    Effect {
+        mean: 0.0,
+        variance: prior,
+    }
+}
+
+fn moved<T: Copy>(values: &[T], numbers: &[u32], unseen: T) -> Vec<T> {
+    let value = |number: &u32| values.get(*number as usize).copied().unwrap_or(unseen);
+    numbers.iter().map(value).collect()
+}
+
 impl Snapshot {
     /// Whether it was fitted with the same levels, so that it can predict for a frame of these
     /// settings.
@@ -130,6 +153,51 @@ impl Snapshot {
     pub fn refused_methods(&self) -> impl Iterator<Item = &str> {
         let refused = self.methods.iter().filter(|method| method.refused);
         refused.map(|method| method.name.as_str())
+    }
+
+    /// The same with other numbers of groups, laboratories and inspector groups: the new number of
+    /// each is its place in a list of old numbers. One that was not there before has the prior's
+    /// effect.
+    pub(crate) fn renumbered(&self, numbers: &Numbers) -> Self {
+        let of_level = |level: usize| numbers.groups.get(level).map_or(&[][..], Vec::as_slice);
+        let levels = self.levels.iter().enumerate().map(|(at, level)| {
+            let recent = level.recent.as_ref().map(|recent| RecentEffects {
+                prior: recent.prior,
+                effects: moved(&recent.effects, of_level(at), unseen(recent.prior)),
+            });
+            LevelEffects {
+                name: level.name.clone(),
+                prior: level.prior,
+                lasting: moved(&level.lasting, of_level(at), unseen(level.prior)),
+                recent,
+            }
+        });
+        let observers = |effects: &Option<ObserverEffects>, numbers: &[u32]| {
+            effects.as_ref().map(|effects| ObserverEffects {
+                prior: effects.prior,
+                effects: moved(&effects.effects, numbers, unseen(effects.prior)),
+            })
+        };
+        let covariates = self.covariates.clone().map(|covariate| {
+            let level = covariate.level.map(usize::from);
+            CovariateEffect {
+                values: level.map_or_else(Vec::new, |level| {
+                    moved(&covariate.values, of_level(level), 0.0)
+                }),
+                ..covariate
+            }
+        });
+        Self {
+            levels: levels.collect(),
+            laboratories: observers(&self.laboratories, &numbers.laboratories),
+            inspectors: observers(&self.inspectors, &numbers.inspectors),
+            season: self.season.as_ref().map(|season| SeasonEffects {
+                amplitudes: moved(&season.amplitudes, of_level(season.level.into()), [0.0; 4]),
+                ..season.clone()
+            }),
+            covariates,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn mean_rule() -> Vec<(f64, f64)> {
