@@ -83,9 +83,10 @@ impl FitTask {
     }
 }
 
-/// Rank of each number.
+/// Rank of each number; not every number has one.
 fn ranks(order: &[u32]) -> Vec<u16> {
-    let mut ranks = vec![NO_OBSERVER; order.len()];
+    let numbers = order.iter().max().map_or(0, |most| *most as usize + 1);
+    let mut ranks = vec![NO_OBSERVER; numbers];
     for (rank, number) in (0..).zip(order) {
         if let Some(slot) = ranks.get_mut(*number as usize) {
             *slot = rank;

@@ -242,9 +242,13 @@ impl Worker {
 
     fn record(&mut self, effects: Vec<Effect>) -> Result<(), WorkerError> {
         let metrics = &self.parts.metrics;
+        let mut closed = false;
         for effect in &effects {
             match effect {
-                Effect::EpochClosed(_) => metrics.closes.inc(),
+                Effect::EpochClosed(_) => {
+                    metrics.closes.inc();
+                    closed = true;
+                }
                 Effect::AlertRaised(alert) => metrics
                     .alerts
                     .with_label_values(&[alert.level.code()])
@@ -252,7 +256,23 @@ impl Worker {
                 Effect::Assessed(_) | Effect::SnapshotFitted(_) => {}
             }
         }
-        Ok(self.parts.writer.append_effects(effects)?)
+        self.parts.writer.append_effects(effects)?;
+        if closed {
+            self.fit_beside();
+        }
+        Ok(())
+    }
+
+    /// Runs the fit that a weekly close asks for beside the stream. The next close waits for it, or
+    /// runs it where it has not begun; nobody can tell from what it finds.
+    fn fit_beside(&self) {
+        let Some(task) = self.engine().fit_task() else {
+            return;
+        };
+        let thread = std::thread::Builder::new().name("fit".to_owned());
+        if let Err(error) = thread.spawn(move || task.run()) {
+            tracing::warn!(%error, "no thread for the weekly fit; the next close runs it");
+        }
     }
 
     /// Handles one batch and commits it.

@@ -27,14 +27,36 @@ pub enum PartDto {
     Sector,
     /// The product against its sector.
     Product,
-    /// The zone that this one lies in, against the city.
+    /// The zone against the city.
     Zone,
-    /// The mix of products sold, against the city.
-    Assortment,
-    /// The enterprise's other products against what they let expect.
+    /// The product in this zone, against both.
+    ProductZone,
+    /// The enterprise against what it sells and where.
     Enterprise,
-    /// The subject's own record against all of the above.
+    /// The enterprise's record with this product against all of the above.
     OwnRecord,
+    /// What is new of the sector in recent weeks.
+    RecentSector,
+    /// What is new of the product.
+    RecentProduct,
+    /// What is new of the zone.
+    RecentZone,
+    /// What is new of the product in this zone.
+    RecentProductZone,
+    /// What is new of the enterprise.
+    RecentEnterprise,
+    /// What is new of the enterprise's record with this product.
+    RecentOwn,
+    /// The time of the year.
+    Season,
+    /// Selections on private knowledge, such as complaints.
+    Selected,
+    /// Confirmed failures that were remedied since.
+    Remedied,
+    /// Results since the parameters were fitted.
+    SinceFit,
+    /// How the mean over many targets lies apart from the mean of their parts.
+    Mixture,
 }
 
 /// One additive part of a score.
@@ -203,9 +225,20 @@ impl From<Part> for PartDto {
             Part::Sector => Self::Sector,
             Part::Product => Self::Product,
             Part::Zone => Self::Zone,
-            Part::Assortment => Self::Assortment,
+            Part::ProductZone => Self::ProductZone,
             Part::Enterprise => Self::Enterprise,
             Part::OwnRecord => Self::OwnRecord,
+            Part::RecentSector => Self::RecentSector,
+            Part::RecentProduct => Self::RecentProduct,
+            Part::RecentZone => Self::RecentZone,
+            Part::RecentProductZone => Self::RecentProductZone,
+            Part::RecentEnterprise => Self::RecentEnterprise,
+            Part::RecentOwn => Self::RecentOwn,
+            Part::Season => Self::Season,
+            Part::Selected => Self::Selected,
+            Part::Remedied => Self::Remedied,
+            Part::SinceFit => Self::SinceFit,
+            Part::Mixture => Self::Mixture,
         }
     }
 }

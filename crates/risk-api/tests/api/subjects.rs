@@ -82,7 +82,7 @@ async fn a_subject_shows_what_stands_why_and_what_is_estimated_now() {
     assert!(
         parts
             .iter()
-            .any(|part| part["part"] == "own_record" && part["zh"] == "自身记录")
+            .any(|part| part["part"] == "own_record" && part["zh"] == "企业该产品记录")
     );
     for part in parts {
         let doublings = number(&part["log_odds"]) / std::f64::consts::LN_2;

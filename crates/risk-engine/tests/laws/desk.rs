@@ -1,0 +1,277 @@
+//! An engine with a shell around it that looks up what the engine asks for.
+
+use compact_str::CompactString;
+use risk_domain::ids::{
+    AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId, TeamId, ZoneId,
+};
+use risk_domain::inspection::{
+    Agency, AgencyLevel, Channel, InspectionResult, Outcome as TestOutcome, ProductRef,
+    SampleCounts, SiteRef, TestItem, TestKind, TestRef, Verdict,
+};
+use risk_domain::scales::Severity;
+use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
+use risk_domain::time::{DAY_MILLIS, Timestamp};
+use risk_engine::{
+    Effect, Engine, Input, Linked, Outcome, Policy, Recorded, Registration, ResultInput,
+    SourcePartition, StateHash, Taxonomy,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub(crate) const START: i64 = 1_735_689_600_000; // 2025-01-01T00:00:00Z
+
+pub(crate) fn result(
+    id: u32,
+    enterprise: u32,
+    product: u32,
+    day: i64,
+    nonconforming: bool,
+) -> InspectionResult {
+    let observed_at =
+        Timestamp::from_millis(START + day * DAY_MILLIS + i64::from(id % 1000) * 60_000);
+    let item = TestItem {
+        code: ItemCode::new("small-parts").unwrap(),
+        name: CompactString::new("小零件"),
+        clause: None,
+        method: None,
+        measured: None,
+        limit: None,
+        unit: None,
+        verdict: if nonconforming {
+            Verdict::Nonconforming
+        } else {
+            Verdict::Conforming
+        },
+        hazard: None,
+        severity: Some(Severity::try_from((id % 4 + 1) as u8).unwrap()),
+    };
+    InspectionResult {
+        inspection_id: InspectionId::new(format!("R{id:05}")).unwrap(),
+        supersedes: None,
+        sampled_at: observed_at.plus_millis(-3 * DAY_MILLIS),
+        tested_at: None,
+        observed_at,
+        mode: SelectionMode::SupervisoryCheck,
+        agency: Agency {
+            id: AgencyId::new("330782").unwrap(),
+            level: AgencyLevel::County,
+        },
+        team_id: TeamId::new("T1").unwrap(),
+        selection: Selection {
+            basis: SelectionBasis::Random,
+            draw_id: None,
+            inclusion_probability: None,
+            campaign_id: None,
+        },
+        site: SiteRef {
+            site_id: SiteId::new(format!("S{enterprise}")).unwrap(),
+            enterprise_id: EnterpriseId::new(format!("E{enterprise}")).unwrap(),
+            name: CompactString::new("义乌市某商行"),
+            zone_id: ZoneId::new(format!("F{}", enterprise % 3)).unwrap(),
+            booth: None,
+            channel: Channel::Market,
+            platform: None,
+        },
+        producer: None,
+        supplier: None,
+        product: ProductRef {
+            category: ProductCode::new(format!("P{product}")).unwrap(),
+            name: CompactString::new("塑胶玩具"),
+            brand: None,
+            model: None,
+            standard: None,
+            lot_no: None,
+            lot_size: None,
+            gtin: None,
+        },
+        sample: SampleCounts::default(),
+        test: TestRef {
+            kind: TestKind::Laboratory,
+            method_id: None,
+            lab_id: None,
+        },
+        outcome: if nonconforming {
+            TestOutcome::Nonconforming
+        } else {
+            TestOutcome::Conforming
+        },
+        items: vec![item],
+        confirms: None,
+        follow_up_of: None,
+        case_id: None,
+        extra: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn partition(number: i32) -> SourcePartition {
+    SourcePartition {
+        source: CompactString::const_new("test"),
+        partition: number,
+    }
+}
+
+/// Accepted results, each with its epoch.
+pub(crate) type Accepted = BTreeMap<InspectionId, (InspectionResult, risk_engine::Epoch)>;
+
+/// What the engine must be shown with a result, from what has been accepted so far.
+pub(crate) fn linked(
+    accepted: &Accepted,
+    engine: &Engine,
+    result: &InspectionResult,
+) -> Vec<Linked> {
+    let missing = engine.missing_links(result);
+    let found = missing.iter().filter_map(|id| accepted.get(id));
+    found
+        .map(|(result, epoch)| Linked {
+            result: result.clone(),
+            epoch: *epoch,
+        })
+        .collect()
+}
+
+/// An engine with a shell around it that looks up what the engine asks for.
+pub(crate) struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) accepted: Accepted,
+    pub(crate) recorded: Vec<Entry>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+pub(crate) enum Entry {
+    Result(SourcePartition, Box<InspectionResult>, risk_engine::Epoch),
+    Register(Registration),
+    Hold(Vec<SourcePartition>),
+    Ended(Vec<SourcePartition>),
+    Effect(Effect),
+}
+
+pub(crate) fn new_engine() -> Engine {
+    // A lateness of 30 days, so that permutations within it are far ones.
+    let text = include_str!("../../../../config/policy/default.toml");
+    let text = text.replace("lateness_minutes = 1440", "lateness_minutes = 43200");
+    Engine::new(
+        Arc::new(Policy::from_toml(&text).unwrap()),
+        Taxonomy::default(),
+    )
+    .unwrap()
+}
+
+pub(crate) fn registrations() -> Vec<Registration> {
+    let zone = |id: &str, parent: Option<&str>| Registration::Zone {
+        zone: ZoneId::new(id).unwrap(),
+        parent: parent.map(|parent| ZoneId::new(parent).unwrap()),
+    };
+    let product = |id: &str| Registration::Product {
+        product: ProductCode::new(id).unwrap(),
+        sector: SectorCode::new("toys").unwrap(),
+        severity_mix: None,
+    };
+    let mut all = vec![zone("city", None)];
+    all.extend(["F0", "F1", "F2"].map(|floor| zone(floor, Some("city"))));
+    all.extend(["P0", "P1"].map(product));
+    all
+}
+
+impl Desk {
+    pub(crate) fn new(partitions: i32) -> Self {
+        let mut desk = Self {
+            engine: new_engine(),
+            accepted: BTreeMap::new(),
+            recorded: Vec::new(),
+            effects: Vec::new(),
+        };
+        for registration in registrations() {
+            desk.input(
+                &Input::Register(&registration),
+                Entry::Register(registration.clone()),
+            );
+        }
+        let held: Vec<SourcePartition> = (0..partitions).map(partition).collect();
+        desk.input(&Input::Hold(&held), Entry::Hold(held.clone()));
+        desk
+    }
+
+    pub(crate) fn input(&mut self, input: &Input<'_>, entry: Entry) {
+        let step = self.engine.step(input);
+        self.recorded.push(entry);
+        self.keep(step.effects);
+    }
+
+    pub(crate) fn keep(&mut self, effects: Vec<Effect>) {
+        self.recorded
+            .extend(effects.iter().cloned().map(Entry::Effect));
+        self.effects.extend(effects);
+    }
+
+    pub(crate) fn linked(&self, engine: &Engine, result: &InspectionResult) -> Vec<Linked> {
+        linked(&self.accepted, engine, result)
+    }
+
+    pub(crate) fn post(&mut self, partition_number: i32, result: &InspectionResult) -> Outcome {
+        let name = partition(partition_number);
+        let linked = self.linked(&self.engine, result);
+        let known = self.accepted.get(&result.inspection_id);
+        let seen = known.map(|(before, _)| u128::from(before != result));
+        let index = self.engine.partition(&name);
+        let input = ResultInput {
+            partition: index,
+            result,
+            digest: 0,
+            seen,
+            linked: &linked,
+        };
+        let step = self.engine.step(&Input::Result(input));
+        if let Outcome::Accepted(accepted) = step.outcome {
+            let epoch = accepted.epoch.unwrap();
+            self.accepted
+                .insert(result.inspection_id.clone(), (result.clone(), epoch));
+            self.recorded
+                .push(Entry::Result(name, Box::new(result.clone()), epoch));
+        }
+        self.keep(step.effects);
+        step.outcome
+    }
+
+    pub(crate) fn end(&mut self, partitions: i32) -> StateHash {
+        let held: Vec<SourcePartition> = (0..partitions).map(partition).collect();
+        self.input(&Input::Ended(&held), Entry::Ended(held.clone()));
+        self.engine.state_hash()
+    }
+
+    /// Folds what was recorded into a new engine.
+    pub(crate) fn rebuilt(&self) -> StateHash {
+        let mut engine = new_engine();
+        // A record refers to what stands before it; what comes later is not known yet.
+        let mut accepted = Accepted::new();
+        for entry in &self.recorded {
+            match entry {
+                Entry::Result(partition, result, epoch) => {
+                    let linked = linked(&accepted, &engine, result);
+                    let id = result.inspection_id.clone();
+                    accepted.insert(id, ((**result).clone(), *epoch));
+                    engine.fold(&Recorded::Result {
+                        partition,
+                        result,
+                        epoch: *epoch,
+                        linked: &linked,
+                    });
+                }
+                Entry::Register(registration) => {
+                    engine.fold(&Recorded::Input(&Input::Register(registration)));
+                }
+                Entry::Hold(held) => engine.fold(&Recorded::Input(&Input::Hold(held))),
+                Entry::Ended(ended) => engine.fold(&Recorded::Input(&Input::Ended(ended))),
+                Entry::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
+            }
+        }
+        engine.state_hash()
+    }
+
+    pub(crate) fn alert_ids(&self) -> BTreeSet<String> {
+        let id = |effect: &Effect| match effect {
+            Effect::AlertRaised(alert) => Some(alert.id.to_string()),
+            Effect::EpochClosed(_) | Effect::Assessed(_) | Effect::SnapshotFitted(_) => None,
+        };
+        self.effects.iter().filter_map(id).collect()
+    }
+}

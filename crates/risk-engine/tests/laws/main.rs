@@ -1,0 +1,10 @@
+//! Laws of the engine.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its input must fail"
+)]
+
+mod desk;
+mod laws;
+mod model;

@@ -1,0 +1,223 @@
+//! The engine's snapshots and estimates against the model run in one batch over the same results.
+
+use crate::desk::{Desk, START, result};
+use compact_str::CompactString;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::selection::{SelectionBasis, SelectionMode};
+use risk_domain::subject::Subject;
+use risk_domain::time::{DAY_MILLIS, Timestamp};
+use risk_engine::logodds::{Basis, Evidence, Frame, Query, Row, SinceSnapshot, fit, merge};
+use risk_engine::{Assessment, Effect, Part, Policy, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
+
+const WEEKS: i64 = 9;
+
+/// Nine weeks of results of twelve enterprises, in three modes, each day some.
+fn results() -> Vec<InspectionResult> {
+    // The first Monday after the start.
+    let monday = 5;
+    let one = |id: u32| {
+        let day = monday + i64::from(id) * WEEKS * 7 / 400;
+        let mut result = result(id, id * 7 % 12, id / 12 % 2, day, id * id % 9 == 1);
+        // The day of the sample is that of the report, so that weeks are told easily.
+        result.sampled_at = result.observed_at;
+        match id % 4 {
+            0 => result.mode = SelectionMode::RiskEvaluation,
+            1 => {
+                result.mode = SelectionMode::EnforcementTest;
+                result.selection.basis = SelectionBasis::Complaint;
+            }
+            _ => {}
+        }
+        result
+    };
+    (0..400).map(one).collect()
+}
+
+fn week(result: &InspectionResult) -> u16 {
+    let days = (result.sampled_at.millis() + 8 * 3_600_000).div_euclid(DAY_MILLIS);
+    ((days + 3) / 7) as u16
+}
+
+/// Groups of a result by name: sector, product, zone, product in zone, enterprise, cell.
+fn names(result: &InspectionResult) -> [String; 6] {
+    let (product, zone) = (&result.product.category, &result.site.zone_id);
+    let enterprise = &result.site.enterprise_id;
+    [
+        "sector:toys".to_owned(),
+        format!("product:{product}"),
+        format!("zone:{zone}"),
+        format!("product:{product} zone:{zone}"),
+        format!("enterprise:{enterprise}"),
+        Subject::Cell(enterprise.clone(), product.clone()).to_string(),
+    ]
+}
+
+/// What a batch reads of all results up to a week.
+struct Batch {
+    names: Vec<Vec<String>>,
+    frame: Frame,
+    rows: Vec<Row>,
+}
+
+fn batch(results: &[InspectionResult], through: u16) -> Batch {
+    let known: Vec<&InspectionResult> = results.iter().filter(|r| week(r) <= through).collect();
+    let group = |level: usize| -> Vec<String> {
+        let all: BTreeSet<String> = known.iter().map(|r| names(r)[level].clone()).collect();
+        all.into_iter().collect()
+    };
+    let names_of: Vec<Vec<String>> = (0..6).map(group).collect();
+    let groups = |result: &InspectionResult| -> Vec<u32> {
+        let place =
+            |(level, name): (usize, String)| names_of[level].binary_search(&name).unwrap() as u32;
+        names(result).into_iter().enumerate().map(place).collect()
+    };
+    let mut targets: BTreeMap<Vec<u32>, u16> = BTreeMap::new();
+    for result in &known {
+        let first = targets.entry(groups(result)).or_insert(u16::MAX);
+        *first = week(result).min(*first);
+    }
+    let mut frame = Frame::new(6);
+    for (groups, first) in &targets {
+        frame.push(groups, *first, u16::MAX);
+    }
+    let row = |result: &&InspectionResult| {
+        let target = targets.keys().position(|of| *of == groups(result)).unwrap();
+        let (mode, basis) = match result.mode {
+            SelectionMode::RiskEvaluation => (0, Basis::Random),
+            SelectionMode::EnforcementTest => (4, Basis::Informative),
+            SelectionMode::SupervisoryCheck
+            | SelectionMode::SpecialCheck
+            | SelectionMode::FastTest => (1, Basis::Ignorable),
+        };
+        let failed = result.outcome == risk_domain::inspection::Outcome::Nonconforming;
+        let row = Row::new(target as u32, week(result), mode, basis);
+        Row {
+            inspector: 0,
+            ..row.counting(1, u32::from(failed))
+        }
+    };
+    Batch {
+        names: names_of.clone(),
+        rows: merge(known.iter().map(row).collect()),
+        frame,
+    }
+}
+
+fn lived() -> (Desk, Vec<Snapshot>) {
+    let mut desk = Desk::new(1);
+    for result in &results() {
+        desk.post(0, result);
+    }
+    desk.end(1);
+    let fitted = desk.effects.iter().filter_map(|effect| match effect {
+        Effect::SnapshotFitted(snapshot) => Some((**snapshot).clone()),
+        Effect::EpochClosed(_) | Effect::Assessed(_) | Effect::AlertRaised(_) => None,
+    });
+    let fitted = fitted.collect();
+    (desk, fitted)
+}
+
+#[test]
+fn every_snapshot_is_that_of_a_batch() {
+    let settings = Policy::builtin().unwrap().model.settings;
+    let results = results();
+    let (_, fitted) = lived();
+    assert!(fitted.len() >= 8, "{} fits", fitted.len());
+    let mut chain = None;
+    for snapshot in &fitted {
+        let week = snapshot.model.as_of;
+        let batch = batch(&results, week);
+        assert_eq!(snapshot.groups, batch.names);
+        let evidence = Evidence::new(&batch.frame, &batch.rows, week);
+        // All groups were there in the first week, so that a batch's numbers stay.
+        let found = fit(&evidence, &settings, chain.as_ref()).unwrap();
+        assert_eq!(found.levels, snapshot.model.levels);
+        assert_eq!(found, snapshot.model);
+        chain = Some(found);
+    }
+    let last = chain.unwrap();
+    assert!(!last.calibrator.rows.is_empty(), "nothing was calibrated");
+    assert!(last.selection.unwrap().weeks.len() > 5);
+}
+
+/// The engine's last word on every subject, asked for after everything has closed.
+fn asked(desk: &Desk, subject: &Subject) -> Assessment {
+    let at = Timestamp::from_millis(START + 70 * DAY_MILLIS);
+    desk.engine.provisional(subject, at).unwrap()
+}
+
+#[test]
+fn every_estimate_is_that_of_a_batch() {
+    let results = results();
+    let (desk, fitted) = lived();
+    let snapshot = fitted.last().unwrap();
+    let model = &snapshot.model;
+    let all = batch(&results, u16::MAX);
+    let of = |result: &InspectionResult| -> Vec<u32> {
+        let place = |(level, name): (usize, String)| {
+            let names = &snapshot.groups[level];
+            let found = names
+                .iter()
+                .position(|other| *other == CompactString::from(&name));
+            found.unwrap() as u32
+        };
+        names(result).into_iter().enumerate().map(place).collect()
+    };
+    let mut since = SinceSnapshot::new(model);
+    for (row, groups) in all
+        .rows
+        .iter()
+        .map(|row| (row, all.frame.groups(row.target)))
+    {
+        if row.week > model.as_of {
+            let groups: Vec<u32> = groups.collect();
+            for at in 0..row.results {
+                let single = row.counting(1, u32::from(at < row.nonconforming));
+                since.add(model, &single, &groups);
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let (mut moved, mut enterprises) = (0, BTreeMap::new());
+    for result in &results {
+        let (enterprise, product) = (&result.site.enterprise_id, &result.product.category);
+        if !seen.insert((enterprise, product)) {
+            continue;
+        }
+        let groups = of(result);
+        let expected = model.predict_since(&Query::new(&groups), &since);
+        let cell = asked(&desk, &Subject::Cell(enterprise.clone(), product.clone()));
+        assert!((cell.probability - expected.probability).abs() < 1e-12);
+        assert!((cell.log_odds - expected.calibrated).abs() < 1e-9);
+        let spread = expected.slope * expected.slope * expected.variance;
+        assert!((cell.variance - spread).abs() < 1e-12);
+        moved += u32::from(
+            cell.contributions
+                .iter()
+                .any(|part| part.part == Part::SinceFit),
+        );
+        let all: &mut Vec<f64> = enterprises.entry(enterprise).or_default();
+        all.push(expected.probability);
+    }
+    assert!(moved > 10, "{moved} moved since the fit");
+    let mut city = Vec::new();
+    for (enterprise, probabilities) in &enterprises {
+        let mean = probabilities.iter().sum::<f64>() / probabilities.len() as f64;
+        let whole = asked(&desk, &Subject::Enterprise((*enterprise).clone()));
+        assert!((whole.probability - mean).abs() < 1e-8, "{enterprise}");
+        city.extend(probabilities);
+    }
+    let mean = city.iter().sum::<f64>() / city.len() as f64;
+    let zone = Subject::Zone(risk_domain::ids::ZoneId::new("city").unwrap());
+    let whole = asked(&desk, &zone);
+    assert!((whole.probability - mean).abs() < 1e-8);
+    // The doubt of a mean over all targets, from the batch, and not less.
+    let exact = model.of_frame(&all.frame, &[]).unwrap();
+    let slope = whole.probability * (1.0 - whole.probability);
+    let told = whole.variance.sqrt() * slope;
+    assert!(
+        told > 0.9 * exact.deviation && told < 2.0 * exact.deviation,
+        "{told} {exact:?}"
+    );
+}
