@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Binary places of sums over targets: 2³¹ terms of the size of log-odds fit.
 const PLACES: f64 = 4_294_967_296.0;
 /// The same for the few terms of a variance, which may be small.
-const FINE: f64 = 1_152_921_504_606_846_976.0;
+const FINE: f64 = PLACES * PLACES;
 
 fn fixed(value: f64) -> i128 {
     libm::round(value * PLACES) as i128
@@ -102,7 +102,7 @@ impl Sums {
     }
 
     /// The mean over the targets. `shared` are the slopes by level and group.
-    fn estimate(&self, shared: &BTreeMap<(usize, u32), i128>, model: &Model) -> Estimate {
+    fn estimate(&self, shared: &Shared, model: &Model) -> Estimate {
         let mut variance = 0_i128;
         for ((level, group), slope) in shared {
             let slope = self.mean(*slope);
@@ -124,6 +124,9 @@ impl Sums {
         Estimate::new(parts, deviation * deviation, probability)
     }
 }
+
+/// Slopes by level and group, for the effects that targets share.
+type Shared = BTreeMap<(usize, u32), i128>;
 
 /// Which levels' groups are the same for all targets of one [`Base::above`].
 fn is_shared(field: Field) -> bool {
@@ -192,7 +195,7 @@ impl Outlook<'_> {
             return Some(self.target(self.subjects.base(*first)).1.estimate);
         }
         let mut sums = Sums::default();
-        let mut shared = BTreeMap::new();
+        let mut shared = Shared::new();
         for target in targets {
             let (groups, target) = self.target(self.subjects.base(*target));
             let mut unshared = 0.0;
@@ -232,7 +235,7 @@ impl Outlook<'_> {
                 sums.add(&target, target.slope * target.slope * unshared);
             }
         }
-        let mut found: BTreeMap<SubjectIx, (Sums, BTreeMap<(usize, u32), i128>)> = BTreeMap::new();
+        let mut found: BTreeMap<SubjectIx, (Sums, Shared)> = BTreeMap::new();
         let counted = (0..).zip(&by_above).filter(|(_, sums)| sums.targets > 0);
         for (above, sums) in counted {
             let subjects = self.subjects.above(above);

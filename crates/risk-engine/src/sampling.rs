@@ -3,6 +3,7 @@
 
 use crate::logodds::{Basis, NO_OBSERVER, Settings, Verification};
 use compact_str::CompactString;
+use risk_domain::ids::{LabId, MethodId};
 use risk_domain::inspection::{InspectionResult, TestKind};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ impl Sampling {
         let method = match result.test.kind {
             TestKind::Laboratory => 0,
             TestKind::Rapid => {
-                let name = result.test.method_id.as_ref().map(|id| id.as_str());
+                let name = result.test.method_id.as_ref().map(MethodId::as_str);
                 let declared = |name: &str| settings.methods.iter().position(|m| m.name == name);
                 // The first declared method stands for every kit that is not declared by name.
                 name.and_then(declared).unwrap_or(0) as u8 + 1
@@ -38,7 +39,7 @@ impl Sampling {
         let mode = SelectionMode::ALL
             .iter()
             .position(|mode| *mode == result.mode);
-        let laboratory = result.test.lab_id.as_ref().map(|id| id.as_str());
+        let laboratory = result.test.lab_id.as_ref().map(LabId::as_str);
         Self {
             mode: mode.unwrap_or(0) as u8,
             basis: basis(result.mode, result.selection.basis),

@@ -1,7 +1,6 @@
 //! The engine's snapshots and estimates against the model run in one batch over the same results.
 
 use crate::desk::{Desk, START, result};
-use compact_str::CompactString;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
@@ -157,9 +156,7 @@ fn every_estimate_is_that_of_a_batch() {
     let of = |result: &InspectionResult| -> Vec<u32> {
         let place = |(level, name): (usize, String)| {
             let names = &snapshot.groups[level];
-            let found = names
-                .iter()
-                .position(|other| *other == CompactString::from(&name));
+            let found = names.iter().position(|other| other.as_str() == name);
             found.unwrap() as u32
         };
         names(result).into_iter().enumerate().map(place).collect()
