@@ -22,6 +22,7 @@ mod memory;
 mod model;
 mod outlook;
 pub mod policy;
+pub mod rates;
 mod sampling;
 pub mod step;
 mod subjects;

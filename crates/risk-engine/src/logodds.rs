@@ -32,7 +32,7 @@ pub(crate) mod rows;
 mod selection;
 mod settings;
 pub(crate) mod snapshot;
-mod solve;
+pub(crate) mod solve;
 mod strictness;
 mod work;
 

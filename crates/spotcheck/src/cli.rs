@@ -70,8 +70,9 @@ pub(crate) enum TopicsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvaluateCommand {
-    /// A synthetic world (frame.ndjson, results.ndjson, questions.ndjson): how likely a random batch of
-    /// each cell fails in the four weeks after each question's day, from what was known by then
+    /// A synthetic world (frame.ndjson, results.ndjson): how likely a random batch of each cell fails in
+    /// the four weeks after each question's day (questions.ndjson), and at what rate the city failed in
+    /// each quarter (quarters.ndjson), from what was known by then
     World(EvaluateWorld),
     /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
     /// earlier weeks; prints how well that was foretold
@@ -97,12 +98,16 @@ pub(crate) struct EvaluateRecords {
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = true, args = ["predictions", "rates"])]
 pub(crate) struct EvaluateWorld {
     /// Folder of the world
     pub(crate) dir: PathBuf,
-    /// Where to write the answers: lines of week, enterprise, product and probability
+    /// Where to write the cells' answers: lines of week, enterprise, product and probability
     #[arg(long)]
-    pub(crate) predictions: PathBuf,
+    pub(crate) predictions: Option<PathBuf>,
+    /// Where to write the quarters' answers: lines of from, design, lower, upper and composite
+    #[arg(long)]
+    pub(crate) rates: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

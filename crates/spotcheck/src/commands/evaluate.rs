@@ -1,5 +1,6 @@
 //! `evaluate`: answers questions about the future that another program judges.
 
+mod rates;
 mod records;
 mod world;
 
@@ -15,6 +16,7 @@ use risk_engine::logodds::{
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use world::{Answer, FrameLine, ResultLine, World};
 
@@ -32,23 +34,36 @@ const MODES: [&str; 5] = [
     "enforcement_test",
 ];
 
-/// Answers the questions of a world: of every cell alive on a day, how likely a random batch of it
-/// fails in the next four weeks, from what was known that day.
+/// Answers the questions of a world.
 pub(crate) fn world(args: &EvaluateWorld) -> anyhow::Result<ExitCode> {
-    let world = World::read(&args.dir)?;
+    let world = World::read(&args.dir, args.predictions.is_some(), args.rates.is_some())?;
     let city = City::of(&world)?;
-    let file = File::create(&args.predictions)
-        .with_context(|| format!("cannot write {}", args.predictions.display()))?;
-    let mut out = BufWriter::new(file);
-    let mut chain = Chain::default();
+    if let Some(path) = &args.predictions {
+        cells(&world, &city, path)?;
+    }
+    if let Some(path) = &args.rates {
+        rates::quarters(&world, &city, path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+/// Of every cell alive on a question's day, how likely a random batch of it fails in the next four
+/// weeks, from what was known that day.
+fn cells(world: &World, city: &City<'_>, path: &Path) -> anyhow::Result<()> {
+    let mut out = create(path)?;
+    let mut chain = Chain::every(REFIT);
     let mut answers = 0_u64;
     for question in &world.questions {
         let as_of = city.week_of(question.as_of)?;
         let last = as_of
             .checked_sub(1)
             .with_context(|| format!("nothing is known before {}", question.as_of))?;
-        chain.advance(&city, last)?;
-        let snapshot = chain.snapshot.as_ref().context("no fit was made")?;
+        let snapshot = chain.advance(city, last)?;
         for (cell, line) in city.alive(as_of) {
             let groups: Vec<u32> = city.frame.groups(cell).collect();
             let answer = Answer {
@@ -66,35 +81,39 @@ pub(crate) fn world(args: &EvaluateWorld) -> anyhow::Result<ExitCode> {
     say(&format!(
         "{answers} answers to {} questions written to {}",
         world.questions.len(),
-        args.predictions.display()
+        path.display()
     ));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Fits, one after the other, each begun where the one before ended.
-#[derive(Default)]
 struct Chain {
+    weeks: u16,
     snapshot: Option<Snapshot>,
 }
 
 impl Chain {
-    /// Fits every fourth week up to `week`, and at `week`; nothing later is looked at.
-    fn advance(&mut self, city: &City<'_>, week: u16) -> anyhow::Result<()> {
+    fn every(weeks: u16) -> Self {
+        Self {
+            weeks,
+            snapshot: None,
+        }
+    }
+
+    /// Fits every so many weeks up to `week`, and at `week`; nothing later is looked at.
+    fn advance(&mut self, city: &City<'_>, week: u16) -> anyhow::Result<&Snapshot> {
         let mut next = match &self.snapshot {
-            Some(snapshot) if snapshot.as_of == week => return Ok(()),
-            Some(snapshot) => snapshot.as_of + REFIT,
-            None => FIRST_FIT.min(week),
+            Some(snapshot) => snapshot.as_of + self.weeks,
+            None => FIRST_FIT,
         };
-        loop {
+        while self.snapshot.as_ref().is_none_or(|last| last.as_of < week) {
             let at = next.min(week);
             let rows = city.rows_until(at);
             let evidence = Evidence::new(&city.frame, &rows, at);
             self.snapshot = Some(fit(&evidence, &city.settings, self.snapshot.as_ref())?);
-            if at == week {
-                return Ok(());
-            }
-            next = at + REFIT;
+            next = at + self.weeks;
         }
+        self.snapshot.as_ref().context("no fit was made")
     }
 }
 
@@ -106,6 +125,17 @@ struct City<'a> {
     frame: Frame,
     /// Every result that stands for itself, and what a laboratory said of it and when.
     results: Vec<(Row, Option<(u16, bool)>)>,
+    /// Results of known inclusion probability.
+    drawn: Vec<Drawn>,
+}
+
+/// A result whose target was drawn with a known probability.
+struct Drawn {
+    cell: u32,
+    week: u16,
+    mode: u8,
+    failed: bool,
+    inclusion: f64,
 }
 
 impl<'a> City<'a> {
@@ -118,6 +148,7 @@ impl<'a> City<'a> {
             lines: &world.frame,
             frame: Frame::new(6),
             results: Vec::new(),
+            drawn: Vec::new(),
         };
         let cells = city.number_cells()?;
         city.take_results(&world.results, &cells)?;
@@ -193,6 +224,15 @@ impl<'a> City<'a> {
             let row = Row::new(*cell, week, mode as u8, basis)
                 .by_method(method, Verification::None)
                 .counting(1, u32::from(failed));
+            if let Some(inclusion) = line.inclusion_probability {
+                self.drawn.push(Drawn {
+                    cell: *cell,
+                    week,
+                    mode: mode as u8,
+                    failed,
+                    inclusion,
+                });
+            }
             by_id.insert(line.event_id.as_str(), self.results.len());
             self.results.push((row, None));
         }

@@ -13,6 +13,7 @@ pub(super) struct World {
     pub(super) frame: Vec<FrameLine>,
     pub(super) results: Vec<ResultLine>,
     pub(super) questions: Vec<Question>,
+    pub(super) quarters: Vec<Quarter>,
 }
 
 /// A cell: an enterprise and a product, with the days between which it trades.
@@ -39,6 +40,7 @@ pub(super) struct ResultLine {
     pub(super) mode: String,
     pub(super) test_kind: String,
     pub(super) outcome: String,
+    pub(super) inclusion_probability: Option<f64>,
     pub(super) confirms: Option<String>,
 }
 
@@ -48,6 +50,25 @@ pub(super) struct Question {
     pub(super) week: u32,
     #[serde(deserialize_with = "day")]
     pub(super) as_of: Day,
+}
+
+/// A quarter whose failure rate is asked; what was dated before its end may be used.
+#[derive(Debug, Deserialize)]
+pub(super) struct Quarter {
+    #[serde(deserialize_with = "day")]
+    pub(super) from: Day,
+    #[serde(deserialize_with = "day")]
+    pub(super) until: Day,
+}
+
+/// One quarter's answer.
+#[derive(Debug, Serialize)]
+pub(super) struct QuarterAnswer {
+    pub(super) from: String,
+    pub(super) design: f64,
+    pub(super) lower: f64,
+    pub(super) upper: f64,
+    pub(super) composite: f64,
 }
 
 /// One cell's answer.
@@ -65,11 +86,23 @@ fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Day, D::Error> {
 }
 
 impl World {
-    pub(super) fn read(dir: &Path) -> anyhow::Result<Self> {
+    /// Reads the frame, the results, and what is to be answered.
+    pub(super) fn read(dir: &Path, cells: bool, rates: bool) -> anyhow::Result<Self> {
+        let questions = if cells {
+            lines(&dir.join("questions.ndjson"))?
+        } else {
+            Vec::new()
+        };
+        let quarters = if rates {
+            lines(&dir.join("quarters.ndjson"))?
+        } else {
+            Vec::new()
+        };
         Ok(Self {
             frame: lines(&dir.join("frame.ndjson"))?,
             results: lines(&dir.join("results.ndjson"))?,
-            questions: lines(&dir.join("questions.ndjson"))?,
+            questions,
+            quarters,
         })
     }
 }

@@ -1,0 +1,219 @@
+//! Failure rates that targeted sampling cannot distort（合格率的校正）.
+//!
+//! A bureau that tests where it expects failures finds many; their share says little of the market.
+//! Of a domain (the city, a zone, a sector, a product, a class of enterprises, a channel) and a period
+//! there are therefore four figures, each with an interval and the number of results it is worth:
+//! raw by mode, from random draws alone, design-based (the model's mean over the frame, corrected by
+//! what draws of known probability found against it, in the period and before), and composite (the
+//! correction of the period, shrunk: the best guess, for internal use).
+//!
+//! All figures are failure rates; [`Rate::passing`] turns one round.
+
+mod change;
+mod correction;
+mod target;
+
+pub use change::{Effect, MixShift, Share, campaign_effect, mix_shift};
+pub use target::{Target, TargetError};
+
+use correction::{Correction, Corrections};
+use risk_domain::selection::SelectionMode;
+use risk_stats::special::normal_quantile;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Chance that an interval holds the truth.
+const CONFIDENCE: f64 = 0.95;
+
+/// How far the composite believes the model's mean over a frame to be off, as a share of it.
+const MODEL_BIAS: f64 = 0.10;
+
+/// An estimated failure rate（不合格率）.
+#[doc(alias = "不合格率")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Share of failing batches, 0 to 1.
+    pub value: f64,
+    /// Lower end of the 95 % interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// Results behind it.
+    pub results: u64,
+    /// Equally weighed results of a simple random sample that would tell as much（有效样本量）.
+    pub effective: f64,
+}
+
+impl Rate {
+    /// The same as a pass rate（合格率）.
+    #[doc(alias = "合格率")]
+    #[must_use]
+    pub fn passing(self) -> Self {
+        Self {
+            value: 1.0 - self.value,
+            lower: 1.0 - self.upper,
+            upper: 1.0 - self.lower,
+            ..self
+        }
+    }
+
+    /// Standard error of a normal law with the same interval.
+    pub fn standard_error(&self) -> f64 {
+        (self.upper - self.lower) / (2.0 * reach())
+    }
+
+    /// Wilson's interval for so many results' worth (Wilson 1927), which is finite with no failure and
+    /// with nothing else. `effective` is above 0.
+    fn wilson(value: f64, results: u64, effective: f64) -> Self {
+        let z2 = reach() * reach();
+        let centre = value + z2 / (2.0 * effective);
+        let spread = value * (1.0 - value) / effective + z2 / (4.0 * effective * effective);
+        let half = reach() * libm::sqrt(spread);
+        let scale = 1.0 + z2 / effective;
+        Self {
+            value,
+            lower: ((centre - half) / scale).clamp(0.0, value),
+            upper: ((centre + half) / scale).clamp(value, 1.0),
+            results,
+            effective,
+        }
+    }
+
+    /// A normal interval, cut at 0 and 1.
+    fn normal(value: f64, standard_error: f64, results: u64) -> Self {
+        let value = value.clamp(0.0, 1.0);
+        let half = reach() * standard_error;
+        let variance = standard_error * standard_error;
+        Self {
+            value,
+            lower: (value - half).max(0.0),
+            upper: (value + half).min(1.0),
+            results,
+            effective: if variance > 0.0 {
+                value * (1.0 - value) / variance
+            } else {
+                results as f64
+            },
+        }
+    }
+}
+
+fn reach() -> f64 {
+    normal_quantile(0.5 + 0.5 * CONFIDENCE)
+}
+
+/// One tested unit of the domain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Mode.
+    pub mode: SelectionMode,
+    /// Week of the test.
+    pub week: u16,
+    /// Whether it failed.
+    pub failed: bool,
+    /// Probability with which it was drawn, if the draw was random and it was logged.
+    pub inclusion: Option<f64>,
+    /// Units of the domain's frame on that day, from which it was drawn.
+    pub frame: f64,
+    /// Probability of a failure that the model gave a random lot of it before.
+    pub predicted: f64,
+}
+
+/// How a mode's way of choosing within a visit shifts its results, in log-odds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModeShift {
+    /// What it adds; 0 for the mode that the others are measured against.
+    pub mean: f64,
+    /// Standard deviation; 0 for the same.
+    pub deviation: f64,
+}
+
+impl ModeShift {
+    /// No shift: a risk evaluation.
+    pub const NONE: Self = Self {
+        mean: 0.0,
+        deviation: 0.0,
+    };
+}
+
+/// Rates of a domain in a period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    /// Share of failures among the results of each mode. Biased by whom the mode chose.
+    pub raw: BTreeMap<SelectionMode, Rate>,
+    /// From risk evaluations with logged probabilities alone; none without any.
+    pub random: Option<Rate>,
+    /// The model's mean over the frame.
+    pub model: f64,
+    /// The model's mean corrected by what draws of known probability found; none without any in the
+    /// period, and then every figure is uncorrected.
+    pub design: Option<Rate>,
+    /// The best guess: the model's mean with the correction shrunk. Not for publication.
+    pub composite: Option<Rate>,
+}
+
+impl Rates {
+    /// Estimates for the weeks of `period` from the tested units of a domain in these and earlier
+    /// weeks. `frame_mean` is the mean of the model's predictions over the frame and the period, tested
+    /// or not; `shifts` are those of the modes whose draws have known probabilities.
+    pub fn estimate(
+        period: Range<u16>,
+        observations: &[Observation],
+        frame_mean: f64,
+        shifts: &BTreeMap<SelectionMode, ModeShift>,
+    ) -> Self {
+        let within = |one: &&Observation| period.contains(&one.week);
+        let of_mode = |mode| {
+            let now = observations.iter().filter(within);
+            now.filter(move |one| one.mode == mode)
+        };
+        let raw = SelectionMode::ALL.iter().filter_map(|mode| {
+            let results = of_mode(*mode).count() as u64;
+            let failures = of_mode(*mode).filter(|one| one.failed).count() as f64;
+            let value = failures / results as f64;
+            (results > 0).then(|| (*mode, Rate::wilson(value, results, results as f64)))
+        });
+        let random = of_mode(SelectionMode::RiskEvaluation).filter_map(Weighed::of);
+        let known = observations.iter().filter_map(Weighed::of);
+        let corrections = Corrections::new(known, shifts);
+        let rate = |found: Correction| {
+            let deviation = libm::sqrt(found.variance);
+            Rate::normal(frame_mean + found.value, deviation, found.results)
+        };
+        Self {
+            raw: raw.collect(),
+            random: random_alone(&random.collect::<Vec<_>>()),
+            model: frame_mean,
+            design: corrections.persisting(&period, frame_mean).map(rate),
+            composite: corrections
+                .shrunk(&period, MODEL_BIAS * frame_mean)
+                .map(rate),
+        }
+    }
+}
+
+/// A drawn unit and how many units of the frame it stands for.
+struct Weighed<'a> {
+    unit: &'a Observation,
+    weight: f64,
+}
+
+impl<'a> Weighed<'a> {
+    fn of(unit: &'a Observation) -> Option<Self> {
+        let inclusion = unit.inclusion.filter(|pi| *pi > 0.0 && *pi <= 1.0)?;
+        let weight = 1.0 / (inclusion * unit.frame);
+        (weight.is_finite() && weight > 0.0).then_some(Self { unit, weight })
+    }
+}
+
+/// Hájek's mean, with Wilson's interval for Kish's effective number of results (Kish 1965).
+fn random_alone(units: &[Weighed<'_>]) -> Option<Rate> {
+    let all: f64 = units.iter().map(|unit| unit.weight).sum();
+    let squares: f64 = units.iter().map(|unit| unit.weight * unit.weight).sum();
+    let failed = units.iter().filter(|unit| unit.unit.failed);
+    let failed: f64 = failed.map(|unit| unit.weight).sum();
+    (all > 0.0).then(|| Rate::wilson(failed / all, units.len() as u64, all * all / squares))
+}
+
+#[cfg(test)]
+mod tests;
