@@ -16,6 +16,8 @@ const SEED: u64 = 3;
 const WEEKS: u32 = 60;
 /// Days at whose beginning a question is asked, in weeks.
 const QUESTIONS: [u32; 2] = [40, 52];
+/// First weeks of the quarters whose rate is asked.
+const QUARTERS: [u32; 2] = [26, 39];
 /// Days from 1970-01-01 to 2024-01-01, a Monday.
 const ORIGIN: i32 = 19_723;
 
@@ -61,6 +63,7 @@ fn write(city: &ReferenceCity, dir: &Path, until: u32) -> Result<()> {
             "event_id": id, "event_time": date(one.week, 1), "mode": one.mode.code(),
             "test_kind": if fast { "rapid" } else { "laboratory" },
             "outcome": outcome(one.failed), "confirms": null,
+            "inclusion_probability": one.inclusion_probability,
         });
         writeln!(results, "{}", with(names(city, one.cell)?, &result))?;
         if let Some(failed) = one.confirmed {
@@ -79,6 +82,10 @@ fn write(city: &ReferenceCity, dir: &Path, until: u32) -> Result<()> {
             json!({"week": week - 1, "as_of": date(week, 0)})
         )?;
     }
+    let over = QUARTERS.into_iter().filter(|from| from + 13 <= until);
+    let quarter = |from| json!({"from": date(from, 0), "until": date(from + 13, 0)}).to_string();
+    let quarters: Vec<String> = over.map(quarter).collect();
+    fs::write(dir.join("quarters.ndjson"), quarters.join("\n"))?;
     fs::write(dir.join("frame.ndjson"), frame)?;
     fs::write(dir.join("results.ndjson"), results)?;
     fs::write(dir.join("questions.ndjson"), questions)?;
@@ -181,6 +188,71 @@ fn every_living_cell_is_answered_better_than_by_chance_and_without_looking_ahead
     ensure!(
         told != told_early,
         "what was found later changes nothing at all"
+    );
+    Ok(())
+}
+
+/// Answers to the quarters: design, lower, upper, composite.
+fn rates(dir: &Path) -> Result<Vec<[f64; 4]>> {
+    let out = dir.join("rates.ndjson");
+    let mut command = city::spotcheck(&["evaluate", "world"])?;
+    process::run(command.arg(dir).arg("--rates").arg(&out))?;
+    let text = fs::read_to_string(out)?;
+    let read = |line: &str| -> Result<[f64; 4]> {
+        let line: Value = serde_json::from_str(line)?;
+        let number = |field: &str| line.get(field).and_then(Value::as_f64);
+        let fields = ["design", "lower", "upper", "composite"];
+        let numbers: Option<Vec<f64>> = fields.into_iter().map(number).collect();
+        let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
+        numbers.with_context(|| format!("a figure is missing in {line}"))
+    };
+    text.lines().map(read).collect()
+}
+
+#[test]
+fn the_rate_of_a_city_is_told_within_its_interval_whomever_the_modes_chose() -> Result<()> {
+    println!("seed {SEED}");
+    let home = tempfile::tempdir()?;
+    let mut city = ReferenceCity::new(SEED, ReferenceSettings::default());
+    let mut truth = Vec::new();
+    for week in 0..WEEKS {
+        let alive = city.active(week);
+        let thetas: f64 = alive.iter().map(|cell| city.theta(*cell, week)).sum();
+        truth.push(thetas / alive.len() as f64);
+        city.status_quo_week(week);
+    }
+    let whole = home.path().join("whole");
+    write(&city, &whole, WEEKS)?;
+    let told = rates(&whole)?;
+    ensure!(told.len() == QUARTERS.len(), "{told:?}");
+    for (from, [design, lower, upper, composite]) in QUARTERS.into_iter().zip(&told) {
+        let weeks = from as usize..from as usize + 13;
+        let true_rate = truth.get(weeks.clone()).context("within the world")?;
+        let true_rate = true_rate.iter().sum::<f64>() / 13.0;
+        let tested = city.inspected().iter();
+        let tested = tested.filter(|one| weeks.contains(&(one.week as usize)));
+        let (failed, all) = tested.fold((0.0, 0.0), |(failed, all), one| {
+            (failed + f64::from(u8::from(one.failed)), all + 1.0)
+        });
+        let pooled: f64 = failed / all;
+        println!(
+            "{from}: {design:.4} [{lower:.4}, {upper:.4}] {composite:.4}, truly {true_rate:.4}, pooled {pooled:.4}"
+        );
+        ensure!(lower <= &true_rate && &true_rate <= upper, "{from}");
+        for told in [design, composite] {
+            ensure!(
+                (told - true_rate).abs() < (pooled - true_rate).abs(),
+                "{from}"
+            );
+        }
+    }
+    // What came after a quarter does not change what is told of it.
+    let [_, second] = QUARTERS;
+    let early = home.path().join("early");
+    write(&city, &early, second)?;
+    ensure!(
+        rates(&early)?.first() == told.first(),
+        "the future was looked at"
     );
     Ok(())
 }
