@@ -60,8 +60,8 @@ struct Head {
 
 /// Stratum, generation, count, nonconforming, and the two decayed sums.
 type Sum = (u8, i32, i32, i32, i128, i128);
-/// Mode, basis, method, verification, laboratory, inspector group.
-type SamplingParts = (u8, u8, u8, u8, u16, u16);
+/// Mode, basis, method, verification, laboratory, inspector group, inclusion probability.
+type SamplingParts = (u8, u8, u8, u8, u16, u16, u16);
 /// Base, sampled day, stratum, nonconforming, severity (0 for none), retracts, sampling.
 type RowParts = (u32, Day, u8, bool, u8, bool, SamplingParts);
 
@@ -119,6 +119,7 @@ fn row_parts(row: &Row) -> RowParts {
             row.sampling.verification as u8,
             row.sampling.laboratory,
             row.sampling.inspector,
+            row.sampling.drawn,
         ),
     )
 }
@@ -132,7 +133,7 @@ fn stratum(number: u8) -> Result<Stratum, CheckpointError> {
 
 fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
     let (base, sampled, number, nonconforming, severity, retracts, sampling) = parts;
-    let (mode, basis, method, verification, laboratory, inspector) = sampling;
+    let (mode, basis, method, verification, laboratory, inspector, drawn) = sampling;
     if base as usize >= bases {
         return Err(CheckpointError::Damaged);
     }
@@ -156,6 +157,7 @@ fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
                 .ok_or(CheckpointError::Damaged)?,
             laboratory,
             inspector,
+            drawn,
         },
         retracts,
     })

@@ -148,7 +148,8 @@ fn row_text(row: &Row, subjects: &Subjects, observers: &Observers) -> String {
 
 fn sampling_text(sampling: Sampling, observers: &Observers) -> String {
     format!(
-        "{} {} {} {} {:?} {:?}",
+        "{} {} {} {} {} {:?} {:?}",
+        sampling.drawn,
         sampling.mode,
         sampling.basis as u8,
         sampling.method,
@@ -172,6 +173,7 @@ fn bins(engine: &Engine, lines: &mut Lines) {
             verification: bin.verification,
             laboratory: bin.laboratory,
             inspector: bin.inspector,
+            drawn: bin.drawn,
         };
         let names = [Some(&base.cell), Some(&base.site), zone]
             .into_iter()

@@ -380,6 +380,7 @@ mod tests {
                     verification: Verification::None,
                     laboratory: NO_OBSERVER,
                     inspector: NO_OBSERVER,
+                    drawn: 0,
                 },
                 retracts,
             },

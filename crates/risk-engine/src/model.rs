@@ -195,6 +195,7 @@ pub(crate) fn bin_of(row: &Row) -> Option<logodds::Row> {
     let bin = logodds::Row {
         laboratory: sampling.laboratory,
         inspector: sampling.inspector,
+        drawn: sampling.drawn,
         ..logodds::Row::new(
             row.base,
             week_of(row.sampled),

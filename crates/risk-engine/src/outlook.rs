@@ -11,6 +11,7 @@ use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
 use risk_domain::subject::SubjectKind;
 use risk_stats::special::logit;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Binary places of sums over targets: 2³¹ terms of the size of log-odds fit.
@@ -143,6 +144,8 @@ pub(crate) struct Outlook<'a> {
     since: Vec<&'a SinceSnapshot>,
     /// Products, zones and sectors.
     above: BTreeMap<SubjectIx, Estimate>,
+    /// The target asked for last: most cells, enterprises and sites are the same one.
+    last: RefCell<Option<(u32, Estimate)>>,
 }
 
 /// Whether a subject is a product, a zone or a sector, which share their targets with many.
@@ -166,6 +169,7 @@ impl Engine {
             subjects: &self.subjects,
             since: std::iter::once(&self.model.since).chain(open).collect(),
             above: BTreeMap::new(),
+            last: RefCell::new(None),
         };
         let asked: BTreeSet<SubjectIx> = asked
             .iter()
@@ -192,7 +196,15 @@ impl Outlook<'_> {
     pub(crate) fn of_targets(&self, targets: &[u32]) -> Option<Estimate> {
         let (first, others) = targets.split_first()?;
         if others.is_empty() {
-            return Some(self.target(self.subjects.base(*first)).1.estimate);
+            let mut last = self.last.borrow_mut();
+            return match &*last {
+                Some((target, estimate)) if target == first => Some(estimate.clone()),
+                Some(_) | None => {
+                    let estimate = self.target(self.subjects.base(*first)).1.estimate;
+                    *last = Some((*first, estimate.clone()));
+                    Some(estimate)
+                }
+            };
         }
         let mut sums = Sums::default();
         let mut shared = Shared::new();

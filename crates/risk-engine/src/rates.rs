@@ -11,14 +11,17 @@
 
 mod change;
 mod correction;
+mod tally;
 mod target;
 
 pub use change::{Effect, MixShift, Share, campaign_effect, mix_shift};
+pub use tally::WeekTally;
 pub use target::{Target, TargetError};
 
 use correction::{Correction, Corrections};
 use risk_domain::selection::SelectionMode;
 use risk_stats::special::normal_quantile;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -102,20 +105,23 @@ fn reach() -> f64 {
     normal_quantile(0.5 + 0.5 * CONFIDENCE)
 }
 
-/// One tested unit of the domain.
+/// One tested unit of a domain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observation {
-    /// Mode.
-    pub mode: SelectionMode,
-    /// Week of the test.
-    pub week: u16,
     /// Whether it failed.
     pub failed: bool,
-    /// Probability with which it was drawn, if the draw was random and it was logged.
+    /// Probability with which it was drawn, in (0, 1], if the draw was random and it was logged.
     pub inclusion: Option<f64>,
-    /// Units of the domain's frame on that day, from which it was drawn.
-    pub frame: f64,
     /// Probability of a failure that the model gave a random lot of it before.
+    pub predicted: f64,
+}
+
+/// The frame of a domain in a week.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FrameWeek {
+    /// Targets, tested or not.
+    pub targets: u32,
+    /// Mean of the probabilities that the model gave them before the week.
     pub predicted: f64,
 }
 
@@ -153,66 +159,43 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Estimates for the weeks of `period` from the tested units of a domain in these and earlier
-    /// weeks. `frame_mean` is the mean of the model's predictions over the frame and the period, tested
-    /// or not; `shifts` are those of the modes whose draws have known probabilities.
+    /// Estimates for the weeks of `period` from what was tested of a domain in these and earlier
+    /// weeks; none if its frame is not known in any week of the period.
     pub fn estimate(
         period: Range<u16>,
-        observations: &[Observation],
-        frame_mean: f64,
-        shifts: &BTreeMap<SelectionMode, ModeShift>,
-    ) -> Self {
-        let within = |one: &&Observation| period.contains(&one.week);
-        let of_mode = |mode| {
-            let now = observations.iter().filter(within);
-            now.filter(move |one| one.mode == mode)
-        };
-        let raw = SelectionMode::ALL.iter().filter_map(|mode| {
-            let results = of_mode(*mode).count() as u64;
-            let failures = of_mode(*mode).filter(|one| one.failed).count() as f64;
-            let value = failures / results as f64;
-            (results > 0).then(|| (*mode, Rate::wilson(value, results, results as f64)))
+        tallies: &[WeekTally],
+        frames: &BTreeMap<u16, FrameWeek>,
+    ) -> Option<Self> {
+        let known = frames.range(period.clone());
+        let weeks = known.clone().count() as f64;
+        let model = known.map(|(_, frame)| frame.predicted).sum::<f64>() / weeks;
+        if weeks < 1.0 {
+            return None;
+        }
+        let mut raw: BTreeMap<SelectionMode, (i64, i64)> = BTreeMap::new();
+        for tally in tallies.iter().filter(|tally| period.contains(&tally.week)) {
+            let (results, failures) = raw.entry(tally.mode).or_default();
+            *results += tally.results;
+            *failures += tally.failures;
+        }
+        let raw = raw.into_iter().filter(|(_, (results, _))| *results > 0);
+        let raw = raw.map(|(mode, (results, failures))| {
+            let value = (failures as f64 / results as f64).clamp(0.0, 1.0);
+            (mode, Rate::wilson(value, results as u64, results as f64))
         });
-        let random = of_mode(SelectionMode::RiskEvaluation).filter_map(Weighed::of);
-        let known = observations.iter().filter_map(Weighed::of);
-        let corrections = Corrections::new(known, shifts);
+        let corrections = Corrections::new(tallies, frames);
         let rate = |found: Correction| {
             let deviation = libm::sqrt(found.variance);
-            Rate::normal(frame_mean + found.value, deviation, found.results)
+            Rate::normal(model + found.value, deviation, found.results)
         };
-        Self {
+        Some(Self {
             raw: raw.collect(),
-            random: random_alone(&random.collect::<Vec<_>>()),
-            model: frame_mean,
-            design: corrections.persisting(&period, frame_mean).map(rate),
-            composite: corrections
-                .shrunk(&period, MODEL_BIAS * frame_mean)
-                .map(rate),
-        }
+            random: tally::random_alone(&period, tallies, frames),
+            model,
+            design: corrections.persisting(&period, model).map(rate),
+            composite: corrections.shrunk(&period, MODEL_BIAS * model).map(rate),
+        })
     }
-}
-
-/// A drawn unit and how many units of the frame it stands for.
-struct Weighed<'a> {
-    unit: &'a Observation,
-    weight: f64,
-}
-
-impl<'a> Weighed<'a> {
-    fn of(unit: &'a Observation) -> Option<Self> {
-        let inclusion = unit.inclusion.filter(|pi| *pi > 0.0 && *pi <= 1.0)?;
-        let weight = 1.0 / (inclusion * unit.frame);
-        (weight.is_finite() && weight > 0.0).then_some(Self { unit, weight })
-    }
-}
-
-/// Hájek's mean, with Wilson's interval for Kish's effective number of results (Kish 1965).
-fn random_alone(units: &[Weighed<'_>]) -> Option<Rate> {
-    let all: f64 = units.iter().map(|unit| unit.weight).sum();
-    let squares: f64 = units.iter().map(|unit| unit.weight * unit.weight).sum();
-    let failed = units.iter().filter(|unit| unit.unit.failed);
-    let failed: f64 = failed.map(|unit| unit.weight).sum();
-    (all > 0.0).then(|| Rate::wilson(failed / all, units.len() as u64, all * all / squares))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! How a result came about（抽检方式）, as far as the model tells results apart: mode, basis, test
 //! method, laboratory and inspector group.
 
+use crate::logodds::rows::drawn_with;
 use crate::logodds::{Basis, NO_OBSERVER, Settings, Verification};
 use compact_str::CompactString;
 use risk_domain::ids::{LabId, MethodId};
 use risk_domain::inspection::{InspectionResult, TestKind};
-use risk_domain::selection::{SelectionBasis, SelectionMode};
+use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use std::collections::BTreeMap;
 
 /// How one result came about. Observers are by their number within one engine.
@@ -19,6 +20,8 @@ pub(crate) struct Sampling {
     pub(crate) verification: Verification,
     pub(crate) laboratory: u16,
     pub(crate) inspector: u16,
+    /// Inclusion probability of a random draw, as [`crate::logodds::Row::drawn`].
+    pub(crate) drawn: u16,
 }
 
 impl Sampling {
@@ -47,6 +50,7 @@ impl Sampling {
             verification: Verification::None,
             laboratory: laboratory.map_or(NO_OBSERVER, |name| observers.laboratories.number(name)),
             inspector: observers.inspectors.number(result.team_id.as_str()),
+            drawn: drawn(&result.selection),
         }
     }
 
@@ -61,6 +65,15 @@ impl Sampling {
             laboratory,
             ..self
         }
+    }
+}
+
+/// Only a random draw's probability says for how many targets one stands.
+fn drawn(selection: &Selection) -> u16 {
+    match (selection.basis, selection.inclusion_probability) {
+        (SelectionBasis::Random | SelectionBasis::Census, Some(known)) => drawn_with(known.get()),
+        (SelectionBasis::Random | SelectionBasis::Census, None)
+        | (SelectionBasis::Targeted | SelectionBasis::FollowUp | SelectionBasis::Complaint, _) => 0,
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Row {
     pub laboratory: u16,
     /// Inspector group, or [`NO_OBSERVER`].
     pub inspector: u16,
+    /// Probability with which a random draw took it, by [`drawn_with`]; 0 if it is not known. A fit
+    /// does not look at it, pass rates do.
+    pub drawn: u16,
     /// Results.
     pub results: u32,
     /// Results that failed.
@@ -73,9 +76,23 @@ pub struct Row {
     pub failed: u32,
 }
 
-pub(crate) type Key = (u32, u16, u8, Basis, u8, Verification, u16, u16);
+pub(crate) type Key = (u32, u16, u8, Basis, u8, Verification, u16, u16, u16);
+
+/// Steps of the logarithm by which inclusion probabilities are told apart.
+const DRAWN_STEPS: f64 = 4000.0;
+
+/// Number of an inclusion probability in (0, 1]; it keeps four digits of probabilities down to 10⁻⁷.
+pub(crate) fn drawn_with(inclusion: f64) -> u16 {
+    libm::round(-libm::log(inclusion) * DRAWN_STEPS).clamp(0.0, 65_534.0) as u16 + 1
+}
 
 impl Row {
+    /// Probability with which a random draw took it, if that is known.
+    pub fn inclusion(&self) -> Option<f64> {
+        let steps = self.drawn.checked_sub(1)?;
+        Some(libm::exp(-f64::from(steps) / DRAWN_STEPS))
+    }
+
     /// Laboratory results of a target, a week and a mode.
     pub fn new(target: u32, week: u16, mode: u8, basis: Basis) -> Self {
         Self {
@@ -87,6 +104,7 @@ impl Row {
             verification: Verification::None,
             laboratory: NO_OBSERVER,
             inspector: NO_OBSERVER,
+            drawn: 0,
             results: 0,
             nonconforming: 0,
             tested: 0,
@@ -148,6 +166,7 @@ impl Row {
             self.verification,
             self.laboratory,
             self.inspector,
+            self.drawn,
         )
     }
 

@@ -1,9 +1,9 @@
 //! How far the truth lies from the model's mean, from draws of known probability.
 
-use super::{ModeShift, Weighed};
+use super::tally::Told;
+use super::{FrameWeek, WeekTally};
 use crate::logodds::solve::Symmetric;
 use risk_domain::selection::SelectionMode;
-use risk_stats::special::{logit, sigmoid};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -23,40 +23,12 @@ pub(super) struct Correction {
     pub(super) results: u64,
 }
 
-/// What the draws of one mode in one week say.
-#[derive(Debug, Clone, Copy)]
-struct Told {
-    week: u16,
-    mode: SelectionMode,
-    value: f64,
-    /// Without what the mode's shift leaves in doubt.
-    variance: f64,
-    /// Standard deviation that the shift's doubt brings, the same in every week.
-    doubt: f64,
-    /// Σ of the weights, for pooling weeks.
-    weight: f64,
-    results: u64,
-}
-
 /// All that the draws say, by mode and week.
 pub(super) struct Corrections(Vec<Told>);
 
 impl Corrections {
-    /// Weighed means of the residuals, each brought from its mode's scale to that of a random lot. The
-    /// variance is the model's, not that of the residuals, which go with their mean.
-    pub(super) fn new<'a>(
-        units: impl Iterator<Item = Weighed<'a>>,
-        shifts: &BTreeMap<SelectionMode, ModeShift>,
-    ) -> Self {
-        let mut groups: BTreeMap<(SelectionMode, u16), Vec<Weighed<'a>>> = BTreeMap::new();
-        for unit in units {
-            let key = (unit.unit.mode, unit.unit.week);
-            groups.entry(key).or_default().push(unit);
-        }
-        let told = groups.iter().filter_map(|((mode, week), units)| {
-            let shift = shifts.get(mode)?;
-            Some(told(*mode, *week, units, *shift))
-        });
+    pub(super) fn new(tallies: &[WeekTally], frames: &BTreeMap<u16, FrameWeek>) -> Self {
+        let told = tallies.iter().filter_map(|tally| tally.told(frames));
         Self(told.collect())
     }
 
@@ -142,29 +114,5 @@ impl Corrections {
 
     fn within<'a>(&'a self, period: &'a Range<u16>) -> impl Iterator<Item = &'a Told> {
         self.0.iter().filter(|told| period.contains(&told.week))
-    }
-}
-
-fn told(mode: SelectionMode, week: u16, units: &[Weighed<'_>], shift: ModeShift) -> Told {
-    let all: f64 = units.iter().map(|unit| unit.weight).sum();
-    let (mut value, mut variance, mut slope) = (0.0, 0.0, 0.0);
-    for Weighed { unit, weight } in units {
-        let weight = weight / all;
-        let random = unit.predicted.clamp(1e-6, 1.0 - 1e-6);
-        let tested = sigmoid(logit(random) + shift.mean);
-        let spread = tested * (1.0 - tested);
-        let scale = random * (1.0 - random) / spread;
-        value += weight * scale * (f64::from(u8::from(unit.failed)) - tested);
-        variance += weight * weight * spread * scale * scale;
-        slope += weight * random * (1.0 - random);
-    }
-    Told {
-        week,
-        mode,
-        value,
-        variance,
-        doubt: shift.deviation * slope,
-        weight: all,
-        results: units.len() as u64,
     }
 }

@@ -4,23 +4,44 @@ use proptest::prelude::*;
 const EVALUATION: SelectionMode = SelectionMode::RiskEvaluation;
 const CHECK: SelectionMode = SelectionMode::SupervisoryCheck;
 
-fn unit(mode: SelectionMode, failed: bool, inclusion: Option<f64>, predicted: f64) -> Observation {
-    Observation {
-        mode,
-        week: 10,
+/// A unit of a mode and a week.
+#[derive(Debug, Clone, Copy)]
+struct Unit {
+    mode: SelectionMode,
+    week: u16,
+    found: Observation,
+}
+
+fn unit(mode: SelectionMode, failed: bool, inclusion: Option<f64>, predicted: f64) -> Unit {
+    let found = Observation {
         failed,
         inclusion,
-        frame: 100.0,
         predicted,
+    };
+    Unit {
+        mode,
+        week: 10,
+        found,
     }
 }
 
-fn estimate(
-    units: &[Observation],
-    frame_mean: f64,
-    shifts: &BTreeMap<SelectionMode, ModeShift>,
-) -> Rates {
-    Rates::estimate(10..11, units, frame_mean, shifts)
+fn estimate(units: &[Unit], predicted: f64, shifts: &BTreeMap<SelectionMode, ModeShift>) -> Rates {
+    let mut tallies: Vec<WeekTally> = Vec::new();
+    for unit in units {
+        let shift = shifts.get(&unit.mode).copied().unwrap_or(ModeShift::NONE);
+        let mut tally = WeekTally::new(unit.week, unit.mode);
+        tally.add(&unit.found, shift, 1);
+        let same = |other: &&mut WeekTally| other.week == unit.week && other.mode == unit.mode;
+        match tallies.iter_mut().find(same) {
+            Some(other) => other.merge(&tally),
+            None => tallies.push(tally),
+        }
+    }
+    let frame = FrameWeek {
+        targets: 100,
+        predicted,
+    };
+    Rates::estimate(10..11, &tallies, &BTreeMap::from([(10, frame)])).unwrap()
 }
 
 fn unshifted() -> BTreeMap<SelectionMode, ModeShift> {
@@ -73,7 +94,7 @@ fn a_shifted_mode_is_brought_back() {
 
 #[test]
 fn earlier_draws_tell_of_an_error_that_persists() {
-    let earlier = |week, failed| Observation {
+    let earlier = |week, failed| Unit {
         week,
         ..unit(EVALUATION, failed, Some(0.1), 0.1)
     };
@@ -100,6 +121,7 @@ fn without_known_probabilities_nothing_is_corrected() {
     assert_eq!(rates.raw.len(), 1);
     let nothing = estimate(&[], 0.1, &unshifted());
     assert!(nothing.raw.is_empty() && nothing.design.is_none());
+    assert_eq!(Rates::estimate(10..11, &[], &BTreeMap::new()), None);
 }
 
 #[test]
@@ -137,17 +159,13 @@ fn better_goods_and_worse_choice_are_told_apart() {
     assert_eq!(mix_shift(&before, &BTreeMap::new()), None);
 }
 
-fn observation() -> impl Strategy<Value = Observation> {
+fn any_unit() -> impl Strategy<Value = Unit> {
     let mode = 0..SelectionMode::ALL.len();
     let inclusion = prop::option::of(0.001f64..=1.0);
-    (mode, any::<bool>(), inclusion, 1.0f64..5000.0, 0.0f64..=1.0).prop_map(
-        |(mode, failed, inclusion, frame, predicted)| Observation {
-            mode: SelectionMode::ALL[mode],
-            week: if frame < 2500.0 { 10 } else { 8 },
-            failed,
-            inclusion,
-            frame,
-            predicted,
+    (mode, any::<bool>(), inclusion, 8u16..=10, 0.0f64..=1.0).prop_map(
+        |(mode, failed, inclusion, week, predicted)| Unit {
+            week,
+            ..unit(SelectionMode::ALL[mode], failed, inclusion, predicted)
         },
     )
 }
@@ -155,7 +173,7 @@ fn observation() -> impl Strategy<Value = Observation> {
 proptest! {
     #[test]
     fn every_figure_is_a_rate_within_its_interval(
-        units in prop::collection::vec(observation(), 0..60),
+        units in prop::collection::vec(any_unit(), 0..60),
         frame_mean in 0.0f64..=1.0,
         shift in -2.0f64..2.0,
     ) {
@@ -179,7 +197,7 @@ proptest! {
         inclusion in 0.01f64..=1.0,
         predicted in 0.05f64..0.95,
     ) {
-        let units: Vec<Observation> = failed
+        let units: Vec<Unit> = failed
             .iter()
             .map(|failed| unit(EVALUATION, *failed, Some(inclusion), predicted))
             .collect();
@@ -190,6 +208,21 @@ proptest! {
         // The design's figure lies between the model's and that of the draws.
         let design = rates.design.unwrap().value;
         prop_assert!(design >= raw.value.min(predicted) && design <= raw.value.max(predicted));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_nothing(units in prop::collection::vec(any_unit(), 1..20)) {
+        let shift = ModeShift { mean: 0.7, deviation: 0.2 };
+        let empty = WeekTally::new(10, CHECK);
+        let mut tally = empty;
+        for unit in &units {
+            tally.add(&unit.found, shift, 2);
+        }
+        for unit in units.iter().rev() {
+            tally.add(&unit.found, shift, -1);
+            tally.add(&unit.found, shift, -1);
+        }
+        prop_assert_eq!(tally, empty);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) use records::records;
 use crate::cli::EvaluateWorld;
 use crate::output::say;
 use anyhow::{Context, ensure};
+use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
 use risk_engine::logodds::{
     Basis, Evidence, Frame, Query, Row, Settings, Snapshot, Verification, fit,
@@ -133,7 +134,7 @@ struct City<'a> {
 struct Drawn {
     cell: u32,
     week: u16,
-    mode: u8,
+    mode: SelectionMode,
     failed: bool,
     inclusion: f64,
 }
@@ -224,11 +225,13 @@ impl<'a> City<'a> {
             let row = Row::new(*cell, week, mode as u8, basis)
                 .by_method(method, Verification::None)
                 .counting(1, u32::from(failed));
-            if let Some(inclusion) = line.inclusion_probability {
+            if let (Some(inclusion), Some(mode)) =
+                (line.inclusion_probability, SelectionMode::ALL.get(mode))
+            {
                 self.drawn.push(Drawn {
                     cell: *cell,
                     week,
-                    mode: mode as u8,
+                    mode: *mode,
                     failed,
                     inclusion,
                 });

@@ -1,12 +1,12 @@
 //! The failure rate of a city in a quarter, told after its end.
 
 use super::world::{QuarterAnswer, World};
-use super::{Chain, City, FIRST_FIT, create};
+use super::{Chain, City, Drawn, FIRST_FIT, create};
 use crate::output::say;
 use anyhow::Context;
 use risk_domain::selection::SelectionMode;
 use risk_engine::logodds::{Query, Snapshot};
-use risk_engine::rates::{ModeShift, Observation, Rates};
+use risk_engine::rates::{FrameWeek, ModeShift, Observation, Rates, WeekTally};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -18,37 +18,38 @@ const REFIT: u16 = 1;
 pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::Result<()> {
     let mut out = create(path)?;
     let mut chain = Chain::every(REFIT);
-    let (mut observations, mut means) = (Vec::new(), BTreeMap::new());
+    let (mut tallies, mut frames) = (Vec::new(), BTreeMap::new());
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
-        let next = means
-            .last_key_value()
-            .map_or(FIRST_FIT + 1, |(last, _)| last + 1);
+        let next = frames.last_key_value();
+        let next = next.map_or(FIRST_FIT + 1, |(last, _)| last + 1);
         for week in next..period.end {
             // What a week's draws are held against was foretold before it.
             let snapshot = chain.advance(city, week - 1)?;
             let foretold = foretell(city, snapshot, week);
-            let frame = foretold.len() as f64;
-            means.insert(week, foretold.values().sum::<f64>() / frame);
-            for drawn in city.drawn.iter().filter(|drawn| drawn.week == week) {
-                let predicted = foretold.get(&drawn.cell).copied();
-                let mode = SelectionMode::ALL.get(usize::from(drawn.mode)).copied();
-                if let (Some(predicted), Some(mode)) = (predicted, mode) {
-                    observations.push(Observation {
-                        mode,
-                        week,
+            let targets = foretold.len();
+            let predicted = foretold.values().sum::<f64>() / targets as f64;
+            let targets = targets as u32;
+            frames.insert(week, FrameWeek { targets, predicted });
+            for (mode, shift) in shifts_of(snapshot) {
+                let mut tally = WeekTally::new(week, mode);
+                let of_mode = |drawn: &&Drawn| drawn.week == week && drawn.mode == mode;
+                for drawn in city.drawn.iter().filter(of_mode) {
+                    let Some(predicted) = foretold.get(&drawn.cell).copied() else {
+                        continue;
+                    };
+                    let unit = Observation {
                         failed: drawn.failed,
                         inclusion: Some(drawn.inclusion),
-                        frame,
                         predicted,
-                    });
+                    };
+                    tally.add(&unit, shift, 1);
                 }
+                tallies.push(tally);
             }
         }
-        let shifts = shifts_of(chain.advance(city, period.end - 1)?);
-        let within: Vec<f64> = means.range(period.clone()).map(|(_, mean)| *mean).collect();
-        let mean = within.iter().sum::<f64>() / within.len() as f64;
-        let rates = Rates::estimate(period, &observations, mean, &shifts);
+        let rates = Rates::estimate(period, &tallies, &frames);
+        let rates = rates.with_context(|| format!("the quarter from {} is empty", quarter.from))?;
         let (design, composite) = rates.design.zip(rates.composite).with_context(|| {
             format!(
                 "the quarter from {} has no draw of known probability",
