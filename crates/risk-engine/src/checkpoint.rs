@@ -10,6 +10,7 @@ use crate::logodds;
 use crate::model::{BASES, InForce, VERIFICATIONS};
 use crate::policy::Policy;
 use crate::sampling::{Numbered, Sampling};
+use crate::series::Series;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::SubjectIx;
 use crate::taxonomy::Taxonomy;
@@ -99,6 +100,8 @@ enum Frame {
     Bins(Kept, Vec<logodds::Row>),
     /// A piece of the snapshot in force.
     Snapshot(Vec<u8>),
+    /// The weeks of a domain.
+    Series(CompactString, Series),
     End,
 }
 
@@ -242,6 +245,9 @@ impl Engine {
                 put(&Frame::Snapshot(piece.to_vec()))?;
             }
         }
+        for (domain, series) in &self.series {
+            put(&Frame::Series(domain.clone(), series.clone()))?;
+        }
         put(&Frame::End)
     }
 
@@ -335,6 +341,9 @@ impl Engine {
                     }
                 }
                 Frame::Snapshot(piece) => snapshot.extend(piece),
+                Frame::Series(domain, series) => {
+                    engine.series.insert(domain, series);
+                }
                 Frame::End => ended = true,
             }
         }

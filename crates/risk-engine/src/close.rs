@@ -58,6 +58,7 @@ impl Engine {
     }
 
     fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        self.conclude_rates(effects);
         if let Some(snapshot) = self.take_fit() {
             self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
         }
@@ -119,6 +120,7 @@ impl Engine {
                 self.alerts
                     .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
             }
+            Effect::RatesTold(told) => self.extend_series(told),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);
             }

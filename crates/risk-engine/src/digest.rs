@@ -257,6 +257,14 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     if let Some(in_force) = engine.model.in_force {
         lines.add(&format!("{} {:032x}", in_force.epoch.0, in_force.digest));
     }
+    lines.add("series");
+    for (domain, series) in engine.series_domains() {
+        let bytes = postcard::to_stdvec(series).unwrap_or_default();
+        lines.add(&format!(
+            "{domain} {:016x}",
+            xxhash_rust::xxh3::xxh3_64(&bytes)
+        ));
+    }
     lines.add("alerts");
     for (id, digest) in &engine.alerts {
         lines.add(&format!("{id} {digest:016x}"));

@@ -4,6 +4,7 @@ use crate::alert::Alert;
 use crate::assessment::Assessment;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
+use crate::series::WeekRates;
 use crate::taxonomy::Registration;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
@@ -107,6 +108,8 @@ pub enum Effect {
     AlertRaised(Box<Alert>),
     /// The parameters fitted at a weekly close came in force, before the next one.
     SnapshotFitted(Box<Snapshot>),
+    /// What came in a week was told, before the snapshot that has seen it came in force.
+    RatesTold(Box<WeekRates>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

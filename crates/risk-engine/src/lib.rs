@@ -24,6 +24,7 @@ mod outlook;
 pub mod policy;
 pub mod rates;
 mod sampling;
+pub mod series;
 pub mod step;
 mod subjects;
 pub mod taxonomy;

@@ -216,9 +216,14 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
+    /// What has come since the snapshot in force, and what was taken away of what it had seen.
+    pub(crate) fn fresh(&self) -> (Vec<logodds::Row>, Vec<logodds::Row>) {
+        less(self.added.clone(), &self.taken)
+    }
+
     /// All bins, and those of them that are new.
     pub(crate) fn all(&self) -> (Vec<logodds::Row>, Vec<logodds::Row>) {
-        let (fresh, older) = less(self.added.clone(), &self.taken);
+        let (fresh, older) = self.fresh();
         let mut all = Vec::with_capacity(self.settled.len() + fresh.len());
         all.extend_from_slice(&self.settled);
         all.extend_from_slice(&fresh);

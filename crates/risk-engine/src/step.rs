@@ -16,6 +16,7 @@ use crate::input::{
 use crate::model::Model;
 use crate::policy::Policy;
 use crate::sampling::Sampling;
+use crate::series::AllSeries;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use risk_domain::ids::{AlertId, InspectionId};
@@ -63,6 +64,7 @@ pub struct Engine {
     /// a family changes, or a record falls so far back.
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) model: Model,
+    pub(crate) series: AllSeries,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
 }
 
@@ -86,6 +88,7 @@ impl Engine {
             last_closed: None,
             closed_through: None,
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
+            series: AllSeries::new(),
             alerts: BTreeMap::new(),
             policy,
         })

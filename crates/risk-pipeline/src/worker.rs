@@ -253,7 +253,7 @@ impl Worker {
                     .alerts
                     .with_label_values(&[alert.level.code()])
                     .inc(),
-                Effect::Assessed(_) | Effect::SnapshotFitted(_) => {}
+                Effect::Assessed(_) | Effect::SnapshotFitted(_) | Effect::RatesTold(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;

@@ -61,7 +61,10 @@ impl Reader {
         let recorded = |entry| match self.record(entry)? {
             Record::Effect(Effect::Assessed(assessment)) => Ok(*assessment),
             Record::Effect(
-                Effect::AlertRaised(_) | Effect::EpochClosed(_) | Effect::SnapshotFitted(_),
+                Effect::AlertRaised(_)
+                | Effect::EpochClosed(_)
+                | Effect::SnapshotFitted(_)
+                | Effect::RatesTold(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -159,7 +162,9 @@ impl Reader {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
                 Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
-                Record::Effect(Effect::EpochClosed(_) | Effect::SnapshotFitted(_))
+                Record::Effect(
+                    Effect::EpochClosed(_) | Effect::SnapshotFitted(_) | Effect::RatesTold(_),
+                )
                 | Record::Result(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();

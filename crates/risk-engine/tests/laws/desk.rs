@@ -270,7 +270,10 @@ impl Desk {
     pub(crate) fn alert_ids(&self) -> BTreeSet<String> {
         let id = |effect: &Effect| match effect {
             Effect::AlertRaised(alert) => Some(alert.id.to_string()),
-            Effect::EpochClosed(_) | Effect::Assessed(_) | Effect::SnapshotFitted(_) => None,
+            Effect::EpochClosed(_)
+            | Effect::Assessed(_)
+            | Effect::SnapshotFitted(_)
+            | Effect::RatesTold(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

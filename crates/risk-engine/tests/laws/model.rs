@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, START, result};
 use risk_domain::inspection::InspectionResult;
-use risk_domain::selection::{SelectionBasis, SelectionMode};
+use risk_domain::selection::{InclusionProbability, SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::logodds::{Basis, Evidence, Frame, Query, Row, SinceSnapshot, fit, merge};
@@ -18,6 +18,9 @@ fn results() -> Vec<InspectionResult> {
     let one = |id: u32| {
         let day = monday + i64::from(id) * WEEKS * 7 / 400;
         let mut result = result(id, id * 7 % 12, id / 12 % 2, day, id * id % 9 == 1);
+        if id % 4 == 0 {
+            result.selection.inclusion_probability = InclusionProbability::new(0.25).ok();
+        }
         // The day of the sample is that of the report, so that weeks are told easily.
         result.sampled_at = result.observed_at;
         match id % 4 {
@@ -111,7 +114,10 @@ fn lived() -> (Desk, Vec<Snapshot>) {
     desk.end(1);
     let fitted = desk.effects.iter().filter_map(|effect| match effect {
         Effect::SnapshotFitted(snapshot) => Some((**snapshot).clone()),
-        Effect::EpochClosed(_) | Effect::Assessed(_) | Effect::AlertRaised(_) => None,
+        Effect::EpochClosed(_)
+        | Effect::Assessed(_)
+        | Effect::AlertRaised(_)
+        | Effect::RatesTold(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -216,5 +222,93 @@ fn every_estimate_is_that_of_a_batch() {
     assert!(
         told > 0.9 * exact.deviation && told < 2.0 * exact.deviation,
         "{told} {exact:?}"
+    );
+}
+
+/// Bins keep the logarithm of a probability in steps of 1/4000.
+const DRAWN: f64 = 2e-4;
+
+#[test]
+fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
+    let results = results();
+    let (desk, fitted) = lived();
+    let city = desk.engine.series(risk_engine::series::CITY).unwrap();
+    let weeks = city.weeks();
+    let last = fitted.last().unwrap().model.as_of;
+    assert_eq!((weeks.start, weeks.end), (fitted[0].model.as_of, last + 1));
+    let rates = city.rates(weeks.clone()).unwrap();
+    let known = || results.iter().filter(|result| week(result) <= last);
+    let (mut tests, mut failures) = (BTreeMap::new(), BTreeMap::new());
+    for result in known() {
+        *tests.entry(result.mode).or_insert(0) += 1;
+        let failed = result.outcome == risk_domain::inspection::Outcome::Nonconforming;
+        *failures.entry(result.mode).or_insert(0) += u64::from(failed);
+    }
+    for (mode, rate) in &rates.raw {
+        assert_eq!(rate.results, tests[mode]);
+        assert!((rate.value - failures[mode] as f64 / tests[mode] as f64).abs() < 1e-12);
+    }
+    assert_eq!(rates.raw.len(), tests.len());
+    // The last week by hand: its draws against the snapshot before it, over the frame as it was.
+    let before = &fitted[fitted.len() - 2];
+    let all = batch(&results, last);
+    let predicted = |groups: &[u32]| {
+        let query = Query {
+            week: Some(last),
+            ..Query::new(groups)
+        };
+        before.model.predict(&query).probability
+    };
+    let of_target = |target: u32| all.frame.groups(target).collect::<Vec<u32>>();
+    let targets = 0..all.frame.len() as u32;
+    let mean = targets
+        .map(|target| predicted(&of_target(target)))
+        .sum::<f64>();
+    let mean = mean / all.frame.len() as f64;
+    let frame = city.frame(last).unwrap();
+    assert_eq!(frame.targets as usize, all.frame.len());
+    assert!(
+        (frame.predicted - mean).abs() < 1e-8,
+        "{} {mean}",
+        frame.predicted
+    );
+    let alone = city.rates(last..last + 1).unwrap();
+    let drawn = all
+        .rows
+        .iter()
+        .filter(|row| row.week == last && row.mode == 0);
+    let (mut residual, mut variance, mut draws) = (0.0, 0.0, 0.0);
+    for row in drawn {
+        let p = predicted(&of_target(row.target));
+        residual += f64::from(row.nonconforming) - f64::from(row.results) * p;
+        variance += f64::from(row.results) * p * (1.0 - p);
+        draws += f64::from(row.results);
+    }
+    let (residual, variance) = (residual / draws, variance / (draws * draws));
+    let bias = 0.1 * mean;
+    let share = bias * bias / (bias * bias + variance);
+    let composite = alone.composite.unwrap();
+    assert!((composite.value - (mean + share * residual)).abs() < DRAWN);
+    assert_eq!(composite.results, draws as u64);
+    // Zones within the city, and products within a sector, count the same tests.
+    let change = desk
+        .engine
+        .mix_shift("sector:toys", &(last - 3..last - 1), &(last - 1..last + 1))
+        .unwrap();
+    let raw = |weeks: std::ops::Range<u16>| {
+        let rates = city.rates(weeks).unwrap();
+        let tests: u64 = rates.raw.values().map(|rate| rate.results).sum();
+        let failures = rates
+            .raw
+            .values()
+            .map(|rate| rate.value * rate.results as f64);
+        failures.sum::<f64>() / tests as f64
+    };
+    let expected = raw(last - 1..last + 1) - raw(last - 3..last - 1);
+    assert!((change.change - expected).abs() < 1e-12);
+    assert!(
+        desk.engine
+            .mix_shift("product:P0", &(0..9), &(9..18))
+            .is_none()
     );
 }

@@ -1,0 +1,290 @@
+//! Series of pass rates（合格率序列）, week by week, of the city and of every sector, product and zone.
+//!
+//! The close that puts a snapshot in force first tells what came since the one before: the results,
+//! each held against what that snapshot foretold of it, and the mean over the frame. So nothing is
+//! ever held against a model that had seen it. What is told stands in the ledger.
+
+use crate::event_time::Epoch;
+use crate::input::Effect;
+use crate::logodds::Query;
+use crate::model::week_of;
+use crate::rates::{
+    FrameWeek, MixShift, ModeShift, Observation, Rates, Share, WeekTally, mix_shift,
+};
+use crate::step::Engine;
+use crate::subjects::SubjectIx;
+use compact_str::{CompactString, ToCompactString};
+use risk_domain::selection::SelectionMode;
+use risk_domain::subject::Subject;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Name of the whole city as a domain; every other domain is named as its subject is.
+pub const CITY: &str = "city";
+
+/// Binary places of sums of probabilities.
+const PLACES: f64 = 4_294_967_296.0;
+
+/// What came since the snapshot in force was fitted（周合格率汇总）, domain by domain.
+#[doc(alias = "周合格率汇总")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeekRates {
+    /// The close that it was told of, the last of its week.
+    pub epoch: Epoch,
+    /// Its week.
+    pub week: u16,
+    /// By domain: the frame of the week, and what was tested, late reports of earlier weeks included.
+    pub domains: BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)>,
+}
+
+/// The weeks of one domain.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    frames: BTreeMap<u16, FrameWeek>,
+    tallies: Vec<WeekTally>,
+}
+
+impl Series {
+    /// Weeks from the first to the last that is known; empty before the first.
+    pub fn weeks(&self) -> Range<u16> {
+        let first = self.frames.keys().next().copied().unwrap_or(0);
+        let last = self.frames.keys().next_back();
+        first..last.map_or(first, |last| last + 1)
+    }
+
+    /// The frame of a week.
+    pub fn frame(&self, week: u16) -> Option<FrameWeek> {
+        self.frames.get(&week).copied()
+    }
+
+    /// Rates of a period; none if no week of it is known.
+    pub fn rates(&self, period: Range<u16>) -> Option<Rates> {
+        Rates::estimate(period, &self.tallies, &self.frames)
+    }
+
+    /// Tests and failures of a period in all modes.
+    fn share(&self, period: &Range<u16>) -> Share {
+        let within = self
+            .tallies
+            .iter()
+            .filter(|tally| period.contains(&tally.week));
+        let (tests, failures) = within.fold((0, 0), |(tests, failures), tally| {
+            (tests + tally.results, failures + tally.failures)
+        });
+        Share {
+            tests: tests.max(0) as f64,
+            failures: failures.max(0) as f64,
+        }
+    }
+
+    fn add(&mut self, week: u16, frame: FrameWeek, tallies: &[WeekTally]) {
+        self.frames.insert(week, frame);
+        for tally in tallies {
+            let key = |tally: &WeekTally| (tally.week, tally.mode);
+            match self.tallies.binary_search_by_key(&key(tally), key) {
+                Ok(at) => self.tallies[at].merge(tally),
+                Err(at) => self.tallies.insert(at, *tally),
+            }
+        }
+    }
+}
+
+/// All series, by domain.
+pub(crate) type AllSeries = BTreeMap<CompactString, Series>;
+
+/// Whether a mode's draws are from the whole frame. A campaign draws from what it aims at, a fast test
+/// from where the team is.
+fn draws_at_random(mode: SelectionMode) -> bool {
+    match mode {
+        SelectionMode::RiskEvaluation | SelectionMode::SupervisoryCheck => true,
+        SelectionMode::SpecialCheck | SelectionMode::FastTest | SelectionMode::EnforcementTest => {
+            false
+        }
+    }
+}
+
+/// Sums of one domain while a week is told.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    targets: u32,
+    predicted: i128,
+    tallies: BTreeMap<(u16, SelectionMode), WeekTally>,
+}
+
+impl Told {
+    fn merge(&mut self, other: &Self) {
+        self.targets += other.targets;
+        self.predicted += other.predicted;
+        for (key, tally) in &other.tallies {
+            let sum = self.tallies.entry(*key);
+            sum.or_insert_with(|| WeekTally::new(key.0, key.1))
+                .merge(tally);
+        }
+    }
+
+    fn finish(self) -> (FrameWeek, Vec<WeekTally>) {
+        let frame = FrameWeek {
+            targets: self.targets,
+            predicted: self.predicted as f64 / PLACES / f64::from(self.targets.max(1)),
+        };
+        (frame, self.tallies.into_values().collect())
+    }
+}
+
+impl Engine {
+    /// Weeks since the one in which 1970 began, of a civil day: how series count.
+    pub fn week_of(day: risk_domain::time::Day) -> u16 {
+        week_of(day)
+    }
+
+    /// The series of a domain: [`CITY`], or a sector, a product or a zone by its text.
+    pub fn series(&self, domain: &str) -> Option<&Series> {
+        self.series.get(domain)
+    }
+
+    /// Every domain with a series.
+    pub fn series_domains(&self) -> impl Iterator<Item = (&str, &Series)> {
+        self.series
+            .iter()
+            .map(|(name, series)| (name.as_str(), series))
+    }
+
+    /// Why the raw rate of a domain changed between two periods: the city by its sectors, a sector by
+    /// its products, a zone by the zones in it. None where it has no such parts, or no tests.
+    pub fn mix_shift(
+        &self,
+        domain: &str,
+        before: &Range<u16>,
+        after: &Range<u16>,
+    ) -> Option<MixShift> {
+        let subject: Option<Subject> = domain.parse().ok();
+        let parts = self.series.iter().filter(|(name, _)| {
+            let Ok(part) = name.parse::<Subject>() else {
+                return false;
+            };
+            match (&subject, &part) {
+                (None, Subject::Sector(_)) => domain == CITY,
+                (Some(Subject::Sector(sector)), Subject::Product(product)) => {
+                    self.taxonomy.sector_of(product) == Some(sector)
+                }
+                (Some(Subject::Zone(zone)), Subject::Zone(inner)) => {
+                    self.taxonomy.zones.get(inner).and_then(Option::as_ref) == Some(zone)
+                }
+                _other => false,
+            }
+        });
+        let parts: Vec<(&CompactString, &Series)> = parts.collect();
+        let shares = |period: &Range<u16>| -> BTreeMap<&CompactString, Share> {
+            let parts = parts.iter();
+            parts
+                .map(|(name, series)| (*name, series.share(period)))
+                .collect()
+        };
+        mix_shift(&shares(before), &shares(after))
+    }
+
+    /// What came since the snapshot in force, if a fit is due that will have seen it.
+    pub(crate) fn tell_rates(&self) -> Option<WeekRates> {
+        let epoch = self.fit_due()?;
+        let week = week_of(self.calendar.day_of(epoch));
+        let model = &self.model;
+        let predicted = |groups: &[u32], week: u16| {
+            let query = Query {
+                week: Some(week),
+                ..Query::new(groups)
+            };
+            model.snapshot.predict(&query).probability
+        };
+        let mut by_above = vec![Told::default(); self.subjects.above_count()];
+        for (_, base) in self.subjects.linked() {
+            let groups = model.groups(base, &self.subjects);
+            if let Some(told) = by_above.get_mut(base.above as usize) {
+                told.targets += 1;
+                told.predicted += libm::round(predicted(&groups, week) * PLACES) as i128;
+            }
+        }
+        let shifts: Vec<ModeShift> = self.mode_shifts().collect();
+        let (fresh, taken) = model.bins.fresh();
+        let signed = fresh.iter().map(|bin| (bin, 1));
+        for (bin, sign) in signed.chain(taken.iter().map(|bin| (bin, -1))) {
+            let base = self.subjects.base(bin.target);
+            let (Some(mode), Some(told)) = (
+                SelectionMode::ALL.get(usize::from(bin.mode)).copied(),
+                by_above.get_mut(base.above as usize),
+            ) else {
+                continue;
+            };
+            let groups = model.groups(base, &self.subjects);
+            let probability = predicted(&groups, bin.week);
+            let tally = told.tallies.entry((bin.week, mode));
+            let tally = tally.or_insert_with(|| WeekTally::new(bin.week, mode));
+            let shift = shifts.get(usize::from(bin.mode)).copied();
+            let shift = shift.filter(|_| draws_at_random(mode));
+            let failures = i64::from(bin.nonconforming);
+            for (failed, times) in [(true, failures), (false, i64::from(bin.results) - failures)] {
+                let unit = Observation {
+                    failed,
+                    inclusion: shift.and_then(|_| bin.inclusion()),
+                    predicted: probability,
+                };
+                tally.add(&unit, shift.unwrap_or(ModeShift::NONE), sign * times);
+            }
+        }
+        Some(WeekRates {
+            epoch,
+            week,
+            domains: self.by_domain(&by_above),
+        })
+    }
+
+    fn by_domain(&self, by_above: &[Told]) -> BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)> {
+        let mut city = Told::default();
+        let mut found: BTreeMap<SubjectIx, Told> = BTreeMap::new();
+        for (above, told) in (0..).zip(by_above).filter(|(_, told)| told.targets > 0) {
+            city.merge(told);
+            let subjects = self.subjects.above(above);
+            for (place, subject) in subjects.iter().enumerate() {
+                // A product without a sector stands twice; it is counted once.
+                if !subjects.iter().take(place).any(|other| other == subject) {
+                    found.entry(*subject).or_default().merge(told);
+                }
+            }
+        }
+        let named = found.into_iter().map(|(subject, told)| {
+            let name = self.subjects.name(subject).to_compact_string();
+            (name, told.finish())
+        });
+        let mut domains: BTreeMap<_, _> = named.collect();
+        domains.insert(CompactString::const_new(CITY), city.finish());
+        domains
+    }
+
+    /// Shifts of the modes.
+    fn mode_shifts(&self) -> impl Iterator<Item = ModeShift> {
+        let settings = self.policy.model.settings.modes.iter();
+        let modes = settings.zip(&self.model.snapshot.modes);
+        modes.map(|(mode, effect)| match mode.variance {
+            None => ModeShift::NONE,
+            Some(_) => ModeShift {
+                mean: effect.mean,
+                deviation: libm::sqrt(effect.variance),
+            },
+        })
+    }
+
+    /// Takes in what a close told.
+    pub(crate) fn extend_series(&mut self, told: &WeekRates) {
+        for (domain, (frame, tallies)) in &told.domains {
+            let series = self.series.entry(domain.clone()).or_default();
+            series.add(told.week, *frame, tallies);
+        }
+    }
+
+    /// Tells the rates of the week that a fit is due for, before the fit's snapshot is in force.
+    pub(crate) fn conclude_rates(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(told) = self.tell_rates() {
+            self.conclude(Effect::RatesTold(Box::new(told)), effects);
+        }
+    }
+}
