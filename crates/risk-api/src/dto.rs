@@ -2,10 +2,15 @@
 //! `docs/openapi.json`, and nothing inside follows from it.
 
 mod assessment;
+mod rates;
 
 pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
+};
+pub use rates::{
+    ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto, RatesDto,
+    StrictnessDto, TargetDto,
 };
 
 use base64::Engine as _;

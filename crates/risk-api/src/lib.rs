@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 pub mod openapi;
 mod params;
+mod rates;
 mod request;
 mod results;
 mod router;

@@ -21,6 +21,8 @@ use utoipa::OpenApi;
         crate::live::live,
         crate::dead_letters::list,
         crate::dead_letters::one,
+        crate::rates::rates,
+        crate::rates::observers,
         crate::health::status,
         crate::health::healthz,
         crate::health::readyz,

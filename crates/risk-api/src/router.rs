@@ -4,7 +4,9 @@ use crate::error::ApiError;
 use crate::params::Params;
 use crate::request;
 use crate::state::ApiState;
-use crate::{alerts, console, dead_letters, health, live, metrics, openapi, results, subjects};
+use crate::{
+    alerts, console, dead_letters, health, live, metrics, openapi, rates, results, subjects,
+};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
@@ -35,7 +37,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 19] = [
+static ROUTES: [Route; 21] = [
     route("/v1/results", &[], || post(results::post)),
     route(
         "/v1/subjects",
@@ -57,6 +59,10 @@ static ROUTES: [Route; 19] = [
         get(dead_letters::list)
     }),
     route("/v1/dead-letters/{id}", &[], || get(dead_letters::one)),
+    route("/v1/rates", &["domain", "period", "limit"], || {
+        get(rates::rates)
+    }),
+    route("/v1/observers", &[], || get(rates::observers)),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),
     route("/readyz", &[], || get(health::readyz)),

@@ -129,6 +129,14 @@ impl Day {
         Some(Self(span.get_days()))
     }
 
+    /// Year and month（1 to 12） of the calendar. A day outside the years that have four digits counts
+    /// as that of the nearest that has.
+    pub fn year_month(self) -> (i16, i8) {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let date = epoch.saturating_add(jiff::Span::new().days(self.0.clamp(-700_000, 2_900_000)));
+        (date.year(), date.month())
+    }
+
     /// 0 for Monday to 6 for Sunday.
     pub fn weekday(self) -> u8 {
         // 1970-01-01 was a Thursday.

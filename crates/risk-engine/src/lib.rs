@@ -20,6 +20,7 @@ pub mod input;
 pub mod logodds;
 mod memory;
 mod model;
+mod observers;
 mod outlook;
 pub mod policy;
 pub mod rates;
@@ -41,6 +42,7 @@ pub use input::{
 };
 pub use memory::MemoryUse;
 pub use model::Snapshot;
+pub use observers::ObserverReport;
 pub use policy::{Policy, PolicyError};
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};

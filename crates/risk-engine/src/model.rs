@@ -179,6 +179,11 @@ pub(crate) fn week_of(day: Day) -> u16 {
     u16::try_from((day.get() + 3).div_euclid(7)).unwrap_or(0)
 }
 
+/// The Monday of a week.
+pub(crate) fn monday_of(week: u16) -> Day {
+    Day::new(i32::from(week) * 7 - 3)
+}
+
 /// The bin of a piece of evidence, if the model counts it at all.
 pub(crate) fn bin_of(row: &Row) -> Option<logodds::Row> {
     match row.verdict.stratum {

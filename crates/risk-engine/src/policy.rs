@@ -2,9 +2,12 @@
 
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
+use crate::rates::Target;
+use crate::series::CITY;
 use risk_domain::ids::PolicyVersion;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::selection::SelectionMode;
+use risk_domain::subject::Subject;
 use risk_domain::time::{CivilOffset, DAY_MILLIS};
 use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use serde::Deserialize;
@@ -110,6 +113,17 @@ pub struct Policy {
     pub grade: GradePolicy,
     /// Alerts.
     pub alert: AlertPolicy,
+    /// Pass rates that are to be reached.
+    pub targets: Vec<RateTarget>,
+}
+
+/// A pass rate that a domain is to reach（合格率目标）.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateTarget {
+    /// The city, or a sector, a product or a zone by its text.
+    pub domain: String,
+    /// The pass rate.
+    pub target: Target,
 }
 
 /// Why a text is no policy.
@@ -144,6 +158,15 @@ mod text {
         pub(super) prior: Prior,
         pub(super) grade: Grade,
         pub(super) alert: Alert,
+        #[serde(default)]
+        pub(super) targets: Vec<Target>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Target {
+        pub(super) domain: String,
+        pub(super) pass_rate: f64,
     }
 
     #[derive(Deserialize)]
@@ -236,6 +259,7 @@ impl Policy {
                 level_rose: raw.alert.level_rose,
                 level_rose_to_serious: raw.alert.level_rose_to_serious,
             },
+            targets: targets(&raw.targets)?,
         })
     }
 }
@@ -266,6 +290,31 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
         max_ahead_millis: i64::from(raw.max_ahead_days) * DAY_MILLIS,
         half_life_days: raw.half_life_days,
     })
+}
+
+fn targets(raw: &[text::Target]) -> Result<Vec<RateTarget>, PolicyError> {
+    let target = |raw: &text::Target| {
+        let named = raw.domain == CITY
+            || matches!(
+                raw.domain.parse(),
+                Ok(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
+            );
+        let target = Target::new(raw.pass_rate).map_err(|_error| PolicyError::Range {
+            key: "targets.pass_rate",
+            rule: "must be above 0 and below 1",
+        })?;
+        let unnamed = PolicyError::Range {
+            key: "targets.domain",
+            rule: "must be city, or sector:, product: or zone: with a code",
+        };
+        named
+            .then(|| RateTarget {
+                domain: raw.domain.clone(),
+                target,
+            })
+            .ok_or(unnamed)
+    };
+    raw.iter().map(target).collect()
 }
 
 fn model(settings: Settings) -> Result<ModelPolicy, PolicyError> {
@@ -447,6 +496,14 @@ mod tests {
         assert_eq!(
             key(changed("\"special_check\"", "\"spot_check\"")),
             "model.modes"
+        );
+        assert_eq!(
+            key(changed("pass_rate = 0.99", "pass_rate = 1.0")),
+            "targets.pass_rate"
+        );
+        assert_eq!(
+            key(changed("\"sector:food\"", "\"enterprise:E1\"")),
+            "targets.domain"
         );
         let flat = changed("fixed = 0.8", "fixed = 0.0");
         assert_eq!(flat, PolicyError::Model(FitError::Variance(0.0)));

@@ -11,10 +11,12 @@
 
 mod change;
 mod correction;
+mod period;
 mod tally;
 mod target;
 
 pub use change::{Effect, MixShift, Share, campaign_effect, mix_shift};
+pub use period::Period;
 pub use tally::WeekTally;
 pub use target::{Target, TargetError};
 
@@ -160,18 +162,18 @@ pub struct Rates {
 
 impl Rates {
     /// Estimates for the weeks of `period` from what was tested of a domain in these and earlier
-    /// weeks; none if its frame is not known in any week of the period.
+    /// weeks; none if its frame was never known.
     pub fn estimate(
         period: Range<u16>,
         tallies: &[WeekTally],
         frames: &BTreeMap<u16, FrameWeek>,
     ) -> Option<Self> {
-        let known = frames.range(period.clone());
-        let weeks = known.clone().count() as f64;
-        let model = known.map(|(_, frame)| frame.predicted).sum::<f64>() / weeks;
-        if weeks < 1.0 {
-            return None;
+        let weeks = frames.range(period.clone());
+        let mut predicted: Vec<f64> = weeks.map(|(_, frame)| frame.predicted).collect();
+        if predicted.is_empty() {
+            predicted.push(frame_of(frames, period.start)?.predicted);
         }
+        let model = predicted.iter().sum::<f64>() / predicted.len() as f64;
         let mut raw: BTreeMap<SelectionMode, (i64, i64)> = BTreeMap::new();
         for tally in tallies.iter().filter(|tally| period.contains(&tally.week)) {
             let (results, failures) = raw.entry(tally.mode).or_default();
@@ -196,6 +198,14 @@ impl Rates {
             composite: corrections.shrunk(&period, MODEL_BIAS * model).map(rate),
         })
     }
+}
+
+/// The frame of a week, or that of the nearest week that is known: a late report may be of a week
+/// before the first, a sample of a week whose end is not told yet.
+fn frame_of(frames: &BTreeMap<u16, FrameWeek>, week: u16) -> Option<FrameWeek> {
+    let later = frames.range(week..).next();
+    let nearest = later.or_else(|| frames.last_key_value());
+    nearest.map(|(_, frame)| *frame)
 }
 
 #[cfg(test)]

@@ -46,9 +46,11 @@ pub struct Series {
 }
 
 impl Series {
-    /// Weeks from the first to the last that is known; empty before the first.
+    /// Weeks from the first with a result or a frame to the last that was told; empty before that.
     pub fn weeks(&self) -> Range<u16> {
-        let first = self.frames.keys().next().copied().unwrap_or(0);
+        let frame = self.frames.keys().next().copied();
+        let tally = self.tallies.first().map(|tally| tally.week);
+        let first = frame.into_iter().chain(tally).min().unwrap_or(0);
         let last = self.frames.keys().next_back();
         first..last.map_or(first, |last| last + 1)
     }
@@ -58,7 +60,7 @@ impl Series {
         self.frames.get(&week).copied()
     }
 
-    /// Rates of a period; none if no week of it is known.
+    /// Rates of a period; none before the first week was told.
     pub fn rates(&self, period: Range<u16>) -> Option<Rates> {
         Rates::estimate(period, &self.tallies, &self.frames)
     }
@@ -133,11 +135,6 @@ impl Told {
 }
 
 impl Engine {
-    /// Weeks since the one in which 1970 began, of a civil day: how series count.
-    pub fn week_of(day: risk_domain::time::Day) -> u16 {
-        week_of(day)
-    }
-
     /// The series of a domain: [`CITY`], or a sector, a product or a zone by its text.
     pub fn series(&self, domain: &str) -> Option<&Series> {
         self.series.get(domain)

@@ -475,3 +475,40 @@ fn a_missing_field_says_nothing() {
     let city = snapshot.of_frame(&frame, &[]).unwrap();
     assert!(city.deviation > 0.0 && city.deviation < 0.2);
 }
+
+/// Fast tests name no laboratory. What all laboratories have in common is not strictness: it belongs
+/// to the common part.
+#[test]
+fn laboratories_are_told_from_one_another_only() {
+    let frame = frame(60);
+    let mut rows = results(&frame, |target, week| {
+        (target * 7919 + u32::from(week) * 104_729) % 100 < 30
+    });
+    for row in &mut rows {
+        if (row.target + u32::from(row.week)).is_multiple_of(2) {
+            row.laboratory = ((row.target / 2 + u32::from(row.week / 2)) % 3) as u16;
+        } else {
+            let fails = (row.target * 31 + u32::from(row.week) * 17) % 100 < 4;
+            let fast = Row::new(row.target, row.week, 3, Basis::Ignorable);
+            *row = fast
+                .by_method(1, Verification::None)
+                .counting(1, u32::from(fails));
+        }
+    }
+    let settings = Settings {
+        laboratories: Some(Variance::Moments {
+            start: 0.02,
+            floor: 0.002,
+        }),
+        ..Settings::default()
+    };
+    let report = fitted(&frame, &rows, &settings).laboratory_strictness();
+    assert_eq!(report.len(), 3);
+    for laboratory in &report {
+        assert!(
+            laboratory.lower < 1.0 && laboratory.upper > 1.0,
+            "{report:?}"
+        );
+        assert!((0.7..1.4).contains(&laboratory.odds_ratio), "{report:?}");
+    }
+}

@@ -1,9 +1,12 @@
 //! What the pipeline counts（指标）. Names, labels and meanings stand in `docs/metrics.md`.
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 use risk_engine::Engine;
+use risk_engine::rates::Rate;
+use risk_engine::series::CITY;
 use std::collections::BTreeMap;
 
 /// The publisher's metrics.
@@ -64,7 +67,12 @@ pub struct PipelineMetrics {
     pub subjects: IntGaugeVec,
     /// Subjects by kind and recorded level.
     pub graded_subjects: IntGaugeVec,
+    /// Pass rates of the last weeks, of the city and its sectors.
+    pub pass_rate: GaugeVec,
 }
+
+/// Weeks that a pass rate in the metrics is of.
+const RATE_WEEKS: u16 = 13;
 
 impl PipelineMetrics {
     /// Registers every metric.
@@ -119,6 +127,13 @@ impl PipelineMetrics {
                 ),
                 &["kind", "level"],
             )?,
+            pass_rate: GaugeVec::new(
+                Opts::new(
+                    "risk_engine_pass_rate",
+                    "Pass rate of the last 13 closed weeks, by domain, figure and bound",
+                ),
+                &["domain", "figure", "bound"],
+            )?,
         };
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.dead_letters.clone()))?;
@@ -130,6 +145,7 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.alerts.clone()))?;
         registry.register(Box::new(metrics.subjects.clone()))?;
         registry.register(Box::new(metrics.graded_subjects.clone()))?;
+        registry.register(Box::new(metrics.pass_rate.clone()))?;
         Ok(metrics)
     }
 
@@ -150,6 +166,37 @@ impl PipelineMetrics {
             self.subjects
                 .with_label_values(&[kind.code()])
                 .set(count as i64);
+        }
+        self.show_rates(engine);
+    }
+
+    /// Shows the rates of the city and of every sector. A figure that is not known is absent.
+    fn show_rates(&self, engine: &Engine) {
+        self.pass_rate.reset();
+        let shown = |domain: &str| domain == CITY || domain.starts_with("sector:");
+        for (domain, series) in engine.series_domains().filter(|(domain, _)| shown(domain)) {
+            let end = series.weeks().end;
+            let Some(rates) = series.rates(end.saturating_sub(RATE_WEEKS)..end) else {
+                continue;
+            };
+            let raw = rates.raw.iter();
+            let raw = raw.map(|(mode, rate)| (mode.code(), Some(*rate)));
+            let others = [("random", rates.random), ("design", rates.design)];
+            for (figure, rate) in raw.chain(others) {
+                let Some(rate) = rate.map(Rate::passing) else {
+                    continue;
+                };
+                let bounds = [
+                    ("value", rate.value),
+                    ("lower", rate.lower),
+                    ("upper", rate.upper),
+                ];
+                for (bound, value) in bounds {
+                    self.pass_rate
+                        .with_label_values(&[domain, figure, bound])
+                        .set(value);
+                }
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod city;
 mod contract;
 mod dead_letters;
 mod locks;
+mod rates;
 mod results;
 mod stream;
 mod subjects;

@@ -289,6 +289,9 @@ impl Fitting {
         }
         for observers in self.observers.iter_mut().flatten() {
             observers.pass(&mut self.work, None);
+            let common = observers.center(&mut self.work);
+            self.fixed.intercept += common;
+            self.work.raise(|_, _| common);
             if all {
                 observers.moments(&self.work);
             }

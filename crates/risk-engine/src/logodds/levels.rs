@@ -169,6 +169,27 @@ impl Grouped {
         }
     }
 
+    /// Takes the mean of the effects, by information, out of them and of their bins, and returns it.
+    /// Observers can only be told from one another: what they have in common is everybody's.
+    pub(crate) fn center(&mut self, work: &mut Work) -> f64 {
+        let groups = self.len();
+        let named = self.information.iter().zip(&self.effects).take(groups);
+        let (weights, sum) = named.fold((0.0, 0.0), |(weights, sum), (weight, effect)| {
+            (weights + weight, sum + weight * effect)
+        });
+        if weights <= 0.0 {
+            return 0.0;
+        }
+        let mean = sum / weights;
+        let mut by = vec![-mean; groups + 1];
+        by[groups] = 0.0;
+        for (effect, by) in self.effects.iter_mut().zip(&by) {
+            *effect += by;
+        }
+        raise(&self.column, &by, work);
+        mean
+    }
+
     /// The prior variance by moments: with the level's effects taken out, the squared scores exceed
     /// what chance gives them by the variance times the squared information. Chance is Σw²v and not
     /// Σwv, because the rows are decayed.

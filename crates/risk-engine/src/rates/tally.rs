@@ -1,6 +1,6 @@
 //! What was tested of a domain in a week, as integer sums: they add up in any order.
 
-use super::{FrameWeek, ModeShift, Observation, Rate};
+use super::{FrameWeek, ModeShift, Observation, Rate, frame_of};
 use risk_domain::selection::SelectionMode;
 use risk_stats::special::{logit, sigmoid};
 use serde::{Deserialize, Serialize};
@@ -116,9 +116,7 @@ impl WeekTally {
 
     /// Weights over the targets of the frame, so that weeks can be pooled.
     fn share(&self, weight: i128, frames: &BTreeMap<u16, FrameWeek>) -> Option<f64> {
-        // A late report may be of a week before the frame was known.
-        let later = frames.range(self.week..).next();
-        let (_, frame) = later.or_else(|| frames.last_key_value())?;
+        let frame = frame_of(frames, self.week)?;
         Some(weight as f64 / PLACES / f64::from(frame.targets.max(1)))
     }
 }

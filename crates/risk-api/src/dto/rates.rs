@@ -1,0 +1,241 @@
+//! Pass rates（合格率） and those who test, as they are shown.
+
+use risk_engine::ObserverReport;
+use risk_engine::logodds::{MethodAccuracy, Strictness};
+use risk_engine::rates::{FrameWeek, MixShift, Period, Rate, Rates, Target};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use utoipa::ToSchema;
+
+/// A pass rate.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PassRateDto {
+    /// Share of conforming batches, 0 to 1.
+    pub pass_rate: f64,
+    /// Lower end of the 95 % interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// Results behind it.
+    pub results: u64,
+    /// Equally weighed results of a simple random sample that would tell as much.
+    pub effective_results: f64,
+}
+
+impl From<Rate> for PassRateDto {
+    fn from(failing: Rate) -> Self {
+        let passing = failing.passing();
+        Self {
+            pass_rate: passing.value,
+            lower: passing.lower,
+            upper: passing.upper,
+            results: passing.results,
+            effective_results: passing.effective,
+        }
+    }
+}
+
+/// Why the raw rate of failures changed since the period before; the two reasons add up.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeDto {
+    /// Change of the raw failure rate, all modes together.
+    pub change: f64,
+    /// Part of it that comes from the goods.
+    pub quality: f64,
+    /// Part of it that comes from testing others.
+    pub choice: f64,
+}
+
+/// A target and how likely it is met.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TargetDto {
+    /// Pass rate that is to be reached.
+    pub pass_rate: f64,
+    /// Probability that the true pass rate reaches it; absent where nothing corrects the rates.
+    pub probability_met: Option<f64>,
+}
+
+/// Rates of one period.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PeriodRatesDto {
+    /// First day.
+    pub from: String,
+    /// First day after it.
+    pub until: String,
+    /// Whether all its weeks have closed. Results of samples taken in it may still be reported.
+    pub complete: bool,
+    /// Targets (an enterprise with a product at a booth) in the frame at its end, tested or not; 0 for
+    /// a period before the first frame.
+    pub targets: u32,
+    /// Raw, by mode: biased by whom the mode chose.
+    pub raw: BTreeMap<String, PassRateDto>,
+    /// From risk evaluations with logged inclusion probabilities alone.
+    pub random: Option<PassRateDto>,
+    /// Mean of what the model foretold over the frame.
+    pub model: f64,
+    /// The model's mean, corrected by draws of known probability: the figure to publish. Absent where
+    /// there are none; then all figures are uncorrected.
+    pub design: Option<PassRateDto>,
+    /// The best guess, for internal use.
+    pub composite: Option<PassRateDto>,
+    /// The policy's target, if there is one.
+    pub target: Option<TargetDto>,
+    /// Why the raw failure rate changed since the period before: the city by sectors, a sector by
+    /// products, a zone by the zones in it.
+    pub change: Option<ChangeDto>,
+}
+
+impl PeriodRatesDto {
+    pub(crate) fn new(
+        weeks: &Range<u16>,
+        found: &Rates,
+        change: Option<MixShift>,
+        target: Option<Target>,
+        frame: Option<FrameWeek>,
+        complete: bool,
+    ) -> Self {
+        let (from, until) = Period::days(weeks);
+        let raw = found.raw.iter();
+        Self {
+            from: from.to_string(),
+            until: until.to_string(),
+            complete,
+            targets: frame.map_or(0, |frame| frame.targets),
+            raw: raw
+                .map(|(mode, rate)| (mode.code().to_owned(), (*rate).into()))
+                .collect(),
+            random: found.random.map(Into::into),
+            model: 1.0 - found.model,
+            design: found.design.map(Into::into),
+            composite: found.composite.map(Into::into),
+            target: target.map(|target| TargetDto {
+                pass_rate: target.pass_rate(),
+                probability_met: found.design.map(|rate| target.probability_met(&rate)),
+            }),
+            change: change.map(|found| ChangeDto {
+                change: found.change,
+                quality: found.quality,
+                choice: found.choice,
+            }),
+        }
+    }
+}
+
+/// What a reader should know.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoticeDto {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+impl NoticeDto {
+    pub(crate) fn of_rates(uncorrected: bool) -> Vec<Self> {
+        let notice = |zh: &str, en: &str| Self {
+            zh: zh.to_owned(),
+            en: en.to_owned(),
+        };
+        let frame = notice(
+            "未接入主体登记，抽样框为已抽检过的对象。",
+            "There is no registry: the frame is what has been seen.",
+        );
+        let starving = notice(
+            "部分周期没有已知入样概率的随机抽样，该周期各项合格率均未校正。",
+            "Some periods have no random draw of known probability: their rates are uncorrected.",
+        );
+        let starving = uncorrected.then_some(starving);
+        std::iter::once(frame).chain(starving).collect()
+    }
+}
+
+/// Pass rates of a domain.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RatesDto {
+    /// The domain: city, or kind:id.
+    pub domain: String,
+    /// Its name, where one is known; in Chinese where the reference data name it.
+    pub name: Option<String>,
+    /// Its English name, where the reference data have one.
+    pub name_en: Option<String>,
+    /// Length of a period: week, month or quarter.
+    pub period: String,
+    /// What the frame is made of: seen (what was ever tested).
+    pub frame: String,
+    /// What a reader should know of these figures.
+    pub notices: Vec<NoticeDto>,
+    /// The periods, the latest first.
+    pub items: Vec<PeriodRatesDto>,
+}
+
+/// How strict one laboratory or inspector group is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StrictnessDto {
+    /// Its id.
+    pub id: String,
+    /// By what factor it multiplies the odds of a failure, the goods taken into account.
+    pub odds_ratio: f64,
+    /// Lower end of the 95 % interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+    /// Probability that it is stricter than the others; near 0, that it is more lenient.
+    pub stricter: f64,
+}
+
+impl StrictnessDto {
+    fn all(found: &BTreeMap<String, Strictness>) -> Vec<Self> {
+        let shown = |(id, one): (&String, &Strictness)| Self {
+            id: id.clone(),
+            odds_ratio: one.odds_ratio,
+            lower: one.lower,
+            upper: one.upper,
+            stricter: one.stricter,
+        };
+        found.iter().map(shown).collect()
+    }
+}
+
+/// How right a fast-test method is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MethodDto {
+    /// Its id; `rapid` stands for every kit that the policy does not name.
+    pub id: String,
+    /// Probability that a failing lot tests positive.
+    pub sensitivity: f64,
+    /// Probability that a conforming lot tests negative.
+    pub specificity: f64,
+    /// Whether it tells too little to be used.
+    pub refused: bool,
+}
+
+/// Those who test, by the last fit. None of it enters a score.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ObserversDto {
+    /// End of the week that the fit stands at, RFC 3339.
+    pub as_of: String,
+    /// Laboratories.
+    pub laboratories: Vec<StrictnessDto>,
+    /// Inspector groups.
+    pub inspectors: Vec<StrictnessDto>,
+    /// Fast-test methods.
+    pub methods: Vec<MethodDto>,
+}
+
+impl ObserversDto {
+    pub(crate) fn new(report: &ObserverReport, as_of: String) -> Self {
+        let method = |one: &MethodAccuracy| MethodDto {
+            id: one.name.to_string(),
+            sensitivity: one.sensitivity,
+            specificity: one.specificity,
+            refused: one.refused,
+        };
+        Self {
+            as_of,
+            laboratories: StrictnessDto::all(&report.laboratories),
+            inspectors: StrictnessDto::all(&report.inspectors),
+            methods: report.methods.iter().map(method).collect(),
+        }
+    }
+}

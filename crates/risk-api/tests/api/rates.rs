@@ -1,0 +1,96 @@
+//! Pass rates, and those who test.
+
+use crate::city::{City, get};
+use serde_json::Value;
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[tokio::test]
+async fn rates_of_every_period_add_up_to_the_results_of_closed_weeks() {
+    let city = City::lived();
+    let mut tests = Vec::new();
+    for period in ["week", "month", "quarter"] {
+        let answer = get(&city, &format!("/v1/rates?period={period}"))
+            .await
+            .json();
+        assert_eq!(answer["domain"], "city");
+        assert_eq!(answer["period"], period);
+        assert_eq!(answer["frame"], "seen");
+        let items = answer["items"].as_array().unwrap();
+        assert!(items.is_sorted_by(|one, next| one["from"].as_str() > next["from"].as_str()));
+        let mut of_period = 0;
+        for item in items {
+            assert!(item["targets"] == 12 || item["targets"] == 0, "{item}");
+            for rate in item["raw"].as_object().unwrap().values() {
+                let (pass, lower) = (number(&rate["pass_rate"]), number(&rate["lower"]));
+                assert!(lower <= pass && pass <= number(&rate["upper"]), "{rate}");
+                of_period += rate["results"].as_u64().unwrap();
+            }
+            if let Some(change) = item["change"].as_object() {
+                let sum = number(&change["quality"]) + number(&change["choice"]);
+                assert!((sum - number(&change["change"])).abs() < 1e-12);
+            }
+        }
+        tests.push(of_period);
+    }
+    // Five weeks or more have closed and been followed by another close.
+    assert!(tests[0] >= 5 * 7 * 12, "{tests:?}");
+    assert!(tests.iter().all(|sum| *sum == tests[0]), "{tests:?}");
+    // The same results are those of the sector, the zone and the product.
+    for domain in ["sector:toys", "zone:330782", "product:TOY-PLUSH"] {
+        let path = format!("/v1/rates?domain={domain}&period=quarter");
+        let answer = get(&city, &path).await.json();
+        let items = answer["items"].as_array().unwrap();
+        let raw = items
+            .iter()
+            .flat_map(|item| item["raw"].as_object().unwrap().values());
+        let sum: u64 = raw.map(|rate| rate["results"].as_u64().unwrap()).sum();
+        assert_eq!(sum, tests[0], "{domain}");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_is_none_is_refused_and_one_never_seen_is_not_found() {
+    let city = City::lived();
+    for domain in ["enterprise:E1", "town", "sector:"] {
+        let answer = get(&city, &format!("/v1/rates?domain={domain}")).await;
+        assert_eq!(
+            answer.expect_problem(400, "bad-parameter")["field"],
+            "domain"
+        );
+    }
+    let answer = get(&city, "/v1/rates?period=year").await;
+    assert_eq!(
+        answer.expect_problem(400, "bad-parameter")["field"],
+        "period"
+    );
+    let answer = get(&city, "/v1/rates?domain=sector:ships").await;
+    answer.expect_problem(404, "not-found");
+    let empty = City::empty();
+    get(&empty, "/v1/rates")
+        .await
+        .expect_problem(404, "not-found");
+    get(&empty, "/v1/observers")
+        .await
+        .expect_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn those_who_test_are_named_with_how_strict_they_are() {
+    let city = City::lived();
+    let report = get(&city, "/v1/observers").await.json();
+    for list in ["laboratories", "inspectors"] {
+        for one in report[list].as_array().unwrap() {
+            let ratio = number(&one["odds_ratio"]);
+            assert!(number(&one["lower"]) <= ratio && ratio <= number(&one["upper"]));
+            assert!(!one["id"].as_str().unwrap().is_empty());
+        }
+    }
+    let methods = report["methods"].as_array().unwrap();
+    assert_eq!(methods[0]["id"], "rapid");
+    assert_eq!(methods[0]["refused"], false);
+}
