@@ -95,3 +95,12 @@ async fn answers_have_the_members_that_the_document_names() {
         assert_eq!(members, named, "{path}");
     }
 }
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let committed = include_str!("../../../../docs/openapi.json");
+    assert!(
+        committed == risk_api::openapi::document(),
+        "run `cargo run -p risk-api --example write_openapi > docs/openapi.json`"
+    );
+}

@@ -18,7 +18,7 @@ fn results() -> Vec<InspectionResult> {
     let one = |id: u32| {
         let day = monday + i64::from(id) * WEEKS * 7 / 400;
         let mut result = result(id, id * 7 % 12, id / 12 % 2, day, id * id % 9 == 1);
-        if id % 4 == 0 {
+        if id.is_multiple_of(4) {
             result.selection.inclusion_probability = InclusionProbability::new(0.25).ok();
         }
         // The day of the sample is that of the report, so that weeks are told easily.
