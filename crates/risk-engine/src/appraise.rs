@@ -10,6 +10,7 @@ use crate::step::Engine;
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
+use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use risk_stats::decay::DecayAt;
@@ -164,6 +165,20 @@ impl Engine {
             inherited: own < policy.grade.inherited_below,
             band,
         }
+    }
+
+    /// The level that an estimate would have.
+    pub(crate) fn level_of(
+        &self,
+        estimate: Estimate,
+        tallies: &Tallies,
+        expectations: &Expectations,
+        subject: SubjectIx,
+        epoch: Epoch,
+    ) -> RiskLevel {
+        self.appraise(estimate, tallies, expectations, subject, epoch)
+            .grade
+            .level
     }
 
     fn write_out(

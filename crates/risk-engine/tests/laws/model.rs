@@ -1,6 +1,7 @@
 //! The engine's snapshots and estimates against the model run in one batch over the same results.
 
 use crate::desk::{Desk, START, result};
+use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::selection::{InclusionProbability, SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
@@ -223,6 +224,61 @@ fn every_estimate_is_that_of_a_batch() {
         told > 0.9 * exact.deviation && told < 2.0 * exact.deviation,
         "{told} {exact:?}"
     );
+}
+
+#[test]
+fn what_would_lower_a_grade_lowers_it() {
+    let (mut tried, mut lowered) = (0, 0);
+    for enterprise in 0..12 {
+        let mut desk = Desk::new(1);
+        for result in &results() {
+            desk.post(0, result);
+        }
+        desk.end(1);
+        let id = EnterpriseId::new(format!("E{enterprise}")).unwrap();
+        let subject = Subject::Enterprise(id);
+        let (_, now) = desk.engine.last_closed().unwrap();
+        let Some(told) = desk.engine.counterfactual(&subject, now) else {
+            continue;
+        };
+        tried += 1;
+        let Some((tests, level)) = told.lowered else {
+            assert!(told.probability > 0.0);
+            continue;
+        };
+        lowered += 1;
+        assert!(level < told.from);
+        let standing = |desk: &Desk, from: usize| {
+            let effects = desk.effects.iter().skip(from);
+            let levels = effects.filter_map(|effect| match effect {
+                Effect::Assessed(one) if one.subject == subject => Some(one.level),
+                _ => None,
+            });
+            levels.last()
+        };
+        assert_eq!(standing(&desk, 0), Some(told.from));
+        // One conforming check after the other, of whichever product is the likelier to fail.
+        for test in 0..tests {
+            let of = |product: u32| {
+                let cell = format!("cell:E{enterprise}:P{product}").parse().unwrap();
+                desk.engine.provisional(&cell, now).unwrap().probability
+            };
+            let product = u32::from(of(1) > of(0));
+            let day = now.millis_since(Timestamp::from_millis(START)) / DAY_MILLIS + 1;
+            let mut passed = result(9000 + test, enterprise, product, day, false);
+            passed.sampled_at = passed.observed_at;
+            desk.post(0, &passed);
+        }
+        let before = desk.effects.len();
+        desk.end(1);
+        assert_eq!(
+            standing(&desk, before),
+            Some(level),
+            "{subject}: {tests} tests"
+        );
+    }
+    println!("{tried} grades, {lowered} of which would be lowered");
+    assert!(lowered > 3, "{lowered} of {tried}");
 }
 
 /// Bins keep the logarithm of a probability in steps of 1/4000.
