@@ -2,12 +2,14 @@
 //! `docs/openapi.json`, and nothing inside follows from it.
 
 mod assessment;
+mod compare;
 mod rates;
 
 pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
+pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use rates::{
     ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto, RatesDto,
     StrictnessDto, TargetDto,

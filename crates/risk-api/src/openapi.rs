@@ -16,6 +16,7 @@ use utoipa::OpenApi;
         crate::subjects::list,
         crate::subjects::one,
         crate::subjects::history,
+        crate::compare::compare,
         crate::alerts::list,
         crate::alerts::one,
         crate::live::live,

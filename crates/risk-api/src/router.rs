@@ -5,7 +5,8 @@ use crate::params::Params;
 use crate::request;
 use crate::state::ApiState;
 use crate::{
-    alerts, console, dead_letters, health, live, metrics, openapi, rates, results, subjects,
+    alerts, compare, console, dead_letters, health, live, metrics, openapi, rates, results,
+    subjects,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -37,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 21] = [
+static ROUTES: [Route; 22] = [
     route("/v1/results", &[], || post(results::post)),
     route(
         "/v1/subjects",
@@ -47,6 +48,9 @@ static ROUTES: [Route; 21] = [
     route("/v1/subjects/{id}", &[], || get(subjects::one)),
     route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
         get(subjects::history)
+    }),
+    route("/v1/subjects/{id}/compare", &["with"], || {
+        get(compare::compare)
     }),
     route(
         "/v1/alerts",

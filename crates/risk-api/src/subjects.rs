@@ -131,6 +131,7 @@ pub(crate) async fn one(
             provisional: provisional
                 .as_ref()
                 .map(|item| shown(parts, &engine, item, true)),
+            counterfactual: engine.counterfactual(&subject, now).map(Into::into),
             history: history.items.iter().map(show).collect(),
             history_next: history.next,
         };
@@ -173,11 +174,11 @@ pub(crate) async fn history(
     state.read(read).await
 }
 
-fn never_seen(subject: &Subject) -> ApiError {
+pub(crate) fn never_seen(subject: &Subject) -> ApiError {
     ApiError::NotFound(format!("{subject} has never been seen"))
 }
 
-fn read_subject(id: &str) -> Result<Subject, ApiError> {
+pub(crate) fn read_subject(id: &str) -> Result<Subject, ApiError> {
     id.parse()
         .map_err(|error: SubjectError| ApiError::BadParameter {
             field: "id".to_owned(),

@@ -10,6 +10,7 @@ mod appraise;
 pub mod assessment;
 pub mod checkpoint;
 mod close;
+mod comparable;
 mod counterfactual;
 mod digest;
 pub mod event_time;

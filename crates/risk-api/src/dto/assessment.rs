@@ -1,5 +1,6 @@
 //! What is concluded of subjects（风险评估）, as it is shown.
 
+use super::CounterfactualDto;
 use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -148,6 +149,9 @@ pub struct SubjectDto {
     pub recorded: Option<AssessmentDto>,
     /// The estimate from all evidence so far; not recorded.
     pub provisional: Option<AssessmentDto>,
+    /// What would lower the recorded level; absent for the lowest level, and for products, zones and
+    /// sectors.
+    pub counterfactual: Option<CounterfactualDto>,
     /// The latest recorded assessments, the newest first; all of them are under `/history`.
     pub history: Vec<AssessmentDto>,
     /// Where the history goes on: the `cursor` of `/v1/subjects/{id}/history`.

@@ -78,6 +78,12 @@ async fn answers_have_the_members_that_the_document_names() {
         ("/v1/subjects", "AssessmentDto", "/items/0"),
         ("/v1/alerts", "AlertDto", "/items/0"),
         ("/v1/dead-letters", "DeadLetterDto", "/items/0"),
+        ("/v1/subjects/enterprise:E11/compare", "ComparisonDto", ""),
+        (
+            "/v1/subjects/enterprise:E11/compare",
+            "ComparedDto",
+            "/others/0",
+        ),
         ("/v1/rates", "RatesDto", ""),
         ("/v1/rates", "PeriodRatesDto", "/items/0"),
         ("/v1/observers", "ObserversDto", ""),

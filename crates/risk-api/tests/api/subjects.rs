@@ -15,6 +15,81 @@ fn number(value: &Value) -> f64 {
 }
 
 #[tokio::test]
+async fn a_subject_stands_beside_its_like_part_by_part() {
+    let city = City::lived();
+    let nearest = get(&city, "/v1/subjects/enterprise:E11/compare").await;
+    let nearest = nearest.json();
+    let others = nearest["others"].as_array().unwrap();
+    assert_eq!(others.len(), 5);
+    for other in others {
+        let assessment = &other["assessment"];
+        assert_eq!(assessment["kind"], "enterprise");
+        assert_ne!(assessment["subject"], "enterprise:E11");
+        let points = |of: &Value| -> f64 {
+            let parts = of["contributions"].as_array().unwrap().iter();
+            parts.map(|part| number(&part["points"])).sum()
+        };
+        let differences = other["differences"].as_array().unwrap();
+        let sum: f64 = differences.iter().map(|one| number(&one["points"])).sum();
+        assert!(close(sum, points(assessment) - points(&nearest["subject"])));
+        let sizes: Vec<f64> = differences
+            .iter()
+            .map(|one| number(&one["points"]).abs())
+            .collect();
+        assert!(sizes.is_sorted_by(|one, next| one >= next));
+    }
+    let one = get(
+        &city,
+        "/v1/subjects/enterprise:E11/compare?with=enterprise:E0",
+    )
+    .await;
+    let one = one.json();
+    assert_eq!(one["others"].as_array().unwrap().len(), 1);
+    assert_eq!(one["others"][0]["assessment"]["subject"], "enterprise:E0");
+    let answer = get(&city, "/v1/subjects/enterprise:E11/compare?with=E0").await;
+    assert_eq!(answer.expect_problem(400, "bad-parameter")["field"], "with");
+    for path in [
+        "/v1/subjects/enterprise:E99/compare",
+        "/v1/subjects/enterprise:E11/compare?with=enterprise:E99",
+    ] {
+        get(&city, path).await.expect_problem(404, "not-found");
+    }
+}
+
+#[tokio::test]
+async fn what_would_lower_a_level_is_said_in_both_languages() {
+    let city = City::lived();
+    let all = items(&city, "/v1/subjects?kind=enterprise&limit=100").await;
+    let mut said = 0;
+    for one in &all {
+        let path = format!("/v1/subjects/{}", one["subject"].as_str().unwrap());
+        let subject = get(&city, &path).await.json();
+        let told = &subject["counterfactual"];
+        if one["level"] == "low" {
+            assert!(told.is_null(), "{subject}");
+            continue;
+        }
+        said += 1;
+        match told["conforming_tests"].as_u64() {
+            Some(tests) => {
+                assert!(
+                    told["zh"]
+                        .as_str()
+                        .unwrap()
+                        .contains(&format!("{tests} 批次"))
+                );
+                assert!(told["en"].as_str().unwrap().starts_with(&tests.to_string()));
+                assert_ne!(told["level"], one["level"]);
+            }
+            None => assert!(told["en"].as_str().unwrap().starts_with("Even 24")),
+        }
+    }
+    assert!(said > 3, "{said} of {}", all.len());
+    let product = get(&city, "/v1/subjects/product:TOY-PLUSH").await.json();
+    assert!(product["counterfactual"].is_null());
+}
+
+#[tokio::test]
 async fn lists_filter_sort_and_page_without_gaps() {
     let city = City::lived();
     let all = items(

@@ -1,0 +1,108 @@
+//! Comparisons and what would lower a grade, as they are shown.
+
+use super::AssessmentDto;
+use super::assessment::PartDto;
+use risk_engine::{Assessment, Contribution, Counterfactual, Part};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How one part of two scores differs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DifferenceDto {
+    /// Which part.
+    pub part: PartDto,
+    /// Its Chinese name.
+    pub zh: String,
+    /// Its English name.
+    pub en: String,
+    /// The other's points less the subject's; ten points double the odds.
+    pub points: f64,
+}
+
+impl DifferenceDto {
+    /// Every part that either has, the greatest difference first.
+    pub(crate) fn between(own: &Assessment, other: &Assessment) -> Vec<Self> {
+        let points = |of: &Assessment, part: Part| {
+            let found = of.contributions.iter().find(|one| one.part == part);
+            found.map(Contribution::points)
+        };
+        let differ = |part: Part| {
+            let (own, other) = (points(own, part), points(other, part));
+            (own.is_some() || other.is_some()).then(|| Self {
+                part: part.into(),
+                zh: part.zh().to_owned(),
+                en: part.en().to_owned(),
+                points: other.unwrap_or(0.0) - own.unwrap_or(0.0),
+            })
+        };
+        let mut all: Vec<Self> = Part::ALL.into_iter().filter_map(differ).collect();
+        all.sort_by(|one, other| other.points.abs().total_cmp(&one.points.abs()));
+        all
+    }
+}
+
+/// Another subject beside the one that was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ComparedDto {
+    /// Its estimate.
+    pub assessment: AssessmentDto,
+    /// How its parts differ; they add up to the difference of the scores.
+    pub differences: Vec<DifferenceDto>,
+}
+
+/// A subject beside others.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ComparisonDto {
+    /// Its estimate.
+    pub subject: AssessmentDto,
+    /// The others, the nearest first.
+    pub others: Vec<ComparedDto>,
+}
+
+/// What would lower a grade.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CounterfactualDto {
+    /// Conforming supervisory checks that would lower it; absent if 24 do not.
+    pub conforming_tests: Option<u32>,
+    /// The level then.
+    pub level: Option<String>,
+    /// Probability of a failure then, or after 24 conforming tests.
+    pub probability: f64,
+    /// The same as a sentence in Chinese.
+    pub zh: String,
+    /// The same as a sentence in English.
+    pub en: String,
+}
+
+impl From<Counterfactual> for CounterfactualDto {
+    fn from(found: Counterfactual) -> Self {
+        let from = found.from;
+        let (zh, en) = match found.lowered {
+            Some((tests, level)) => (
+                format!(
+                    "若今日再有 {tests} 批次监督抽查合格，风险等级将由“{}”降为“{}”。",
+                    from.zh(),
+                    level.zh()
+                ),
+                format!(
+                    "{tests} conforming supervisory check{} today would lower the level from {from} to {level}.",
+                    if tests == 1 { "" } else { "s" }
+                ),
+            ),
+            None => (
+                format!(
+                    "即使再有 24 批次监督抽查合格，风险等级仍为“{}”。",
+                    from.zh()
+                ),
+                format!("Even 24 conforming supervisory checks would leave the level at {from}."),
+            ),
+        };
+        Self {
+            conforming_tests: found.lowered.map(|(tests, _)| tests),
+            level: found.lowered.map(|(_, level)| level.to_string()),
+            probability: found.probability,
+            zh,
+            en,
+        }
+    }
+}
