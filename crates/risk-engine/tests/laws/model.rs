@@ -249,12 +249,15 @@ fn what_would_lower_a_grade_lowers_it() {
         lowered += 1;
         assert!(level < told.from);
         let standing = |desk: &Desk, from: usize| {
-            let effects = desk.effects.iter().skip(from);
-            let levels = effects.filter_map(|effect| match effect {
-                Effect::Assessed(one) if one.subject == subject => Some(one.level),
-                _ => None,
+            let since = desk.effects.iter().skip(from).rev();
+            let mut levels = since.filter_map(|effect| match effect {
+                Effect::Assessed(one) => (one.subject == subject).then_some(one.level),
+                Effect::EpochClosed(_)
+                | Effect::AlertRaised(_)
+                | Effect::SnapshotFitted(_)
+                | Effect::RatesTold(_) => None,
             });
-            levels.last()
+            levels.next()
         };
         assert_eq!(standing(&desk, 0), Some(told.from));
         // One conforming check after the other, of whichever product is the likelier to fail.
