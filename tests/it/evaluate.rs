@@ -257,17 +257,23 @@ fn the_rate_of_a_city_is_told_within_its_interval_whomever_the_modes_chose() -> 
     Ok(())
 }
 
-/// Real record sets: how well the next routine inspection is foretold must not fall below the best
-/// of the usual methods (logistic regression and boosted trees) on the same questions.
+/// Real record sets: how well the next routine inspection is foretold must not fall below the best of
+/// the usual methods (raw and smoothed rates, logistic regression, boosted trees) on the same
+/// questions. The figures are those of `BASELINES.md` beside the data.
 #[test]
 fn real_inspections_are_foretold_better_than_by_the_usual_methods() -> Result<()> {
-    let sets: [(&str, &[&str], f64); 2] = [
-        ("toronto_dinesafe", &["--until", "2013-01-01"], 0.734),
-        ("chicago_food", &[], 0.627),
+    /// A set, arguments, AUC and precision among the tenth named first that are to be beaten.
+    type Set = (&'static str, &'static [&'static str], f64, f64);
+    let sets: [Set; 4] = [
+        ("toronto_dinesafe", &["--until", "2013-01-01"], 0.734, 0.56),
+        ("chicago_food", &[], 0.627, 0.27),
+        ("customs_synthetic", &[], 0.739, 0.49),
+        // The best, a beta-binomial rate, is at .712 on these 1,123 results; its interval is .662 to .753.
+        ("fsis_chicken", &[], 0.707, 0.66),
     ];
     let home = tempfile::tempdir()?;
     let data = process::workspace_root()?.join("../shared/data");
-    for (set, more, to_beat) in sets {
+    for (set, more, auc_to_beat, precision_to_beat) in sets {
         let mut command = city::spotcheck(&["evaluate", "records"])?;
         command
             .arg(data.join(set).join("open.ndjson.zst"))
@@ -275,8 +281,12 @@ fn real_inspections_are_foretold_better_than_by_the_usual_methods() -> Result<()
         let out = home.path().join(set);
         let said = process::run(command.arg("--predictions").arg(out))?;
         let auc: f64 = city::value(&said, "auc")?.parse()?;
-        println!("{set}: {auc}, to beat {to_beat}");
-        ensure!(auc >= to_beat, "{set}: {said}");
+        let precision: f64 = city::value(&said, "precision10")?.parse()?;
+        println!("{set}: {auc} and {precision}, to beat {auc_to_beat} and {precision_to_beat}");
+        ensure!(
+            auc >= auc_to_beat && precision >= precision_to_beat,
+            "{set}: {said}"
+        );
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 import { words } from "/console/words.js";
 
 const ALERTS = 100;
-const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, asked: 0, items: [], closed: null, detail: null, alerts: new Map(), failed: false, live: false };
+const state = { language: new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh", kind: "enterprise", next: null, asked: 0, items: [], closed: null, detail: null, rates: null, alerts: new Map(), failed: false, live: false };
 const byId = (id) => document.getElementById(id);
 const say = () => words[state.language];
 const percent = (value) => `${(value * 100).toFixed(1)}%`;
@@ -51,6 +51,7 @@ function draw() {
   drawSubjects();
   drawDetail();
   drawAlerts();
+  drawRates();
 }
 
 function load(anew) {
@@ -164,6 +165,7 @@ function drawDetail() {
     table([say().part_, say().effect], shown.contributions.map((part) => [part[say().part], points(part.points)])),
     element("p", say().explain, "quiet"),
   );
+  if (data.counterfactual) box.append(element("p", data.counterfactual[state.language]));
   // In the order of the words: the modes first, what is counted beside them last.
   const evidence = Object.entries(say().evidence).filter(([kind]) => shown.evidence[kind]);
   if (evidence.length === 0) return;
@@ -187,6 +189,33 @@ function drawAlerts() {
   }));
 }
 
+function loadRates() {
+  return trying(async () => {
+    const answer = await fetch("/v1/rates?period=quarter&limit=8", { headers: { accept: "application/json" } });
+    // Before the first week has closed there is nothing to tell.
+    if (answer.status === 404) return;
+    if (!answer.ok) throw new Error(`/v1/rates: ${answer.status}`);
+    state.rates = await answer.json();
+    drawRates();
+  });
+}
+
+function drawRates() {
+  const data = state.rates;
+  if (!data) { byId("rates").replaceChildren(element("p", say().noneYet, "quiet")); return; }
+  const within = (rate) => (rate ? `${percent(rate.pass_rate)} (${percent(rate.lower)} – ${percent(rate.upper)})` : say().unknown);
+  const raw = (item) => {
+    const modes = Object.values(item.raw);
+    const results = modes.reduce((sum, mode) => sum + mode.results, 0);
+    const passed = modes.reduce((sum, mode) => sum + mode.results * mode.pass_rate, 0);
+    return results > 0 ? percent(passed / results) : say().unknown;
+  };
+  byId("rates").replaceChildren(table(say().rateHeads, data.items.map((item) => [
+    `${item.from}${item.complete ? "" : ` ${say().incomplete}`}`, within(item.design), within(item.random), raw(item),
+  ])));
+  byId("rates-note").textContent = [say().ratesExplain, ...data.notices.map((notice) => notice[state.language])].join(" ");
+}
+
 byId("language").addEventListener("click", () => {
   state.language = state.language === "zh" ? "en" : "zh";
   history.replaceState(null, "", `?lang=${state.language}`);
@@ -197,6 +226,7 @@ byId("more").addEventListener("click", () => load(false));
 draw();
 load(true);
 loadStatus();
+loadRates();
 // The stream is opened before the list is read, so that no alert falls between the two; an alert
 // that comes by both stands once, by its id.
 const stream = new EventSource("/v1/alerts/stream");

@@ -14,6 +14,8 @@ export const words = {
     provisional: "此刻估计（不存档）", recorded: "已存档", none: "暂无", noneYet: "尚无评级", evidenceTitle: "自身证据",
     kind: "类别", results: "检验", nonconforming: "不合格", failed: "读取失败，请稍后再试", part_: "来源", effect: "影响",
     live: "实时", offline: "连接中断，正在重连…", explain: "每 10 分使不合格的可能性（比值）翻一倍。",
+    rateHeads: ["季度起", "校正后", "仅随机抽样", "各模式原始合计"], unknown: "—", incomplete: "（未完）",
+    ratesExplain: "“校正后”可对外公布，不受定向抽样影响；原始合计取决于抽了谁。",
     flags: { watch: "接近上一等级", inherited: "自身数据很少，等级主要来自同类" },
   },
   en: {
@@ -30,6 +32,8 @@ export const words = {
     provisional: "estimate of this moment (not recorded)", recorded: "recorded", none: "none yet", noneYet: "not graded yet", evidenceTitle: "Own evidence",
     kind: "Kind", results: "Results", nonconforming: "Failed", failed: "Could not be read; try again later", part_: "Source", effect: "Effect",
     live: "live", offline: "connection lost, trying again…", explain: "Every 10 points double the odds of a failure.",
+    rateHeads: ["Quarter from", "Corrected", "Random only", "Raw, all modes"], unknown: "–", incomplete: "(open)",
+    ratesExplain: "The corrected figure is the one to publish: targeted sampling does not distort it. The raw one depends on whom we chose.",
     flags: { watch: "close to the next level", inherited: "little data of its own: the level comes mostly from its kind" },
   },
 };

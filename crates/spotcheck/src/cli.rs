@@ -92,9 +92,10 @@ pub(crate) struct EvaluateRecords {
     /// Results of this day or later are left out
     #[arg(long)]
     pub(crate) until: Option<String>,
-    /// A field of `extra` whose values are groups with an effect of their own; may be repeated
+    /// What the model's levels are made of, as in config/evaluate; default: what comes with the
+    /// program for records of this source
     #[arg(long)]
-    pub(crate) level: Vec<String>,
+    pub(crate) model: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,9 @@ const FEWEST: u64 = 50;
 /// Newton steps of one fit; it starts where the last one ended.
 const STEPS: usize = 16;
 
+/// Longest of them, so that a poor start cannot throw the line out of reach.
+const LONGEST_STEP: f64 = 1.0;
+
 /// Prior variance of the slope, which is 1 in a model that knows its doubts.
 const SLOPE_VARIANCE: f64 = 0.02;
 
@@ -81,11 +84,34 @@ impl Calibrator {
                 bb += information * e * e;
             }
             let determinant = aa * bb - ab * ab;
-            a += (bb * slope_a - ab * slope_b) / determinant;
-            b += (aa * slope_b - ab * slope_a) / determinant;
+            let step = |step: f64| step.clamp(-LONGEST_STEP, LONGEST_STEP);
+            a += step((bb * slope_a - ab * slope_b) / determinant);
+            b += step((aa * slope_b - ab * slope_a) / determinant);
         }
         if a.is_finite() && b.is_finite() {
             (self.intercept, self.slope) = (a, b);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forecasts_that_were_far_off_are_brought_back() {
+        for (predicted, failed) in [(-6.0, 300), (3.0, 200), (-0.4, 250)] {
+            let mut calibrator = Calibrator::default();
+            calibrator.rows.push(CalibrationRow {
+                week: 10,
+                predicted,
+                tested: 1000,
+                failed,
+            });
+            calibrator.estimate(12, 52.0);
+            let told = sigmoid(calibrator.apply(predicted));
+            let rate = f64::from(failed) / 1000.0;
+            assert!((told / rate).ln().abs() < 0.7, "{predicted}: {told} {rate}");
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Record sets of real inspections: will the next routine inspection fail?
 //!
 //! Every routine result from a day on is foretold from results of earlier weeks alone. A result's
-//! fields are the model's levels; further ones are declared on the command line.
+//! fields are the model's levels, as a file in `config/evaluate` declares them.
+
+mod declared;
 
 use crate::cli::EvaluateRecords;
 use crate::output::say;
 use anyhow::{Context, ensure};
+use declared::Declared;
 use risk_domain::time::Day;
 use risk_engine::logodds::{
-    Basis, Evidence, Frame, Level, Mode, NO_GROUP, Query, Row, Selection, Settings, Snapshot,
-    Variance, fit,
+    Basis, Evidence, Frame, NO_GROUP, NO_OBSERVER, Query, Row, Settings, SinceSnapshot, Snapshot,
+    fit,
 };
 use risk_stats::metrics::{Prediction, Predictions};
 use serde::{Deserialize, Serialize};
@@ -30,12 +33,15 @@ struct Record {
     event_id: String,
     event_time: String,
     enterprise_id: String,
+    enterprise_name: Option<String>,
     product_category: String,
     sector: String,
     /// Not every result is placed.
     zone: Option<String>,
     mode: Option<String>,
     outcome: String,
+    /// Where it comes from.
+    source: Option<String>,
     #[serde(default)]
     extra: BTreeMap<String, serde_json::Value>,
 }
@@ -53,13 +59,20 @@ struct Numbered {
     target: u32,
     routine: bool,
     failed: bool,
+    inspector: u16,
 }
 
 /// Answers for every routine result from a day on.
 pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
     let records = read(&args.file)?;
-    let (frame, rows) = number(&records, &args.level)?;
-    let settings = settings(&args.level);
+    let text = args.model.as_ref().map(std::fs::read_to_string);
+    let text = text
+        .transpose()
+        .context("the model's file cannot be read")?;
+    let source = records.first().and_then(|record| record.source.as_deref());
+    let declared = Declared::read(text.as_deref(), source)?;
+    let settings = declared.settings();
+    let (frame, rows) = number(&records, &declared, settings.levels.len())?;
     let until = args.until.as_deref().map(str::parse::<Day>).transpose()?;
     let asked = |one: &Numbered| one.routine && until.is_none_or(|until| one.day < until);
     let from = match &args.from {
@@ -75,8 +88,9 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
                 .is_some_and(|one| asked(one) && one.day >= from)
         })
         .collect();
-    questions.sort_by_key(|at| rows.get(*at).map(|one| one.week));
+    questions.sort_by_key(|at| rows.get(*at).map(|one| one.day));
     let mut chain: Option<Snapshot> = None;
+    let mut days = Days::new(&rows);
     let mut foretold = Vec::new();
     for at in questions {
         let (Some(one), Some(record)) = (rows.get(at), records.get(at)) else {
@@ -90,9 +104,10 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
             week: Some(one.week),
             ..Query::new(&groups)
         };
+        let since = days.before(one.day, snapshot, &frame);
         let answer = Answer {
             event_id: &record.event_id,
-            probability: snapshot.predict(&query).probability,
+            probability: snapshot.predict_since(&query, since).probability,
         };
         serde_json::to_writer(&mut out, &answer)?;
         out.write_all(b"\n")?;
@@ -104,6 +119,56 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
     out.flush()?;
     tell(&foretold, from)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What earlier days have said since the last fit.
+struct Days<'a> {
+    /// In the order of days.
+    rows: Vec<&'a Numbered>,
+    next: usize,
+    of: Option<u16>,
+    since: SinceSnapshot,
+}
+
+impl<'a> Days<'a> {
+    fn new(rows: &'a [Numbered]) -> Self {
+        let mut rows: Vec<&Numbered> = rows.iter().collect();
+        rows.sort_by_key(|one| one.day);
+        Self {
+            rows,
+            next: 0,
+            of: None,
+            since: SinceSnapshot::default(),
+        }
+    }
+
+    /// Sums of the results after the snapshot's week and before a day.
+    fn before(&mut self, day: Day, snapshot: &Snapshot, frame: &Frame) -> &SinceSnapshot {
+        if self.of != Some(snapshot.as_of) {
+            self.of = Some(snapshot.as_of);
+            self.since = SinceSnapshot::new(snapshot);
+            self.next = self.rows.partition_point(|one| one.week <= snapshot.as_of);
+        }
+        while let Some(one) = self.rows.get(self.next).filter(|one| one.day < day) {
+            let groups: Vec<u32> = frame.groups(one.target).collect();
+            self.since.add(snapshot, &row(one), &groups);
+            self.next += 1;
+        }
+        &self.since
+    }
+}
+
+fn row(one: &Numbered) -> Row {
+    let (mode, basis) = if one.routine {
+        (0, Basis::Random)
+    } else {
+        (1, Basis::Ignorable)
+    };
+    let row = Row {
+        inspector: one.inspector,
+        ..Row::new(one.target, one.week, mode, basis)
+    };
+    row.counting(1, u32::from(one.failed))
 }
 
 fn tell(foretold: &[Prediction], from: Day) -> anyhow::Result<()> {
@@ -154,18 +219,7 @@ fn advance(
     };
     loop {
         let at = next.min(week);
-        let known: Vec<Row> = rows
-            .iter()
-            .filter(|one| one.week <= at)
-            .map(|one| {
-                let (mode, basis) = if one.routine {
-                    (0, Basis::Random)
-                } else {
-                    (1, Basis::Ignorable)
-                };
-                Row::new(one.target, one.week, mode, basis).counting(1, u32::from(one.failed))
-            })
-            .collect();
+        let known: Vec<Row> = rows.iter().filter(|one| one.week <= at).map(row).collect();
         let evidence = Evidence::new(frame, &known, at);
         *chain = Some(fit(&evidence, settings, chain.as_ref())?);
         if at == week {
@@ -175,34 +229,11 @@ fn advance(
     }
 }
 
-/// The model of a record set: the usual levels and those declared; one way of choosing, and
-/// follow-ups beside it.
-fn settings(declared: &[String]) -> Settings {
-    let usual = Settings::default();
-    let mut levels = usual.levels.clone();
-    let declare = |name: &String| {
-        let variance = Variance::Moments {
-            start: 0.1,
-            floor: 0.01,
-        };
-        Level::new(name, variance, None)
-    };
-    levels.extend(declared.iter().map(declare));
-    let mode = |name: &str, variance| Mode {
-        name: name.into(),
-        variance,
-    };
-    Settings {
-        levels,
-        modes: vec![mode("routine", None), mode("follow_up", Some(1.0))],
-        methods: Vec::new(),
-        selection: Selection::Ignored,
-        horizon: 0,
-        ..usual
-    }
-}
-
-fn number(records: &[Record], declared: &[String]) -> anyhow::Result<(Frame, Vec<Numbered>)> {
+fn number(
+    records: &[Record],
+    declared: &Declared,
+    levels: usize,
+) -> anyhow::Result<(Frame, Vec<Numbered>)> {
     let day_of = |record: &Record| -> anyhow::Result<Day> {
         let (day, _) = record
             .event_time
@@ -213,27 +244,13 @@ fn number(records: &[Record], declared: &[String]) -> anyhow::Result<(Frame, Vec
     };
     let days = records.iter().map(day_of).collect::<Result<Vec<_>, _>>()?;
     let origin = days.iter().min().context("no records")?.week_start();
-    let levels = 6 + declared.len();
     let mut numbers: Vec<BTreeMap<String, u32>> = vec![BTreeMap::new(); levels];
     let mut targets: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
     let mut frame = Frame::new(levels);
     let mut rows = Vec::with_capacity(records.len());
+    let mut inspectors: BTreeMap<String, u16> = BTreeMap::new();
     for (record, day) in records.iter().zip(days) {
-        let pair = |one: &str, other: &str| format!("{one}\u{1f}{other}");
-        let zone = record.zone.as_deref();
-        let mut names = vec![
-            Some(record.sector.clone()),
-            Some(record.product_category.clone()),
-            zone.map(str::to_owned),
-            zone.map(|zone| pair(&record.product_category, zone)),
-            Some(record.enterprise_id.clone()),
-            Some(pair(&record.enterprise_id, &record.product_category)),
-        ];
-        for name in declared {
-            let value = record.extra.get(name);
-            let value = value.with_context(|| format!("{}: no extra.{name}", record.event_id))?;
-            names.push((!value.is_null()).then(|| value.to_string()));
-        }
+        let names = declared.groups(record)?;
         let mut groups = Vec::with_capacity(levels);
         for (of_level, name) in numbers.iter_mut().zip(names) {
             let next = of_level.len() as u32;
@@ -249,6 +266,13 @@ fn number(records: &[Record], declared: &[String]) -> anyhow::Result<(Frame, Vec
             target,
             routine: record.mode.as_deref().is_none_or(|mode| mode == "routine"),
             failed: record.outcome == "fail",
+            inspector: match declared.inspector(record)? {
+                Some(name) => {
+                    let next = u16::try_from(inspectors.len())?;
+                    *inspectors.entry(name).or_insert(next)
+                }
+                None => NO_OBSERVER,
+            },
         });
     }
     Ok((frame, rows))
