@@ -63,7 +63,7 @@ pub struct Row {
     pub laboratory: u16,
     /// Inspector group, or [`NO_OBSERVER`].
     pub inspector: u16,
-    /// Probability with which a random draw took it, by [`drawn_with`]; 0 if it is not known. A fit
+    /// Probability with which a random draw took it, in steps of its logarithm; 0 if not known. A fit
     /// does not look at it, pass rates do.
     pub drawn: u16,
     /// Results.
