@@ -202,7 +202,7 @@ function loadRates() {
 
 function drawRates() {
   const data = state.rates;
-  if (!data) { byId("rates").replaceChildren(element("p", say().noneYet, "quiet")); return; }
+  if (!data) { byId("rates").replaceChildren(element("p", say().noWeek, "quiet")); return; }
   const within = (rate) => (rate ? `${percent(rate.pass_rate)} (${percent(rate.lower)} – ${percent(rate.upper)})` : say().unknown);
   const raw = (item) => {
     const modes = Object.values(item.raw);
