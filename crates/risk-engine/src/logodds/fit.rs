@@ -290,8 +290,7 @@ impl Fitting {
         for observers in self.observers.iter_mut().flatten() {
             observers.pass(&mut self.work, None);
             let common = observers.center(&mut self.work);
-            self.fixed.intercept += common;
-            self.work.raise(|_, _| common);
+            self.fixed.raise_intercept(common, &mut self.work);
             if all {
                 observers.moments(&self.work);
             }

@@ -53,6 +53,12 @@ impl FixedEffects {
         }
     }
 
+    /// Adds to what is common to all.
+    pub(crate) fn raise_intercept(&mut self, by: f64, work: &mut Work) {
+        self.intercept += by;
+        work.raise(|_, _| by);
+    }
+
     /// Adds all to the log-odds of the bins.
     pub(crate) fn apply(&self, work: &mut Work, covariates: &CovariateColumns) {
         add_to(
