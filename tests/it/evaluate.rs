@@ -278,15 +278,27 @@ fn real_inspections_are_foretold_better_than_by_the_usual_methods() -> Result<()
         command
             .arg(data.join(set).join("open.ndjson.zst"))
             .args(more);
-        let out = home.path().join(set);
-        let said = process::run(command.arg("--predictions").arg(out))?;
-        let auc: f64 = city::value(&said, "auc")?.parse()?;
-        let precision: f64 = city::value(&said, "precision10")?.parse()?;
+        let (json, page) = (
+            home.path().join("report.json"),
+            home.path().join("page.html"),
+        );
+        command.arg("--json").arg(&json).arg("--html").arg(&page);
+        let said = process::run(&mut command)?;
+        let report: Value = serde_json::from_slice(&fs::read(&json)?)?;
+        let figure = |way: usize, pointer: &str| {
+            let found = report.pointer(&format!("/ways/{way}{pointer}"));
+            found
+                .and_then(Value::as_f64)
+                .with_context(|| format!("no {pointer}"))
+        };
+        let (auc, precision) = (figure(0, "/auc")?, figure(0, "/lists/1/precision")?);
         println!("{set}: {auc} and {precision}, to beat {auc_to_beat} and {precision_to_beat}");
         ensure!(
             auc >= auc_to_beat && precision >= precision_to_beat,
             "{set}: {said}"
         );
+        ensure!(figure(0, "/log_loss")? < figure(1, "/log_loss")?, "{said}");
+        ensure!(fs::read_to_string(&page)?.contains(&format!("{auc:.4}")));
     }
     Ok(())
 }

@@ -72,12 +72,14 @@ fn every_way_in_and_every_copy_ends_in_the_same_state() -> Result<()> {
 /// never say that nothing more will come.
 fn post_all(city: &City, data_dir: &Path) -> Result<()> {
     let mut server = city::serve(data_dir, "")?;
-    let url = format!("{}/v1/results", server.address());
-    for lines in city.lines.chunks(POSTED_LINES) {
-        let body = lines.join(&b'\n');
-        let answer = http::post(&url, "application/x-ndjson", &body)?.expect_status(200)?;
-        let answer = answer.json()?;
-        ensure!(answer["accepted"] == lines.len(), "{answer}");
+    for (route, all) in [("registry", &city.register), ("results", &city.lines)] {
+        let url = format!("{}/v1/{route}", server.address());
+        for lines in all.chunks(POSTED_LINES) {
+            let body = lines.join(&b'\n');
+            let answer = http::post(&url, "application/x-ndjson", &body)?.expect_status(200)?;
+            let answer = answer.json()?;
+            ensure!(answer["accepted"] == lines.len(), "{answer}");
+        }
     }
     let status = server.stop(STOP_DEADLINE)?;
     ensure!(status.success(), "{status}: {}", server.tail());
@@ -103,6 +105,7 @@ fn read_with_one_partition_two_years_behind(
         "only {} results are behind",
         behind.len()
     );
+    city.produce_register(broker)?;
     broker.produce(RESULTS, behind.first().copied())?;
     broker.produce(RESULTS, ahead)?;
     let mut server = city::serve(data_dir, &city::kafka_section(broker, false))?;
@@ -115,7 +118,8 @@ fn read_with_one_partition_two_years_behind(
     city::until("all partitions are read", || {
         let applied = "risk_pipeline_records_total{disposition=\"applied\"}";
         let applied = city::metric(&address, applied)?.unwrap_or_default();
-        Ok((applied >= city.lines.len() as f64).then_some(()))
+        let all = city.lines.len() + city.register.len();
+        Ok((applied >= all as f64).then_some(()))
     })?;
     let status = server.stop(STOP_DEADLINE)?;
     ensure!(status.success(), "{status}: {}", server.tail());

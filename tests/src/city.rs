@@ -19,10 +19,12 @@ use crate::http;
 use crate::kafka::KafkaBroker;
 use crate::process::{self, Spotcheck};
 
+/// The topic that the register comes by.
+const REGISTRY: &str = "registry.updates";
 /// The topic that results come by.
 pub const RESULTS: &str = "inspection.results";
 /// No command of these tests may take longer; coreutils' `timeout` ends those that do.
-const COMMAND_SECONDS: &str = "180";
+const COMMAND_SECONDS: &str = "480";
 /// How often, and how many times, another process is asked for what it should come to.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
 const ASKED: u32 = 4_500;
@@ -35,6 +37,8 @@ pub struct City {
     home: TempDir,
     /// One record of the wire format each.
     pub lines: Vec<Vec<u8>>,
+    /// What the register says, one record each.
+    pub register: Vec<Vec<u8>>,
     /// The enterprise of each record, which is its key in Kafka.
     keys: Vec<Vec<u8>>,
 }
@@ -53,17 +57,18 @@ impl City {
         command.args(["--seed", &seed.to_string()]);
         command.args(["--enterprises", &enterprises.to_string()]);
         process::run(command.arg("--out").arg(home.path()))?;
-        let bytes = fs::read(home.path().join("results.ndjson"))?;
-        let lines: Vec<Vec<u8>> = bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect();
+        let lines = lines(&home.path().join("results.ndjson"))?;
+        let register = crate::city::lines(&home.path().join("frame.ndjson"))?;
         let keys = lines.iter().map(|line| enterprise(line));
         let keys = keys.collect::<Result<_>>()?;
         ensure!(!lines.is_empty(), "the city has no results");
-        println!("{} results", lines.len());
-        Ok(Self { home, lines, keys })
+        println!("{} results, {} entries", lines.len(), register.len());
+        Ok(Self {
+            home,
+            lines,
+            register,
+            keys,
+        })
     }
 
     /// The file of all results.
@@ -71,9 +76,10 @@ impl City {
         self.home.path().join("results.ndjson")
     }
 
-    /// Imports the whole file into a fresh data directory.
+    /// Imports everything into a fresh data directory.
     pub fn import(&self, data_dir: &Path) -> Result<()> {
-        import(data_dir, &self.file())
+        let register = self.home.path().join("frame.ndjson");
+        import_files(data_dir, Some(&register), &self.file())
     }
 
     /// Every record with the partition of its enterprise, in the city's order.
@@ -85,10 +91,20 @@ impl City {
             .collect()
     }
 
-    /// Makes the results topic and fills it.
+    /// Makes the topics and fills those that are read.
     pub fn produce(&self, broker: &KafkaBroker, partitions: i32) -> Result<()> {
         create_topics(broker, partitions)?;
+        self.produce_register(broker)?;
         broker.produce(RESULTS, self.partitioned(partitions)?)
+    }
+
+    /// Fills the topic of the register, which must exist.
+    pub fn produce_register(&self, broker: &KafkaBroker) -> Result<()> {
+        let records = self.register.iter();
+        let records = records.map(|line| Ok((site(line)?, line)));
+        let records: Vec<(Vec<u8>, &Vec<u8>)> = records.collect::<Result<_>>()?;
+        let keyed = records.iter().map(|(key, line)| (0, &key[..], &line[..]));
+        broker.produce(REGISTRY, keyed)
     }
 }
 
@@ -106,15 +122,26 @@ pub fn create_topics(broker: &KafkaBroker, partitions: i32) -> Result<()> {
     Ok(())
 }
 
-fn enterprise(line: &[u8]) -> Result<Vec<u8>> {
+fn lines(file: &Path) -> Result<Vec<Vec<u8>>> {
+    let bytes = fs::read(file)?;
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    Ok(lines.map(<[u8]>::to_vec).collect())
+}
+
+fn field(line: &[u8], pointer: &str) -> Result<Vec<u8>> {
     let record: Value = serde_json::from_slice(line)?;
-    let id = record
-        .pointer("/site/enterprise_id")
-        .and_then(Value::as_str);
-    Ok(id
-        .context("a record without an enterprise")?
-        .as_bytes()
-        .to_vec())
+    let id = record.pointer(pointer).and_then(Value::as_str);
+    let id = id.with_context(|| format!("a record without {pointer}"))?;
+    Ok(id.as_bytes().to_vec())
+}
+
+fn enterprise(line: &[u8]) -> Result<Vec<u8>> {
+    field(line, "/site/enterprise_id")
+}
+
+fn site(line: &[u8]) -> Result<Vec<u8>> {
+    field(line, "/site/site_id")
 }
 
 fn fnv(bytes: &[u8]) -> u32 {
@@ -165,8 +192,15 @@ pub fn over(arguments: &[&str], data_dir: &Path) -> Result<String> {
 
 /// Imports records of the wire format; none may be rejected.
 pub fn import(data_dir: &Path, file: &Path) -> Result<()> {
+    import_files(data_dir, None, file)
+}
+
+fn import_files(data_dir: &Path, register: Option<&Path>, file: &Path) -> Result<()> {
     let mut command = spotcheck(&["import"])?;
     command.arg("--data-dir").arg(data_dir).arg(file);
+    if let Some(register) = register {
+        command.arg("--register").arg(register);
+    }
     let said = process::run(&mut command)?;
     ensure!(said.contains("rejected 0"), "records rejected: {said}");
     Ok(())

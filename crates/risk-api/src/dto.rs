@@ -20,7 +20,6 @@ use base64::engine::general_purpose::STANDARD;
 use risk_engine::Alert;
 use risk_store::{DeadLetterRow, Rejection, RejectionSummary};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -133,8 +132,11 @@ pub enum ReceiptStatusDto {
 pub struct ReceiptDto {
     /// Its line in the body, or its place in the array, from 1.
     pub line: usize,
-    /// Its `inspection_id`, where one can be read.
+    /// A result's `inspection_id`, where one can be read.
     pub inspection_id: Option<String>,
+    /// The `update_id` of what the register says, where one can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update_id: Option<String>,
     /// What became of it.
     pub status: ReceiptStatusDto,
     /// Why it was rejected: a code of the closed list in docs/wire.md.
@@ -176,16 +178,19 @@ pub struct PendingDto {
 }
 
 /// As much of a record as its receipt shows.
-#[derive(Deserialize)]
-struct NamedRecord<'a> {
-    #[serde(borrow)]
-    inspection_id: Option<Cow<'a, str>>,
+/// Ids of a posted record, where they can be read.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct RecordIds {
+    /// A result's.
+    pub(crate) inspection_id: Option<String>,
+    /// Of what the register says.
+    pub(crate) update_id: Option<String>,
 }
 
-/// The `inspection_id` of a record, where one can be read.
-pub(crate) fn inspection_id_of(record: &[u8]) -> Option<String> {
-    let named: NamedRecord<'_> = serde_json::from_slice(record).ok()?;
-    named.inspection_id.map(Cow::into_owned)
+impl RecordIds {
+    pub(crate) fn of(record: &[u8]) -> Self {
+        serde_json::from_slice(record).unwrap_or_default()
+    }
 }
 
 /// Bytes in JSON: as text where they are UTF-8, else in base64.

@@ -13,6 +13,7 @@ use utoipa::OpenApi;
     ),
     paths(
         crate::results::post,
+        crate::results::post_registry,
         crate::subjects::list,
         crate::subjects::one,
         crate::subjects::history,

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use risk_domain::subject::Subject;
 use risk_engine::rates::Period;
-use risk_engine::series::CITY;
+use risk_engine::series::{CHANNEL, CITY, CLASS};
 use risk_engine::{Engine, Epoch};
 
 /// Periods of an answer.
@@ -17,7 +17,7 @@ const MOST: usize = 520;
 /// Pass rates of a domain, period by period, the latest first.
 #[utoipa::path(get, path = "/v1/rates", tag = "rates",
     params(
-        ("domain" = Option<String>, Query, description = "city (the default), or a sector, a product or a zone as kind:id"),
+        ("domain" = Option<String>, Query, description = "city (the default), a sector, a product or a zone as kind:id, channel:code, or class:name (a class of enterprises of the register)"),
         ("period" = Option<String>, Query, description = "week, month (the default) or quarter; months and quarters are the weeks that begin in them"),
         ("limit" = Option<usize>, Query, description = "periods, 50 if not told, at most 520")),
     responses(
@@ -49,7 +49,9 @@ fn rates_of(
     limit: usize,
 ) -> Result<RatesDto, ApiError> {
     let subject: Option<Subject> = domain.parse().ok();
+    let grouped = domain.split_once(':');
     let known = domain == CITY
+        || grouped.is_some_and(|(kind, _)| [CHANNEL, CLASS].contains(&kind))
         || matches!(
             subject,
             Some(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
@@ -57,7 +59,9 @@ fn rates_of(
     if !known {
         return Err(ApiError::BadParameter {
             field: "domain".to_owned(),
-            rule: "must be city, or a sector, a product or a zone as kind:id".to_owned(),
+            rule:
+                "must be city, a sector, a product or a zone as kind:id, channel:code or class:name"
+                    .to_owned(),
         });
     }
     let engine = parts.engine();
@@ -90,14 +94,15 @@ fn rates_of(
     let names = subject.map_or_else(Names::default, |subject| {
         Names::of(&subject, &engine, &parts.reference)
     });
+    let frame = engine.frame_source();
     let uncorrected = items.iter().any(|item| item.design.is_none());
     Ok(RatesDto {
         domain: domain.to_owned(),
         name: names.zh,
         name_en: names.en,
         period: period.code().to_owned(),
-        frame: "seen".to_owned(),
-        notices: NoticeDto::of_rates(uncorrected),
+        frame: frame.code().to_owned(),
+        notices: NoticeDto::of_rates(frame, uncorrected),
         items,
     })
 }

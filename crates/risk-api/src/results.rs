@@ -1,10 +1,8 @@
-//! Posting results: one, an array, or lines.
+//! Posting results, and what the register says: one, an array, or lines.
 
-use crate::dto::{
-    PendingDto, PostedDto, ProblemDto, ReceiptDto, ReceiptStatusDto, inspection_id_of,
-};
+use crate::dto::{PendingDto, PostedDto, ProblemDto, ReceiptDto, ReceiptStatusDto, RecordIds};
 use crate::error::ApiError;
-use crate::state::{ApiState, PostError, Receipt};
+use crate::state::{ApiState, Intake, PostError, Receipt};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,6 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest wait for durability before the answer is "accepted for later".
@@ -35,14 +34,48 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body?;
-    let kind = Kind::of(&headers)?;
+    let intake = Arc::clone(&state.0.parts.intake);
+    take(&state, &*intake, &headers, body?).await
+}
+
+/// Post what the register says of sites. The answer comes once it is durable.
+#[utoipa::path(post, path = "/v1/registry", tag = "registry",
+    request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/registry-update.v1.json: a line each, or a JSON object or array as application/json"),
+    responses(
+        (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
+        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
+        (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "This process reads no register: kafka.registry_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn post_registry(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let Some(intake) = state.0.parts.registry_intake.clone() else {
+        let why = "this process reads no register: kafka.registry_topic is empty";
+        return Err(ApiError::NotFound(why.to_owned()));
+    };
+    take(&state, &*intake, &headers, body?).await
+}
+
+/// Hands the records of a body in, and waits for what becomes of them.
+async fn take(
+    state: &ApiState,
+    intake: &dyn Intake,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let kind = Kind::of(headers)?;
     let Posted { records, places } = if body.len() <= SPLIT_AT_ONCE {
         split(kind, &body)?
     } else {
         state.read(move |_parts| split(kind, &body)).await?
     };
-    let posted = state.0.parts.intake.post(records);
+    let posted = intake.post(records);
     let receipts = posted.map_err(|error| match error {
         PostError::Busy => ApiError::Busy,
         PostError::TooLarge => ApiError::TooLarge,
@@ -97,7 +130,7 @@ struct Posted {
 
 struct Place {
     line: usize,
-    inspection_id: Option<String>,
+    ids: RecordIds,
 }
 
 /// Splits a body. A line that is no JSON is a record that will be rejected, beside others that are
@@ -131,7 +164,7 @@ fn split(kind: Kind, body: &[u8]) -> Result<Posted, ApiError> {
     }
     let place = |(line, record): &(usize, &[u8])| Place {
         line: *line,
-        inspection_id: inspection_id_of(record),
+        ids: RecordIds::of(record),
     };
     Ok(Posted {
         places: parts.iter().map(place).collect(),
@@ -153,7 +186,8 @@ fn answer(places: Vec<Place>, receipts: Vec<Receipt>) -> PostedDto {
 fn item((place, receipt): (Place, Receipt)) -> ReceiptDto {
     let plain = |status| ReceiptDto {
         line: place.line,
-        inspection_id: place.inspection_id,
+        inspection_id: place.ids.inspection_id,
+        update_id: place.ids.update_id,
         status,
         code: None,
         field: None,

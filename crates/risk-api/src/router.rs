@@ -38,8 +38,9 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 22] = [
+static ROUTES: [Route; 23] = [
     route("/v1/results", &[], || post(results::post)),
+    route("/v1/registry", &[], || post(results::post_registry)),
     route(
         "/v1/subjects",
         &["kind", "zone", "sector", "level", "sort", "limit", "cursor"],

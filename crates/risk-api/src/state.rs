@@ -70,8 +70,10 @@ pub struct ApiParts {
     pub engine: Arc<RwLock<Engine>>,
     /// Names of places and products.
     pub reference: Arc<Reference>,
-    /// Takes posted records.
+    /// Takes posted results.
     pub intake: Arc<dyn Intake>,
+    /// Takes what the register says, if anything does.
+    pub registry_intake: Option<Arc<dyn Intake>>,
     /// Tells whether the process is ready.
     pub readiness: Arc<dyn Readiness>,
     /// Tells the time of provisional estimates.

@@ -124,6 +124,10 @@ string_ids! {
     AlertId,
     /// The version of a risk policy（策略版本）.
     PolicyVersion,
+    /// A statement of the register（登记信息编号）.
+    UpdateId,
+    /// A class of enterprises, as the register tells them apart（企业类别）.
+    EnterpriseClass,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod ids;
 pub mod inspection;
 pub mod reference;
+pub mod registry;
 pub mod scales;
 pub mod selection;
 pub mod subject;

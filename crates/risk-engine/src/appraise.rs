@@ -102,19 +102,23 @@ impl Engine {
         let at = self.subjects.find(subject)?;
         let open_rows = || self.pending.iter().chain(self.families.open_rows());
         let mut tallies = self.state(at).tallies.clone();
-        let mut targets = self.subjects.kin(at).targets.to_vec();
+        let mut fresh = Vec::new();
         for (_, row) in open_rows() {
             if self.subjects.touched(row.base).any(|touched| touched == at) {
                 tallies.add(row, &self.decay);
-                targets.push(row.base);
+                fresh.push(row.base);
             }
         }
-        targets.sort_unstable();
-        targets.dedup();
+        let mut targets = self.subjects.kin(at).targets.to_vec();
+        targets.extend(&fresh);
+        for targets in [&mut targets, &mut fresh] {
+            targets.sort_unstable();
+            targets.dedup();
+        }
         let open = self
             .model
             .open(open_rows().map(|(_, row)| row), &self.subjects);
-        let outlook = self.outlook(Some(&open), &[at]);
+        let outlook = self.outlook(Some((&open, &fresh)), &[at]);
         let closed = outlook.estimate(at);
         let own = || outlook.of_targets(&targets);
         let estimate = match self.subjects.kind(at) {

@@ -3,28 +3,26 @@
 //! A checkpoint is a view: it names its version and its policy, and one that does not fit is thrown
 //! away and the ledger folded instead. It is a sequence of frames, each its length and its content.
 
-use crate::event_time::{ClockParts, Clocks, Epoch};
-use crate::evidence::{Row, Stratum, Tallies, Tally, Verdict};
-use crate::family::{Known, Member};
+mod restore;
+
+use crate::event_time::{ClockParts, Epoch};
+use crate::evidence::{Row, Tally};
+use crate::frame::InFrame;
 use crate::logodds;
-use crate::model::{BASES, InForce, VERIFICATIONS};
-use crate::policy::Policy;
-use crate::sampling::{Numbered, Sampling};
+use crate::model::InForce;
 use crate::series::Series;
-use crate::step::{Engine, Standing, SubjectState};
+use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
-use crate::taxonomy::Taxonomy;
 use compact_str::CompactString;
 use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
-use risk_stats::decay::Generation;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Version of this encoding.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot a frame.
@@ -63,8 +61,8 @@ struct Head {
 type Sum = (u8, i32, i32, i32, i128, i128);
 /// Mode, basis, method, verification, laboratory, inspector group, inclusion probability.
 type SamplingParts = (u8, u8, u8, u8, u16, u16, u16);
-/// Base, sampled day, stratum, nonconforming, severity (0 for none), retracts, sampling.
-type RowParts = (u32, Day, u8, bool, u8, bool, SamplingParts);
+/// Base, sampled day, stratum, nonconforming, severity (0 for none), channel, retracts, sampling.
+type RowParts = (u32, Day, u8, bool, u8, u8, bool, SamplingParts);
 
 #[derive(Serialize, Deserialize)]
 struct SubjectParts {
@@ -94,6 +92,10 @@ enum Frame {
     Head(Box<Head>),
     Subjects(Vec<SubjectParts>),
     Bases(Vec<(Vec<u32>, bool)>),
+    /// What stands of bases in the frame, in their order.
+    Targets(Vec<InFrame>),
+    /// Entries of the register: with their epoch while it is open.
+    Entries(Vec<(Option<Epoch>, RegistryEntry)>),
     Pending(Vec<(Epoch, RowParts)>),
     Families(Vec<(Vec<MemberParts>, Vec<RowParts>)>),
     /// Bins that the snapshot in force has seen, that came since, that were taken away since.
@@ -114,6 +116,7 @@ fn row_parts(row: &Row) -> RowParts {
         stratum,
         row.verdict.nonconforming,
         severity,
+        row.channel,
         row.retracts,
         (
             row.sampling.mode,
@@ -127,44 +130,8 @@ fn row_parts(row: &Row) -> RowParts {
     )
 }
 
-fn stratum(number: u8) -> Result<Stratum, CheckpointError> {
-    Stratum::ALL
-        .get(usize::from(number))
-        .copied()
-        .ok_or(CheckpointError::Damaged)
-}
-
-fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
-    let (base, sampled, number, nonconforming, severity, retracts, sampling) = parts;
-    let (mode, basis, method, verification, laboratory, inspector, drawn) = sampling;
-    if base as usize >= bases {
-        return Err(CheckpointError::Damaged);
-    }
-    let verdict = Verdict {
-        stratum: stratum(number)?,
-        nonconforming,
-        severity: Severity::try_from(severity).ok(),
-    };
-    Ok(Row {
-        base,
-        sampled,
-        verdict,
-        sampling: Sampling {
-            mode,
-            basis: *BASES
-                .get(usize::from(basis))
-                .ok_or(CheckpointError::Damaged)?,
-            method,
-            verification: *VERIFICATIONS
-                .get(usize::from(verification))
-                .ok_or(CheckpointError::Damaged)?,
-            laboratory,
-            inspector,
-            drawn,
-        },
-        retracts,
-    })
-}
+/// Takes a frame to where checkpoints are kept.
+type Put<'a> = dyn FnMut(&Frame) -> Result<(), CheckpointError> + 'a;
 
 impl Engine {
     /// Writes the state, frame by frame, in pieces of some 10 to 100 KiB.
@@ -202,6 +169,7 @@ impl Engine {
         for chunk in bases.chunks(FRAME) {
             put(&Frame::Bases(chunk.to_vec()))?;
         }
+        self.write_frame(&mut put)?;
         let pending: Vec<_> = self
             .pending
             .iter()
@@ -227,6 +195,26 @@ impl Engine {
             let closed = family.1.iter().map(row_parts).collect();
             put(&Frame::Families(vec![(members.collect(), closed)]))?;
         }
+        self.write_model(&mut put)?;
+        put(&Frame::End)
+    }
+
+    fn write_frame(&self, put: &mut Put<'_>) -> Result<(), CheckpointError> {
+        let (open, entries, targets) = self.frame.parts();
+        for chunk in targets.chunks(8 * FRAME) {
+            put(&Frame::Targets(chunk.to_vec()))?;
+        }
+        let open = open.map(|(epoch, entry)| (Some(epoch), entry));
+        let entries = entries.map(|entry| (None, entry)).chain(open);
+        let entries = entries.map(|(epoch, entry)| (epoch, entry.clone()));
+        let mut entries = entries.peekable();
+        while entries.peek().is_some() {
+            put(&Frame::Entries(entries.by_ref().take(FRAME).collect()))?;
+        }
+        Ok(())
+    }
+
+    fn write_model(&self, put: &mut Put<'_>) -> Result<(), CheckpointError> {
         let bins = &self.model.bins;
         let kept = [
             (Kept::Settled, &*bins.settled),
@@ -248,7 +236,7 @@ impl Engine {
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;
         }
-        put(&Frame::End)
+        Ok(())
     }
 
     fn subject_parts(&self, at: SubjectIx) -> SubjectParts {
@@ -283,171 +271,4 @@ impl Engine {
             }),
         }
     }
-
-    /// Reads a state back. `frames` are those that [`Self::checkpoint`] gave, in order.
-    pub fn restore(
-        policy: Arc<Policy>,
-        mut frames: impl Iterator<Item = Vec<u8>>,
-    ) -> Result<Self, CheckpointError> {
-        let Some(Frame::Head(head)) = frames.next().map(|bytes| decode(&bytes)).transpose()? else {
-            return Err(CheckpointError::Damaged);
-        };
-        if head.version != VERSION {
-            return Err(CheckpointError::Version);
-        }
-        if head.policy_hash != policy.hash {
-            return Err(CheckpointError::Policy);
-        }
-        let taxonomy = Taxonomy {
-            zones: head.zones,
-            products: head.products,
-        };
-        let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
-        engine.clocks = Clocks::restore(head.clocks, head.ticked);
-        engine.last_closed = head.last_closed;
-        engine.alerts = head.alerts;
-        let observers = &mut engine.model.observers;
-        observers.laboratories = Numbered::restore(head.laboratories);
-        observers.inspectors = Numbered::restore(head.inspectors);
-        let (mut settled, mut snapshot, mut ended) = (Vec::new(), Vec::new(), false);
-        for bytes in frames {
-            match decode(&bytes)? {
-                Frame::Head(_) => return Err(CheckpointError::Damaged),
-                Frame::Subjects(subjects) => engine.restore_subjects(subjects)?,
-                Frame::Bases(bases) => {
-                    for (subjects, linked) in bases {
-                        let subjects: Vec<_> = subjects.into_iter().map(SubjectIx).collect();
-                        if !engine.subjects.restore_base(&subjects, linked) {
-                            return Err(CheckpointError::Damaged);
-                        }
-                    }
-                }
-                Frame::Pending(rows) => {
-                    for (epoch, parts) in rows {
-                        let row = row(parts, engine.subjects.base_count())?;
-                        engine.pending.push(epoch, row);
-                    }
-                }
-                Frame::Families(families) => engine.restore_families(families)?,
-                Frame::Bins(kept, bins) => {
-                    let bases = engine.subjects.base_count();
-                    if bins.iter().any(|bin| bin.target as usize >= bases) {
-                        return Err(CheckpointError::Damaged);
-                    }
-                    match kept {
-                        Kept::Settled => settled.extend(bins),
-                        Kept::Added => engine.model.bins.added.extend(bins),
-                        Kept::Taken => engine.model.bins.taken.extend(bins),
-                    }
-                }
-                Frame::Snapshot(piece) => snapshot.extend(piece),
-                Frame::Series(domain, series) => {
-                    engine.series.insert(domain, series);
-                }
-                Frame::End => ended = true,
-            }
-        }
-        engine.model.bins.settled = Arc::new(settled);
-        let snapshot = match head.in_force {
-            Some(_) => Some(decode(&snapshot)?),
-            None => None,
-        };
-        let Engine {
-            model, subjects, ..
-        } = &mut engine;
-        model.restore(head.in_force, snapshot, subjects);
-        if ended {
-            Ok(engine)
-        } else {
-            Err(CheckpointError::Damaged)
-        }
-    }
-
-    fn restore_subjects(&mut self, subjects: Vec<SubjectParts>) -> Result<(), CheckpointError> {
-        for parts in subjects {
-            let name = parts
-                .name
-                .parse()
-                .map_err(|_error| CheckpointError::Damaged)?;
-            let title = parts
-                .title
-                .as_ref()
-                .map(|(at, title)| (*at, title.as_str()));
-            self.subjects.restore_subject(&name, title);
-            let tally =
-                |(number, generation, count, nonconforming, weight, nonconforming_weight): Sum| {
-                    let stratum = stratum(number)?;
-                    let generation = Generation(generation);
-                    Ok(Tally {
-                        stratum,
-                        generation,
-                        count,
-                        nonconforming,
-                        weight,
-                        nonconforming_weight,
-                    })
-                };
-            let sums = parts
-                .sums
-                .into_iter()
-                .map(tally)
-                .collect::<Result<Vec<_>, CheckpointError>>()?;
-            let standing = parts
-                .standing
-                .map(|(epoch, level, watch, inherited, band, digest)| Standing {
-                    epoch,
-                    level,
-                    watch,
-                    inherited,
-                    band,
-                    digest,
-                });
-            self.states.push(SubjectState {
-                tallies: Tallies::from_sums(sums),
-                standing,
-            });
-        }
-        Ok(())
-    }
-
-    fn restore_families(
-        &mut self,
-        families: Vec<(Vec<MemberParts>, Vec<RowParts>)>,
-    ) -> Result<(), CheckpointError> {
-        let bases = self.subjects.base_count();
-        for (members, closed) in families {
-            let mut restored = BTreeMap::new();
-            for parts in members {
-                let known = match parts.known {
-                    Some((observed_at, epoch, laboratory, own)) => {
-                        let row = own.map(|own| row(own, bases)).transpose()?;
-                        Some(Known {
-                            observed_at,
-                            epoch,
-                            laboratory,
-                            row,
-                        })
-                    }
-                    None => None,
-                };
-                let member = Member {
-                    supersedes: parts.supersedes,
-                    confirms: parts.confirms,
-                    known,
-                };
-                restored.insert(parts.id, member);
-            }
-            let closed = closed
-                .into_iter()
-                .map(|parts| row(parts, bases))
-                .collect::<Result<_, _>>()?;
-            let first_open = self.first_open();
-            self.families.restore(restored, closed, first_open);
-        }
-        Ok(())
-    }
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CheckpointError> {
-    postcard::from_bytes(bytes).map_err(|_error| CheckpointError::Damaged)
 }

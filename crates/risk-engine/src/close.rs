@@ -10,6 +10,7 @@ use crate::digest;
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::Effect;
+use crate::model::week_of;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::SubjectIx;
 use risk_domain::scales::RiskLevel;
@@ -46,10 +47,14 @@ impl Engine {
             (one, other) => one.or(other),
         };
         let next = match self.last_closed {
-            None => with_rows(self.pending.first(), self.families.first_open())?,
+            None => with_rows(
+                with_rows(self.pending.first(), self.families.first_open()),
+                self.frame.first_open(),
+            )?,
             Some(last) => {
                 let from = last.next();
                 let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
+                let rows = with_rows(rows, self.frame.next_from(from));
                 let week_end = self.calendar.week_end(from);
                 rows.map_or(week_end, |rows| rows.min(week_end))
             }
@@ -166,12 +171,16 @@ impl Engine {
                 touched.push(subject);
             }
         };
+        let week = week_of(self.calendar.day_of(epoch));
         let mut above = vec![Tallies::NONE; self.subjects.above_count()];
         for of_base in rows.chunk_by(|one, other| one.base == other.base) {
             let Some(first) = of_base.first() else {
                 continue;
             };
             self.subjects.link(first.base);
+            let channel = of_base.iter().map(|row| row.channel).min();
+            let channel = channel.unwrap_or(u8::MAX);
+            self.frame.test(first.base, channel, &self.subjects, week);
             let mut sums = Tallies::NONE;
             for row in of_base {
                 sums.add(row, &self.decay);
@@ -202,6 +211,7 @@ impl Engine {
             }
         }
         self.model.count(&rows, &self.subjects);
+        self.take_entries(epoch);
         self.last_closed = Some(epoch);
         touched.sort_unstable();
         touched.dedup();

@@ -56,7 +56,7 @@ impl Engine {
             let (_, groups) = self.likeliest(targets, &since, &groups_of)?;
             let passed = Row::new(NO_GROUP, week, mode as u8, Basis::Ignorable).counting(1, 0);
             since.add(&model.snapshot, &passed, &groups);
-            let outlook = self.outlook(Some(&since), &[]);
+            let outlook = self.outlook(Some((&since, &[])), &[]);
             let estimate = outlook.of_targets(targets)?;
             probability = estimate.probability;
             let level = self.level_of(estimate, &state.tallies, &expectations, at, epoch);
@@ -82,7 +82,7 @@ impl Engine {
         since: &SinceSnapshot,
         groups_of: &impl Fn(u32) -> Groups,
     ) -> Option<(f64, Groups)> {
-        let outlook = self.outlook(Some(since), &[]);
+        let outlook = self.outlook(Some((since, &[])), &[]);
         let name = |target: u32| self.subjects.name(self.subjects.base(target).cell);
         let probability = |target: &u32| {
             let estimate = outlook.of_targets(std::slice::from_ref(target))?;

@@ -6,6 +6,7 @@ use crate::logodds;
 use crate::sampling::{Observers, Sampling};
 use crate::step::Engine;
 use crate::subjects::{Subjects, ZONE, name_bytes};
+use risk_domain::registry::RegistryEntry;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,13 +133,14 @@ fn row_text(row: &Row, subjects: &Subjects, observers: &Observers) -> String {
         .touched(row.base)
         .map(|at| subjects.name(at).to_string());
     let names: Vec<String> = names.collect();
+    let channel = row.channel;
     let severity = row
         .verdict
         .severity
         .map_or(0, risk_domain::scales::Severity::get);
     let stratum = row.verdict.stratum.code();
     format!(
-        "{} {stratum} {} {severity} {} {}",
+        "{} {stratum} {} {severity} {channel} {} {}",
         row.sampled.get(),
         row.verdict.nonconforming,
         names.join(" "),
@@ -157,6 +159,28 @@ fn sampling_text(sampling: Sampling, observers: &Observers) -> String {
         observers.laboratories.name(sampling.laboratory),
         observers.inspectors.name(sampling.inspector),
     )
+}
+
+/// Entries of the register, and the frame by the names of its targets.
+fn register(engine: &Engine, lines: &mut Lines) {
+    let text = |entry: &RegistryEntry| serde_json::to_string(entry).unwrap_or_default();
+    let (open, entries, targets) = engine.frame.parts();
+    let mut texts: Vec<String> = entries.map(text).collect();
+    texts.extend(open.map(|(epoch, entry)| format!("{} {}", epoch.0, text(entry))));
+    // A target that no close has counted leaves no trace.
+    let counted = (0..).zip(targets).filter(|(_, target)| !target.is_new());
+    texts.extend(counted.map(|(base, target)| {
+        let names = engine.subjects.touched(base);
+        let names: Vec<String> = names
+            .map(|at| engine.subjects.name(at).to_string())
+            .collect();
+        let target = serde_json::to_string(target).unwrap_or_default();
+        format!("{} {target}", names.join(" "))
+    }));
+    texts.sort_unstable();
+    for text in texts {
+        lines.add(&text);
+    }
 }
 
 /// All bins, by the names of what they are of.
@@ -251,6 +275,8 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             ));
         }
     }
+    lines.add("register");
+    register(engine, &mut lines);
     lines.add("bins");
     bins(engine, &mut lines);
     lines.add("snapshot");

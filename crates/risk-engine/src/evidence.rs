@@ -149,6 +149,8 @@ pub(crate) struct Row {
     pub(crate) sampled: Day,
     pub(crate) verdict: Verdict,
     pub(crate) sampling: Sampling,
+    /// Link of the chain, by its place among all.
+    pub(crate) channel: u8,
     pub(crate) retracts: bool,
 }
 
@@ -382,6 +384,7 @@ mod tests {
                     inspector: NO_OBSERVER,
                     drawn: 0,
                 },
+                channel: 0,
                 retracts,
             },
         )

@@ -26,6 +26,8 @@ pub struct FitTask {
     places: Vec<u32>,
     /// Groups of the frame's targets, level by level, in the order of names.
     columns: Vec<Vec<u32>>,
+    /// Weeks in which they exist, as far as the frame tells.
+    lives: Vec<(u16, u16)>,
     /// Numbers in the snapshot in force, in the order of names.
     numbers: Numbers,
     fitted: OnceLock<Option<logodds::Snapshot>>,
@@ -58,20 +60,19 @@ impl FitTask {
             rows
         };
         let (all, fresh) = (ordered(all), ordered(fresh));
-        let targets = self.columns.first().map_or(0, Vec::len);
-        let mut since = vec![self.as_of; targets];
+        let mut lives = self.lives.clone();
         for row in &all {
-            if let Some(week) = since.get_mut(row.target as usize) {
-                *week = row.week.min(*week);
+            if let Some((from, _)) = lives.get_mut(row.target as usize) {
+                *from = row.week.min(*from);
             }
         }
         let mut frame = Frame::new(self.columns.len());
         let mut groups = vec![NO_GROUP; self.columns.len()];
-        for (target, from) in since.into_iter().enumerate() {
+        for (target, (from, until)) in lives.into_iter().enumerate() {
             for (slot, column) in groups.iter_mut().zip(&self.columns) {
                 *slot = column[target];
             }
-            frame.push(&groups, from, u16::MAX);
+            frame.push(&groups, from, until);
         }
         let evidence = Evidence {
             fresh: Some(&fresh),
@@ -187,8 +188,10 @@ impl Engine {
         });
         let mut places = vec![NO_GROUP; subjects.base_count()];
         let mut columns = vec![Vec::with_capacity(targets.len()); fields.len()];
+        let mut lives = Vec::with_capacity(targets.len());
         for (place, (ranks, base)) in (0..).zip(&targets) {
             places[*base as usize] = place;
+            lives.push(self.frame.weeks(*base));
             for (column, rank) in columns.iter_mut().zip(ranks) {
                 column.push(*rank);
             }
@@ -201,6 +204,7 @@ impl Engine {
             warm: model.in_force.map(|_| Arc::clone(&model.snapshot)),
             places,
             columns,
+            lives,
             numbers: Numbers {
                 groups: orders.into_iter().map(|order| order.numbers).collect(),
                 laboratories: by_name(&model.observers.laboratories),

@@ -7,6 +7,7 @@ use crate::model::Snapshot;
 use crate::series::WeekRates;
 use crate::taxonomy::Registration;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,13 @@ use serde::{Deserialize, Serialize};
 pub enum Input<'a> {
     /// An inspection result was read.
     Result(ResultInput<'a>),
+    /// The register said something of a site.
+    Registry {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What it said.
+        entry: &'a RegistryEntry,
+    },
     /// A zone or product becomes known.
     Register(&'a Registration),
     /// From now on these partitions hold the watermark.
@@ -87,9 +95,7 @@ pub struct Accepted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineRejection {
     /// The id was used before with other content.
-    #[error(
-        "the id was used before with other content; a correction needs an id of its own and `supersedes`"
-    )]
+    #[error("the id was used before with other content; a correction needs an id of its own")]
     IdentityConflict,
     /// The corrections form a ring.
     #[error("`supersedes` leads back to this result through other corrections")]
@@ -126,7 +132,16 @@ pub enum Recorded<'a> {
         /// The results that [`Engine::missing_links`](crate::Engine::missing_links) named.
         linked: &'a [Linked],
     },
-    /// Another input; results go above.
+    /// What the register said of a site.
+    Registry {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What it said.
+        entry: &'a RegistryEntry,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+    },
+    /// Another input; results and entries of the register go above.
     Input(&'a Input<'a>),
     /// What followed.
     Effect(&'a Effect),

@@ -17,6 +17,7 @@ pub mod event_time;
 pub mod evidence;
 mod family;
 mod fit_task;
+mod frame;
 mod grade;
 pub mod input;
 pub mod logodds;
@@ -40,6 +41,7 @@ pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
 pub use fit_task::FitTask;
+pub use frame::FrameSource;
 pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };

@@ -1,10 +1,11 @@
 //! The outlook at a moment（当前风险）: what the model says of targets, and of all that is made of them.
 //!
-//! An enterprise, a site, a product, a zone or a sector is the mean over its targets, tested or not.
-//! Sums over targets are of integers, so that the order in which targets were first seen does not
+//! An enterprise, a site, a product, a zone or a sector is the mean over its targets in the frame,
+//! tested or not, by their volumes. Sums over targets are of integers, so that the order in which targets were first seen does not
 //! show.
 
 use crate::assessment::{Contribution, Part};
+use crate::frame::Frame;
 use crate::logodds::{NO_GROUP, PartKind, Query, SinceSnapshot};
 use crate::model::{Field, Groups, Model};
 use crate::step::Engine;
@@ -65,31 +66,32 @@ struct Target {
     slope: f64,
 }
 
-/// Sums over targets.
+/// Sums over targets, by their weights.
 #[derive(Debug, Clone, Default)]
 struct Sums {
-    targets: u32,
+    weight: u64,
     probability: i128,
     parts: [i128; Part::ALL.len()],
     /// Σ of the slopes in the effects that all targets of one [`Base::above`] share.
     slope: i128,
-    /// Σ of the variances that effects of enterprises and cells bring.
+    /// Σ of the variances that effects of enterprises and cells bring, by the squares of the weights.
     unshared: i128,
 }
 
 impl Sums {
-    fn add(&mut self, target: &Target, unshared: f64) {
-        self.targets += 1;
-        self.probability += fixed(target.estimate.probability);
+    fn add(&mut self, target: &Target, weight: u32, unshared: f64) {
+        let times = i128::from(weight);
+        self.weight += u64::from(weight);
+        self.probability += times * fixed(target.estimate.probability);
         for (sum, part) in self.parts.iter_mut().zip(target.estimate.parts) {
-            *sum += fixed(part);
+            *sum += times * fixed(part);
         }
-        self.slope += fixed(target.slope);
-        self.unshared += fixed(unshared);
+        self.slope += times * fixed(target.slope);
+        self.unshared += times * times * fixed(unshared);
     }
 
     fn merge(&mut self, other: &Self) {
-        self.targets += other.targets;
+        self.weight += other.weight;
         self.probability += other.probability;
         for (sum, part) in self.parts.iter_mut().zip(other.parts) {
             *sum += part;
@@ -99,7 +101,7 @@ impl Sums {
     }
 
     fn mean(&self, sum: i128) -> f64 {
-        sum as f64 / (PLACES * f64::from(self.targets.max(1)))
+        sum as f64 / (PLACES * self.weight.max(1) as f64)
     }
 
     /// The mean over the targets. `shared` are the slopes by level and group.
@@ -111,7 +113,7 @@ impl Sums {
             variance += libm::round(term * FINE) as i128;
         }
         let variance =
-            variance as f64 / FINE + self.mean(self.unshared) / f64::from(self.targets.max(1));
+            variance as f64 / FINE + self.mean(self.unshared) / self.weight.max(1) as f64;
         let probability = self.mean(self.probability).clamp(1e-9, 1.0 - 1e-9);
         // The law of the mean's log-odds: the deviation by the slope of the logit; and the centre
         // below the logit of the mean, as far as such a law's mean lies above its centre.
@@ -141,7 +143,10 @@ fn is_shared(field: Field) -> bool {
 pub(crate) struct Outlook<'a> {
     model: &'a Model,
     subjects: &'a Subjects,
+    frame: &'a Frame,
     since: Vec<&'a SinceSnapshot>,
+    /// Targets with evidence that no close has counted.
+    fresh: &'a [u32],
     /// Products, zones and sectors.
     above: BTreeMap<SubjectIx, Estimate>,
     /// The target asked for last: most cells, enterprises and sites are the same one.
@@ -157,17 +162,20 @@ fn lies_above(kind: SubjectKind) -> bool {
 }
 
 impl Engine {
-    /// The outlook on closed evidence, and on `open` evidence too if there is any. Products, zones
-    /// and sectors have an estimate only if they are `asked`.
+    /// The outlook on closed evidence, and on `open` evidence of some targets too if there is any.
+    /// Products, zones and sectors have an estimate only if they are `asked`.
     pub(crate) fn outlook<'a>(
         &'a self,
-        open: Option<&'a SinceSnapshot>,
+        open: Option<(&'a SinceSnapshot, &'a [u32])>,
         asked: &[SubjectIx],
     ) -> Outlook<'a> {
+        let (open, fresh) = open.unzip();
         let mut outlook = Outlook {
             model: &self.model,
             subjects: &self.subjects,
+            frame: &self.frame,
             since: std::iter::once(&self.model.since).chain(open).collect(),
+            fresh: fresh.unwrap_or_default(),
             above: BTreeMap::new(),
             last: RefCell::new(None),
         };
@@ -184,6 +192,14 @@ impl Engine {
 }
 
 impl Outlook<'_> {
+    fn weight(&self, target: u32) -> u32 {
+        if self.fresh.contains(&target) {
+            self.frame.weight_once_tested(target, self.subjects)
+        } else {
+            self.frame.weight(target)
+        }
+    }
+
     /// The estimate of a subject; none if no target of its has counted.
     pub(crate) fn estimate(&self, subject: SubjectIx) -> Option<Estimate> {
         if lies_above(self.subjects.kind(subject)) {
@@ -192,7 +208,7 @@ impl Outlook<'_> {
         self.of_targets(&self.subjects.kin(subject).targets)
     }
 
-    /// The mean over a few targets.
+    /// The mean over a few targets; over all of them alike where none is in the frame.
     pub(crate) fn of_targets(&self, targets: &[u32]) -> Option<Estimate> {
         let (first, others) = targets.split_first()?;
         if others.is_empty() {
@@ -208,7 +224,12 @@ impl Outlook<'_> {
         }
         let mut sums = Sums::default();
         let mut shared = Shared::new();
+        let gone = targets.iter().all(|target| self.weight(*target) == 0);
         for target in targets {
+            let weight = self.weight(*target).max(u32::from(gone));
+            if weight == 0 {
+                continue;
+            }
             let (groups, target) = self.target(self.subjects.base(*target));
             let mut unshared = 0.0;
             for (level, group) in groups.iter().enumerate() {
@@ -216,10 +237,11 @@ impl Outlook<'_> {
                     let doubt = self.model.snapshot.doubt(level, *group);
                     unshared += target.slope * target.slope * doubt;
                 } else {
-                    *shared.entry((level, *group)).or_insert(0) += fixed(target.slope);
+                    let sum = shared.entry((level, *group)).or_insert(0);
+                    *sum += i128::from(weight) * fixed(target.slope);
                 }
             }
-            sums.add(&target, unshared);
+            sums.add(&target, weight, unshared);
         }
         Some(sums.estimate(&shared, self.model))
     }
@@ -229,7 +251,11 @@ impl Outlook<'_> {
     fn over_targets(&self, asked: &BTreeSet<SubjectIx>) -> BTreeMap<SubjectIx, Estimate> {
         let fields = self.model.fields();
         let mut by_above = vec![Sums::default(); self.subjects.above_count()];
-        for (_, base) in self.subjects.linked() {
+        for (number, base) in self.subjects.linked() {
+            let weight = self.frame.weight(number);
+            if weight == 0 {
+                continue;
+            }
             let (groups, target) = self.target(base);
             let mut unshared = 0.0;
             for (level, (field, group)) in fields.iter().zip(&groups).enumerate() {
@@ -244,11 +270,11 @@ impl Outlook<'_> {
                 unshared += sharers as f64 * self.model.snapshot.doubt(level, *group);
             }
             if let Some(sums) = by_above.get_mut(base.above as usize) {
-                sums.add(&target, target.slope * target.slope * unshared);
+                sums.add(&target, weight, target.slope * target.slope * unshared);
             }
         }
         let mut found: BTreeMap<SubjectIx, (Sums, Shared)> = BTreeMap::new();
-        let counted = (0..).zip(&by_above).filter(|(_, sums)| sums.targets > 0);
+        let counted = (0..).zip(&by_above).filter(|(_, sums)| sums.weight > 0);
         for (above, sums) in counted {
             let subjects = self.subjects.above(above);
             let groups: Vec<(usize, u32)> = fields

@@ -1,4 +1,5 @@
-//! Series of pass rates（合格率序列）, week by week, of the city and of every sector, product and zone.
+//! Series of pass rates（合格率序列）, week by week, of the city, of every sector, product and zone, and
+//! of every channel and class of enterprises.
 //!
 //! The close that puts a snapshot in force first tells what came since the one before: the results,
 //! each held against what that snapshot foretold of it, and the mean over the frame. So nothing is
@@ -12,8 +13,10 @@ use crate::rates::{
     FrameWeek, MixShift, ModeShift, Observation, Rates, Share, WeekTally, mix_shift,
 };
 use crate::step::Engine;
-use crate::subjects::SubjectIx;
-use compact_str::{CompactString, ToCompactString};
+use crate::subjects::{Base, SubjectIx};
+use compact_str::{CompactString, ToCompactString, format_compact};
+use risk_domain::ids::EnterpriseClass;
+use risk_domain::inspection::Channel;
 use risk_domain::selection::SelectionMode;
 use risk_domain::subject::Subject;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,12 @@ use std::ops::Range;
 
 /// Name of the whole city as a domain; every other domain is named as its subject is.
 pub const CITY: &str = "city";
+
+/// Kind of a domain of everything in one channel, before its code.
+pub const CHANNEL: &str = "channel";
+
+/// Kind of a domain of all enterprises of one class, before the class.
+pub const CLASS: &str = "class";
 
 /// Binary places of sums of probabilities.
 const PLACES: f64 = 4_294_967_296.0;
@@ -114,7 +123,49 @@ struct Told {
     tallies: BTreeMap<(u16, SelectionMode), WeekTally>,
 }
 
+/// Sums while a week is told: by what products, sectors and zones share, and of the domains that are
+/// no subjects, by their kind and code.
+struct Sums<'a> {
+    engine: &'a Engine,
+    by_above: Vec<Told>,
+    by_name: BTreeMap<(&'static str, &'a str), Told>,
+}
+
+impl<'a> Sums<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self {
+            engine,
+            by_above: vec![Told::default(); engine.subjects.above_count()],
+            by_name: BTreeMap::new(),
+        }
+    }
+
+    /// Adds to everything that a target is summed in.
+    fn add(&mut self, number: u32, base: &Base, add: impl Fn(&mut Told)) {
+        if let Some(told) = self.by_above.get_mut(base.above as usize) {
+            add(told);
+        }
+        let frame = &self.engine.frame;
+        let channel = frame.channel(number).map(Channel::code);
+        let entry = frame.entry(base.site);
+        let class = entry.and_then(|entry| entry.class.as_ref());
+        let named = [
+            (CHANNEL, channel),
+            (CLASS, class.map(EnterpriseClass::as_str)),
+        ];
+        for (kind, code) in named {
+            if let Some(code) = code {
+                add(self.by_name.entry((kind, code)).or_default());
+            }
+        }
+    }
+}
+
 impl Told {
+    fn is_empty(&self) -> bool {
+        self.targets == 0 && self.tallies.is_empty()
+    }
+
     fn merge(&mut self, other: &Self) {
         self.targets += other.targets;
         self.predicted += other.predicted;
@@ -193,29 +244,27 @@ impl Engine {
             };
             model.snapshot.predict(&query).probability
         };
-        let mut by_above = vec![Told::default(); self.subjects.above_count()];
-        for (_, base) in self.subjects.linked() {
+        let mut sums = Sums::new(self);
+        let in_frame = self.subjects.linked();
+        for (number, base) in in_frame.filter(|(number, _)| self.frame.weight(*number) > 0) {
             let groups = model.groups(base, &self.subjects);
-            if let Some(told) = by_above.get_mut(base.above as usize) {
+            let predicted = libm::round(predicted(&groups, week) * PLACES) as i128;
+            sums.add(number, base, |told| {
                 told.targets += 1;
-                told.predicted += libm::round(predicted(&groups, week) * PLACES) as i128;
-            }
+                told.predicted += predicted;
+            });
         }
         let shifts: Vec<ModeShift> = self.mode_shifts().collect();
         let (fresh, taken) = model.bins.fresh();
         let signed = fresh.iter().map(|bin| (bin, 1));
         for (bin, sign) in signed.chain(taken.iter().map(|bin| (bin, -1))) {
             let base = self.subjects.base(bin.target);
-            let (Some(mode), Some(told)) = (
-                SelectionMode::ALL.get(usize::from(bin.mode)).copied(),
-                by_above.get_mut(base.above as usize),
-            ) else {
+            let Some(mode) = SelectionMode::ALL.get(usize::from(bin.mode)).copied() else {
                 continue;
             };
             let groups = model.groups(base, &self.subjects);
             let probability = predicted(&groups, bin.week);
-            let tally = told.tallies.entry((bin.week, mode));
-            let tally = tally.or_insert_with(|| WeekTally::new(bin.week, mode));
+            let mut tally = WeekTally::new(bin.week, mode);
             let shift = shifts.get(usize::from(bin.mode)).copied();
             let shift = shift.filter(|_| draws_at_random(mode));
             let failures = i64::from(bin.nonconforming);
@@ -227,18 +276,24 @@ impl Engine {
                 };
                 tally.add(&unit, shift.unwrap_or(ModeShift::NONE), sign * times);
             }
+            sums.add(bin.target, base, |told| {
+                let sum = told.tallies.entry((bin.week, mode));
+                sum.or_insert_with(|| WeekTally::new(bin.week, mode))
+                    .merge(&tally);
+            });
         }
         Some(WeekRates {
             epoch,
             week,
-            domains: self.by_domain(&by_above),
+            domains: self.by_domain(sums),
         })
     }
 
-    fn by_domain(&self, by_above: &[Told]) -> BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)> {
+    fn by_domain(&self, sums: Sums<'_>) -> BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)> {
         let mut city = Told::default();
         let mut found: BTreeMap<SubjectIx, Told> = BTreeMap::new();
-        for (above, told) in (0..).zip(by_above).filter(|(_, told)| told.targets > 0) {
+        let by_above = (0..).zip(&sums.by_above);
+        for (above, told) in by_above.filter(|(_, told)| !told.is_empty()) {
             city.merge(told);
             let subjects = self.subjects.above(above);
             for (place, subject) in subjects.iter().enumerate() {
@@ -253,6 +308,10 @@ impl Engine {
             (name, told.finish())
         });
         let mut domains: BTreeMap<_, _> = named.collect();
+        let shared = sums.by_name.into_iter();
+        domains.extend(
+            shared.map(|((kind, code), told)| (format_compact!("{kind}:{code}"), told.finish())),
+        );
         domains.insert(CompactString::const_new(CITY), city.finish());
         domains
     }

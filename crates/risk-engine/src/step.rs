@@ -9,6 +9,7 @@ use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
+use crate::frame::{Frame, Known, place_of};
 use crate::grade;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
@@ -21,6 +22,7 @@ use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
@@ -63,6 +65,7 @@ pub struct Engine {
     /// Up to here nothing is left to close: nothing need be looked for until the watermark moves on,
     /// a family changes, or a record falls so far back.
     pub(crate) closed_through: Option<Epoch>,
+    pub(crate) frame: Frame,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
@@ -87,6 +90,7 @@ impl Engine {
             clocks: Clocks::default(),
             last_closed: None,
             closed_through: None,
+            frame: Frame::default(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             alerts: BTreeMap::new(),
@@ -192,6 +196,7 @@ impl Engine {
         let mut effects = Vec::new();
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
+            Input::Registry { partition, entry } => self.step_entry(partition, entry),
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -215,6 +220,14 @@ impl Engine {
             } => {
                 let partition = self.clocks.index_of(partition);
                 self.admit_result(partition, result, *epoch, linked);
+            }
+            Recorded::Registry {
+                partition,
+                entry,
+                epoch,
+            } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_entry(partition, entry, *epoch);
             }
             Recorded::Input(input) => self.admit_input(input),
             Recorded::Effect(effect) => {
@@ -246,6 +259,30 @@ impl Engine {
             epoch: Some(epoch),
             late: late || epoch > own,
         })
+    }
+
+    fn step_entry(&mut self, partition: &SourcePartition, entry: &RegistryEntry) -> Outcome {
+        match self.frame.knows(entry, &self.subjects) {
+            Known::Same => return Outcome::Duplicate,
+            Known::Other => return Outcome::Rejected(EngineRejection::IdentityConflict),
+            Known::No => {}
+        }
+        let partition = self.clocks.index_of(partition);
+        let clock = self.clocks.latest(partition);
+        let (own, late) = self.calendar.assign(entry.observed_at, clock);
+        let epoch = own.max(self.first_open());
+        self.admit_entry(partition, entry, epoch);
+        Outcome::Accepted(Accepted {
+            epoch: Some(epoch),
+            late: late || epoch > own,
+        })
+    }
+
+    /// Takes in what the register says; the close of its epoch puts it in force.
+    fn admit_entry(&mut self, partition: PartitionIx, entry: &RegistryEntry, epoch: Epoch) {
+        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        self.frame.admit(epoch, entry.clone());
+        self.clocks.advance(partition, entry.observed_at);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {
@@ -298,7 +335,7 @@ impl Engine {
     /// What a result says as evidence, if it says anything.
     fn row_of(&mut self, result: &InspectionResult) -> Option<Row> {
         let base = self.subjects.base_of(result, &self.taxonomy);
-        self.subjects.entitle(base, result);
+        self.subjects.entitle_base(base, result);
         let verdict = Verdict::of(result)?;
         let (settings, observers) = (&self.policy.model.settings, &mut self.model.observers);
         Some(Row {
@@ -306,13 +343,14 @@ impl Engine {
             sampled: self.policy.time.offset.day_of(result.sampled_at),
             verdict,
             sampling: Sampling::of(result, settings, observers),
+            channel: place_of(result.site.channel),
             retracts: false,
         })
     }
 
     fn admit_input(&mut self, input: &Input<'_>) {
         match input {
-            Input::Result(_) => {}
+            Input::Result(_) | Input::Registry { .. } => {}
             Input::Register(registration) => self.taxonomy.register(registration),
             Input::Hold(partitions) => {
                 for name in *partitions {
@@ -322,7 +360,10 @@ impl Engine {
             }
             Input::Tick { now, idle } => {
                 self.release(idle);
-                self.clocks.tick(*now);
+                // While a partition holds, its clock tells the time.
+                if !self.clocks.any_holds() {
+                    self.clocks.tick(*now);
+                }
             }
             Input::Ended(partitions) => self.release(partitions),
         }

@@ -91,13 +91,11 @@ struct Title {
     observed_at: Option<Timestamp>,
 }
 
+/// What names a base: who, at which site, in which zone, with what.
+pub(crate) type BaseNames<'a> = (&'a EnterpriseId, &'a SiteId, &'a ZoneId, &'a ProductCode);
+
 /// 128 bits of the four names; a name may hold no control character, so that this one keeps them apart.
-fn base_hash(
-    enterprise: &EnterpriseId,
-    site: &SiteId,
-    zone: &ZoneId,
-    product: &ProductCode,
-) -> u128 {
+fn base_hash((enterprise, site, zone, product): BaseNames<'_>) -> u128 {
     let mut names: SmallVec<[u8; 128]> = SmallVec::new();
     for name in [
         enterprise.as_str(),
@@ -237,7 +235,7 @@ impl Subjects {
         let zone = self.name(self.above(base.above)[ZONE]);
         let parts = match (self.name(base.cell), self.name(base.site), zone) {
             (Subject::Cell(enterprise, product), Subject::Site(site), Subject::Zone(zone)) => {
-                base_hash(enterprise, site, zone, product)
+                base_hash((enterprise, site, zone, product))
             }
             _other => return false,
         };
@@ -335,19 +333,27 @@ impl Subjects {
     }
 
     /// Keeps the name that the result observed last gives to the enterprise and the site.
-    pub(crate) fn entitle(&mut self, base: u32, result: &InspectionResult) {
+    pub(crate) fn entitle_base(&mut self, base: u32, result: &InspectionResult) {
         let Base {
             enterprise, site, ..
         } = self.bases[base as usize];
         for subject in [enterprise, site] {
-            let title = &mut self.titles[subject.0 as usize];
-            let newer =
-                (title.observed_at, &title.name) < (Some(result.observed_at), &result.site.name);
-            if newer {
-                title.observed_at = Some(result.observed_at);
-                if title.name != result.site.name {
-                    title.name.clone_from(&result.site.name);
-                }
+            self.entitle(subject, result.observed_at, &result.site.name);
+        }
+    }
+
+    /// Gives a subject this public name, unless one was observed later.
+    pub(crate) fn entitle(
+        &mut self,
+        subject: SubjectIx,
+        observed_at: Timestamp,
+        name: &CompactString,
+    ) {
+        let title = &mut self.titles[subject.0 as usize];
+        if (title.observed_at, &title.name) < (Some(observed_at), name) {
+            title.observed_at = Some(observed_at);
+            if title.name != *name {
+                title.name.clone_from(name);
             }
         }
     }
@@ -367,19 +373,21 @@ impl Subjects {
     /// The base of a result, made on first sight.
     pub(crate) fn base_of(&mut self, result: &InspectionResult, taxonomy: &Taxonomy) -> u32 {
         let site = &result.site;
-        let parts = base_hash(
-            &site.enterprise_id,
-            &site.site_id,
-            &site.zone_id,
-            &result.product.category,
-        );
+        let product = &result.product.category;
+        let names = (&site.enterprise_id, &site.site_id, &site.zone_id, product);
+        self.base_named(names, taxonomy)
+    }
+
+    /// The base with these names, made on first sight.
+    pub(crate) fn base_named(&mut self, names: BaseNames<'_>, taxonomy: &Taxonomy) -> u32 {
+        let parts = base_hash(names);
         let found = self
             .by_parts
             .find(parts as u64, |(known, _)| *known == parts);
         if let Some((_, found)) = found {
             return *found;
         }
-        let base = self.new_base(result, taxonomy);
+        let base = self.new_base(names, taxonomy);
         self.add_base(base, parts)
     }
 
@@ -391,17 +399,16 @@ impl Subjects {
         at
     }
 
-    fn new_base(&mut self, result: &InspectionResult, taxonomy: &Taxonomy) -> Base {
-        let enterprise_id = &result.site.enterprise_id;
-        let product_id = &result.product.category;
+    fn new_base(&mut self, names: BaseNames<'_>, taxonomy: &Taxonomy) -> Base {
+        let (enterprise_id, site_id, zone_id, product_id) = names;
         let cell = self.intern(&Subject::Cell(enterprise_id.clone(), product_id.clone()));
         let enterprise = self.intern(&Subject::Enterprise(enterprise_id.clone()));
-        let site = self.intern(&Subject::Site(result.site.site_id.clone()));
+        let site = self.intern(&Subject::Site(site_id.clone()));
         let product = self.intern(&Subject::Product(product_id.clone()));
         let sector = taxonomy.sector_of(product_id).cloned().map(Subject::Sector);
         let sector = sector.map(|sector| self.intern(&sector));
         let zones: Vec<SubjectIx> = taxonomy
-            .zone_path(&result.site.zone_id)
+            .zone_path(zone_id)
             .into_iter()
             .map(|zone| self.intern(&Subject::Zone(zone)))
             .collect();

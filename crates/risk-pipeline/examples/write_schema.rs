@@ -8,6 +8,8 @@ fn main() -> std::io::Result<()> {
     for outlet in Outlet::ALL {
         std::fs::write(folder.join(schema_file(outlet)), schema(outlet))?;
     }
+    let registry = folder.join("registry-update.v1.json");
+    std::fs::write(registry, risk_pipeline::wire::registry::schema())?;
     let results = folder.join("inspection-result.v1.json");
     std::fs::write(results, risk_pipeline::wire::schema())
 }

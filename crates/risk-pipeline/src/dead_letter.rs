@@ -135,7 +135,7 @@ impl DeadLetterTracker {
 mod tests {
     use super::*;
 
-    const P: Partition = Partition(3);
+    const P: Partition = Partition::results(3);
 
     fn limit(max_ratio: f64, window: usize, max_consecutive: usize) -> DeadLetterTracker {
         DeadLetterTracker::new(DeadLetterLimit {
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(tracker.rejected(P), Verdict::Continue);
         let why = StopReason::Consecutive { count: 3 };
         assert_eq!(tracker.rejected(P), Verdict::Stop { why });
-        assert_eq!(tracker.rejected(Partition(4)), Verdict::Continue);
+        assert_eq!(tracker.rejected(Partition::results(4)), Verdict::Continue);
         tracker.reset(P);
         assert_eq!(tracker.rejected(P), Verdict::Continue);
     }

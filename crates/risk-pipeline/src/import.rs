@@ -10,7 +10,7 @@ mod rows;
 
 pub use mapping::{Encoding, Format, Mapping, MappingError, Openness, Table};
 
-use crate::source::{Offset, Partition, Source, SourceBatch, SourceError};
+use crate::source::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use crate::wire::{self, Rejection, RejectionCode, Vocabulary, WireLimits};
 use risk_domain::time::Timestamp;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ONLY: Partition = Partition(0);
+const ONLY: Partition = Partition::results(0);
 
 /// A batch is handed over when it has so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
@@ -334,7 +334,7 @@ impl ImportSource {
 }
 
 impl Source for ImportSource {
-    fn name(&self) -> &str {
+    fn name(&self, _feed: Feed) -> &str {
         &self.name
     }
 

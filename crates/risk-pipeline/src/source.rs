@@ -13,6 +13,7 @@
 
 pub mod file;
 pub mod intake;
+pub mod joined;
 pub mod kafka;
 
 use risk_domain::time::Timestamp;
@@ -21,14 +22,47 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-/// A partition of a source（分区）.
+/// What records are about（数据流）.
+#[doc(alias = "数据流")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feed {
+    /// Inspection results.
+    Results,
+    /// What the register says of sites.
+    Registry,
+}
+
+impl Feed {
+    /// Every feed.
+    pub const ALL: [Self; 2] = [Self::Results, Self::Registry];
+}
+
+/// A partition of a source（分区）. All its records are of one feed.
 #[doc(alias = "分区")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition(pub i32);
+pub struct Partition {
+    /// What its records are about.
+    pub feed: Feed,
+    /// Its number among those of its feed.
+    pub number: i32,
+}
+
+impl Partition {
+    /// A partition of inspection results.
+    pub const fn results(number: i32) -> Self {
+        Self {
+            feed: Feed::Results,
+            number,
+        }
+    }
+}
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match self.feed {
+            Feed::Results => write!(f, "{}", self.number),
+            Feed::Registry => write!(f, "{} of the register", self.number),
+        }
     }
 }
 
@@ -229,8 +263,8 @@ impl SourceBatch {
 /// Where records come from（数据源）.
 #[doc(alias = "数据源")]
 pub trait Source: Send {
-    /// Its name in the ledger; positions of another name are not its own.
-    fn name(&self) -> &str;
+    /// Its name in the ledger, by feed; positions of another name are not its own.
+    fn name(&self, feed: Feed) -> &str;
 
     /// The partitions it reads.
     fn partitions(&self) -> Vec<Partition>;
@@ -265,7 +299,7 @@ mod tests {
         for offset in 0..4 {
             let value = format!("value-{offset}");
             let key = (offset % 2 == 0).then_some("钥".as_bytes());
-            let place = (Partition(1), Offset(offset));
+            let place = (Partition::results(1), Offset(offset));
             assert!(batch.push(place, now, key, value.as_bytes()));
         }
         batch.finished = true;

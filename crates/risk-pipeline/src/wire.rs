@@ -6,11 +6,13 @@
 
 mod check;
 pub mod event;
+pub mod registry;
 mod reject;
 mod v1;
 
 pub use reject::{Rejection, RejectionCode};
 
+use crate::source::Feed;
 use compact_str::CompactString;
 use hashbrown::HashSet;
 use risk_domain::ids::{HazardCode, ProductCode};
@@ -122,6 +124,20 @@ pub fn decode(
     vocabulary: &dyn Vocabulary,
     limits: &WireLimits,
 ) -> Result<InspectionResult, Rejection> {
+    let text = text_of(bytes, limits)?;
+    match serde_json::from_str::<v1::Record<'_>>(text) {
+        Ok(record) => check::Checker {
+            received_at,
+            vocabulary,
+            limits,
+        }
+        .result(&record),
+        Err(_error) => Err(reject::explain::<v1::Record<'_>>(text, limits)),
+    }
+}
+
+/// The bytes as text, if they are few enough and UTF-8.
+fn text_of<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<&'a str, Rejection> {
     if bytes.len() > limits.max_bytes {
         return Err(Rejection::new(
             RejectionCode::TooLarge,
@@ -131,22 +147,12 @@ pub fn decode(
         ));
     }
     // One pass over the bytes is cheaper than one over each text.
-    let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
-        return Err(reject::not_utf8(bytes));
-    };
-    match serde_json::from_str::<v1::Record<'_>>(text) {
-        Ok(record) => check::Checker {
-            received_at,
-            vocabulary,
-            limits,
-        }
-        .result(&record),
-        Err(_error) => Err(reject::explain(text, limits)),
-    }
+    simdutf8::basic::from_utf8(bytes).map_err(|_| reject::not_utf8(bytes))
 }
 
-/// The enterprise that a record names, which is its key; `None` where the record cannot be read.
-pub(crate) fn enterprise_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+/// The key of a record: the enterprise of a result, the site of an entry of the register; `None`
+/// where the record cannot be read.
+pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Keyed<'a> {
         #[serde(borrow)]
@@ -156,9 +162,14 @@ pub(crate) fn enterprise_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
     struct Site<'a> {
         #[serde(borrow)]
         enterprise_id: Cow<'a, str>,
+        #[serde(borrow)]
+        site_id: Cow<'a, str>,
     }
-    let keyed: Keyed<'_> = serde_json::from_slice(bytes).ok()?;
-    Some(keyed.site.enterprise_id)
+    let Keyed { site } = serde_json::from_slice(bytes).ok()?;
+    Some(match feed {
+        Feed::Results => site.enterprise_id,
+        Feed::Registry => site.site_id,
+    })
 }
 
 /// Writes a result in version 1. [`decode`] gives the same result back.
@@ -170,8 +181,11 @@ pub fn encode(result: &InspectionResult) -> Vec<u8> {
 
 /// The JSON Schema of version 1, as it is committed: indented, with a final newline.
 pub fn schema() -> String {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(v1::Record<'static>))
-        .unwrap_or_default();
+    written_schema(&schemars::schema_for!(v1::Record<'static>))
+}
+
+fn written_schema(schema: &schemars::Schema) -> String {
+    let mut text = serde_json::to_string_pretty(schema).unwrap_or_default();
     text.push('\n');
     text
 }

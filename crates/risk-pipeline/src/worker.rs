@@ -6,6 +6,7 @@
 //! applied, rejected, or stops its partition; there is no fourth way. Whoever posted a record hears
 //! of it once its block is durable.
 
+mod apply;
 mod decoder;
 mod parts;
 mod refusal;
@@ -15,18 +16,16 @@ mod watermark;
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
 use crate::dead_letter::{DeadLetterTracker, Verdict};
-use crate::source::intake::{self, INTAKE_NAME, Receipt};
-use crate::source::{Offset, Partition, RawRecord, SourceBatch};
+use crate::source::intake::{self, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt};
+use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
-use decoder::{Decoder, Slot};
+use decoder::{Decoded, Decoder, Slot};
 use parts::lock;
 use prometheus::IntCounter;
-use refusal::engine_rejection;
-use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
-use risk_engine::{Effect, Engine, Epoch, Input, Outcome, ResultInput, SourcePartition};
-use risk_store::{Committed, EncodedResult, Placement, Ticket};
+use risk_engine::{Effect, Engine, Epoch, Input, SourcePartition};
+use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +44,8 @@ pub struct Worker {
     decoder: Decoder,
     /// Batches that the decoder has, the oldest first, and whoever waits for their records.
     in_hand: VecDeque<(Arc<SourceBatch>, Vec<intake::Ticket>)>,
-    name: CompactString,
+    /// Of the source in the ledger, by feed.
+    names: [CompactString; Feed::ALL.len()],
     positions: BTreeMap<Partition, Offset>,
     tracker: DeadLetterTracker,
     stopped: BTreeSet<Partition>,
@@ -69,7 +69,7 @@ pub struct Worker {
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker")
-            .field("source", &self.name)
+            .field("source", &self.names)
             .field("report", &self.report)
             .finish_non_exhaustive()
     }
@@ -82,14 +82,29 @@ enum Handled {
     Rejected(Rejection),
 }
 
+/// The partition that goes by this name in the ledger, if it is one of a source with these names.
+fn partition_named(names: &[CompactString], named: &SourcePartition) -> Option<Partition> {
+    let feed = names.iter().position(|name| *name == named.source)?;
+    Some(Partition {
+        feed: *Feed::ALL.get(feed)?,
+        number: named.partition,
+    })
+}
+
+fn is_intake(source: &str) -> bool {
+    source == INTAKE_NAME || source == REGISTRY_INTAKE_NAME
+}
+
 impl Worker {
     /// A worker that goes on where the ledger stands.
     pub fn new(mut parts: WorkerParts) -> Result<Self, WorkerError> {
-        let name = CompactString::new(parts.source.name());
+        let names = Feed::ALL.map(|feed| CompactString::new(parts.source.name(feed)));
         let known = parts.writer.positions().iter();
         let positions: BTreeMap<Partition, Offset> = known
-            .filter(|(partition, _)| partition.source == name)
-            .map(|(partition, next)| (Partition(partition.partition), Offset(*next as i64)))
+            .filter_map(|(partition, next)| {
+                let ours = partition_named(&names, partition)?;
+                Some((ours, Offset(*next as i64)))
+            })
             .collect();
         parts.source.seek(&positions)?;
         let waiting = Arc::new(Mutex::new(Waiting::default()));
@@ -101,7 +116,7 @@ impl Worker {
         let decoder = Decoder::start(words, parts.settings.limits)?;
         Ok(Self {
             tracker: DeadLetterTracker::new(parts.settings.dead_letters),
-            name,
+            names,
             positions,
             stopped: BTreeSet::new(),
             paused: BTreeSet::new(),
@@ -181,7 +196,7 @@ impl Worker {
     fn ended(&self, mut held: Vec<SourcePartition>) -> Vec<SourcePartition> {
         let engine = self.engine();
         let clocks = engine.partition_clocks().map(|(partition, _)| partition);
-        let gone = clocks.filter(|at| at.source == INTAKE_NAME && at.source != self.name);
+        let gone = clocks.filter(|at| is_intake(&at.source) && !self.names.contains(&at.source));
         held.extend(gone.cloned());
         held
     }
@@ -220,9 +235,14 @@ impl Worker {
     }
 
     fn named(&self, partition: Partition) -> SourcePartition {
+        let [results, registry] = &self.names;
+        let source = match partition.feed {
+            Feed::Results => results,
+            Feed::Registry => registry,
+        };
         SourcePartition {
-            source: self.name.clone(),
-            partition: partition.0,
+            source: source.clone(),
+            partition: partition.number,
         }
     }
 
@@ -337,8 +357,9 @@ impl Worker {
         self.at_end.remove(&partition);
         self.idle.remove(&partition);
         let handled = match &slot.decoded {
-            Ok(result) => self.apply(result, &slot.encoded, record)?,
-            Err(rejection) => Handled::Rejected(rejection.clone()),
+            Decoded::Result(result) => self.apply(result, &slot.encoded, record)?,
+            Decoded::Entry(entry) => self.apply_entry(entry, record)?,
+            Decoded::Rejected(rejection) => Handled::Rejected(rejection.clone()),
         };
         let receipt = match handled {
             Handled::Applied => {
@@ -365,49 +386,6 @@ impl Worker {
         };
         self.positions.insert(partition, record.offset.next());
         Ok(Some(receipt))
-    }
-
-    fn apply(
-        &mut self,
-        result: &InspectionResult,
-        encoded: &EncodedResult,
-        record: &RawRecord,
-    ) -> Result<Handled, WorkerError> {
-        let seen = self.parts.writer.lookup(&result.inspection_id)?;
-        let engine = Arc::clone(&self.parts.engine);
-        let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
-        let linked = self.parts.writer.links_of(&engine, result)?;
-        let name = self.named(record.partition);
-        let step = {
-            let partition = engine.partition(&name);
-            engine.step(&Input::Result(ResultInput {
-                partition,
-                result,
-                digest: encoded.digest(),
-                seen: seen.map(|seen| seen.digest),
-                linked: &linked,
-            }))
-        };
-        drop(engine);
-        match step.outcome {
-            Outcome::Duplicate => Ok(Handled::Duplicate),
-            Outcome::Rejected(why) => Ok(Handled::Rejected(engine_rejection(why, result))),
-            Outcome::Accepted(accepted) => {
-                if let Some(epoch) = accepted.epoch {
-                    let placement = Placement {
-                        partition: &name,
-                        offset: record.offset.0 as u64,
-                        epoch,
-                        late: accepted.late,
-                    };
-                    self.parts
-                        .writer
-                        .append_result(&result.inspection_id, encoded, &placement)?;
-                }
-                self.record(step.effects)?;
-                Ok(Handled::Applied)
-            }
-        }
     }
 
     /// Hands over what was appended, with the positions reached.

@@ -5,7 +5,7 @@ use risk_engine::{Policy, Taxonomy};
 use risk_pipeline::clock::SystemClock;
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::PipelineMetrics;
-use risk_pipeline::source::{Offset, Partition, Source, SourceBatch, SourceError};
+use risk_pipeline::source::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use risk_pipeline::wire::{OpenVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
 use risk_store::{Opened, Store, StoreOptions};
@@ -23,12 +23,12 @@ struct Idle {
 }
 
 impl Source for Idle {
-    fn name(&self) -> &'static str {
+    fn name(&self, _feed: Feed) -> &'static str {
         "idle"
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        vec![Partition(0)]
+        vec![Partition::results(0)]
     }
 
     fn seek(&mut self, _positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
@@ -42,7 +42,7 @@ impl Source for Idle {
             self.status.stop();
         }
         let mut batch = SourceBatch::default();
-        batch.reached_end.push(Partition(0));
+        batch.reached_end.push(Partition::results(0));
         Ok(batch)
     }
 

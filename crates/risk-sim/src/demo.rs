@@ -8,12 +8,16 @@ use crate::stats::CityStats;
 use crate::truth::{Truth, World};
 use crate::workdays::{WorkDays, month};
 use compact_str::{CompactString, format_compact};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use risk_domain::ids::{EnterpriseId, IdError, ProductCode, SiteId, ZoneId};
+use risk_domain::ids::{
+    EnterpriseClass, EnterpriseId, IdError, ProductCode, SiteId, UpdateId, ZoneId,
+};
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::{RegistryEntry, Volume};
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,31 +61,6 @@ pub enum CityError {
     Id(#[from] IdError),
 }
 
-/// One enterprise of the sampling frame（抽样名录）.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FrameEntry {
-    /// The enterprise; synthetic by its form.
-    pub enterprise: EnterpriseId,
-    /// Its public name.
-    pub name: CompactString,
-    /// Its site.
-    pub site: SiteId,
-    /// The zone of the site.
-    pub zone: ZoneId,
-    /// Booth number or address.
-    pub booth: CompactString,
-    /// What it sells.
-    pub products: Vec<ProductCode>,
-    /// Units traded in a year, over all products.
-    pub volume: u64,
-    /// Registration number（登记号）; synthetic by its form.
-    pub registration: CompactString,
-    /// When it opened.
-    pub opened: Day,
-    /// When it closed, where it has.
-    pub closed: Option<Day>,
-}
-
 /// A complaint about goods（投诉举报）.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Complaint {
@@ -115,8 +94,8 @@ pub struct SupplierEntry {
 pub struct DemoCity {
     /// Results by `observed_at`, then id.
     pub results: Vec<InspectionResult>,
-    /// Every enterprise, tested or not.
-    pub frame: Vec<FrameEntry>,
+    /// What the register says of every enterprise, tested or not, by `observed_at`.
+    pub register: Vec<RegistryEntry>,
     /// Every supplier that results may name.
     pub suppliers: Vec<SupplierEntry>,
     /// Complaints by `received_at`.
@@ -177,52 +156,65 @@ impl DemoCity {
             suppliers: suppliers.collect(),
             stats: CityStats::of(&results),
             truth: bureau.world.into_truth(frame, &population, wrong),
-            frame: entries(frame, &population, first_day, &mut stream(4)),
+            register: register(frame, &population, first_day)?,
             signals,
             results,
         })
     }
 }
 
-fn entries(
+/// The register: an entry when a seller opens, or on the first day, and another when it closes.
+fn register(
     frame: &CityFrame,
     population: &Population,
     first_day: Day,
-    random: &mut ChaCha12Rng,
-) -> Vec<FrameEntry> {
+) -> Result<Vec<RegistryEntry>, CityError> {
     let mut entries = Vec::with_capacity(population.enterprises.len());
-    for (number, seller) in population.enterprises.iter().enumerate() {
+    for seller in &population.enterprises {
         let Some(zone) = frame.zones.get(seller.zone) else {
             continue;
         };
-        let cells = || {
-            seller
-                .cells
-                .iter()
-                .filter_map(|at| population.cells.get(*at))
-        };
-        let products = cells().filter_map(|cell| frame.products.get(cell.product));
-        let monday = |week: u32| first_day.plus(7 * week as i32);
-        // Those that were there before the first week opened some time in the fifteen years before.
-        let earlier = first_day.plus(-random.random_range(30..5_500));
-        entries.push(FrameEntry {
-            enterprise: seller.id.clone(),
-            name: seller.name.clone(),
-            site: seller.site.clone(),
-            zone: zone.id.clone(),
-            booth: seller.booth.clone(),
-            products: products.map(|product| product.code.clone()).collect(),
-            volume: cells().map(|cell| cell.volume as u64).sum(),
-            registration: format_compact!("模拟330782-{:06}", number + 1),
-            opened: if seller.opened == 0 {
-                earlier
-            } else {
-                monday(seller.opened)
-            },
-            closed: seller.closed.map(monday),
+        let cells = seller.cells.iter();
+        let cells = cells.filter_map(|at| population.cells.get(*at));
+        let products = cells.filter_map(|cell| {
+            let product = frame.products.get(cell.product)?;
+            // Units traded in a year.
+            let volume = (cell.volume as u32).clamp(1, Volume::MOST);
+            Some((product.code.clone(), Volume::new(volume).ok()?))
         });
+        let products: BTreeMap<ProductCode, Volume> = products.collect();
+        let traded: u64 = products.values().map(|one| u64::from(one.get())).sum();
+        let class = match traded {
+            0..1_000 => "micro",
+            1_000..4_000 => "small",
+            4_000..16_000 => "medium",
+            _ => "large",
+        };
+        let monday = |week: u32| CivilOffset::CHINA.start_of(first_day.plus(7 * week as i32));
+        let entry = |what: &str, observed_at, open| -> Result<RegistryEntry, CityError> {
+            Ok(RegistryEntry {
+                update_id: UpdateId::new(format_compact!("{}-{what}", seller.site))?,
+                observed_at,
+                site_id: seller.site.clone(),
+                enterprise_id: seller.id.clone(),
+                name: seller.name.clone(),
+                class: Some(EnterpriseClass::new(class)?),
+                zone_id: zone.id.clone(),
+                booth: Some(seller.booth.clone()),
+                channel: seller.channel,
+                open,
+                products: products.clone(),
+            })
+        };
+        entries.push(entry("open", monday(seller.opened), true)?);
+        if let Some(week) = seller.closed {
+            entries.push(entry("closed", monday(week), false)?);
+        }
     }
-    entries
+    entries.sort_by(|one, other| {
+        (one.observed_at, &one.update_id).cmp(&(other.observed_at, &other.update_id))
+    });
+    Ok(entries)
 }
 
 #[cfg(test)]

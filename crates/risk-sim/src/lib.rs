@@ -20,7 +20,7 @@ mod population;
 mod record;
 mod workdays;
 
-pub use demo::{CityError, Complaint, DemoCity, DemoSettings, FrameEntry, SupplierEntry};
+pub use demo::{CityError, Complaint, DemoCity, DemoSettings, SupplierEntry};
 pub use faults::{FaultRates, with_faults};
 pub use frame::CityFrame;
 pub use load::BulkStream;

@@ -30,7 +30,12 @@ fn every_result_stands_in_the_reference_data_and_everything_is_sold() {
             }
         }
         let mut sellers: BTreeMap<&ProductCode, u32> = BTreeMap::new();
-        for product in city.frame.iter().flat_map(|of| &of.products) {
+        for product in city
+            .register
+            .iter()
+            .filter(|of| of.open)
+            .flat_map(|of| of.products.keys())
+        {
             *sellers.entry(product).or_default() += 1;
         }
         println!("{sellers:?}");

@@ -9,9 +9,9 @@ use crate::error::{StoreError, with_causes};
 use crate::ledger::{BlockBuilder, Entry, EntryKind, Hash, Ledger};
 use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
 use crate::records::{
-    ACTOR_ENGINE, ACTOR_PIPELINE, EncodedResult, PlacementV1, RecordKind, Rejection,
-    RejectionSummary, encode_effect, encode_input, encode_placement, encode_rejected,
-    encode_rejection,
+    ACTOR_ENGINE, ACTOR_PIPELINE, EncodedResult, PlacementV1, RecordKind, RegistryRecord,
+    Rejection, RejectionSummary, encode_effect, encode_input, encode_placement, encode_registry,
+    encode_rejected, encode_rejection,
 };
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
@@ -160,6 +160,13 @@ impl OpenBlock {
         Ok(kind.map(|kind| self.close(kind, start, [end; 4])))
     }
 
+    pub(crate) fn push_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_registry(&mut self.bytes, record).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(RecordKind::Registry, start, [end; 4]))
+    }
+
     pub(crate) fn push_rejection(&mut self, rejection: &Rejection) -> Result<u64, StoreError> {
         let summary = rejection.summary();
         let start = self.bytes.len();
@@ -203,7 +210,8 @@ impl OpenBlock {
                 | RecordKind::Registration
                 | RecordKind::Hold
                 | RecordKind::Tick
-                | RecordKind::Ended => ACTOR_PIPELINE,
+                | RecordKind::Ended
+                | RecordKind::Registry => ACTOR_PIPELINE,
             },
             facts: section(facts)?,
             party: section(party)?,

@@ -12,7 +12,7 @@ use crate::records::{
 };
 use crate::writer::{BlockCache, linked_of};
 use risk_engine::{
-    Effect, Engine, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
+    Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
 };
 use std::collections::VecDeque;
 use std::sync::mpsc::sync_channel;
@@ -167,6 +167,11 @@ pub(crate) fn fold(
                         linked: &linked,
                     });
                 }
+                Record::Registry(record) => engine.fold(&Recorded::Registry {
+                    partition: &record.partition,
+                    entry: &record.entry,
+                    epoch: record.epoch,
+                }),
                 Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
                 Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
                 Record::Rejection(_) => {}
@@ -247,6 +252,16 @@ impl ReplayReport {
         self.differences.extend(left);
     }
 
+    /// Compares how an input was placed with how it is now.
+    fn place(&mut self, entry: u64, (epoch, late): (Epoch, bool), step: &Step) {
+        let same = matches!(&step.outcome, Outcome::Accepted(accepted)
+            if accepted.epoch == Some(epoch) && accepted.late == late);
+        if !same {
+            let now = step.outcome.clone();
+            self.differences.push(Difference::Placement { entry, now });
+        }
+    }
+
     /// Compares a recorded effect with what follows now, byte by byte.
     fn compare(
         &mut self,
@@ -301,14 +316,15 @@ pub(crate) fn replay(
                     let linked = links.of(engine, *index, record)?;
                     let partition = partition_of(*index, &block.metadata, record)?;
                     let step = step_recorded(engine, partition, record, &linked);
-                    let same = matches!(&step.outcome, Outcome::Accepted(accepted)
-                        if accepted.epoch == Some(record.epoch) && accepted.late == record.late);
-                    if !same {
-                        report.differences.push(Difference::Placement {
-                            entry: *index,
-                            now: step.outcome.clone(),
-                        });
-                    }
+                    report.place(*index, (record.epoch, record.late), &step);
+                    step
+                }
+                Record::Registry(record) => {
+                    let step = engine.step(&Input::Registry {
+                        partition: &record.partition,
+                        entry: &record.entry,
+                    });
+                    report.place(*index, (record.epoch, record.late), &step);
                     step
                 }
             };

@@ -31,7 +31,9 @@ pub use error::StoreError;
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
-pub use records::{EncodedResult, Placement, Positions, Rejection, RejectionSummary, ShownEntry};
+pub use records::{
+    EncodedResult, Placement, Positions, RegistryRecord, Rejection, RejectionSummary, ShownEntry,
+};
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{

@@ -5,6 +5,7 @@
 //! | result | everything but names | public names | – | where it was read, its epoch |
 //! | rejection | code, field, rule, where it was read | – | the record, whole | – |
 //! | registration, hold, tick, end | the input | – | – | – |
+//! | registry | what was said, where it was read, its epoch | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
@@ -21,6 +22,7 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use postcard::ser_flavors::Flavor;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
@@ -55,11 +57,13 @@ pub enum RecordKind {
     Ended = 6,
     /// What followed from the inputs before it.
     Effect = 7,
+    /// The register said something of a site.
+    Registry = 8,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -67,6 +71,7 @@ impl RecordKind {
         Self::Tick,
         Self::Ended,
         Self::Effect,
+        Self::Registry,
     ];
 
     /// The kind with this number.
@@ -84,6 +89,7 @@ impl RecordKind {
             Self::Tick => "tick",
             Self::Ended => "ended",
             Self::Effect => "effect",
+            Self::Registry => "registry",
         }
     }
 }
@@ -147,6 +153,21 @@ impl InputRecord {
     }
 }
 
+/// What the register said of a site, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryRecord {
+    /// Where it was read.
+    pub partition: SourcePartition,
+    /// Its offset there.
+    pub offset: u64,
+    /// The epoch it was accepted into.
+    pub epoch: Epoch,
+    /// It came late.
+    pub late: bool,
+    /// What was said.
+    pub entry: RegistryEntry,
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
@@ -154,6 +175,8 @@ pub enum Record {
     Result(Box<ResultRecord>),
     /// A dead letter.
     Rejection(Box<Rejection>),
+    /// What the register said of a site.
+    Registry(Box<RegistryRecord>),
     /// Another input.
     Input(InputRecord),
     /// What followed.
@@ -270,6 +293,10 @@ impl Record {
                 Ok(Self::Input(InputRecord::Tick { now, idle }))
             }
             RecordKind::Effect => Ok(Self::Effect(decode_effect(index, entry.decision)?)),
+            RecordKind::Registry => {
+                let record = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Registry(Box::new(record)))
+            }
         }
     }
 }
@@ -295,14 +322,22 @@ pub(crate) fn encode_placement(
     compact(bytes, placement)
 }
 
-/// Appends the facts of an input's entry and says its kind. `None` for a result, which has a form
-/// of its own.
+/// Appends the facts of an entry of the register.
+pub(crate) fn encode_registry(
+    bytes: &mut Vec<u8>,
+    record: &RegistryRecord,
+) -> Result<(), StoreError> {
+    json(bytes, record)
+}
+
+/// Appends the facts of an input's entry and says its kind. `None` for a result and for an entry of the
+/// register, which have forms of their own.
 pub(crate) fn encode_input(
     bytes: &mut Vec<u8>,
     input: &Input<'_>,
 ) -> Result<Option<RecordKind>, StoreError> {
     let kind = match input {
-        Input::Result(_) => return Ok(None),
+        Input::Result(_) | Input::Registry { .. } => return Ok(None),
         Input::Register(registration) => {
             json(bytes, registration)?;
             RecordKind::Registration
@@ -419,7 +454,8 @@ impl ShownEntry {
                 | RecordKind::Registration
                 | RecordKind::Hold
                 | RecordKind::Tick
-                | RecordKind::Ended,
+                | RecordKind::Ended
+                | RecordKind::Registry,
             )
             | None => (json(entry.facts), json(entry.party), json(entry.decision)),
         };

@@ -6,7 +6,8 @@ use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
-    BlockMetadata, EncodedResult, Placement, PlacementV1, Positions, Record, Rejection,
+    BlockMetadata, EncodedResult, Placement, PlacementV1, Positions, Record, RegistryRecord,
+    Rejection,
 };
 use hashbrown::HashTable;
 use risk_domain::ids::InspectionId;
@@ -60,7 +61,9 @@ pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, 
             result: record.result,
             epoch: record.epoch,
         }),
-        Record::Rejection(_) | Record::Input(_) | Record::Effect(_) => Err(not_a_result()),
+        Record::Rejection(_) | Record::Registry(_) | Record::Input(_) | Record::Effect(_) => {
+            Err(not_a_result())
+        }
     }
 }
 
@@ -206,9 +209,15 @@ impl Writer {
         Ok(entry_index)
     }
 
-    /// Adds an input that is no result (those go to [`Self::append_result`]).
+    /// Adds what the register said of a site.
+    pub fn append_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
+        self.block.push_registry(record)
+    }
+
+    /// Adds an input that has no form of its own, as [`Self::append_result`] and
+    /// [`Self::append_registry`] are.
     pub fn append_input(&mut self, input: &Input<'_>) -> Result<u64, StoreError> {
-        let refused = || StoreError::Unrecordable("results have a form of their own".to_owned());
+        let refused = || StoreError::Unrecordable("it has a form of its own".to_owned());
         self.block.push_input(input)?.ok_or_else(refused)
     }
 

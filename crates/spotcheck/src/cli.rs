@@ -75,7 +75,8 @@ pub(crate) enum EvaluateCommand {
     /// each quarter (quarters.ndjson), from what was known by then
     World(EvaluateWorld),
     /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
-    /// earlier weeks; prints how well that was foretold
+    /// earlier days; prints how well that was foretold, and how well raw rate, last result,
+    /// beta-binomial and smoothed rate would have
     Records(EvaluateRecords),
 }
 
@@ -85,7 +86,13 @@ pub(crate) struct EvaluateRecords {
     pub(crate) file: PathBuf,
     /// Where to write the answers: lines of event_id and probability
     #[arg(long)]
-    pub(crate) predictions: PathBuf,
+    pub(crate) predictions: Option<PathBuf>,
+    /// Where to write the report as JSON
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Where to write the report as a page with plots
+    #[arg(long)]
+    pub(crate) html: Option<PathBuf>,
     /// First day to foretell, as 2024-05-01; default: where the last 30 % of routine results begin
     #[arg(long)]
     pub(crate) from: Option<String>,
@@ -169,11 +176,15 @@ pub(crate) struct Import {
     /// Column mapping in TOML; examples are in config/imports. Default: records of the wire format
     #[arg(long)]
     pub(crate) mapping: Option<PathBuf>,
+    /// What the register says of sites (docs/schema/registry-update.v1.json), read together with the
+    /// results: each statement counts from its own day on
+    #[arg(long, value_name = "FILE", conflicts_with = "mapping")]
+    pub(crate) register: Option<PathBuf>,
     /// Rejected rows to print; all are kept as dead letters or counted in the summary
     #[arg(long, default_value_t = 20)]
     pub(crate) show_rejected: usize,
     /// Files; NDJSON may be zstd-compressed
-    #[arg(required = true)]
+    #[arg(required_unless_present = "register")]
     pub(crate) files: Vec<PathBuf>,
 }
 

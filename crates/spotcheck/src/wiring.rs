@@ -65,7 +65,7 @@ pub(crate) fn vocabulary(reference: &Reference) -> Box<dyn Vocabulary + Send> {
 }
 
 /// What a worker reads, and how.
-pub(crate) struct Feed {
+pub(crate) struct Inlet {
     pub(crate) source: Box<dyn Source>,
     pub(crate) vocabulary: Box<dyn Vocabulary + Send>,
     pub(crate) registrations: Vec<Registration>,
@@ -142,7 +142,7 @@ impl Running {
 }
 
 /// Starts a worker over an open store.
-pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
+pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
     let registry = Registry::new();
     let metrics = PipelineMetrics::register(&registry)?;
     let store_metrics = StoreMetrics::register(&registry)?;
@@ -174,21 +174,21 @@ pub(crate) fn run(opened: Opened, feed: Feed) -> anyhow::Result<Running> {
     let worker = Worker::new(WorkerParts {
         engine: Arc::clone(&engine),
         writer,
-        source: feed.source,
-        vocabulary: feed.vocabulary,
-        registrations: feed.registrations,
+        source: inlet.source,
+        vocabulary: inlet.vocabulary,
+        registrations: inlet.registrations,
         clock: Arc::new(SystemClock),
         seeds: Box::new(risk_store::fresh_seed),
-        settings: feed.settings,
+        settings: inlet.settings,
         metrics,
         status: Arc::clone(&status),
     })?;
-    let publisher = feed.sink.map(|sink| {
+    let publisher = inlet.sink.map(|sink| {
         let stop = Arc::new(AtomicBool::new(false));
         let publisher = Publisher::new(
             reader.clone(),
             sink,
-            feed.shard,
+            inlet.shard,
             publishing,
             Arc::clone(&stop),
         );
@@ -353,7 +353,7 @@ impl Readiness for Ready {
 pub(crate) fn api(
     running: &Running,
     reference: &Arc<Reference>,
-    intake: Arc<dyn Intake>,
+    (intake, registry_intake): (Arc<dyn Intake>, Option<Arc<dyn Intake>>),
     max_body_bytes: usize,
 ) -> anyhow::Result<ApiState> {
     let metrics = ApiMetrics::register(&running.registry)?;
@@ -362,6 +362,7 @@ pub(crate) fn api(
         engine: Arc::clone(&running.engine),
         reference: Arc::clone(reference),
         intake,
+        registry_intake,
         readiness: Arc::new(Ready {
             status: Arc::clone(&running.status),
             failure: Arc::clone(&running.failure),

@@ -1,8 +1,8 @@
 //! Pass rates（合格率） and those who test, as they are shown.
 
-use risk_engine::ObserverReport;
 use risk_engine::logodds::{MethodAccuracy, Strictness};
 use risk_engine::rates::{FrameWeek, MixShift, Period, Rate, Rates, Target};
+use risk_engine::{FrameSource, ObserverReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -132,21 +132,32 @@ pub struct NoticeDto {
 }
 
 impl NoticeDto {
-    pub(crate) fn of_rates(uncorrected: bool) -> Vec<Self> {
+    pub(crate) fn of_rates(frame: FrameSource, uncorrected: bool) -> Vec<Self> {
         let notice = |zh: &str, en: &str| Self {
             zh: zh.to_owned(),
             en: en.to_owned(),
         };
-        let frame = notice(
-            "未接入主体登记，抽样框为已抽检过的对象。",
-            "There is no registry: the frame is what has been seen.",
-        );
+        let frame = match frame {
+            FrameSource::Seen => Some(notice(
+                "未接入主体登记，抽样框为已抽检过的对象。",
+                "There is no register: the frame is what has been seen.",
+            )),
+            FrameSource::Register {
+                unregistered: 0, ..
+            } => None,
+            FrameSource::Register { unregistered, .. } => Some(notice(
+                &format!("抽样框中有 {unregistered} 个已抽检对象未见于主体登记。"),
+                &format!(
+                    "{unregistered} targets of the frame were tested, but are not registered."
+                ),
+            )),
+        };
         let starving = notice(
             "部分周期没有已知入样概率的随机抽样，该周期各项合格率均未校正。",
             "Some periods have no random draw of known probability: their rates are uncorrected.",
         );
         let starving = uncorrected.then_some(starving);
-        std::iter::once(frame).chain(starving).collect()
+        frame.into_iter().chain(starving).collect()
     }
 }
 
@@ -161,7 +172,7 @@ pub struct RatesDto {
     pub name_en: Option<String>,
     /// Length of a period: week, month or quarter.
     pub period: String,
-    /// What the frame is made of: seen (what was ever tested).
+    /// What the frame is made of: `registry`, or `seen` (what was ever tested) where there is none.
     pub frame: String,
     /// What a reader should know of these figures.
     pub notices: Vec<NoticeDto>,

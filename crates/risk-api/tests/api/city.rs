@@ -315,6 +315,7 @@ fn state(
         reader,
         engine: Arc::clone(engine),
         reference,
+        registry_intake: Some(Arc::<Surroundings>::clone(&desk)),
         intake: desk,
         readiness,
         now: Arc::new(|| at(45)),

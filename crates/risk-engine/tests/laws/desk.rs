@@ -8,6 +8,7 @@ use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome as TestOutcome, ProductRef,
     SampleCounts, SiteRef, TestItem, TestKind, TestRef, Verdict,
 };
+use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::time::{DAY_MILLIS, Timestamp};
@@ -110,6 +111,13 @@ pub(crate) fn partition(number: i32) -> SourcePartition {
     }
 }
 
+fn register() -> SourcePartition {
+    SourcePartition {
+        source: CompactString::const_new("register"),
+        partition: 0,
+    }
+}
+
 /// Accepted results, each with its epoch.
 pub(crate) type Accepted = BTreeMap<InspectionId, (InspectionResult, risk_engine::Epoch)>;
 
@@ -139,6 +147,7 @@ pub(crate) struct Desk {
 
 pub(crate) enum Entry {
     Result(SourcePartition, Box<InspectionResult>, risk_engine::Epoch),
+    Registry(SourcePartition, Box<RegistryEntry>, risk_engine::Epoch),
     Register(Registration),
     Hold(Vec<SourcePartition>),
     Ended(Vec<SourcePartition>),
@@ -232,8 +241,33 @@ impl Desk {
         step.outcome
     }
 
+    /// From now on the register holds the watermark, too.
+    pub(crate) fn hold_register(&mut self) {
+        let held = vec![register()];
+        self.input(&Input::Hold(&held), Entry::Hold(held.clone()));
+    }
+
+    /// What the register says, from a partition of its own.
+    pub(crate) fn tell(&mut self, entry: &RegistryEntry) -> Outcome {
+        let partition = register();
+        let input = Input::Registry {
+            partition: &partition,
+            entry,
+        };
+        let step = self.engine.step(&input);
+        if let Outcome::Accepted(accepted) = step.outcome {
+            let epoch = accepted.epoch.unwrap();
+            let entry = Box::new(entry.clone());
+            self.recorded.push(Entry::Registry(partition, entry, epoch));
+        }
+        self.keep(step.effects);
+        step.outcome
+    }
+
     pub(crate) fn end(&mut self, partitions: i32) -> StateHash {
-        let held: Vec<SourcePartition> = (0..partitions).map(partition).collect();
+        let clocks = self.engine.partition_clocks();
+        let mut held: Vec<SourcePartition> = clocks.map(|(name, _)| name.clone()).collect();
+        held.extend((0..partitions).map(partition));
         self.input(&Input::Ended(&held), Entry::Ended(held.clone()));
         self.engine.state_hash()
     }
@@ -254,6 +288,13 @@ impl Desk {
                         result,
                         epoch: *epoch,
                         linked: &linked,
+                    });
+                }
+                Entry::Registry(partition, entry, epoch) => {
+                    engine.fold(&Recorded::Registry {
+                        partition,
+                        entry,
+                        epoch: *epoch,
                     });
                 }
                 Entry::Register(registration) => {

@@ -8,3 +8,4 @@
 mod desk;
 mod laws;
 mod model;
+mod register;

@@ -3,7 +3,7 @@
 //! It has one partition; the offset is the line's number, the first being 0. Blank lines count, so
 //! that an offset is always the number that an editor shows, less one.
 
-use super::{Offset, Partition, Source, SourceBatch, SourceError};
+use super::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use crate::clock::Clock;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,8 +21,6 @@ const MAX_KEPT: usize = 16 << 20;
 const BATCH_BYTES: usize = 8 << 20;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-
-const ONLY: Partition = Partition(0);
 
 /// Opens a file for reading by lines, through zstd where its first bytes say so.
 pub(crate) fn open_lines(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
@@ -65,6 +63,7 @@ pub(crate) fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Res
 /// Reads a file of NDJSON, optionally compressed by zstd.
 pub struct FileSource {
     name: String,
+    only: Partition,
     path: PathBuf,
     clock: Arc<dyn Clock>,
     reader: Option<Box<dyn BufRead + Send>>,
@@ -85,11 +84,17 @@ impl fmt::Debug for FileSource {
 }
 
 impl FileSource {
-    /// A source under this name in the ledger; the file is opened by [`Source::seek`] or the first
+    /// A source of a feed under this name in the ledger; the file is opened by [`Source::seek`] or the first
     /// [`Source::poll`].
-    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        feed: Feed,
+        name: impl Into<String>,
+        path: impl Into<PathBuf>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             name: name.into(),
+            only: Partition { feed, number: 0 },
             path: path.into(),
             clock,
             reader: None,
@@ -151,7 +156,7 @@ impl FileSource {
                 (Offset(_), _) => &self.line,
             };
             if !value.trim_ascii().is_empty() {
-                batch.push((ONLY, self.next), now, None, value);
+                batch.push((self.only, self.next), now, None, value);
             }
             self.next = self.next.next();
         }
@@ -160,16 +165,16 @@ impl FileSource {
 }
 
 impl Source for FileSource {
-    fn name(&self) -> &str {
+    fn name(&self, _feed: Feed) -> &str {
         &self.name
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        vec![ONLY]
+        vec![self.only]
     }
 
     fn seek(&mut self, positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
-        let position = positions.get(&ONLY).copied().unwrap_or(Offset(0));
+        let position = positions.get(&self.only).copied().unwrap_or(Offset(0));
         self.open_at(position)
     }
 
@@ -185,19 +190,19 @@ impl Source for FileSource {
             self.fill(&mut batch, max)?;
         }
         if self.finished {
-            batch.reached_end.push(ONLY);
+            batch.reached_end.push(self.only);
             batch.finished = true;
         }
         Ok(batch)
     }
 
     fn pause(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        self.paused |= partitions.contains(&ONLY);
+        self.paused |= partitions.contains(&self.only);
         Ok(())
     }
 
     fn resume(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        self.paused &= !partitions.contains(&ONLY);
+        self.paused &= !partitions.contains(&self.only);
         Ok(())
     }
 
@@ -211,6 +216,8 @@ impl Source for FileSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ONLY: Partition = Partition::results(0);
     use crate::clock::ManualClock;
     use risk_domain::time::Timestamp;
 
@@ -219,7 +226,10 @@ mod tests {
         let path = directory.path().join("results.ndjson");
         std::fs::write(&path, content).unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(5)));
-        (directory, FileSource::new("file", path, clock))
+        (
+            directory,
+            FileSource::new(Feed::Results, "file", path, clock),
+        )
     }
 
     fn read(source: &mut FileSource, max: usize) -> Vec<(i64, Vec<u8>)> {

@@ -1,7 +1,7 @@
 //! The in-process intake（直接接收）: HTTP and imports hand records straight to the worker, and learn
 //! what became of them when that is durable.
 
-use super::{Offset, Partition, Source, SourceBatch, SourceError};
+use super::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use crate::clock::Clock;
 use crate::wire::Rejection;
 use risk_domain::time::Timestamp;
@@ -13,10 +13,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TryS
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// The name of the program's intake in the ledger.
+/// The name of the program's intake of results in the ledger.
 pub const INTAKE_NAME: &str = "intake";
 
-const ONLY: Partition = Partition(0);
+/// The name of the program's intake of what the register says.
+pub const REGISTRY_INTAKE_NAME: &str = "intake-registry";
 
 /// A batch takes no further submission when it has so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
@@ -159,6 +160,7 @@ impl IntakeHandle {
 #[derive(Debug)]
 pub struct IntakeSource {
     name: String,
+    only: Partition,
     queue: Receiver<Submission>,
     waiting_bytes: Arc<AtomicUsize>,
     next: Offset,
@@ -174,8 +176,9 @@ impl Drop for IntakeSource {
     }
 }
 
-/// An intake under this name in the ledger: the end that takes records, and the worker's end.
+/// An intake of a feed under this name in the ledger: the end that takes records, and the worker's end.
 pub fn intake(
+    feed: Feed,
     name: impl Into<String>,
     limits: IntakeLimits,
     clock: Arc<dyn Clock>,
@@ -192,6 +195,7 @@ pub fn intake(
     };
     let source = IntakeSource {
         name: name.into(),
+        only: Partition { feed, number: 0 },
         queue: receiver,
         waiting_bytes,
         next: Offset(0),
@@ -207,7 +211,7 @@ impl IntakeSource {
         let first = batch.len();
         for range in submission.records {
             let value = submission.arena.get(range).unwrap_or_default();
-            batch.push((ONLY, self.next), submission.received_at, None, value);
+            batch.push((self.only, self.next), submission.received_at, None, value);
             self.next = self.next.next();
         }
         batch.tickets.push(Ticket {
@@ -220,16 +224,16 @@ impl IntakeSource {
 }
 
 impl Source for IntakeSource {
-    fn name(&self) -> &str {
+    fn name(&self, _feed: Feed) -> &str {
         &self.name
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        vec![ONLY]
+        vec![self.only]
     }
 
     fn seek(&mut self, positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
-        self.next = positions.get(&ONLY).copied().unwrap_or(Offset(0));
+        self.next = positions.get(&self.only).copied().unwrap_or(Offset(0));
         Ok(())
     }
 
@@ -242,7 +246,7 @@ impl Source for IntakeSource {
         if !self.ended {
             match self.queue.recv_timeout(wait) {
                 Ok(submission) => self.take(submission, &mut batch),
-                Err(RecvTimeoutError::Timeout) => batch.reached_end.push(ONLY),
+                Err(RecvTimeoutError::Timeout) => batch.reached_end.push(self.only),
                 Err(RecvTimeoutError::Disconnected) => self.ended = true,
             }
         }
@@ -253,24 +257,24 @@ impl Source for IntakeSource {
         {
             match self.queue.try_recv() {
                 Ok(submission) => self.take(submission, &mut batch),
-                Err(TryRecvError::Empty) => batch.reached_end.push(ONLY),
+                Err(TryRecvError::Empty) => batch.reached_end.push(self.only),
                 Err(TryRecvError::Disconnected) => self.ended = true,
             }
         }
         if self.ended {
-            batch.reached_end.push(ONLY);
+            batch.reached_end.push(self.only);
             batch.finished = true;
         }
         Ok(batch)
     }
 
     fn pause(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        self.paused |= partitions.contains(&ONLY);
+        self.paused |= partitions.contains(&self.only);
         Ok(())
     }
 
     fn resume(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        self.paused &= !partitions.contains(&ONLY);
+        self.paused &= !partitions.contains(&self.only);
         Ok(())
     }
 
@@ -284,11 +288,18 @@ impl Source for IntakeSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ONLY: Partition = Partition::results(0);
     use crate::clock::ManualClock;
 
     fn pair(submissions: usize, bytes: usize) -> (IntakeHandle, IntakeSource) {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(99)));
-        intake("intake", IntakeLimits { submissions, bytes }, clock)
+        intake(
+            Feed::Results,
+            "intake",
+            IntakeLimits { submissions, bytes },
+            clock,
+        )
     }
 
     #[test]

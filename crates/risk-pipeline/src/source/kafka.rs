@@ -11,7 +11,7 @@ mod reader;
 
 pub use posts::TopicHandle;
 
-use super::{Offset, Partition, Source, SourceBatch, SourceError};
+use super::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use crate::clock::Clock;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -39,6 +39,8 @@ const RESERVED: [&str; 6] = [
 /// How to read a topic.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSourceConfig {
+    /// What its records are about.
+    pub feed: Feed,
     /// Name in the ledger.
     pub name: String,
     /// `host:port,…`.
@@ -64,7 +66,7 @@ pub struct KafkaSourceConfig {
 }
 
 impl KafkaSourceConfig {
-    /// The usual settings for a topic, named as the topic.
+    /// The usual settings for a topic of results, named as the topic.
     pub fn new(
         bootstrap_servers: impl Into<String>,
         topic: impl Into<String>,
@@ -72,6 +74,7 @@ impl KafkaSourceConfig {
     ) -> Self {
         let topic = topic.into();
         Self {
+            feed: Feed::Results,
             name: topic.clone(),
             bootstrap_servers: bootstrap_servers.into(),
             topic,
@@ -127,6 +130,7 @@ impl fmt::Debug for KafkaSourceConfig {
     /// Further settings may hold passwords, so their names are shown without values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSourceConfig")
+            .field("feed", &self.feed)
             .field("name", &self.name)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("topic", &self.topic)
@@ -244,7 +248,7 @@ impl KafkaSource {
     fn list(&self, partitions: impl IntoIterator<Item = Partition>) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            list.add_partition(&self.config.topic, partition.0);
+            list.add_partition(&self.config.topic, partition.number);
         }
         list
     }
@@ -258,7 +262,7 @@ impl KafkaSource {
         let name = &self.config.name;
         let (low, high) = self
             .consumer
-            .fetch_watermarks(&self.config.topic, partition.0, self.config.timeout)
+            .fetch_watermarks(&self.config.topic, partition.number, self.config.timeout)
             .map_err(|error| SourceError::retry(name, error))?;
         let start = position.unwrap_or(Offset(low));
         if start.0 < low {
@@ -298,7 +302,7 @@ impl KafkaSource {
                 ends.insert(*partition, end);
             }
             let start = rdkafka::Offset::Offset(start.0);
-            list.add_partition_offset(&self.config.topic, partition.0, start)
+            list.add_partition_offset(&self.config.topic, partition.number, start)
                 .map_err(|error| SourceError::fatal(&name, error))?;
         }
         // A partition that was paused stays so in librdkafka over an assignment.
@@ -327,7 +331,12 @@ fn partitions(
         .topics()
         .iter()
         .filter(|topic| topic.name() == config.topic)
-        .flat_map(|topic| topic.partitions().iter().map(|one| Partition(one.id())))
+        .flat_map(|topic| {
+            topic.partitions().iter().map(|one| Partition {
+                feed: config.feed,
+                number: one.id(),
+            })
+        })
         .collect();
     there.sort_unstable();
     if there.is_empty() {
@@ -346,7 +355,7 @@ fn partitions(
 }
 
 impl Source for KafkaSource {
-    fn name(&self) -> &str {
+    fn name(&self, _feed: Feed) -> &str {
         &self.config.name
     }
 
@@ -453,7 +462,7 @@ impl Source for KafkaSource {
             if self.partitions.contains(partition) {
                 let offset = rdkafka::Offset::Offset(offset.0);
                 if let Err(error) =
-                    list.add_partition_offset(&self.config.topic, partition.0, offset)
+                    list.add_partition_offset(&self.config.topic, partition.number, offset)
                 {
                     tracing::warn!(%error, "an offset cannot be mirrored");
                 }

@@ -3,7 +3,7 @@
 use super::v1::{Item, Product, Record, Sample, Selection as WireSelection, Site, Test, Text};
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits};
 use compact_str::CompactString;
-use risk_domain::ids::{EnterpriseId, HazardCode, IdError};
+use risk_domain::ids::{EnterpriseId, HazardCode, IdError, ProductCode, ZoneId};
 use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome, Producer, ProductRef, SampleCounts,
     SiteRef, TestItem, TestKind, TestRef, Verdict,
@@ -19,9 +19,10 @@ const MAX_COST_YUAN: f64 = 1e9;
 
 /// Where a value stands; written out only when it is rejected.
 #[derive(Clone, Copy)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Field(&'static str),
     Item(usize, &'static str),
+    Product(usize, &'static str),
     Extra(&'a str),
 }
 
@@ -30,20 +31,24 @@ impl fmt::Display for Place<'_> {
         match self {
             Self::Field(path) => f.write_str(path),
             Self::Item(index, name) => write!(f, "items[{index}].{name}"),
+            Self::Product(index, name) => write!(f, "products[{index}].{name}"),
             Self::Extra(name) => write!(f, "extra.{name}"),
         }
     }
 }
 
-type Checked<T> = Result<T, Rejection>;
+pub(super) type Checked<T> = Result<T, Rejection>;
 
-fn id<T: TryFrom<CompactString, Error = IdError>>(place: Place<'_>, text: &str) -> Checked<T> {
+pub(super) fn id<T: TryFrom<CompactString, Error = IdError>>(
+    place: Place<'_>,
+    text: &str,
+) -> Checked<T> {
     T::try_from(CompactString::new(text)).map_err(|error| {
         Rejection::new(RejectionCode::BadIdentifier, place, text, error.to_string())
     })
 }
 
-fn optional_id<T: TryFrom<CompactString, Error = IdError>>(
+pub(super) fn optional_id<T: TryFrom<CompactString, Error = IdError>>(
     place: Place<'_>,
     text: Option<&Text<'_>>,
 ) -> Checked<Option<T>> {
@@ -51,15 +56,15 @@ fn optional_id<T: TryFrom<CompactString, Error = IdError>>(
 }
 
 /// A closed list of codes, with the reason for which a code outside of it is rejected.
-struct Codes<T: 'static> {
-    all: &'static [T],
-    read: fn(&str) -> Option<T>,
-    write: fn(T) -> &'static str,
-    otherwise: RejectionCode,
+pub(super) struct Codes<T: 'static> {
+    pub(super) all: &'static [T],
+    pub(super) read: fn(&str) -> Option<T>,
+    pub(super) write: fn(T) -> &'static str,
+    pub(super) otherwise: RejectionCode,
 }
 
 impl<T: Copy> Codes<T> {
-    fn read(&self, place: Place<'_>, text: &str) -> Checked<T> {
+    pub(super) fn read(&self, place: Place<'_>, text: &str) -> Checked<T> {
         (self.read)(text).ok_or_else(|| {
             let codes: Vec<&str> = self.all.iter().map(|value| (self.write)(*value)).collect();
             let rule = format!("must be one of {}", codes.join(", "));
@@ -78,6 +83,8 @@ macro_rules! codes {
         }
     };
 }
+
+pub(super) use codes;
 
 fn count(place: Place<'_>, value: i64) -> Checked<u32> {
     u32::try_from(value).map_err(|_error| {
@@ -137,7 +144,7 @@ fn test(wire: &Test<'_>) -> Checked<TestRef> {
     })
 }
 
-fn few_enough(field: &str, count: usize, limit: usize) -> Checked<()> {
+pub(super) fn few_enough(field: &str, count: usize, limit: usize) -> Checked<()> {
     if count <= limit {
         return Ok(());
     }
@@ -172,6 +179,18 @@ fn selection(wire: &WireSelection<'_>) -> Checked<Selection> {
     })
 }
 
+pub(super) fn version(version: Option<i64>) -> Checked<()> {
+    match version {
+        None | Some(1) => Ok(()),
+        Some(other) => Err(Rejection::new(
+            RejectionCode::UnknownVersion,
+            "schema_version",
+            &other.to_string(),
+            "must be 1",
+        )),
+    }
+}
+
 fn contradiction(field: &str, value: &str, rule: &str) -> Rejection {
     Rejection::new(RejectionCode::Contradiction, field, value, rule)
 }
@@ -185,14 +204,7 @@ pub(super) struct Checker<'c> {
 
 impl Checker<'_> {
     pub(super) fn result(&self, record: &Record<'_>) -> Checked<InspectionResult> {
-        if let Some(version) = record.schema_version.filter(|version| *version != 1) {
-            return Err(Rejection::new(
-                RejectionCode::UnknownVersion,
-                "schema_version",
-                &version.to_string(),
-                "must be 1",
-            ));
-        }
+        version(record.schema_version)?;
         let supersedes = optional_id(Place::Field("supersedes"), record.supersedes.as_ref())?;
         let confirms = optional_id(Place::Field("confirms"), record.confirms.as_ref())?;
         let follow_up_of = optional_id(Place::Field("follow_up_of"), record.follow_up_of.as_ref())?;
@@ -237,7 +249,7 @@ impl Checker<'_> {
         Ok(result)
     }
 
-    fn time(&self, field: &'static str, text: &str) -> Checked<Timestamp> {
+    pub(super) fn time(&self, field: &'static str, text: &str) -> Checked<Timestamp> {
         let at = Timestamp::parse(text).map_err(|error| {
             Rejection::new(RejectionCode::BadTime, field, text, error.to_string())
         })?;
@@ -249,7 +261,7 @@ impl Checker<'_> {
         Ok(at)
     }
 
-    fn text(&self, place: Place<'_>, text: &str) -> Checked<CompactString> {
+    pub(super) fn text(&self, place: Place<'_>, text: &str) -> Checked<CompactString> {
         let limit = self.limits.max_text_bytes;
         if text.len() > limit {
             let rule = format!("must be at most {limit} bytes of UTF-8");
@@ -258,7 +270,7 @@ impl Checker<'_> {
         Ok(CompactString::new(text))
     }
 
-    fn optional_text(
+    pub(super) fn optional_text(
         &self,
         place: Place<'_>,
         text: Option<&Text<'_>>,
@@ -266,20 +278,36 @@ impl Checker<'_> {
         text.map(|text| self.text(place, text)).transpose()
     }
 
-    fn site(&self, wire: &Site<'_>) -> Checked<SiteRef> {
-        if !self.vocabulary.knows_zone(&wire.zone_id) {
+    pub(super) fn zone(&self, zone: &str) -> Checked<ZoneId> {
+        let place = Place::Field("site.zone_id");
+        if !self.vocabulary.knows_zone(zone) {
+            let rule = "must be a zone of the reference data";
             return Err(Rejection::new(
                 RejectionCode::UnknownZone,
-                "site.zone_id",
-                &wire.zone_id,
-                "must be a zone of the reference data",
+                place,
+                zone,
+                rule,
             ));
         }
+        id(place, zone)
+    }
+
+    pub(super) fn product_code(&self, place: Place<'_>, product: &str) -> Checked<ProductCode> {
+        if !self.vocabulary.knows_product(product) {
+            let rule = "must be a product of the catalogue";
+            let code = RejectionCode::UnknownProduct;
+            return Err(Rejection::new(code, place, product, rule));
+        }
+        id(place, product)
+    }
+
+    fn site(&self, wire: &Site<'_>) -> Checked<SiteRef> {
+        let zone_id = self.zone(&wire.zone_id)?;
         Ok(SiteRef {
             site_id: id(Place::Field("site.site_id"), &wire.site_id)?,
             enterprise_id: id(Place::Field("site.enterprise_id"), &wire.enterprise_id)?,
             name: self.text(Place::Field("site.name"), &wire.name)?,
-            zone_id: id(Place::Field("site.zone_id"), &wire.zone_id)?,
+            zone_id,
             booth: self.optional_text(Place::Field("site.booth"), wire.booth.as_ref())?,
             channel: codes!(Channel, UnknownCode)
                 .read(Place::Field("site.channel"), &wire.channel)?,
@@ -303,18 +331,10 @@ impl Checker<'_> {
     }
 
     fn product(&self, wire: &Product<'_>) -> Checked<ProductRef> {
-        if !self.vocabulary.knows_product(&wire.category) {
-            return Err(Rejection::new(
-                RejectionCode::UnknownProduct,
-                "product.category",
-                &wire.category,
-                "must be a product of the catalogue",
-            ));
-        }
         let text =
             |path, text: &Option<Text<'_>>| self.optional_text(Place::Field(path), text.as_ref());
         Ok(ProductRef {
-            category: id(Place::Field("product.category"), &wire.category)?,
+            category: self.product_code(Place::Field("product.category"), &wire.category)?,
             name: self.text(Place::Field("product.name"), &wire.name)?,
             brand: text("product.brand", &wire.brand)?,
             model: text("product.model", &wire.model)?,

@@ -1,6 +1,7 @@
 //! Rejections（拒收）: a closed list of reasons, and the search for the one that fits.
 
-use super::{WireLimits, v1};
+use super::WireLimits;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_path_to_error::Segment;
@@ -145,9 +146,9 @@ pub(super) fn not_utf8(bytes: &[u8]) -> Rejection {
     Rejection::new(RejectionCode::NotUtf8, "$", &value, "must be UTF-8")
 }
 
-/// Finds out why `text` is no record of version 1. Costs several passes, which only rejected
+/// Finds out why `text` is no record of this form. Costs several passes, which only rejected
 /// records pay.
-pub(super) fn explain(text: &str, limits: &WireLimits) -> Rejection {
+pub(super) fn explain<'a, T: Deserialize<'a>>(text: &'a str, limits: &WireLimits) -> Rejection {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Rejection::new(
             RejectionCode::NotJson,
@@ -166,7 +167,7 @@ pub(super) fn explain(text: &str, limits: &WireLimits) -> Rejection {
         );
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    match serde_path_to_error::deserialize::<_, v1::Record<'_>>(&mut json) {
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Ok(_) => Rejection::new(
             RejectionCode::NotJson,
             "$",

@@ -426,15 +426,18 @@ fn a_time_exactly_at_the_tolerance_is_let_through() {
 
 #[test]
 fn the_committed_schema_is_the_generated_one() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/schema/inspection-result.v1.json");
-    let generated = schema();
-    let committed = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(
-        committed, generated,
-        "docs/schema/inspection-result.v1.json is out of date; write it with `cargo run -p \
-         risk-pipeline --example write_schema`"
-    );
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
+    for (file, generated) in [
+        ("inspection-result.v1.json", schema()),
+        ("registry-update.v1.json", registry::schema()),
+    ] {
+        let committed = std::fs::read_to_string(folder.join(file)).unwrap();
+        assert_eq!(
+            committed, generated,
+            "docs/schema/{file} is out of date; write it with `cargo run -p risk-pipeline \
+             --example write_schema`"
+        );
+    }
 }
 
 fn identifier() -> impl Strategy<Value = String> {
@@ -634,4 +637,113 @@ proptest! {
             Err(rejection) => prop_assert!(!rejection.rule.is_empty()),
         }
     }
+}
+
+fn update() -> Value {
+    json!({
+        "update_id": "U-1",
+        "observed_at": "2026-03-06T17:00:00+08:00",
+        "site": {
+            "site_id": "ITC-1-2-A-0317", "enterprise_id": "91330782MA28ABCD1X",
+            "name": "义乌市晨光玩具商行", "class": "small", "zone_id": "yw-futian",
+            "booth": "A区2楼0317", "channel": "market"
+        },
+        "products": [{ "category": "toys.plush", "volume": 12_000 }]
+    })
+}
+
+/// What becomes of a statement of the register after `value` was put at `path`.
+fn told(path: &str, value: Value) -> Result<risk_domain::registry::RegistryEntry, Rejection> {
+    let mut whole = update();
+    if let Some((parent, name)) = path.rsplit_once('/') {
+        let object = whole.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        object.insert(name.to_owned(), value);
+    }
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    registry::decode(&bytes, received(), &Known, &WireLimits::default())
+}
+
+#[test]
+fn what_the_register_says_is_read_and_written_back() {
+    let entry = told("", Value::Null).unwrap();
+    assert!(
+        entry.open,
+        "a site is open unless the register says otherwise"
+    );
+    assert_eq!(entry.products.values().next().unwrap().get(), 12_000);
+    let again = registry::encode(&entry);
+    let again = registry::decode(&again, received(), &Known, &WireLimits::default());
+    assert_eq!(again.unwrap(), entry);
+    let shut = told("/products", json!([])).unwrap();
+    assert!(shut.products.is_empty());
+    let plain = told("/products", json!([{ "category": "toys.plush" }])).unwrap();
+    assert_eq!(plain.products.values().next().unwrap().get(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_the_register_is_named() {
+    use RejectionCode as Code;
+    let rejected = |path: &str, value: Value| {
+        let rejection = told(path, value).unwrap_err();
+        (rejection.code, rejection.field)
+    };
+    let at = |code, field: &str| (code, field.to_owned());
+    let product = |category: &str, volume: i64| json!({ "category": category, "volume": volume });
+    for (path, value, expected) in [
+        (
+            "/update_id",
+            json!(""),
+            at(Code::BadIdentifier, "update_id"),
+        ),
+        (
+            "/observed_at",
+            json!("soon"),
+            at(Code::BadTime, "observed_at"),
+        ),
+        (
+            "/observed_at",
+            json!("2027-01-01T00:00:00Z"),
+            at(Code::FutureTime, "observed_at"),
+        ),
+        (
+            "/schema_version",
+            json!(2),
+            at(Code::UnknownVersion, "schema_version"),
+        ),
+        (
+            "/site/zone_id",
+            json!("atlantis"),
+            at(Code::UnknownZone, "site.zone_id"),
+        ),
+        (
+            "/site/channel",
+            json!("street"),
+            at(Code::UnknownCode, "site.channel"),
+        ),
+        ("/site/open", json!("yes"), at(Code::WrongType, "site.open")),
+        (
+            "/site/colour",
+            json!("red"),
+            at(Code::UnknownField, "site.colour"),
+        ),
+        (
+            "/products",
+            json!([product("toys.drone", 1)]),
+            at(Code::UnknownProduct, "products[0].category"),
+        ),
+        (
+            "/products",
+            json!([product("toys.plush", 0)]),
+            at(Code::OutOfRange, "products[0].volume"),
+        ),
+        (
+            "/products",
+            json!([product("toys.plush", 1), product("toys.plush", 2)]),
+            at(Code::Contradiction, "products[1].category"),
+        ),
+    ] {
+        assert_eq!(rejected(path, value.clone()), expected, "{path} {value}");
+    }
+    let garbage = registry::decode(b"{", received(), &Known, &WireLimits::default());
+    assert_eq!(garbage.unwrap_err().code, Code::NotJson);
 }

@@ -124,7 +124,7 @@ fn bases(_: &mut SchemaGenerator) -> Schema {
 fn levels(_: &mut SchemaGenerator) -> Schema {
     closed(AgencyLevel::ALL, AgencyLevel::code)
 }
-fn channels(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn channels(_: &mut SchemaGenerator) -> Schema {
     closed(Channel::ALL, Channel::code)
 }
 fn test_kinds(_: &mut SchemaGenerator) -> Schema {

@@ -5,9 +5,10 @@
 //! by its next use, so that no record needs memory of its own.
 
 use super::WorkerError;
-use crate::source::SourceBatch;
+use crate::source::{Feed, SourceBatch};
 use crate::wire::{self, Rejection, Vocabulary, WireLimits};
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::RegistryEntry;
 use risk_store::EncodedResult;
 use risk_store::identity::IdHash;
 use std::sync::Arc;
@@ -19,11 +20,23 @@ const CHUNK: usize = 128;
 /// Chunks that wait for the worker, which is away for a while when it closes an epoch.
 const AHEAD: usize = 128;
 
+/// What a record says.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are results, and lie where the next one is written"
+)]
+pub(super) enum Decoded {
+    Result(InspectionResult),
+    Entry(Box<RegistryEntry>),
+    Rejected(Rejection),
+}
+
 /// One record, decoded.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// The result, or why it is none.
-    pub(super) decoded: Result<InspectionResult, Rejection>,
+    /// What it says.
+    pub(super) decoded: Decoded,
     /// The result as it will stand in the ledger; of an earlier one where there is none.
     pub(super) encoded: EncodedResult,
 }
@@ -53,7 +66,7 @@ impl Chunk {
         self.ids.clear();
     }
 
-    fn push(&mut self, decoded: Result<InspectionResult, Rejection>) -> Result<(), WorkerError> {
+    fn push(&mut self, decoded: Decoded) -> Result<(), WorkerError> {
         if self.slots.len() == self.used {
             self.slots.push(Slot {
                 decoded,
@@ -63,7 +76,7 @@ impl Chunk {
             slot.decoded = decoded;
         }
         if let Some(Slot {
-            decoded: Ok(result),
+            decoded: Decoded::Result(result),
             encoded,
         }) = self.slots.get_mut(self.used)
         {
@@ -163,7 +176,15 @@ fn decode_all(
             chunk.clear();
             let filled = records.iter().try_for_each(|record| {
                 let bytes = batch.value(record);
-                chunk.push(wire::decode(bytes, record.received_at, vocabulary, limits))
+                let at = record.received_at;
+                let decoded = match record.partition.feed {
+                    Feed::Results => {
+                        wire::decode(bytes, at, vocabulary, limits).map(Decoded::Result)
+                    }
+                    Feed::Registry => wire::registry::decode(bytes, at, vocabulary, limits)
+                        .map(|entry| Decoded::Entry(Box::new(entry))),
+                };
+                chunk.push(decoded.unwrap_or_else(Decoded::Rejected))
             });
             if chunks.send(filled.map(|()| chunk)).is_err() {
                 return;

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::dead_letter::DeadLetterLimit;
 use crate::metrics::PipelineMetrics;
-use crate::source::{Source, SourceError};
+use crate::source::{Partition, Source, SourceError};
 use crate::wire::{Vocabulary, WireLimits};
 use risk_engine::{Engine, Registration};
 use risk_store::{StoreError, Writer};
@@ -62,7 +62,7 @@ impl std::fmt::Debug for WorkerParts {
 pub struct WorkerStatus {
     stop: AtomicBool,
     pub(super) running: AtomicBool,
-    pub(super) stopped: Mutex<BTreeMap<i32, String>>,
+    pub(super) stopped: Mutex<BTreeMap<Partition, String>>,
 }
 
 impl WorkerStatus {
@@ -81,7 +81,7 @@ impl WorkerStatus {
     }
 
     /// Partitions that stopped, and why.
-    pub fn stopped_partitions(&self) -> BTreeMap<i32, String> {
+    pub fn stopped_partitions(&self) -> BTreeMap<Partition, String> {
         lock(&self.stopped).clone()
     }
 }

@@ -6,6 +6,7 @@ use crate::dead_letter::StopReason;
 use crate::source::{Partition, RawRecord, SourceBatch};
 use crate::wire::{Rejection, RejectionCode};
 use risk_domain::inspection::InspectionResult;
+use risk_domain::registry::RegistryEntry;
 use risk_engine::EngineRejection;
 
 impl Worker {
@@ -42,15 +43,23 @@ impl Worker {
         partition: Partition,
         why: &StopReason,
     ) -> Result<(), WorkerError> {
-        tracing::error!(partition = partition.0, why = %why, "partition stopped: mend the feed and restart");
+        tracing::error!(%partition, why = %why, "partition stopped: mend the feed and restart");
         self.stopped.insert(partition);
-        lock(&self.parts.status.stopped).insert(partition.0, why.to_string());
+        lock(&self.parts.status.stopped).insert(partition, why.to_string());
         self.parts
             .metrics
             .stopped_partitions
             .set(self.stopped.len() as i64);
         Ok(self.parts.source.pause(&[partition])?)
     }
+}
+
+pub(super) fn entry_rejection(why: EngineRejection, entry: &RegistryEntry) -> Rejection {
+    let code = match why {
+        EngineRejection::IdentityConflict => RejectionCode::IdentityConflict,
+        EngineRejection::CorrectionCycle => RejectionCode::CorrectionCycle,
+    };
+    Rejection::new(code, "update_id", entry.update_id.as_str(), why.to_string())
 }
 
 pub(super) fn engine_rejection(why: EngineRejection, result: &InspectionResult) -> Rejection {

@@ -1,7 +1,7 @@
 //! What the worker does about time: ticks for idle partitions, pauses for those far ahead.
 
-use super::{Worker, WorkerError};
-use crate::source::Partition;
+use super::{Worker, WorkerError, partition_named};
+use crate::source::{Feed, Partition};
 use risk_engine::{Input, SourcePartition};
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
@@ -33,8 +33,7 @@ impl Worker {
         };
         let ahead: BTreeSet<Partition> = ahead
             .into_iter()
-            .filter(|partition| partition.source == self.name)
-            .map(|partition| Partition(partition.partition))
+            .filter_map(|partition| partition_named(&self.names, &partition))
             .collect();
         let pause: Vec<Partition> = ahead.difference(&self.paused).copied().collect();
         let resume: Vec<Partition> = self
@@ -60,13 +59,19 @@ impl Worker {
     /// Records a tick when a partition has gone idle, or when time alone lets an epoch close.
     pub(super) fn tick(&mut self) -> Result<(), WorkerError> {
         let now = self.parts.clock.now();
-        let patience =
+        let idle_after =
             i64::try_from(self.parts.settings.idle_after.as_millis()).unwrap_or(i64::MAX);
+        // Nobody waits for the register: it changes rarely, and what it says later counts later.
+        let patience = |feed| match feed {
+            Feed::Results => idle_after,
+            Feed::Registry => 0,
+        };
         let newly: Vec<Partition> = self
             .at_end
             .iter()
             .filter(|(partition, since)| {
-                now.millis_since(**since) >= patience && !self.idle.contains(partition)
+                now.millis_since(**since) >= patience(partition.feed)
+                    && !self.idle.contains(partition)
             })
             .map(|(partition, _)| *partition)
             .collect();

@@ -3,6 +3,7 @@ use crate::frame::example;
 use proptest::prelude::*;
 use risk_domain::ids::InspectionId;
 use risk_domain::inspection::{Outcome, TestKind};
+use risk_domain::registry::RegistryEntry;
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use std::collections::BTreeMap;
 
@@ -175,6 +176,25 @@ fn check_references(result: &InspectionResult, by_id: &BTreeMap<&InspectionId, &
 }
 
 /// What must hold of any city, whatever its seed.
+fn by_enterprise(register: &[RegistryEntry]) -> BTreeMap<&EnterpriseId, Vec<&RegistryEntry>> {
+    let mut entries: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in register {
+        entries.entry(&entry.enterprise_id).or_default().push(entry);
+    }
+    entries
+}
+
+/// What the register said of a result's site by then.
+fn entry_of<'a>(
+    registered: &BTreeMap<&EnterpriseId, Vec<&'a RegistryEntry>>,
+    result: &InspectionResult,
+) -> Option<&'a RegistryEntry> {
+    let entries = registered.get(&result.site.enterprise_id)?.iter();
+    entries
+        .copied()
+        .rfind(|entry| entry.observed_at <= result.sampled_at)
+}
+
 fn check(settings: &DemoSettings, city: &DemoCity) {
     let frame = example::frame();
     let begin = CivilOffset::CHINA.start_of(settings.first_day());
@@ -184,13 +204,10 @@ fn check(settings: &DemoSettings, city: &DemoCity) {
         city.results
             .is_sorted_by_key(|of| (of.observed_at, of.inspection_id.clone()))
     );
-    let by_id: BTreeMap<_, _> = city
-        .results
-        .iter()
-        .map(|of| (&of.inspection_id, of))
-        .collect();
+    let results = city.results.iter();
+    let by_id: BTreeMap<_, _> = results.map(|of| (&of.inspection_id, of)).collect();
     assert_eq!(by_id.len(), city.results.len(), "identifiers are unique");
-    let enterprises: BTreeMap<_, _> = city.frame.iter().map(|of| (&of.enterprise, of)).collect();
+    let registered = by_enterprise(&city.register);
     for result in &city.results {
         let id = &result.inspection_id;
         assert!(
@@ -221,9 +238,11 @@ fn check(settings: &DemoSettings, city: &DemoCity) {
             .find(|of| of.code == result.product.category)
             .unwrap();
         assert!(zone.is_some(), "{id}");
-        let entry = enterprises[&result.site.enterprise_id];
-        assert!(entry.products.contains(&result.product.category), "{id}");
-        assert!(entry.closed.is_none_or(|closed| sampled < closed) && entry.opened <= sampled);
+        let entry = entry_of(&registered, result).unwrap();
+        assert!(
+            entry.open && entry.products.contains_key(&result.product.category),
+            "{id}"
+        );
         let failed = result.failed_items().count();
         assert_eq!(failed > 0, result.outcome == Outcome::Nonconforming, "{id}");
         assert!(
@@ -275,7 +294,7 @@ fn a_large_city_keeps_all_rules_and_shows_everything() {
         assert!(seen > 10, "{outcome}: {seen}");
     }
     assert!(city.signals.len() > 1_000);
-    assert!(city.frame.iter().any(|of| of.closed.is_some()));
+    assert!(city.register.iter().any(|of| !of.open));
     for outbreak in &city.truth.outbreaks {
         assert!(outbreak.start < outbreak.end && outbreak.end <= settings.weeks);
         assert!((1.0..2.2).contains(&outbreak.log_odds) && !outbreak.zones.is_empty());

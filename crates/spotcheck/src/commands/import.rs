@@ -3,15 +3,16 @@
 use crate::cli::{DataDir, Import as Args};
 use crate::config::Config;
 use crate::output::say;
-use crate::wiring::{self, Feed};
+use crate::wiring::{self, Inlet};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
 use risk_engine::Registration;
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::import::{Import, ImportOptions, ImportVocabulary, Mapping};
-use risk_pipeline::source::Source;
 use risk_pipeline::source::file::FileSource;
+use risk_pipeline::source::joined::Joined;
+use risk_pipeline::source::{Feed, Source};
 use risk_pipeline::wire::{OpenVocabulary, WireLimits};
 use risk_pipeline::worker::WorkerReport;
 use std::path::{Path, PathBuf};
@@ -24,14 +25,23 @@ pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
         by_mapping(args, mapping)?
     } else {
         let mut total = WorkerReport::default();
-        for file in &args.files {
-            let source = FileSource::new(name_of(file), file, Arc::new(SystemClock));
-            let report = load(
-                &args.data,
-                Box::new(source),
-                Vocabulary::Reference,
-                Vec::new(),
-            )?;
+        let file = |feed, file: &PathBuf| -> Box<dyn Source> {
+            let clock = Arc::new(SystemClock);
+            Box::new(FileSource::new(feed, name_of(file), file, clock))
+        };
+        // The register is read along with the first file of results.
+        let mut register = args.register.as_ref().map(|of| file(Feed::Registry, of));
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        for results in &args.files {
+            let results = file(Feed::Results, results);
+            sources.push(match register.take() {
+                Some(register) => Box::new(Joined::new(results, register)),
+                None => results,
+            });
+        }
+        sources.extend(register);
+        for source in sources {
+            let report = load(&args.data, source, Vocabulary::Reference, Vec::new())?;
             total.accepted += report.accepted;
             total.duplicates += report.duplicates;
             total.rejected += report.rejected;
@@ -77,7 +87,7 @@ pub(crate) fn load(
         Vocabulary::Reference => wiring::vocabulary(&reference),
         Vocabulary::Open => Box::new(OpenVocabulary),
     };
-    let feed = Feed {
+    let inlet = Inlet {
         source,
         vocabulary,
         registrations,
@@ -85,7 +95,7 @@ pub(crate) fn load(
         shard: data.shard,
         sink: None,
     };
-    wiring::run(opened, feed)?.join()
+    wiring::run(opened, inlet)?.join()
 }
 
 fn by_mapping(args: &Args, mapping: &PathBuf) -> anyhow::Result<WorkerReport> {

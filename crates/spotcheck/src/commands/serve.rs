@@ -6,14 +6,15 @@ use crate::cli::{DataDir, Demo};
 use crate::config::{Config, Kafka};
 use crate::output::say;
 use crate::telemetry;
-use crate::wiring::{self, Feed, Running};
+use crate::wiring::{self, Inlet, Running};
 use anyhow::{Context, bail};
-use risk_pipeline::clock::SystemClock;
+use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Sink};
 use risk_pipeline::source::file::FileSource;
-use risk_pipeline::source::intake::{INTAKE_NAME, IntakeLimits, intake};
+use risk_pipeline::source::intake::{INTAKE_NAME, IntakeLimits, REGISTRY_INTAKE_NAME, intake};
+use risk_pipeline::source::joined::Joined;
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
-use risk_pipeline::source::{Partition, Source};
+use risk_pipeline::source::{Feed, Partition, Source};
 use risk_pipeline::wire;
 use risk_pipeline::wire::event::Outlet;
 use std::io::Write;
@@ -26,20 +27,21 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs until a signal, or until a bounded source has ended.
 pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let (source, intake, sink) = ends(config)?;
+    let ends = ends(config)?;
     let reference = wiring::reference()?;
     let policy = wiring::policy(Some(&config.policy))?;
     let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
-    let feed = Feed {
-        source,
+    let inlet = Inlet {
+        source: ends.source,
         vocabulary: wiring::vocabulary(&reference),
         registrations: Vec::new(),
         settings: wiring::worker_settings(config),
         shard: config.shard,
-        sink,
+        sink: ends.sink,
     };
-    let running = wiring::run(opened, feed)?;
-    let api = wiring::api(&running, &reference, intake, config.http.max_body_bytes)?;
+    let running = wiring::run(opened, inlet)?;
+    let posts = (ends.results, ends.registry);
+    let api = wiring::api(&running, &reference, posts, config.http.max_body_bytes)?;
     answer(running, api, config.http.listen)
 }
 
@@ -103,31 +105,51 @@ async fn ended_or_asked(running: &Running) -> anyhow::Result<()> {
     }
 }
 
-/// Where results come from, where posts go, and where events go.
-type Ends = (
-    Box<dyn Source>,
-    Arc<dyn risk_api::Intake>,
-    Option<Box<dyn Sink>>,
-);
+/// Where records come from, where posts of results and of the register go, and where events go.
+struct Ends {
+    source: Box<dyn Source>,
+    results: Arc<dyn risk_api::Intake>,
+    registry: Option<Arc<dyn risk_api::Intake>>,
+    sink: Option<Box<dyn Sink>>,
+}
 
 fn ends(config: &Config) -> anyhow::Result<Ends> {
     if config.kafka.enabled {
         // Taking the shard over comes first: an older process is refused before this one reads.
         let sink = kafka_sink(&config.kafka, config.shard)?;
-        let source = kafka_source(&config.kafka)?;
-        let posts = Arc::new(wiring::TopicPosts(source.handle()?));
-        return Ok((Box::new(source), posts, Some(Box::new(sink))));
+        let source = kafka_source(&config.kafka, Feed::Results)?;
+        let results = Arc::new(wiring::TopicPosts(source.handle()?));
+        let sink: Option<Box<dyn Sink>> = Some(Box::new(sink));
+        if config.kafka.registry_topic.is_empty() {
+            return Ok(Ends {
+                source: Box::new(source),
+                results,
+                registry: None,
+                sink,
+            });
+        }
+        let register = kafka_source(&config.kafka, Feed::Registry)?;
+        let registry = Arc::new(wiring::TopicPosts(register.handle()?));
+        return Ok(Ends {
+            source: Box::new(Joined::new(Box::new(source), Box::new(register))),
+            results,
+            registry: Some(registry),
+            sink,
+        });
     }
     let limits = IntakeLimits {
         submissions: config.intake.queue_posts,
         ..IntakeLimits::default()
     };
-    let (handle, source) = intake(INTAKE_NAME, limits, Arc::new(SystemClock));
-    Ok((
-        Box::new(source),
-        Arc::new(wiring::DirectPosts(handle)),
-        None,
-    ))
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (handle, source) = intake(Feed::Results, INTAKE_NAME, limits, Arc::clone(&clock));
+    let (told, register) = intake(Feed::Registry, REGISTRY_INTAKE_NAME, limits, clock);
+    Ok(Ends {
+        source: Box::new(Joined::new(Box::new(source), Box::new(register))),
+        results: Arc::new(wiring::DirectPosts(handle)),
+        registry: Some(Arc::new(wiring::DirectPosts(told))),
+        sink: None,
+    })
 }
 
 fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
@@ -146,15 +168,17 @@ fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
     Ok(sink)
 }
 
-fn kafka_source(config: &Kafka) -> anyhow::Result<KafkaSource> {
-    let mut source = KafkaSourceConfig::new(
-        &config.bootstrap_servers,
-        &config.results_topic,
-        &config.group_id,
-    );
+fn kafka_source(config: &Kafka, feed: Feed) -> anyhow::Result<KafkaSource> {
+    let topic = match feed {
+        Feed::Results => &config.results_topic,
+        Feed::Registry => &config.registry_topic,
+    };
+    let mut source = KafkaSourceConfig::new(&config.bootstrap_servers, topic, &config.group_id);
+    source.feed = feed;
     source.until_end = config.until_end;
-    if !config.partitions.is_empty() {
-        source.partitions = Some(config.partitions.iter().copied().map(Partition).collect());
+    if feed == Feed::Results && !config.partitions.is_empty() {
+        let wanted = config.partitions.iter().copied();
+        source.partitions = Some(wanted.map(Partition::results).collect());
     }
     source.extra = config.client_options();
     Ok(KafkaSource::open(source, Arc::new(SystemClock))?)
@@ -188,12 +212,23 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
     say(&format!(
         "loading {} results of {} enterprises (seed {})",
         city.results.len(),
-        city.frame.len(),
+        args.enterprises,
         args.seed
     ));
-    let mut file = tempfile_of(&city.results)?;
-    file.flush()?;
-    let source = FileSource::new("file:demo-city", file.path(), Arc::new(SystemClock));
+    let results = tempfile_of(city.results.iter().map(wire::encode))?;
+    let register = tempfile_of(city.register.iter().map(wire::registry::encode))?;
+    let source = |feed, name, file: &tempfile::NamedTempFile| {
+        Box::new(FileSource::new(
+            feed,
+            name,
+            file.path(),
+            Arc::new(SystemClock),
+        ))
+    };
+    let source = Joined::new(
+        source(Feed::Results, "file:demo-city", &results),
+        source(Feed::Registry, "file:demo-register", &register),
+    );
     let data = DataDir {
         dir: args.data_dir.clone(),
         shard: 0,
@@ -209,14 +244,12 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tempfile_of(
-    results: &[risk_domain::inspection::InspectionResult],
-) -> anyhow::Result<tempfile::NamedTempFile> {
+fn tempfile_of(lines: impl Iterator<Item = Vec<u8>>) -> anyhow::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::NamedTempFile::new()?;
     {
         let mut out = std::io::BufWriter::new(file.as_file_mut());
-        for result in results {
-            out.write_all(&wire::encode(result))?;
+        for line in lines {
+            out.write_all(&line)?;
             out.write_all(b"\n")?;
         }
         out.flush()?;

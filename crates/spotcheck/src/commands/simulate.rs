@@ -53,7 +53,9 @@ pub(crate) fn city(args: &SimulateCity) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let results = city.results.iter().map(|result| Ok(wire::encode(result)));
     write_lines(&args.out.join("results.ndjson"), results)?;
-    write_lines(&args.out.join("frame.ndjson"), city.frame.iter().map(json))?;
+    let register = city.register.iter();
+    let register = register.map(|entry| Ok(wire::registry::encode(entry)));
+    write_lines(&args.out.join("frame.ndjson"), register)?;
     write_lines(
         &args.out.join("complaints.ndjson"),
         city.signals.iter().map(json),
@@ -67,10 +69,10 @@ pub(crate) fn city(args: &SimulateCity) -> anyhow::Result<ExitCode> {
         city.truth.outbreaks.iter().map(json),
     )?;
     say(&format!(
-        "seed {}: {} results, {} enterprises, {} outbreaks in {}",
+        "seed {}: {} results, {} entries of the register, {} outbreaks in {}",
         args.seed,
         city.results.len(),
-        city.frame.len(),
+        city.register.len(),
         city.truth.outbreaks.len(),
         args.out.display()
     ));

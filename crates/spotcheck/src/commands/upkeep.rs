@@ -104,12 +104,18 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         compacted,
         broker_time,
     };
-    let topics = [
+    let registry = topic(&kafka.registry_topic, 1, true, true);
+    let named = [
         topic(&kafka.results_topic, args.partitions, false, true),
         topic(&kafka.grades_topic, args.partitions, true, false),
         topic(&kafka.alerts_topic, args.partitions, false, false),
         topic(&kafka.dead_letters_topic, 1, false, false),
+        registry,
     ];
+    let topics: Vec<TopicSpec> = named
+        .into_iter()
+        .filter(|one| !one.name.is_empty())
+        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

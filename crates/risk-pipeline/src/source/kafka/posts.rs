@@ -6,7 +6,7 @@
 
 use super::{KafkaSourceConfig, LogContext};
 use crate::source::intake::{Receipt, SubmitError, Ticket};
-use crate::source::{SourceBatch, SourceError};
+use crate::source::{Feed, SourceBatch, SourceError};
 use crate::wire;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
@@ -92,11 +92,12 @@ impl Drop for Wait {
     }
 }
 
-/// Writes posted records to the results topic; cheap to clone.
+/// Writes posted records to their topic; cheap to clone.
 #[derive(Clone)]
 pub struct TopicHandle {
     producer: FutureProducer<LogContext>,
     topic: Arc<str>,
+    feed: Feed,
     awaited: Arc<Awaited>,
     next: Arc<AtomicUsize>,
 }
@@ -128,6 +129,7 @@ impl TopicHandle {
         Ok(Self {
             producer,
             topic: Arc::from(config.topic.as_str()),
+            feed: config.feed,
             awaited,
             next: Arc::default(),
         })
@@ -174,10 +176,10 @@ impl TopicHandle {
         };
         self.awaited.add(wait.hash, wait.number, reply);
         // A record that cannot be read has no key; the worker rejects it wherever it lies.
-        let enterprise = wire::enterprise_of(bytes);
+        let key = wire::key_of(self.feed, bytes);
         let mut record: FutureRecord<'_, str, [u8]> = FutureRecord::to(&self.topic).payload(bytes);
-        if let Some(enterprise) = &enterprise {
-            record = record.key(enterprise.as_ref());
+        if let Some(key) = &key {
+            record = record.key(key.as_ref());
         }
         match self.producer.send_result(record) {
             Ok(delivery) => Ok((wait, delivery)),
@@ -206,7 +208,7 @@ mod tests {
     fn batch(values: &[&str]) -> SourceBatch {
         let mut batch = SourceBatch::with_capacity(4, 64);
         for (offset, value) in values.iter().enumerate() {
-            let place = (Partition(0), Offset(offset as i64));
+            let place = (Partition::results(0), Offset(offset as i64));
             batch.push(place, Timestamp::from_millis(1), None, value.as_bytes());
         }
         batch

@@ -102,7 +102,7 @@ impl Reader {
                     self.take(&message, now, &mut batch);
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.at_end(Partition(partition), &mut batch);
+                    self.at_end(self.partition(partition), &mut batch);
                 }
                 Some(Err(error)) => {
                     failure = Some(self.classify(&error));
@@ -120,7 +120,7 @@ impl Reader {
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>, now: Timestamp, batch: &mut SourceBatch) {
-        let partition = Partition(message.partition());
+        let partition = self.partition(message.partition());
         let offset = Offset(message.offset());
         let end = match &self.ends {
             Some(ends) => match ends.get(&partition) {
@@ -139,6 +139,13 @@ impl Reader {
         batch.push((partition, offset), received_at, message.key(), value);
         if end == Some(offset.next()) {
             self.at_end(partition, batch);
+        }
+    }
+
+    fn partition(&self, number: i32) -> Partition {
+        Partition {
+            feed: self.config.feed,
+            number,
         }
     }
 

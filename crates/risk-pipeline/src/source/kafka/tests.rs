@@ -107,7 +107,7 @@ fn read(
 
 fn full() -> BTreeMap<Partition, Offset> {
     (0..PARTITIONS - 1)
-        .map(|one| (Partition(one), Offset(EACH)))
+        .map(|one| (Partition::results(one), Offset(EACH)))
         .collect()
 }
 
@@ -115,11 +115,14 @@ fn full() -> BTreeMap<Partition, Offset> {
 fn a_bounded_run_reads_every_partition_to_its_end_and_goes_on_where_it_is_told() {
     let broker = broker();
     let mut source = source(broker.bootstrap_servers(), true);
-    assert_eq!(source.partitions(), [0, 1, 2].map(Partition));
+    assert_eq!(source.partitions(), [0, 1, 2].map(Partition::results));
     source.seek(&BTreeMap::new()).unwrap();
     let all = read(&mut source, &BTreeMap::new(), &|_, batch| batch.finished);
     assert_eq!(all, full());
-    let start = BTreeMap::from([(Partition(0), Offset(47)), (Partition(1), Offset(EACH))]);
+    let start = BTreeMap::from([
+        (Partition::results(0), Offset(47)),
+        (Partition::results(1), Offset(EACH)),
+    ]);
     source.seek(&start).unwrap();
     assert_eq!(
         read(&mut source, &start, &|_, batch| batch.finished),
@@ -150,7 +153,7 @@ fn an_unbounded_run_tells_of_ends_and_a_seek_amid_a_full_queue_starts_anew() {
 fn positions_that_the_broker_does_not_have_are_fatal() {
     let broker = broker();
     let mut source = source(broker.bootstrap_servers(), false);
-    let beyond = BTreeMap::from([(Partition(0), Offset(EACH + 1))]);
+    let beyond = BTreeMap::from([(Partition::results(0), Offset(EACH + 1))]);
     let error = source.seek(&beyond).unwrap_err();
     assert!(!error.can_retry());
     assert!(
@@ -168,15 +171,17 @@ fn a_paused_partition_rests_and_pausing_twice_is_as_once() {
     let broker = broker();
     let mut source = source(broker.bootstrap_servers(), false);
     source.seek(&BTreeMap::new()).unwrap();
-    let zero = [Partition(0)];
+    let zero = [Partition::results(0)];
     source.pause(&zero).unwrap();
     source.pause(&zero).unwrap();
-    let other = Partition(1);
+    let other = Partition::results(1);
     let read_other = |next: &BTreeMap<Partition, Offset>, _: &SourceBatch| {
         next.get(&other) == Some(&Offset(EACH))
     };
     let next = read(&mut source, &BTreeMap::new(), &read_other);
-    source.resume(&[Partition(0), Partition(2)]).unwrap();
+    source
+        .resume(&[Partition::results(0), Partition::results(2)])
+        .unwrap();
     assert!(source.paused.is_empty());
     let whole = full();
     assert_eq!(read(&mut source, &next, &|next, _| *next == whole), whole);
@@ -187,13 +192,13 @@ fn configured_partitions_are_read_alone_and_must_be_there() {
     let broker = broker();
     let mut config = KafkaSourceConfig::new(broker.bootstrap_servers(), "results", "group");
     config.until_end = true;
-    config.partitions = Some(vec![Partition(1), Partition(1)]);
+    config.partitions = Some(vec![Partition::results(1), Partition::results(1)]);
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_millis(77)));
     let mut source = KafkaSource::open(config.clone(), Arc::clone(&clock)).unwrap();
     source.seek(&BTreeMap::new()).unwrap();
     let all = read(&mut source, &BTreeMap::new(), &|_, batch| batch.finished);
-    assert_eq!(all, BTreeMap::from([(Partition(1), Offset(EACH))]));
-    config.partitions = Some(vec![Partition(9)]);
+    assert_eq!(all, BTreeMap::from([(Partition::results(1), Offset(EACH))]));
+    config.partitions = Some(vec![Partition::results(9)]);
     let error = KafkaSource::open(config, clock).unwrap_err();
     assert!(
         !error.can_retry() && error.to_string().contains("no partition 9"),

@@ -4,18 +4,21 @@
 //! fields are the model's levels, as a file in `config/evaluate` declares them.
 
 mod declared;
+mod report;
+mod simple;
 
 use crate::cli::EvaluateRecords;
 use crate::output::say;
 use anyhow::{Context, ensure};
 use declared::Declared;
+use report::{Foretold, Report};
 use risk_domain::time::Day;
 use risk_engine::logodds::{
     Basis, Evidence, Frame, NO_GROUP, NO_OBSERVER, Query, Row, Settings, SinceSnapshot, Snapshot,
     fit,
 };
-use risk_stats::metrics::{Prediction, Predictions};
 use serde::{Deserialize, Serialize};
+use simple::{Memory, Simple};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -57,6 +60,8 @@ struct Numbered {
     day: Day,
     week: u16,
     target: u32,
+    enterprise: u32,
+    category: u32,
     routine: bool,
     failed: bool,
     inspector: u16,
@@ -79,9 +84,7 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
         Some(day) => day.parse()?,
         None => first_question(&rows, &asked)?,
     };
-    let file = File::create(&args.predictions)
-        .with_context(|| format!("cannot write {}", args.predictions.display()))?;
-    let mut out = BufWriter::new(file);
+    let mut out = args.predictions.as_deref().map(create).transpose()?;
     let mut questions: Vec<usize> = (0..rows.len())
         .filter(|at| {
             rows.get(*at)
@@ -91,6 +94,7 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
     questions.sort_by_key(|at| rows.get(*at).map(|one| one.day));
     let mut chain: Option<Snapshot> = None;
     let mut days = Days::new(&rows);
+    let mut simple = Earlier::new(&rows);
     let mut foretold = Vec::new();
     for at in questions {
         let (Some(one), Some(record)) = (rows.get(at), records.get(at)) else {
@@ -109,15 +113,29 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
             event_id: &record.event_id,
             probability: snapshot.predict_since(&query, since).probability,
         };
-        serde_json::to_writer(&mut out, &answer)?;
-        out.write_all(b"\n")?;
-        foretold.push(Prediction {
-            probability: answer.probability,
+        if let Some(out) = &mut out {
+            serde_json::to_writer(&mut *out, &answer)?;
+            out.write_all(b"\n")?;
+        }
+        foretold.push(Foretold {
             failed: one.failed,
+            model: answer.probability,
+            simple: simple.foretell(one.day, one),
         });
     }
-    out.flush()?;
-    tell(&foretold, from)?;
+    if let Some(mut out) = out {
+        out.flush()?;
+    }
+    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
+    let name = name.to_string_lossy().into_owned();
+    let report = Report::new(name, from.to_string(), &foretold)?;
+    report.table().iter().for_each(|line| say(line));
+    if let Some(path) = &args.json {
+        serde_json::to_writer_pretty(create(path)?, &report)?;
+    }
+    if let Some(path) = &args.html {
+        create(path)?.write_all(report.page()?.as_bytes())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,6 +176,40 @@ impl<'a> Days<'a> {
     }
 }
 
+/// What simple ways make of the routine results of earlier days.
+struct Earlier<'a> {
+    /// In the order of days.
+    rows: Vec<&'a Numbered>,
+    next: usize,
+    memory: Memory,
+}
+
+impl<'a> Earlier<'a> {
+    fn new(rows: &'a [Numbered]) -> Self {
+        let routine = rows.iter().filter(|one| one.routine);
+        let mut rows: Vec<&Numbered> = routine.collect();
+        rows.sort_by_key(|one| one.day);
+        Self {
+            rows,
+            next: 0,
+            memory: Memory::default(),
+        }
+    }
+
+    fn foretell(&mut self, day: Day, one: &Numbered) -> [f64; Simple::ALL.len()] {
+        while let Some(earlier) = self.rows.get(self.next).filter(|one| one.day < day) {
+            self.memory.learn(earlier);
+            self.next += 1;
+        }
+        self.memory.foretell(one)
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
 fn row(one: &Numbered) -> Row {
     let (mode, basis) = if one.routine {
         (0, Basis::Random)
@@ -169,22 +221,6 @@ fn row(one: &Numbered) -> Row {
         ..Row::new(one.target, one.week, mode, basis)
     };
     row.counting(1, u32::from(one.failed))
-}
-
-fn tell(foretold: &[Prediction], from: Day) -> anyhow::Result<()> {
-    let predictions = Predictions::new(foretold.to_vec())?;
-    say(&format!("since {from}: {} results", foretold.len()));
-    say(&format!("failed {:.4}", predictions.base_rate()));
-    let auc = predictions.auc().context("all passed, or all failed")?;
-    say(&format!("auc {auc:.4}"));
-    let tenth = (foretold.len() / 10).max(1);
-    say(&format!(
-        "precision10 {:.4}",
-        predictions.precision_at(tenth)?
-    ));
-    say(&format!("ece {:.4}", predictions.calibration_error(15)?));
-    say(&format!("logloss {:.4}", predictions.log_loss()));
-    Ok(())
 }
 
 /// The day after which the last 30 % of what can be asked lies, as record sets are judged.
@@ -249,6 +285,7 @@ fn number(
     let mut frame = Frame::new(levels);
     let mut rows = Vec::with_capacity(records.len());
     let mut inspectors: BTreeMap<String, u16> = BTreeMap::new();
+    let (mut enterprises, mut categories) = (BTreeMap::new(), BTreeMap::new());
     for (record, day) in records.iter().zip(days) {
         let names = declared.groups(record)?;
         let mut groups = Vec::with_capacity(levels);
@@ -264,6 +301,8 @@ fn number(
             day,
             week: u16::try_from((day.get() - origin.get()) / 7)?,
             target,
+            enterprise: in_order(&mut enterprises, &record.enterprise_id),
+            category: in_order(&mut categories, &record.product_category),
             routine: record.mode.as_deref().is_none_or(|mode| mode == "routine"),
             failed: record.outcome == "fail",
             inspector: match declared.inspector(record)? {
@@ -276,6 +315,12 @@ fn number(
         });
     }
     Ok((frame, rows))
+}
+
+/// The number of a name, given on first sight.
+fn in_order(known: &mut BTreeMap<String, u32>, name: &str) -> u32 {
+    let next = known.len() as u32;
+    *known.entry(name.to_owned()).or_insert(next)
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<Record>> {
