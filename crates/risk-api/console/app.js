@@ -162,7 +162,7 @@ function drawDetail() {
   if (!shown) { box.append(element("p", say().noneYet, "quiet")); return; }
   const points = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(1)} ${say().points}`;
   box.append(
-    table([say().part_, say().effect], shown.contributions.map((part) => [part[say().part], points(part.points)])),
+    table([say().part_, say().effect, say().why], shown.contributions.map((part) => [part[state.language], points(part.points), part[`reason_${state.language}`]])),
     element("p", say().explain, "quiet"),
   );
   if (data.counterfactual) box.append(element("p", data.counterfactual[state.language]));

@@ -11,8 +11,8 @@ pub use assessment::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use rates::{
-    ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto, RatesDto,
-    StrictnessDto, TargetDto,
+    CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
+    RatesDto, StrictnessDto, TargetDto,
 };
 
 use base64::Engine as _;

@@ -24,6 +24,7 @@ use utoipa::OpenApi;
         crate::dead_letters::list,
         crate::dead_letters::one,
         crate::rates::rates,
+        crate::rates::effect,
         crate::rates::observers,
         crate::health::status,
         crate::health::healthz,

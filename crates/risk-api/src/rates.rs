@@ -1,15 +1,19 @@
 //! Pass rates（合格率）, and how those who test differ（检验偏差）.
 
-use crate::dto::{Names, NoticeDto, ObserversDto, PeriodRatesDto, ProblemDto, RatesDto};
+use crate::dto::{
+    CampaignEffectDto, Names, NoticeDto, ObserversDto, PeriodRatesDto, ProblemDto, RatesDto,
+};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::extract::State;
 use risk_domain::subject::Subject;
-use risk_engine::rates::Period;
+use risk_domain::time::Day;
+use risk_engine::rates::{Period, campaign_effect};
 use risk_engine::series::{CHANNEL, CITY, CLASS};
 use risk_engine::{Engine, Epoch};
+use std::ops::Range;
 
 /// Periods of an answer.
 const MOST: usize = 520;
@@ -42,28 +46,33 @@ pub(crate) async fn rates(
         .await
 }
 
+/// Refuses what is no domain of pass rates.
+fn known_domain(domain: &str) -> Result<(), ApiError> {
+    let grouped = domain.split_once(':');
+    let known = domain == CITY
+        || grouped.is_some_and(|(kind, _)| [CHANNEL, CLASS].contains(&kind))
+        || matches!(
+            domain.parse().ok(),
+            Some(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
+        );
+    if known {
+        return Ok(());
+    }
+    let rule = "must be city, a sector, a product or a zone as kind:id, channel:code or class:name";
+    Err(ApiError::BadParameter {
+        field: "domain".to_owned(),
+        rule: rule.to_owned(),
+    })
+}
+
 fn rates_of(
     parts: &ApiParts,
     domain: &str,
     period: Period,
     limit: usize,
 ) -> Result<RatesDto, ApiError> {
+    known_domain(domain)?;
     let subject: Option<Subject> = domain.parse().ok();
-    let grouped = domain.split_once(':');
-    let known = domain == CITY
-        || grouped.is_some_and(|(kind, _)| [CHANNEL, CLASS].contains(&kind))
-        || matches!(
-            subject,
-            Some(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
-        );
-    if !known {
-        return Err(ApiError::BadParameter {
-            field: "domain".to_owned(),
-            rule:
-                "must be city, a sector, a product or a zone as kind:id, channel:code or class:name"
-                    .to_owned(),
-        });
-    }
     let engine = parts.engine();
     let series = engine.series(domain).ok_or_else(|| {
         ApiError::NotFound(format!(
@@ -105,6 +114,88 @@ fn rates_of(
         notices: NoticeDto::of_rates(frame, uncorrected),
         items,
     })
+}
+
+/// By how much the failure rate of a domain changed with a campaign, against the rest of the city.
+#[utoipa::path(get, path = "/v1/rates/effect", tag = "rates",
+    params(
+        ("domain" = String, Query, description = "where the campaign was: a sector, a product or a zone as kind:id, channel:code or class:name; city compares with nothing"),
+        ("began" = String, Query, description = "first day of the campaign, as 2026-03-01; its week is the first of it"),
+        ("ended" = Option<String>, Query, description = "first day after it; its week is the first of the weeks after. As began if not told"),
+        ("weeks" = Option<u16>, Query, description = "weeks that are compared before and after, 26 if not told, at most 104")),
+    responses(
+        (status = 200, description = "The effect", body = CampaignEffectDto),
+        (status = 400, description = "A bad parameter", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "The weeks before or after have no draw of known probability, or have not closed", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn effect(
+    State(state): State<ApiState>,
+    params: Params,
+) -> Result<Json<CampaignEffectDto>, ApiError> {
+    let day = |name: &'static str| -> Result<Option<Day>, ApiError> {
+        params.parse(name, "must be a date, as 2026-03-01", |text| {
+            text.parse::<Day>().ok()
+        })
+    };
+    let missing = |field: &str| ApiError::BadParameter {
+        field: field.to_owned(),
+        rule: "must be told".to_owned(),
+    };
+    let domain = params.text("domain").ok_or_else(|| missing("domain"))?;
+    let domain = domain.to_owned();
+    let began = day("began")?.ok_or_else(|| missing("began"))?;
+    let ended = day("ended")?.unwrap_or(began);
+    if ended < began {
+        return Err(ApiError::BadParameter {
+            field: "ended".to_owned(),
+            rule: "must not be before began".to_owned(),
+        });
+    }
+    let weeks = params.parse("weeks", "must be from 1 to 104", |text| {
+        let weeks: u16 = text.parse().ok()?;
+        (1..=104).contains(&weeks).then_some(weeks)
+    })?;
+    let weeks = weeks.unwrap_or(26);
+    state
+        .read(move |parts| Ok(Json(effect_of(parts, &domain, (began, ended), weeks)?)))
+        .await
+}
+
+fn effect_of(
+    parts: &ApiParts,
+    domain: &str,
+    (began, ended): (Day, Day),
+    weeks: u16,
+) -> Result<CampaignEffectDto, ApiError> {
+    known_domain(domain)?;
+    let engine = parts.engine();
+    let first = Period::week_of(began);
+    let last = Period::week_of(ended);
+    let before = first.saturating_sub(weeks)..first;
+    let after = last..last.saturating_add(weeks);
+    let rates = |domain: &str| {
+        let series = engine.series(domain)?;
+        let closed = series.weeks();
+        let rate = |period: &Range<u16>| {
+            let within = period.start >= closed.start && period.end <= closed.end;
+            within
+                .then(|| series.rates(period.clone())?.design)
+                .flatten()
+        };
+        Some((rate(&before)?, rate(&after)?))
+    };
+    let treated = rates(domain).ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "{domain} has no corrected rate for the {weeks} weeks before and after: they have not all closed, or hold no random draw of known probability"
+        ))
+    })?;
+    let city = if domain == CITY { None } else { rates(CITY) };
+    let effect = campaign_effect(treated, city);
+    Ok(CampaignEffectDto::new(
+        domain,
+        (&before, &after),
+        (treated, city),
+        effect,
+    ))
 }
 
 /// How strict laboratories and inspector groups are, and how right the fast tests, by the last fit.

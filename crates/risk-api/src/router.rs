@@ -38,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 23] = [
+static ROUTES: [Route; 24] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route(
@@ -67,6 +67,11 @@ static ROUTES: [Route; 23] = [
     route("/v1/rates", &["domain", "period", "limit"], || {
         get(rates::rates)
     }),
+    route(
+        "/v1/rates/effect",
+        &["domain", "began", "ended", "weeks"],
+        || get(rates::effect),
+    ),
     route("/v1/observers", &[], || get(rates::observers)),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),

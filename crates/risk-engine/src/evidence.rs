@@ -56,6 +56,20 @@ impl Stratum {
         Self::Severity(Severity::Four),
     ];
 
+    /// Whether it counts tests of routine history. Follow-ups stand outside of it, a refusal is no
+    /// test, and the severities count failures that the modes have counted already.
+    pub fn is_test(self) -> bool {
+        match self {
+            Self::RiskEvaluation
+            | Self::SupervisoryCheck
+            | Self::SpecialCheck
+            | Self::FastScreen
+            | Self::FastVerified
+            | Self::EnforcementTest => true,
+            Self::FollowUp | Self::Refusal | Self::Severity(_) => false,
+        }
+    }
+
     /// The stratum's frozen number: its place in [`Self::ALL`].
     pub(crate) fn number(self) -> u8 {
         match self {

@@ -27,6 +27,7 @@ mod observers;
 mod outlook;
 pub mod policy;
 pub mod rates;
+mod reasons;
 mod sampling;
 pub mod series;
 pub mod step;
@@ -49,6 +50,7 @@ pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use observers::ObserverReport;
 pub use policy::{Policy, PolicyError};
+pub use reasons::Reason;
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};
 

@@ -4,7 +4,7 @@ use super::CounterfactualDto;
 use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use risk_engine::{Assessment, Contribution, Engine, Part, Stratum};
+use risk_engine::{Assessment, Contribution, Engine, Part, Reason, Stratum};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -73,6 +73,10 @@ pub struct ContributionDto {
     pub log_odds: f64,
     /// The same in points: log-odds × 10 / ln 2, so that ten points double the odds.
     pub points: f64,
+    /// What it says, as a Chinese sentence.
+    pub reason_zh: String,
+    /// The same in English.
+    pub reason_en: String,
 }
 
 /// Own evidence of one kind.
@@ -210,7 +214,7 @@ impl Names {
 }
 
 impl ContributionDto {
-    fn new(contribution: &Contribution) -> Self {
+    fn new(contribution: &Contribution, reason: Reason) -> Self {
         let part = contribution.part;
         Self {
             part: part.into(),
@@ -218,6 +222,8 @@ impl ContributionDto {
             en: part.en().to_owned(),
             log_odds: contribution.log_odds,
             points: contribution.points(),
+            reason_zh: reason.zh,
+            reason_en: reason.en,
         }
     }
 }
@@ -247,24 +253,8 @@ impl From<Part> for PartDto {
     }
 }
 
-/// Whether a stratum counts tests of its own. Follow-ups stand outside routine history, a refusal is
-/// no test, and the severities count failures that the modes have counted already.
-fn counts_own_tests(stratum: Stratum) -> bool {
-    match stratum {
-        Stratum::RiskEvaluation
-        | Stratum::SupervisoryCheck
-        | Stratum::SpecialCheck
-        | Stratum::FastScreen
-        | Stratum::FastVerified
-        | Stratum::EnforcementTest => true,
-        Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => false,
-    }
-}
-
 fn own_results(assessment: &Assessment) -> i32 {
-    let own = Stratum::ALL
-        .into_iter()
-        .filter(|one| counts_own_tests(*one));
+    let own = Stratum::ALL.into_iter().filter(|stratum| stratum.is_test());
     let counts = own.filter_map(|stratum| assessment.evidence.get(stratum.code()));
     counts.map(|count| count.results).sum()
 }
@@ -301,7 +291,8 @@ impl AssessmentDto {
             contributions: assessment
                 .contributions
                 .iter()
-                .map(ContributionDto::new)
+                .zip(assessment.reasons())
+                .map(|(part, reason)| ContributionDto::new(part, reason))
                 .collect(),
             evidence: assessment
                 .evidence

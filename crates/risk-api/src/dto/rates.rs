@@ -1,7 +1,7 @@
 //! Pass rates（合格率） and those who test, as they are shown.
 
 use risk_engine::logodds::{MethodAccuracy, Strictness};
-use risk_engine::rates::{FrameWeek, MixShift, Period, Rate, Rates, Target};
+use risk_engine::rates::{Effect, FrameWeek, MixShift, Period, Rate, Rates, Target};
 use risk_engine::{FrameSource, ObserverReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -178,6 +178,66 @@ pub struct RatesDto {
     pub notices: Vec<NoticeDto>,
     /// The periods, the latest first.
     pub items: Vec<PeriodRatesDto>,
+}
+
+/// By how much a failure rate changed with a campaign（专项整治效果）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CampaignEffectDto {
+    /// Where the campaign was.
+    pub domain: String,
+    /// First day of the weeks before it.
+    pub before_from: String,
+    /// First day after the weeks before it.
+    pub before_until: String,
+    /// First day of the weeks after it.
+    pub after_from: String,
+    /// First day after the weeks after it.
+    pub after_until: String,
+    /// Corrected pass rate of the domain before.
+    pub before: PassRateDto,
+    /// The same after.
+    pub after: PassRateDto,
+    /// Corrected pass rate of the city before; absent where the city is the domain, or has none.
+    pub city_before: Option<PassRateDto>,
+    /// The same after.
+    pub city_after: Option<PassRateDto>,
+    /// Change of the domain's failure rate less the city's in the same time: what would have changed
+    /// anyhow does not count. Below 0 is better. The domain is part of the city, so that the smaller it
+    /// is, the truer.
+    pub effect: f64,
+    /// Lower end of the 95 % interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+impl CampaignEffectDto {
+    pub(crate) fn new(
+        domain: &str,
+        (before, after): (&Range<u16>, &Range<u16>),
+        (treated, city): ((Rate, Rate), Option<(Rate, Rate)>),
+        effect: Effect,
+    ) -> Self {
+        let days = |weeks| {
+            let (from, until) = Period::days(weeks);
+            (from.to_string(), until.to_string())
+        };
+        let ((before_from, before_until), (after_from, after_until)) = (days(before), days(after));
+        Self {
+            domain: domain.to_owned(),
+            before_from,
+            before_until,
+            after_from,
+            after_until,
+            before: treated.0.into(),
+            after: treated.1.into(),
+            city_before: city.map(|(before, _)| before.into()),
+            city_after: city.map(|(_, after)| after.into()),
+            effect: effect.value,
+            lower: effect.lower,
+            upper: effect.upper,
+        }
+    }
 }
 
 /// How strict one laboratory or inspector group is.

@@ -14,7 +14,7 @@ use risk_domain::inspection::{
 };
 use risk_domain::reference::Reference;
 use risk_domain::scales::Severity;
-use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
+use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
     Engine, Input, Outcome as Became, Policy, ResultInput, SourcePartition, Taxonomy,
@@ -67,7 +67,7 @@ pub(crate) fn result(id: &str, enterprise: u32, day: i64, failed: bool) -> Inspe
         selection: Selection {
             basis: SelectionBasis::Random,
             draw_id: None,
-            inclusion_probability: None,
+            inclusion_probability: InclusionProbability::new(0.5).ok(),
             campaign_id: None,
         },
         site: SiteRef {

@@ -94,3 +94,45 @@ async fn those_who_test_are_named_with_how_strict_they_are() {
     assert_eq!(methods[0]["id"], "rapid");
     assert_eq!(methods[0]["refused"], false);
 }
+
+#[tokio::test]
+async fn the_effect_of_a_campaign_is_told_against_the_city() {
+    let city = City::lived();
+    let rates = get(&city, "/v1/rates?period=week").await.json();
+    let weeks = rates["items"].as_array().unwrap();
+    // A week in the middle whose neighbours were corrected.
+    let corrected = |at: usize| weeks[at]["design"].is_object();
+    let at = (1..weeks.len() - 1)
+        .find(|at| corrected(*at) && corrected(at + 1))
+        .unwrap();
+    let began = weeks[at]["from"].as_str().unwrap();
+    let path = format!("/v1/rates/effect?domain=sector:toys&began={began}&weeks=1");
+    let effect = get(&city, &path).await.json();
+    assert_eq!(effect["before_from"], weeks[at + 1]["from"]);
+    assert_eq!(effect["after_from"], weeks[at]["from"]);
+    let pass = |name: &str| number(&effect[name]["pass_rate"]);
+    let change = pass("before") - pass("after");
+    let elsewhere = pass("city_before") - pass("city_after");
+    assert!(
+        (number(&effect["effect"]) - (change - elsewhere)).abs() < 1e-9,
+        "{effect}"
+    );
+    assert!(number(&effect["lower"]) < number(&effect["upper"]));
+    for (query, field) in [
+        ("began=2026-01-05", "domain"),
+        ("domain=city", "began"),
+        ("domain=city&began=soon", "began"),
+        ("domain=city&began=2026-01-05&ended=2026-01-04", "ended"),
+        ("domain=city&began=2026-01-05&weeks=0", "weeks"),
+        ("domain=town&began=2026-01-05", "domain"),
+    ] {
+        let answer = get(&city, &format!("/v1/rates/effect?{query}")).await;
+        assert_eq!(
+            answer.expect_problem(400, "bad-parameter")["field"],
+            field,
+            "{query}"
+        );
+    }
+    let answer = get(&city, "/v1/rates/effect?domain=city&began=1999-01-04").await;
+    answer.expect_problem(404, "not-found");
+}

@@ -26,6 +26,14 @@ async fn a_subject_stands_beside_its_like_part_by_part() {
         assert_eq!(assessment["kind"], "enterprise");
         assert_ne!(assessment["subject"], "enterprise:E11");
         let points = |of: &Value| -> f64 {
+            for part in of["contributions"].as_array().unwrap() {
+                for reason in ["reason_zh", "reason_en"] {
+                    assert!(
+                        part[reason].as_str().is_some_and(|text| text.len() > 20),
+                        "{part}"
+                    );
+                }
+            }
             let parts = of["contributions"].as_array().unwrap().iter();
             parts.map(|part| number(&part["points"])).sum()
         };

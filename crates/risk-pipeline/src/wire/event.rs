@@ -71,6 +71,10 @@ pub struct Reason {
     pub log_odds: f64,
     /// The same in points: ten points double the odds.
     pub points: f64,
+    /// What it says, as a Chinese sentence.
+    pub reason_zh: String,
+    /// The same in English.
+    pub reason_en: String,
 }
 
 /// A subject's recorded level changed（风险等级变化）.
@@ -213,13 +217,16 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
 }
 
 fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
-    let reason = |part: &risk_engine::Contribution| Reason {
+    let reason = |(part, reason): (&risk_engine::Contribution, risk_engine::Reason)| Reason {
         part: part.part.code().to_owned(),
         zh: part.part.zh().to_owned(),
         en: part.part.en().to_owned(),
         log_odds: part.log_odds,
         points: part.points(),
+        reason_zh: reason.zh,
+        reason_en: reason.en,
     };
+    let parts = assessment.contributions.iter().zip(assessment.reasons());
     GradeEvent {
         schema_version: SCHEMA_VERSION,
         event_id,
@@ -235,7 +242,7 @@ fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
             .iter()
             .map(risk_engine::Contribution::points)
             .sum(),
-        reasons: assessment.contributions.iter().map(reason).collect(),
+        reasons: parts.map(reason).collect(),
         zones: assessment.zones.iter().map(ToString::to_string).collect(),
         sectors: assessment.sectors.iter().map(ToString::to_string).collect(),
         epoch: assessment.epoch.0,
