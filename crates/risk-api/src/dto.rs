@@ -301,6 +301,8 @@ pub struct StatusDto {
     pub ledger: LedgerDto,
     /// Dead letters by reason code.
     pub dead_letters: BTreeMap<String, u64>,
+    /// What to be wary of in grades and rates: evidence that they rest on is missing.
+    pub cautions: Vec<NoticeDto>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
 }

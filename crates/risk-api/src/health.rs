@@ -1,6 +1,6 @@
 //! Alive, ready, counted, and where things stand.
 
-use crate::dto::{LedgerDto, StatusDto};
+use crate::dto::{LedgerDto, NoticeDto, StatusDto};
 use crate::error::ApiError;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
@@ -77,6 +77,7 @@ fn status_of(parts: &ApiParts) -> Result<StatusDto, StoreError> {
             shown: stats.position,
         },
         dead_letters: stats.dead_letters,
+        cautions: engine.cautions().iter().map(NoticeDto::from).collect(),
         not_ready: parts.readiness.not_ready(),
     })
 }

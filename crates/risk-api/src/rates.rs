@@ -111,7 +111,7 @@ fn rates_of(
         name_en: names.en,
         period: period.code().to_owned(),
         frame: frame.code().to_owned(),
-        notices: NoticeDto::of_rates(frame, uncorrected),
+        notices: NoticeDto::of_rates(frame, uncorrected, &engine.cautions()),
         items,
     })
 }

@@ -22,6 +22,19 @@ named_scale! {
     }
 }
 
+impl SelectionMode {
+    /// The mode's Chinese name.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::RiskEvaluation => "风险评价",
+            Self::SupervisoryCheck => "监督抽查",
+            Self::SpecialCheck => "专项抽查",
+            Self::FastTest => "快检快处",
+            Self::EnforcementTest => "执法抽检",
+        }
+    }
+}
+
 named_scale! {
     /// Why this target was taken（抽取依据）.
     #[doc(alias = "抽取依据")]

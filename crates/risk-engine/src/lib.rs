@@ -8,6 +8,7 @@
 pub mod alert;
 mod appraise;
 pub mod assessment;
+mod caution;
 pub mod checkpoint;
 mod close;
 mod comparable;
@@ -36,6 +37,7 @@ pub mod taxonomy;
 
 pub use alert::{Alert, AlertRule};
 pub use assessment::{Assessment, Contribution, EvidenceCount, Interval, Part};
+pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;
 pub use digest::StateHash;

@@ -57,15 +57,15 @@ fn reason(contribution: &Contribution, own: OwnTests) -> Reason {
         let rate = 100.0 * sigmoid(log_odds);
         return Reason {
             part,
-            zh: format!("起点：全市随机抽取一批产品的不合格概率约为 {rate:.1}%。"),
+            zh: format!("起点：各项影响均为平均时，随机抽取一批的不合格概率约为 {rate:.1}%。"),
             en: format!(
-                "The start: a batch drawn at random in the city fails with about {rate:.1} %."
+                "The start: a batch drawn at random fails with about {rate:.1} % where every effect is average."
             ),
         };
     }
     let (zh, en) = about(part, own);
     // What rounds to nothing is said to do nothing.
-    if points.abs() < 0.05 {
+    if points.abs() < 0.15 {
         return Reason {
             part,
             zh: format!("{zh}，对不合格几率几乎没有影响。"),

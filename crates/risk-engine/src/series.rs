@@ -89,6 +89,15 @@ impl Series {
         }
     }
 
+    /// Results of a mode in some weeks, and how many of them have a known inclusion probability.
+    pub(crate) fn drawn(&self, mode: SelectionMode, weeks: &Range<u16>) -> (i64, i64) {
+        let of_mode = self.tallies.iter().filter(|tally| tally.mode == mode);
+        let within = of_mode.filter(|tally| weeks.contains(&tally.week));
+        within.fold((0, 0), |(results, drawn), tally| {
+            (results + tally.results, drawn + tally.drawn)
+        })
+    }
+
     fn add(&mut self, week: u16, frame: FrameWeek, tallies: &[WeekTally]) {
         self.frames.insert(week, frame);
         for tally in tallies {
@@ -106,7 +115,7 @@ pub(crate) type AllSeries = BTreeMap<CompactString, Series>;
 
 /// Whether a mode's draws are from the whole frame. A campaign draws from what it aims at, a fast test
 /// from where the team is.
-fn draws_at_random(mode: SelectionMode) -> bool {
+pub(crate) fn draws_at_random(mode: SelectionMode) -> bool {
     match mode {
         SelectionMode::RiskEvaluation | SelectionMode::SupervisoryCheck => true,
         SelectionMode::SpecialCheck | SelectionMode::FastTest | SelectionMode::EnforcementTest => {

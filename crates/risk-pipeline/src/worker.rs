@@ -24,7 +24,7 @@ use decoder::{Decoded, Decoder, Slot};
 use parts::lock;
 use prometheus::IntCounter;
 use risk_domain::time::Timestamp;
-use risk_engine::{Effect, Engine, Epoch, Input, SourcePartition};
+use risk_engine::{Caution, Effect, Engine, Epoch, Input, SourcePartition};
 use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -57,6 +57,8 @@ pub struct Worker {
     waiting: Arc<Mutex<Waiting>>,
     in_flight: VecDeque<(Ticket, BTreeMap<Partition, Offset>)>,
     report: WorkerReport,
+    /// What to be wary of, as the log has it.
+    cautions: Vec<Caution>,
     /// The close that the gauges show.
     gauged: Option<(Epoch, Timestamp)>,
     /// Counters of records that were applied, and of those read before.
@@ -125,6 +127,7 @@ impl Worker {
             waiting,
             in_flight: VecDeque::new(),
             report: WorkerReport::default(),
+            cautions: Vec::new(),
             gauged: None,
             applied: parts.metrics.records.with_label_values(&["applied"]),
             duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
@@ -262,7 +265,7 @@ impl Worker {
 
     fn record(&mut self, effects: Vec<Effect>) -> Result<(), WorkerError> {
         let metrics = &self.parts.metrics;
-        let mut closed = false;
+        let (mut closed, mut fitted) = (false, false);
         for effect in &effects {
             match effect {
                 Effect::EpochClosed(_) => {
@@ -273,10 +276,18 @@ impl Worker {
                     .alerts
                     .with_label_values(&[alert.level.code()])
                     .inc(),
-                Effect::Assessed(_) | Effect::SnapshotFitted(_) | Effect::RatesTold(_) => {}
+                Effect::SnapshotFitted(_) => fitted = true,
+                Effect::Assessed(_) | Effect::RatesTold(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;
+        if fitted {
+            let cautions = self.engine().cautions();
+            for caution in cautions.iter().filter(|one| !self.cautions.contains(one)) {
+                tracing::warn!("{}", caution.en());
+            }
+            self.cautions = cautions;
+        }
         if closed {
             self.fit_beside();
         }

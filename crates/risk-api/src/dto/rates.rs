@@ -2,7 +2,7 @@
 
 use risk_engine::logodds::{MethodAccuracy, Strictness};
 use risk_engine::rates::{Effect, FrameWeek, MixShift, Period, Rate, Rates, Target};
-use risk_engine::{FrameSource, ObserverReport};
+use risk_engine::{Caution, FrameSource, ObserverReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -63,6 +63,8 @@ pub struct PeriodRatesDto {
     pub from: String,
     /// First day after it.
     pub until: String,
+    /// Whether draws of known probability correct its rates; where not, every figure is uncorrected.
+    pub corrected: bool,
     /// Whether all its weeks have closed. Results of samples taken in it may still be reported.
     pub complete: bool,
     /// Targets (an enterprise with a product at a booth) in the frame at its end, tested or not; 0 for
@@ -100,6 +102,7 @@ impl PeriodRatesDto {
         Self {
             from: from.to_string(),
             until: until.to_string(),
+            corrected: found.design.is_some(),
             complete,
             targets: frame.map_or(0, |frame| frame.targets),
             raw: raw
@@ -131,8 +134,21 @@ pub struct NoticeDto {
     pub en: String,
 }
 
+impl From<&Caution> for NoticeDto {
+    fn from(caution: &Caution) -> Self {
+        Self {
+            zh: caution.zh(),
+            en: caution.en(),
+        }
+    }
+}
+
 impl NoticeDto {
-    pub(crate) fn of_rates(frame: FrameSource, uncorrected: bool) -> Vec<Self> {
+    pub(crate) fn of_rates(
+        frame: FrameSource,
+        uncorrected: bool,
+        cautions: &[Caution],
+    ) -> Vec<Self> {
         let notice = |zh: &str, en: &str| Self {
             zh: zh.to_owned(),
             en: en.to_owned(),
@@ -157,7 +173,8 @@ impl NoticeDto {
             "Some periods have no random draw of known probability: their rates are uncorrected.",
         );
         let starving = uncorrected.then_some(starving);
-        frame.into_iter().chain(starving).collect()
+        let cautions = cautions.iter().map(Self::from);
+        frame.into_iter().chain(starving).chain(cautions).collect()
     }
 }
 

@@ -136,3 +136,28 @@ async fn the_effect_of_a_campaign_is_told_against_the_city() {
     let answer = get(&city, "/v1/rates/effect?domain=city&began=1999-01-04").await;
     answer.expect_problem(404, "not-found");
 }
+
+#[tokio::test]
+async fn what_the_figures_lack_is_said_in_both_languages() {
+    let city = City::lived();
+    let status = get(&city, "/v1/status").await.json();
+    // The city was checked by supervisory checks alone: nothing calibrates.
+    let cautions = status["cautions"].as_array().unwrap();
+    assert_eq!(cautions.len(), 1, "{cautions:?}");
+    assert!(cautions[0]["zh"].as_str().unwrap().contains("概率校准不足"));
+    assert!(
+        cautions[0]["en"]
+            .as_str()
+            .unwrap()
+            .contains("calibration starves")
+    );
+    let rates = get(&city, "/v1/rates?period=quarter").await.json();
+    let notices = rates["notices"].as_array().unwrap();
+    assert!(notices.contains(&cautions[0]), "{notices:?}");
+    for item in rates["items"].as_array().unwrap() {
+        assert_eq!(item["corrected"], item["design"].is_object());
+    }
+    let empty = City::empty();
+    let status = get(&empty, "/v1/status").await.json();
+    assert_eq!(status["cautions"].as_array().unwrap().len(), 0);
+}

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use risk_domain::ids::{EnterpriseClass, EnterpriseId, ProductCode, SiteId, UpdateId, ZoneId};
 use risk_domain::inspection::{Channel, InspectionResult};
 use risk_domain::registry::{RegistryEntry, Volume};
-use risk_domain::selection::SelectionMode;
+use risk_domain::selection::{InclusionProbability, SelectionMode};
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::series::CITY;
-use risk_engine::{Assessment, Effect, EngineRejection, FrameSource, Outcome, StateHash};
+use risk_engine::{Assessment, Caution, Effect, EngineRejection, FrameSource, Outcome, StateHash};
 use std::sync::Arc;
 
 /// What the register says on a day of an enterprise's booth: its products with their volumes.
@@ -106,6 +106,23 @@ fn a_booth_that_was_never_tested_is_graded_from_what_it_shares_and_accuses_nobod
     );
     let channel = desk.engine.series("channel:market").unwrap();
     assert_eq!(channel.frame(weeks.end - 1).unwrap().targets, 5);
+}
+
+#[test]
+fn a_mode_that_never_says_how_it_drew_is_named() {
+    let mut results = tested(1..4);
+    let desk = lived(&[], &results);
+    let no_share = Caution::NoRandomShare {
+        mode: SelectionMode::RiskEvaluation,
+    };
+    let starves = Caution::CalibrationStarves { results: 0 };
+    assert_eq!(desk.engine.cautions(), [starves, no_share.clone()]);
+    for result in &mut results {
+        result.selection.inclusion_probability = InclusionProbability::new(0.5).ok();
+    }
+    let cautions = lived(&[], &results).engine.cautions();
+    assert!(!cautions.contains(&no_share), "{cautions:?}");
+    assert_eq!(cautions.len(), 1, "24 results are too few: {cautions:?}");
 }
 
 #[test]
