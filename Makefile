@@ -53,6 +53,7 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	cargo build --release --locked -p spotcheck -p risk-benches
 	$(BENCH) stages --results 1000000 --enterprises 20000 --days 28
 	$(BENCH) engine --results 10000000 --enterprises 333333 --days 28
+	$(BENCH) refit
 	$(BENCH) kafka --results 3000000 --enterprises 10000 --days 28
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity

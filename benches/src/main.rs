@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod kafka;
 mod measure;
+mod refit;
 mod replay;
 mod rig;
 mod stages;
@@ -29,6 +30,7 @@ enum What {
     Http(http::Args),
     Identity(identity::Args),
     Kafka(kafka::Args),
+    Refit(refit::Args),
     Replay(replay::Args),
     Stages(stages::Args),
 }
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         What::Http(args) => http::run(&args),
         What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),
+        What::Refit(args) => refit::run(&args),
         What::Replay(args) => replay::run(&args),
         What::Stages(args) => stages::run(&args),
     }
