@@ -43,6 +43,9 @@ struct Record {
     zone: Option<String>,
     mode: Option<String>,
     outcome: String,
+    /// What failed, where that was told.
+    #[serde(default)]
+    failed_items: Vec<String>,
     /// Where it comes from.
     source: Option<String>,
     #[serde(default)]
@@ -59,7 +62,8 @@ struct Answer<'a> {
 struct Numbered {
     day: Day,
     week: u16,
-    target: u32,
+    /// Target of every item that the model tells apart, and whether it failed.
+    items: Vec<(u32, bool)>,
     enterprise: u32,
     category: u32,
     routine: bool,
@@ -103,15 +107,23 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
         let known = one.week.checked_sub(1).context("nothing is known before")?;
         advance(&mut chain, &settings, &frame, &rows, known)?;
         let snapshot = chain.as_ref().context("no fit was made")?;
-        let groups: Vec<u32> = frame.groups(one.target).collect();
-        let query = Query {
-            week: Some(one.week),
-            ..Query::new(&groups)
-        };
         let since = days.before(one.day, snapshot, &frame);
+        // A result conforms where every item does.
+        let conforming: f64 = one
+            .items
+            .iter()
+            .map(|(target, _)| {
+                let groups: Vec<u32> = frame.groups(*target).collect();
+                let query = Query {
+                    week: Some(one.week),
+                    ..Query::new(&groups)
+                };
+                1.0 - snapshot.predict_since(&query, since).probability
+            })
+            .product();
         let answer = Answer {
             event_id: &record.event_id,
-            probability: snapshot.predict_since(&query, since).probability,
+            probability: 1.0 - conforming,
         };
         if let Some(out) = &mut out {
             serde_json::to_writer(&mut *out, &answer)?;
@@ -168,8 +180,10 @@ impl<'a> Days<'a> {
             self.next = self.rows.partition_point(|one| one.week <= snapshot.as_of);
         }
         while let Some(one) = self.rows.get(self.next).filter(|one| one.day < day) {
-            let groups: Vec<u32> = frame.groups(one.target).collect();
-            self.since.add(snapshot, &row(one), &groups);
+            for row in rows_of(one) {
+                let groups: Vec<u32> = frame.groups(row.target).collect();
+                self.since.add(snapshot, &row, &groups);
+            }
             self.next += 1;
         }
         &self.since
@@ -210,17 +224,19 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     Ok(BufWriter::new(file))
 }
 
-fn row(one: &Numbered) -> Row {
+fn rows_of(one: &Numbered) -> impl Iterator<Item = Row> {
     let (mode, basis) = if one.routine {
         (0, Basis::Random)
     } else {
         (1, Basis::Ignorable)
     };
-    let row = Row {
-        inspector: one.inspector,
-        ..Row::new(one.target, one.week, mode, basis)
-    };
-    row.counting(1, u32::from(one.failed))
+    one.items.iter().map(move |(target, failed)| {
+        let row = Row {
+            inspector: one.inspector,
+            ..Row::new(*target, one.week, mode, basis)
+        };
+        row.counting(1, u32::from(*failed))
+    })
 }
 
 /// The day after which the last 30 % of what can be asked lies, as record sets are judged.
@@ -255,7 +271,8 @@ fn advance(
     };
     loop {
         let at = next.min(week);
-        let known: Vec<Row> = rows.iter().filter(|one| one.week <= at).map(row).collect();
+        let known = rows.iter().filter(|one| one.week <= at);
+        let known: Vec<Row> = known.flat_map(rows_of).collect();
         let evidence = Evidence::new(frame, &known, at);
         *chain = Some(fit(&evidence, settings, chain.as_ref())?);
         if at == week {
@@ -287,20 +304,23 @@ fn number(
     let mut inspectors: BTreeMap<String, u16> = BTreeMap::new();
     let (mut enterprises, mut categories) = (BTreeMap::new(), BTreeMap::new());
     for (record, day) in records.iter().zip(days) {
-        let names = declared.groups(record)?;
-        let mut groups = Vec::with_capacity(levels);
-        for (of_level, name) in numbers.iter_mut().zip(names) {
-            let next = of_level.len() as u32;
-            let known = name.map(|name| *of_level.entry(name).or_insert(next));
-            groups.push(known.unwrap_or(NO_GROUP));
+        let mut items = Vec::new();
+        for (item, failed) in declared.items(record) {
+            let mut groups = Vec::with_capacity(levels);
+            for (of_level, name) in numbers.iter_mut().zip(declared.groups(record, item)?) {
+                let next = of_level.len() as u32;
+                let known = name.map(|name| *of_level.entry(name).or_insert(next));
+                groups.push(known.unwrap_or(NO_GROUP));
+            }
+            let known = targets.get(&groups).copied();
+            let target = known.unwrap_or_else(|| frame.push(&groups, 0, u16::MAX));
+            targets.insert(groups, target);
+            items.push((target, failed));
         }
-        let known = targets.get(&groups).copied();
-        let target = known.unwrap_or_else(|| frame.push(&groups, 0, u16::MAX));
-        targets.insert(groups, target);
         rows.push(Numbered {
             day,
             week: u16::try_from((day.get() - origin.get()) / 7)?,
-            target,
+            items,
             enterprise: in_order(&mut enterprises, &record.enterprise_id),
             category: in_order(&mut categories, &record.product_category),
             routine: record.mode.as_deref().is_none_or(|mode| mode == "routine"),

@@ -33,6 +33,10 @@ const USUAL: &str = include_str!("../../../../../../config/evaluate/usual.toml")
 #[serde(deny_unknown_fields)]
 pub(super) struct Declared {
     levels: Vec<DeclaredLevel>,
+    /// Items that are foretold apart, for what fails in one is seldom what fails in another; all
+    /// others are one more. `item` names a record's in a level.
+    #[serde(default)]
+    items: Vec<String>,
     /// Level whose groups are remedied after a failure.
     remediation: Option<String>,
     season: Option<Season>,
@@ -97,13 +101,36 @@ impl Declared {
         field.map_or(Ok(None), |field| value(record, field))
     }
 
+    /// Every item of a record that is foretold apart, and whether it failed. Without any, the record
+    /// as a whole.
+    pub(super) fn items<'a>(&'a self, record: &'a Record) -> Vec<(&'a str, bool)> {
+        let failed = record.outcome == "fail";
+        let fails = |item: &String| failed && record.failed_items.contains(item);
+        let mut items: Vec<(&str, bool)> = Vec::new();
+        items.extend(self.items.iter().map(|item| (item.as_str(), fails(item))));
+        let told = self.items.iter().any(fails);
+        let other = |item: &String| !self.items.contains(item);
+        items.push((
+            "",
+            failed && (!told || record.failed_items.iter().any(other)),
+        ));
+        items
+    }
+
     /// Names of a record's groups, level by level; none where a field was not told.
-    pub(super) fn groups(&self, record: &Record) -> anyhow::Result<Vec<Option<String>>> {
+    pub(super) fn groups(
+        &self,
+        record: &Record,
+        item: &str,
+    ) -> anyhow::Result<Vec<Option<String>>> {
         let group = |level: &DeclaredLevel| -> anyhow::Result<Option<String>> {
             let mut name = String::new();
             for field in &level.of {
-                let value = value(record, field)
-                    .with_context(|| format!("{}: level {}", record.event_id, level.name))?;
+                let value = match field.as_str() {
+                    "item" => Some(item.to_owned()),
+                    _other => value(record, field)
+                        .with_context(|| format!("{}: level {}", record.event_id, level.name))?,
+                };
                 let Some(value) = value else {
                     return Ok(None);
                 };
@@ -158,7 +185,7 @@ fn value(record: &Record, field: &str) -> anyhow::Result<Option<String>> {
 fn extra<'a>(record: &'a Record, field: &str) -> anyhow::Result<Option<&'a serde_json::Value>> {
     let Some(name) = field.strip_prefix("extra.") else {
         bail!(
-            "no field {field}; known: sector, product_category, zone, enterprise_id, enterprise_name, extra.NAME"
+            "no field {field}; known: sector, product_category, zone, enterprise_id, enterprise_name, item, extra.NAME"
         );
     };
     let found = record.extra.get(name);
@@ -184,10 +211,38 @@ mod tests {
         }
         let usual = Declared::read(None, Some("elsewhere")).unwrap();
         usual.settings().check().unwrap();
-        let groups = usual.groups(&record()).unwrap();
+        let groups = usual.groups(&record(), "").unwrap();
         assert_eq!(groups.len(), 6);
         // A record without a zone belongs to no zone, and to no product in a zone.
         assert!(groups[2].is_none() && groups[3].is_none() && groups[4].is_some());
+    }
+
+    #[test]
+    fn a_failure_belongs_to_the_items_that_failed_and_to_the_rest_where_none_was_told() {
+        let fsis = Declared::read(None, Some("fsis_chicken")).unwrap();
+        let failed = |items: &[&str]| {
+            let failed_items = items.iter().map(|item| (*item).to_owned()).collect();
+            let outcome = "fail".to_owned();
+            let record = Record {
+                failed_items,
+                outcome,
+                ..record()
+            };
+            let items = fsis.items(&record).into_iter();
+            items.map(|(_, failed)| failed).collect::<Vec<_>>()
+        };
+        assert_eq!(failed(&["Salmonella"]), [false, true, false]);
+        assert_eq!(failed(&["Listeria", "Campylobacter"]), [true, false, true]);
+        assert_eq!(failed(&[]), [false, false, true]);
+        assert_eq!(
+            fsis.items(&record())
+                .iter()
+                .filter(|(_, failed)| *failed)
+                .count(),
+            0
+        );
+        let usual = Declared::read(None, None).unwrap();
+        assert_eq!(usual.items(&record()), [("", false)]);
     }
 
     #[test]

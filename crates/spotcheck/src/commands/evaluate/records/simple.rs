@@ -158,7 +158,7 @@ mod tests {
         Numbered {
             day: Day::new(i32::from(week) * 7),
             week,
-            target: 0,
+            items: vec![(0, failed)],
             enterprise,
             category: 0,
             routine: true,
