@@ -379,8 +379,8 @@ fn exactly_the_bad_lines_are_rejected_and_each_says_why() -> Result<()> {
         }
     }
 
-    // The mapping of an import gives this one reason, and no record of the wire can have it.
-    let elsewhere = [RejectionCode::Unmappable];
+    // The mapping of an import gives the first, commands the second (`decisions.rs`); no result can.
+    let elsewhere = [RejectionCode::Unmappable, RejectionCode::NotAllowed];
     let seen: BTreeSet<RejectionCode> = bad.iter().map(|bad| bad.code).chain(elsewhere).collect();
     let all: BTreeSet<RejectionCode> = RejectionCode::ALL.iter().copied().collect();
     ensure!(seen == all, "reasons without a line: {:?}", &all - &seen);

@@ -8,6 +8,7 @@ mod compose;
 mod crash;
 mod damage;
 mod dead_letters;
+mod decisions;
 mod evaluate;
 mod feeds;
 mod harness;

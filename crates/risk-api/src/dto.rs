@@ -3,6 +3,7 @@
 
 mod assessment;
 mod compare;
+mod decision;
 mod rates;
 
 pub(crate) use assessment::Names;
@@ -10,6 +11,7 @@ pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
+pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,
@@ -137,6 +139,9 @@ pub struct ReceiptDto {
     /// The `update_id` of what the register says, where one can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_id: Option<String>,
+    /// A command's `command_id`, where one can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
     /// What became of it.
     pub status: ReceiptStatusDto,
     /// Why it was rejected: a code of the closed list in docs/wire.md.
@@ -180,11 +185,17 @@ pub struct PendingDto {
 /// As much of a record as its receipt shows.
 /// Ids of a posted record, where they can be read.
 #[derive(Debug, Default, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the published formats"
+)]
 pub(crate) struct RecordIds {
     /// A result's.
     pub(crate) inspection_id: Option<String>,
     /// Of what the register says.
     pub(crate) update_id: Option<String>,
+    /// A command's.
+    pub(crate) command_id: Option<String>,
 }
 
 impl RecordIds {

@@ -8,6 +8,7 @@ mod alerts;
 mod compare;
 mod console;
 mod dead_letters;
+mod decisions;
 pub mod dto;
 mod error;
 mod etag;
@@ -25,4 +26,4 @@ mod subjects;
 
 pub use metrics::ApiMetrics;
 pub use router::{router, serve};
-pub use state::{ApiParts, ApiState, Intake, PostError, Readiness, Receipt, Receipts};
+pub use state::{ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt, Receipts};

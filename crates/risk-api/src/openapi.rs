@@ -14,6 +14,8 @@ use utoipa::OpenApi;
     paths(
         crate::results::post,
         crate::results::post_registry,
+        crate::results::post_commands,
+        crate::decisions::list,
         crate::subjects::list,
         crate::subjects::one,
         crate::subjects::history,

@@ -34,7 +34,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let intake = Arc::clone(&state.0.parts.intake);
+    let intake = Arc::clone(&state.0.parts.intakes.results);
     take(&state, &*intake, &headers, body?).await
 }
 
@@ -55,8 +55,33 @@ pub(crate) async fn post_registry(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let Some(intake) = state.0.parts.registry_intake.clone() else {
+    let Some(intake) = state.0.parts.intakes.registry.clone() else {
         let why = "this process reads no register: kafka.registry_topic is empty";
+        return Err(ApiError::NotFound(why.to_owned()));
+    };
+    take(&state, &*intake, &headers, body?).await
+}
+
+/// Post decisions of officers. The answer comes once they are durable; they count from the close of
+/// their day on, and provisional assessments show them at once.
+#[utoipa::path(post, path = "/v1/commands", tag = "decisions",
+    request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
+    responses(
+        (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
+        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
+        (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "This process reads no commands: kafka.commands_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn post_commands(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let Some(intake) = state.0.parts.intakes.commands.clone() else {
+        let why = "this process reads no commands: kafka.commands_topic is empty";
         return Err(ApiError::NotFound(why.to_owned()));
     };
     take(&state, &*intake, &headers, body?).await
@@ -188,6 +213,7 @@ fn item((place, receipt): (Place, Receipt)) -> ReceiptDto {
         line: place.line,
         inspection_id: place.ids.inspection_id,
         update_id: place.ids.update_id,
+        command_id: place.ids.command_id,
         status,
         code: None,
         field: None,

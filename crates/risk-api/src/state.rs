@@ -56,6 +56,34 @@ pub trait Intake: Send + Sync {
     fn post(&self, records: Vec<Vec<u8>>) -> Result<Receipts, PostError>;
 }
 
+/// Where posts go, by what they are about.
+#[derive(Clone)]
+pub struct Intakes {
+    /// Of results.
+    pub results: Arc<dyn Intake>,
+    /// Of what the register says, if anything reads it.
+    pub registry: Option<Arc<dyn Intake>>,
+    /// Of commands, if anything reads them.
+    pub commands: Option<Arc<dyn Intake>>,
+}
+
+impl std::fmt::Debug for Intakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intakes").finish_non_exhaustive()
+    }
+}
+
+impl Intakes {
+    /// Where posts of results go, and no others.
+    pub fn of_results(results: Arc<dyn Intake>) -> Self {
+        Self {
+            results,
+            registry: None,
+            commands: None,
+        }
+    }
+}
+
 /// Whether this process is fit to be sent work.
 pub trait Readiness: Send + Sync {
     /// Why it is not ready; empty when it is.
@@ -70,10 +98,8 @@ pub struct ApiParts {
     pub engine: Arc<RwLock<Engine>>,
     /// Names of places and products.
     pub reference: Arc<Reference>,
-    /// Takes posted results.
-    pub intake: Arc<dyn Intake>,
-    /// Takes what the register says, if anything does.
-    pub registry_intake: Option<Arc<dyn Intake>>,
+    /// Take what is posted.
+    pub intakes: Intakes,
     /// Tells whether the process is ready.
     pub readiness: Arc<dyn Readiness>,
     /// Tells the time of provisional estimates.

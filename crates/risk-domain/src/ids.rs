@@ -126,6 +126,10 @@ string_ids! {
     PolicyVersion,
     /// A statement of the register（登记信息编号）.
     UpdateId,
+    /// A command of an officer（命令编号）.
+    CommandId,
+    /// An officer's number or account（人员编号）.
+    ActorId,
     /// A class of enterprises, as the register tells them apart（企业类别）.
     EnterpriseClass,
 }

@@ -4,6 +4,7 @@
 //! Nothing here does I/O, reads a clock or draws randomness.
 
 pub mod calendar;
+pub mod decision;
 pub mod ids;
 pub mod inspection;
 pub mod reference;

@@ -132,6 +132,25 @@ named_scale! {
 }
 
 named_scale! {
+    /// Role of a person（角色）: what they may see and decide.
+    #[doc(alias = "角色")]
+    Role {
+        /// 查看: sees, decides nothing.
+        Viewer = "viewer",
+        /// 市场开办者: sees its own zones.
+        ZoneManager = "zone_manager",
+        /// 计划: draws up sampling plans.
+        Planner = "planner",
+        /// 执法人员: decides.
+        Officer = "officer",
+        /// 审批: decides, and agrees to what others decided.
+        Approver = "approver",
+        /// 管理员.
+        Administrator = "administrator",
+    }
+}
+
+named_scale! {
     /// Credit risk class of an enterprise（企业信用风险分类）. Not [`FoodOperatorRiskLevel`].
     #[doc(alias = "企业信用风险分类")]
     CreditRiskClass {

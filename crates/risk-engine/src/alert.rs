@@ -1,6 +1,6 @@
 //! Alerts（预警）: facts of a single record alert at once; risen grades alert at closes.
 
-use crate::assessment::{Assessment, subject_text};
+use crate::assessment::Assessment;
 use crate::policy::Policy;
 use risk_domain::ids::{AlertId, HazardCode, InspectionId};
 use risk_domain::inspection::{InspectionResult, Outcome, TestItem, TestKind};
@@ -56,7 +56,7 @@ pub struct Alert {
     /// A hash of subject, hazard, rule and record (or close), so that redelivery cannot double it.
     pub id: AlertId,
     /// About whom.
-    #[serde(with = "subject_text")]
+    #[serde(with = "risk_domain::decision::subject_text")]
     pub subject: Subject,
     /// Which hazard, when the rule names one.
     pub hazard: Option<HazardCode>,
@@ -178,18 +178,20 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
     alerts
 }
 
-/// The alert of a grade that rose at a close.
+/// The alert of an estimated grade that rose at a close, `before` being the one before.
 pub(crate) fn of_rise(
     before: RiskLevel,
     now: &Assessment,
     ended_at: Timestamp,
     policy: &Policy,
 ) -> Option<Alert> {
+    // What officers decided is no news to them.
+    let risen = now.estimated_level();
     // An inherited grade may steer sampling but accuses nobody.
-    if now.level <= before || now.level < policy.alert.level_rose_to || now.inherited {
+    if risen <= before || risen < policy.alert.level_rose_to || now.inherited {
         return None;
     }
-    let level = match now.level {
+    let level = match risen {
         RiskLevel::Serious => policy.alert.level_rose_to_serious,
         RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined => {
             policy.alert.level_rose
@@ -208,11 +210,10 @@ pub(crate) fn of_rise(
         reason_zh: format!(
             "风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
             before.zh(),
-            now.level.zh()
+            risen.zh()
         ),
         reason_en: format!(
-            "risk level rose from {before} to {}: {percent:.1} % expected to fail",
-            now.level
+            "risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
         ),
     })
 }

@@ -1,6 +1,6 @@
 //! Appraisal: the estimate of a subject, its grade, and how both are written out.
 
-use crate::assessment::{Assessment, EvidenceCount, Interval};
+use crate::assessment::{Assessment, Decided, EvidenceCount, Interval};
 use crate::event_time::Epoch;
 use crate::evidence::{Stratum, Tallies};
 use crate::grade;
@@ -47,7 +47,10 @@ struct Judged {
     estimate: Estimate,
     severity_mix: [f64; 4],
     excess: grade::Excess,
+    /// As estimated.
     grade: grade::Grade,
+    /// What officers made of it.
+    decision: Option<Decided>,
     inherited: bool,
     band: i32,
 }
@@ -82,12 +85,12 @@ impl Engine {
         let judged = self.appraise(estimate, &state.tallies, expectations, subject, epoch);
         let same = state.standing.is_some_and(|standing| {
             (
-                standing.level,
+                (standing.estimated, standing.decided),
                 standing.watch,
                 standing.inherited,
                 standing.band,
             ) == (
-                judged.grade.level,
+                (judged.grade.level, decided(judged.decision.as_ref())),
                 judged.grade.watch,
                 judged.inherited,
                 judged.band,
@@ -153,7 +156,13 @@ impl Engine {
         let excess = grade::Excess::new(cuts, estimate.log_odds, libm::sqrt(estimate.variance));
         let grade = self
             .bounds
-            .decide(excess, standing.map(|standing| standing.level));
+            .decide(excess, standing.map(|standing| standing.estimated));
+        let decision = self.decisions.rule(
+            self.subjects.name(subject),
+            grade.level,
+            epoch,
+            self.calendar.day_of(epoch),
+        );
         let doublings = estimate.log_odds / std::f64::consts::LN_2;
         // A band is left only by more than a quarter beyond its edge, so that noise does not move it.
         let band = standing
@@ -166,12 +175,13 @@ impl Engine {
             severity_mix,
             excess,
             grade,
+            decision,
             inherited: own < policy.grade.inherited_below,
             band,
         }
     }
 
-    /// The level that an estimate would have.
+    /// The level that would be estimated.
     pub(crate) fn level_of(
         &self,
         estimate: Estimate,
@@ -207,7 +217,11 @@ impl Engine {
             zones: self.zones_of(subject),
             sectors: self.sectors_of(subject),
             epoch,
-            level: judged.grade.level,
+            level: judged
+                .decision
+                .as_ref()
+                .map_or(judged.grade.level, |decided| decided.level),
+            decision: judged.decision.clone(),
             watch: judged.grade.watch,
             inherited: judged.inherited,
             band: judged.band,
@@ -266,6 +280,14 @@ impl Engine {
             Subject::Zone(_) => BTreeSet::new(),
         }
     }
+}
+
+/// What stands of a decision: 64 bits of it, 0 for none.
+pub(crate) fn decided(decision: Option<&Decided>) -> u64 {
+    decision.map_or(0, |decided| {
+        let level = decided.level.code();
+        xxhash_rust::xxh3::xxh3_64(format!("{} {level}", decided.command_id).as_bytes())
+    })
 }
 
 /// Own evidence in tests. An unverified screen tells as much as J² tests of a laboratory, J being

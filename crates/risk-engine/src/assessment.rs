@@ -5,9 +5,10 @@
 use crate::event_time::Epoch;
 use crate::model::Field;
 use compact_str::CompactString;
-use risk_domain::ids::{PolicyVersion, SectorCode, ZoneId};
+use risk_domain::ids::{CommandId, PolicyVersion, SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
+use risk_domain::time::Day;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -210,12 +211,26 @@ pub struct EvidenceCount {
     pub nonconforming: i32,
 }
 
+/// What a decision of officers made of an estimated level（人工决定）.
+#[doc(alias = "人工决定")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The override or floor that counts.
+    pub command_id: CommandId,
+    /// The level that it gives.
+    pub level: RiskLevel,
+    /// The level that was estimated.
+    pub estimated: RiskLevel,
+    /// Its last day.
+    pub until: Day,
+}
+
 /// What is concluded of one subject（风险评估）.
 #[doc(alias = "风险评估")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
     /// Of whom.
-    #[serde(with = "subject_text")]
+    #[serde(with = "risk_domain::decision::subject_text")]
     pub subject: Subject,
     /// Zones it was seen in, with everything they lie in; empty for products and sectors.
     pub zones: BTreeSet<ZoneId>,
@@ -225,6 +240,8 @@ pub struct Assessment {
     pub epoch: Epoch,
     /// The grade（风险等级）.
     pub level: RiskLevel,
+    /// The decision of officers that gives the grade, if one does.
+    pub decision: Option<Decided>,
     /// The next grade is likely enough to watch（关注）.
     pub watch: bool,
     /// There is next to no own evidence: may steer sampling, never sanctions（继承）.
@@ -257,17 +274,10 @@ pub struct Assessment {
     pub snapshot: Option<Epoch>,
 }
 
-/// A subject as its text.
-pub(crate) mod subject_text {
-    use risk_domain::subject::Subject;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(subject: &Subject, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(subject)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Subject, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl Assessment {
+    /// The level that was estimated, whatever was decided.
+    pub fn estimated_level(&self) -> RiskLevel {
+        let decision = self.decision.as_ref();
+        decision.map_or(self.level, |decided| decided.estimated)
     }
 }

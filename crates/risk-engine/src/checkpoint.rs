@@ -14,6 +14,7 @@ use crate::series::Series;
 use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
+use risk_domain::decision::Command;
 use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot a frame.
@@ -64,12 +65,15 @@ type SamplingParts = (u8, u8, u8, u8, u16, u16, u16);
 /// Base, sampled day, stratum, nonconforming, severity (0 for none), channel, retracts, sampling.
 type RowParts = (u32, Day, u8, bool, u8, u8, bool, SamplingParts);
 
+/// Epoch, level, estimated level, digest of the decision, watch, inherited, band, digest.
+type StandingParts = (Epoch, RiskLevel, RiskLevel, u64, bool, bool, i32, u64);
+
 #[derive(Serialize, Deserialize)]
 struct SubjectParts {
     name: String,
     title: Option<(Timestamp, String)>,
     sums: Vec<Sum>,
-    standing: Option<(Epoch, RiskLevel, bool, bool, i32, u64)>,
+    standing: Option<StandingParts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +100,10 @@ enum Frame {
     Targets(Vec<InFrame>),
     /// Entries of the register: with their epoch while it is open.
     Entries(Vec<(Option<Epoch>, RegistryEntry)>),
+    /// Commands with their epochs.
+    Commands(Vec<(Epoch, Command)>),
+    /// Subjects that a decision lets be judged with an epoch.
+    Due(Vec<(Epoch, String)>),
     Pending(Vec<(Epoch, RowParts)>),
     Families(Vec<(Vec<MemberParts>, Vec<RowParts>)>),
     /// Bins that the snapshot in force has seen, that came since, that were taken away since.
@@ -211,6 +219,15 @@ impl Engine {
         while entries.peek().is_some() {
             put(&Frame::Entries(entries.by_ref().take(FRAME).collect()))?;
         }
+        let commands: Vec<_> = self.decisions.parts().cloned().collect();
+        for chunk in commands.chunks(FRAME) {
+            put(&Frame::Commands(chunk.to_vec()))?;
+        }
+        let due = self.decisions.due();
+        let due: Vec<_> = due.map(|(epoch, of)| (epoch, of.to_string())).collect();
+        for chunk in due.chunks(FRAME) {
+            put(&Frame::Due(chunk.to_vec()))?;
+        }
         Ok(())
     }
 
@@ -262,12 +279,16 @@ impl Engine {
                 let Standing {
                     epoch,
                     level,
+                    estimated,
+                    decided,
                     watch,
                     inherited,
                     band,
                     digest,
                 } = standing;
-                (epoch, level, watch, inherited, band, digest)
+                (
+                    epoch, level, estimated, decided, watch, inherited, band, digest,
+                )
             }),
         }
     }

@@ -5,6 +5,7 @@
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
 use crate::alert;
+use crate::appraise::decided;
 use crate::assessment::Assessment;
 use crate::digest;
 use crate::event_time::Epoch;
@@ -47,14 +48,16 @@ impl Engine {
             (one, other) => one.or(other),
         };
         let next = match self.last_closed {
-            None => with_rows(
-                with_rows(self.pending.first(), self.families.first_open()),
-                self.frame.first_open(),
-            )?,
+            None => {
+                let rows = with_rows(self.pending.first(), self.families.first_open());
+                let told = with_rows(self.frame.first_open(), self.decisions.first_due());
+                with_rows(rows, told)?
+            }
             Some(last) => {
                 let from = last.next();
                 let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
                 let rows = with_rows(rows, self.frame.next_from(from));
+                let rows = with_rows(rows, self.decisions.next_from(from));
                 let week_end = self.calendar.week_end(from);
                 rows.map_or(week_end, |rows| rows.min(week_end))
             }
@@ -82,7 +85,7 @@ impl Engine {
                 let before = self
                     .state(subject)
                     .standing
-                    .map_or(RiskLevel::Undetermined, |standing| standing.level);
+                    .map_or(RiskLevel::Undetermined, |standing| standing.estimated);
                 let rise = alert::of_rise(
                     before,
                     &assessment,
@@ -138,6 +141,8 @@ impl Engine {
         let standing = Standing {
             epoch: assessment.epoch,
             level: assessment.level,
+            estimated: assessment.estimated_level(),
+            decided: decided(assessment.decision.as_ref()),
             watch: assessment.watch,
             inherited: assessment.inherited,
             band: assessment.band,
@@ -212,6 +217,8 @@ impl Engine {
         }
         self.model.count(&rows, &self.subjects);
         self.take_entries(epoch);
+        let due = self.decisions.take_due(epoch);
+        touched.extend(due.iter().filter_map(|subject| self.subjects.find(subject)));
         self.last_closed = Some(epoch);
         touched.sort_unstable();
         touched.dedup();

@@ -15,7 +15,7 @@ const MOST: u32 = 24;
 #[doc(alias = "降级条件")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counterfactual {
-    /// The level that stands.
+    /// The estimated level that stands, whatever was decided.
     pub from: RiskLevel,
     /// Conforming supervisory checks that lower it, and the level then; none if as many as are tried
     /// (24) do not.
@@ -35,7 +35,7 @@ impl Engine {
             SubjectKind::Product | SubjectKind::Zone | SubjectKind::Sector => return None,
         }
         let state = self.state(at);
-        let from = state.standing?.level;
+        let from = state.standing?.estimated;
         if from <= RiskLevel::Low {
             return None;
         }

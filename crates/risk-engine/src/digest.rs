@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// SHA-256 over evidence, snapshots, assessments of closes and alerts, in the order of names. No
+/// SHA-256 over evidence, snapshots, decisions, assessments of closes and alerts, in the order of names. No
 /// positions, wall times or provisional values enter it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StateHash(pub [u8; 32]);
@@ -36,6 +36,7 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
         sectors,
         epoch,
         level,
+        decision,
         watch,
         inherited,
         band,
@@ -64,6 +65,11 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
     }
     fields.number(epoch.0);
     fields.text(level.code());
+    if let Some(decided) = decision {
+        fields.text(decided.command_id.as_str());
+        fields.text(decided.estimated.code());
+        fields.number(i64::from(decided.until.get()));
+    }
     fields.number(i64::from(*watch));
     fields.number(i64::from(*inherited));
     fields.number(i64::from(*band));
@@ -277,6 +283,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     }
     lines.add("register");
     register(engine, &mut lines);
+    lines.add("decisions");
+    for part in engine.decisions.parts() {
+        lines.add(&serde_json::to_string(part).unwrap_or_default());
+    }
     lines.add("bins");
     bins(engine, &mut lines);
     lines.add("snapshot");

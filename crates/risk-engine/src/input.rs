@@ -6,6 +6,7 @@ use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
 use crate::taxonomy::Registration;
+use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
@@ -22,6 +23,13 @@ pub enum Input<'a> {
         partition: &'a SourcePartition,
         /// What it said.
         entry: &'a RegistryEntry,
+    },
+    /// An officer decided.
+    Command {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was decided.
+        command: &'a Command,
     },
     /// A zone or product becomes known.
     Register(&'a Registration),
@@ -91,7 +99,7 @@ pub struct Accepted {
     pub late: bool,
 }
 
-/// Why the engine refuses a result.
+/// Why the engine refuses a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineRejection {
     /// The id was used before with other content.
@@ -100,6 +108,26 @@ pub enum EngineRejection {
     /// The corrections form a ring.
     #[error("`supersedes` leads back to this result through other corrections")]
     CorrectionCycle,
+    /// A role that may not decide this.
+    #[error(
+        "must come from an officer, an approver or an administrator; approvals from the latter two"
+    )]
+    RoleMayNot,
+    /// An end before the decision, or beyond the longest time that the policy allows.
+    #[error("must not lie before the decision, nor beyond `decision.longest_days` of the policy")]
+    DecisionEnd,
+    /// It names no override or floor of this subject.
+    #[error("must name an override or a floor on the same subject")]
+    UnknownCommand,
+    /// What it names was withdrawn, or has ended.
+    #[error("must name a decision that is neither withdrawn nor over")]
+    DecisionOver,
+    /// Whoever decided cannot approve.
+    #[error("must come from a second person")]
+    SamePerson,
+    /// A floor, or an override that was approved already.
+    #[error("must name an override that nobody has approved yet")]
+    NothingToApprove,
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
@@ -141,7 +169,16 @@ pub enum Recorded<'a> {
         /// The epoch it was accepted into.
         epoch: Epoch,
     },
-    /// Another input; results and entries of the register go above.
+    /// What an officer decided.
+    Command {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was decided.
+        command: &'a Command,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+    },
+    /// Another input; results, entries of the register and commands go above.
     Input(&'a Input<'a>),
     /// What followed.
     Effect(&'a Effect),

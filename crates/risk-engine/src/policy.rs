@@ -96,6 +96,13 @@ pub struct AlertPolicy {
     pub level_rose_to_serious: AlertLevel,
 }
 
+/// What officers may decide.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionPolicy {
+    /// The longest time that an override or a floor may hold, in days.
+    pub longest_days: i32,
+}
+
 /// A validated policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -113,6 +120,8 @@ pub struct Policy {
     pub grade: GradePolicy,
     /// Alerts.
     pub alert: AlertPolicy,
+    /// Decisions of officers.
+    pub decision: DecisionPolicy,
     /// Pass rates that are to be reached.
     pub targets: Vec<RateTarget>,
 }
@@ -158,6 +167,7 @@ mod text {
         pub(super) prior: Prior,
         pub(super) grade: Grade,
         pub(super) alert: Alert,
+        pub(super) decision: Decision,
         #[serde(default)]
         pub(super) targets: Vec<Target>,
     }
@@ -202,6 +212,12 @@ mod text {
     pub(super) struct Row {
         pub(super) above: f64,
         pub(super) levels: [RiskLevel; 4],
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Decision {
+        pub(super) longest_days: i32,
     }
 
     #[derive(Deserialize)]
@@ -259,6 +275,7 @@ impl Policy {
                 level_rose: raw.alert.level_rose,
                 level_rose_to_serious: raw.alert.level_rose_to_serious,
             },
+            decision: decision(&raw.decision)?,
             targets: targets(&raw.targets)?,
         })
     }
@@ -290,6 +307,18 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
         max_ahead_millis: i64::from(raw.max_ahead_days) * DAY_MILLIS,
         half_life_days: raw.half_life_days,
     })
+}
+
+fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {
+    let longest_days = raw.longest_days;
+    if (1..=3660).contains(&longest_days) {
+        Ok(DecisionPolicy { longest_days })
+    } else {
+        Err(PolicyError::Range {
+            key: "decision.longest_days",
+            rule: "must be between 1 and 3660",
+        })
+    }
 }
 
 fn targets(raw: &[text::Target]) -> Result<Vec<RateTarget>, PolicyError> {
@@ -510,6 +539,10 @@ mod tests {
         assert_eq!(
             key(changed("[0.35, 0.35,", "[0.45, 0.35,")),
             "prior.severity_mix"
+        );
+        assert_eq!(
+            key(changed("longest_days = 180", "longest_days = 0")),
+            "decision.longest_days"
         );
         assert_eq!(key(changed("above = 0.1,", "above = 0.9,")), "grade.rows");
         let swapped = changed(

@@ -1,6 +1,6 @@
 //! The parts of a score in words（分值理由）, for whoever is told a grade and may ask why.
 
-use crate::assessment::{Assessment, Contribution, Part};
+use crate::assessment::{Assessment, Contribution, Decided, Part};
 use crate::evidence::Stratum;
 use risk_stats::special::sigmoid;
 
@@ -36,6 +36,27 @@ impl OwnTests {
                 failures: sum.failures + count.nonconforming,
             },
         )
+    }
+}
+
+impl Decided {
+    /// What it says, in Chinese and in English.
+    pub fn sentences(&self) -> (String, String) {
+        let Self {
+            command_id,
+            level,
+            estimated,
+            until,
+        } = self;
+        let zh = format!(
+            "依据人工决定 {command_id}，等级为“{}”（评估为“{}”），有效期至 {until}",
+            level.zh(),
+            estimated.zh()
+        );
+        let en = format!(
+            "{level} by decision {command_id} of officers (estimated: {estimated}), until {until}"
+        );
+        (zh, en)
     }
 }
 

@@ -5,6 +5,7 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert;
+use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
@@ -20,6 +21,7 @@ use crate::sampling::Sampling;
 use crate::series::AllSeries;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
+use risk_domain::decision::Command;
 use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
@@ -35,6 +37,10 @@ use std::sync::Arc;
 pub(crate) struct Standing {
     pub(crate) epoch: Epoch,
     pub(crate) level: RiskLevel,
+    /// The level that was estimated; another where officers decided.
+    pub(crate) estimated: RiskLevel,
+    /// Of the decision that gives the level; 0 where none does.
+    pub(crate) decided: u64,
     pub(crate) watch: bool,
     pub(crate) inherited: bool,
     pub(crate) band: i32,
@@ -66,6 +72,7 @@ pub struct Engine {
     /// a family changes, or a record falls so far back.
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
+    pub(crate) decisions: Decisions,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
@@ -91,6 +98,7 @@ impl Engine {
             last_closed: None,
             closed_through: None,
             frame: Frame::default(),
+            decisions: Decisions::default(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             alerts: BTreeMap::new(),
@@ -197,6 +205,7 @@ impl Engine {
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
             Input::Registry { partition, entry } => self.step_entry(partition, entry),
+            Input::Command { partition, command } => self.step_command(partition, command),
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -228,6 +237,14 @@ impl Engine {
             } => {
                 let partition = self.clocks.index_of(partition);
                 self.admit_entry(partition, entry, *epoch);
+            }
+            Recorded::Command {
+                partition,
+                command,
+                epoch,
+            } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_command(partition, command, *epoch);
             }
             Recorded::Input(input) => self.admit_input(input),
             Recorded::Effect(effect) => {
@@ -283,6 +300,37 @@ impl Engine {
         self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
         self.frame.admit(epoch, entry.clone());
         self.clocks.advance(partition, entry.observed_at);
+    }
+
+    fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
+        match self.decisions.knows(command) {
+            Some(true) => return Outcome::Duplicate,
+            Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
+            None => {}
+        }
+        let decided_on = self.policy.time.offset.day_of(command.decided_at);
+        let refusal = self
+            .decisions
+            .refuses(command, self.policy.decision, decided_on);
+        if let Some(why) = refusal {
+            return Outcome::Rejected(why);
+        }
+        let partition = self.clocks.index_of(partition);
+        let clock = self.clocks.latest(partition);
+        let (own, late) = self.calendar.assign(command.decided_at, clock);
+        let epoch = own.max(self.first_open());
+        self.admit_command(partition, command, epoch);
+        Outcome::Accepted(Accepted {
+            epoch: Some(epoch),
+            late: late || epoch > own,
+        })
+    }
+
+    /// Takes in what an officer decided; the close of its epoch puts it in force.
+    fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
+        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        self.decisions.admit(epoch, command.clone(), &self.calendar);
+        self.clocks.advance(partition, command.decided_at);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {
@@ -350,7 +398,7 @@ impl Engine {
 
     fn admit_input(&mut self, input: &Input<'_>) {
         match input {
-            Input::Result(_) | Input::Registry { .. } => {}
+            Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => {}
             Input::Register(registration) => self.taxonomy.register(registration),
             Input::Hold(partitions) => {
                 for name in *partitions {

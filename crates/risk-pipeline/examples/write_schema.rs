@@ -10,6 +10,8 @@ fn main() -> std::io::Result<()> {
     }
     let registry = folder.join("registry-update.v1.json");
     std::fs::write(registry, risk_pipeline::wire::registry::schema())?;
+    let command = folder.join("command.v1.json");
+    std::fs::write(command, risk_pipeline::wire::command::schema())?;
     let results = folder.join("inspection-result.v1.json");
     std::fs::write(results, risk_pipeline::wire::schema())
 }

@@ -30,11 +30,13 @@ pub enum Feed {
     Results,
     /// What the register says of sites.
     Registry,
+    /// What officers decide.
+    Commands,
 }
 
 impl Feed {
     /// Every feed.
-    pub const ALL: [Self; 2] = [Self::Results, Self::Registry];
+    pub const ALL: [Self; 3] = [Self::Results, Self::Registry, Self::Commands];
 }
 
 /// A partition of a source（分区）. All its records are of one feed.
@@ -62,6 +64,7 @@ impl fmt::Display for Partition {
         match self.feed {
             Feed::Results => write!(f, "{}", self.number),
             Feed::Registry => write!(f, "{} of the register", self.number),
+            Feed::Commands => write!(f, "{} of commands", self.number),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! `docs/schema/inspection-result.v1.json`, which a test holds equal to [`schema`].
 
 mod check;
+pub mod command;
 pub mod event;
 pub mod registry;
 mod reject;
@@ -150,8 +151,8 @@ fn text_of<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<&'a str, Rejectio
     simdutf8::basic::from_utf8(bytes).map_err(|_| reject::not_utf8(bytes))
 }
 
-/// The key of a record: the enterprise of a result, the site of an entry of the register; `None`
-/// where the record cannot be read.
+/// The key of a record: the enterprise of a result, the site of an entry of the register, the subject
+/// of a command; `None` where the record cannot be read.
 pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Keyed<'a> {
@@ -165,10 +166,16 @@ pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
         #[serde(borrow)]
         site_id: Cow<'a, str>,
     }
-    let Keyed { site } = serde_json::from_slice(bytes).ok()?;
+    #[derive(Deserialize)]
+    struct Decided<'a> {
+        #[serde(borrow)]
+        subject: Cow<'a, str>,
+    }
+    let keyed = || serde_json::from_slice::<Keyed<'_>>(bytes).ok();
     Some(match feed {
-        Feed::Results => site.enterprise_id,
-        Feed::Registry => site.site_id,
+        Feed::Results => keyed()?.site.enterprise_id,
+        Feed::Registry => keyed()?.site.site_id,
+        Feed::Commands => serde_json::from_slice::<Decided<'_>>(bytes).ok()?.subject,
     })
 }
 

@@ -16,7 +16,9 @@ mod watermark;
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
 use crate::dead_letter::{DeadLetterTracker, Verdict};
-use crate::source::intake::{self, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt};
+use crate::source::intake::{
+    self, COMMANDS_INTAKE_NAME, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt,
+};
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
@@ -94,7 +96,7 @@ fn partition_named(names: &[CompactString], named: &SourcePartition) -> Option<P
 }
 
 fn is_intake(source: &str) -> bool {
-    source == INTAKE_NAME || source == REGISTRY_INTAKE_NAME
+    [INTAKE_NAME, REGISTRY_INTAKE_NAME, COMMANDS_INTAKE_NAME].contains(&source)
 }
 
 impl Worker {
@@ -238,10 +240,11 @@ impl Worker {
     }
 
     fn named(&self, partition: Partition) -> SourcePartition {
-        let [results, registry] = &self.names;
+        let [results, registry, commands] = &self.names;
         let source = match partition.feed {
             Feed::Results => results,
             Feed::Registry => registry,
+            Feed::Commands => commands,
         };
         SourcePartition {
             source: source.clone(),
@@ -370,6 +373,7 @@ impl Worker {
         let handled = match &slot.decoded {
             Decoded::Result(result) => self.apply(result, &slot.encoded, record)?,
             Decoded::Entry(entry) => self.apply_entry(entry, record)?,
+            Decoded::Command(command) => self.apply_command(command, record)?,
             Decoded::Rejected(rejection) => Handled::Rejected(rejection.clone()),
         };
         let receipt = match handled {

@@ -169,7 +169,12 @@ pub(crate) fn fold(
                 }
                 Record::Registry(record) => engine.fold(&Recorded::Registry {
                     partition: &record.partition,
-                    entry: &record.entry,
+                    entry: &record.told,
+                    epoch: record.epoch,
+                }),
+                Record::Command(record) => engine.fold(&Recorded::Command {
+                    partition: &record.partition,
+                    command: &record.told,
                     epoch: record.epoch,
                 }),
                 Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
@@ -322,7 +327,15 @@ pub(crate) fn replay(
                 Record::Registry(record) => {
                     let step = engine.step(&Input::Registry {
                         partition: &record.partition,
-                        entry: &record.entry,
+                        entry: &record.told,
+                    });
+                    report.place(*index, (record.epoch, record.late), &step);
+                    step
+                }
+                Record::Command(record) => {
+                    let step = engine.step(&Input::Command {
+                        partition: &record.partition,
+                        command: &record.told,
                     });
                     report.place(*index, (record.epoch, record.late), &step);
                     step

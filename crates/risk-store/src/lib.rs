@@ -32,7 +32,8 @@ pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
-    EncodedResult, Placement, Positions, RegistryRecord, Rejection, RejectionSummary, ShownEntry,
+    CommandRecord, EncodedResult, Placement, Positions, RegistryRecord, Rejection,
+    RejectionSummary, ShownEntry,
 };
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};

@@ -69,6 +69,7 @@ impl Reader {
             | Record::Rejection(_)
             | Record::Result(_)
             | Record::Registry(_)
+            | Record::Command(_)
             | Record::Input(_) => {
                 let reason = "the history names it as a grade, which it is not".to_owned();
                 Err(StoreError::Record { entry, reason })
@@ -124,9 +125,11 @@ impl Reader {
         }
         match self.record(entry)? {
             Record::Rejection(rejection) => Ok(Some(*rejection)),
-            Record::Result(_) | Record::Registry(_) | Record::Input(_) | Record::Effect(_) => {
-                Ok(None)
-            }
+            Record::Result(_)
+            | Record::Registry(_)
+            | Record::Command(_)
+            | Record::Input(_)
+            | Record::Effect(_) => Ok(None),
         }
     }
 
@@ -170,6 +173,7 @@ impl Reader {
                 )
                 | Record::Result(_)
                 | Record::Registry(_)
+                | Record::Command(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });

@@ -6,6 +6,7 @@
 //! | rejection | code, field, rule, where it was read | – | the record, whole | – |
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
+//! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
@@ -21,6 +22,7 @@ mod result;
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use postcard::ser_flavors::Flavor;
+use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
@@ -59,11 +61,13 @@ pub enum RecordKind {
     Effect = 7,
     /// The register said something of a site.
     Registry = 8,
+    /// An officer decided.
+    Command = 9,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -72,6 +76,7 @@ impl RecordKind {
         Self::Ended,
         Self::Effect,
         Self::Registry,
+        Self::Command,
     ];
 
     /// The kind with this number.
@@ -90,6 +95,7 @@ impl RecordKind {
             Self::Ended => "ended",
             Self::Effect => "effect",
             Self::Registry => "registry",
+            Self::Command => "command",
         }
     }
 }
@@ -153,9 +159,9 @@ impl InputRecord {
     }
 }
 
-/// What the register said of a site, as it was recorded.
+/// What was told by another feed than that of results, as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RegistryRecord {
+pub struct Told<T> {
     /// Where it was read.
     pub partition: SourcePartition,
     /// Its offset there.
@@ -164,9 +170,14 @@ pub struct RegistryRecord {
     pub epoch: Epoch,
     /// It came late.
     pub late: bool,
-    /// What was said.
-    pub entry: RegistryEntry,
+    /// What was told.
+    pub told: T,
 }
+
+/// What the register said of a site, as it was recorded.
+pub type RegistryRecord = Told<RegistryEntry>;
+/// What an officer decided, as it was recorded.
+pub type CommandRecord = Told<Command>;
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +188,8 @@ pub enum Record {
     Rejection(Box<Rejection>),
     /// What the register said of a site.
     Registry(Box<RegistryRecord>),
+    /// What an officer decided.
+    Command(Box<CommandRecord>),
     /// Another input.
     Input(InputRecord),
     /// What followed.
@@ -297,6 +310,10 @@ impl Record {
                 let record = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Registry(Box::new(record)))
             }
+            RecordKind::Command => {
+                let record = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Command(Box::new(record)))
+            }
         }
     }
 }
@@ -322,22 +339,22 @@ pub(crate) fn encode_placement(
     compact(bytes, placement)
 }
 
-/// Appends the facts of an entry of the register.
-pub(crate) fn encode_registry(
+/// Appends the facts of what another feed told.
+pub(crate) fn encode_told<T: Serialize>(
     bytes: &mut Vec<u8>,
-    record: &RegistryRecord,
+    record: &Told<T>,
 ) -> Result<(), StoreError> {
     json(bytes, record)
 }
 
-/// Appends the facts of an input's entry and says its kind. `None` for a result and for an entry of the
-/// register, which have forms of their own.
+/// Appends the facts of an input's entry and says its kind. `None` for a result, for an entry of the
+/// register and for a command, which have forms of their own.
 pub(crate) fn encode_input(
     bytes: &mut Vec<u8>,
     input: &Input<'_>,
 ) -> Result<Option<RecordKind>, StoreError> {
     let kind = match input {
-        Input::Result(_) | Input::Registry { .. } => return Ok(None),
+        Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => return Ok(None),
         Input::Register(registration) => {
             json(bytes, registration)?;
             RecordKind::Registration
@@ -455,7 +472,8 @@ impl ShownEntry {
                 | RecordKind::Hold
                 | RecordKind::Tick
                 | RecordKind::Ended
-                | RecordKind::Registry,
+                | RecordKind::Registry
+                | RecordKind::Command,
             )
             | None => (json(entry.facts), json(entry.party), json(entry.decision)),
         };

@@ -38,7 +38,7 @@ use std::thread;
 
 pub use backup::{backup, restore};
 
-const FORMAT: &str = "spotcheck data directory, format 1\n";
+const FORMAT: &str = "spotcheck data directory, format 2\n";
 /// Blocks that the view thread may lag behind before it reads the ledger instead.
 const VIEW_QUEUE: usize = 16;
 

@@ -6,8 +6,8 @@ use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
-    BlockMetadata, EncodedResult, Placement, PlacementV1, Positions, Record, RegistryRecord,
-    Rejection,
+    BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
+    RegistryRecord, Rejection,
 };
 use hashbrown::HashTable;
 use risk_domain::ids::InspectionId;
@@ -61,9 +61,11 @@ pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, 
             result: record.result,
             epoch: record.epoch,
         }),
-        Record::Rejection(_) | Record::Registry(_) | Record::Input(_) | Record::Effect(_) => {
-            Err(not_a_result())
-        }
+        Record::Rejection(_)
+        | Record::Registry(_)
+        | Record::Command(_)
+        | Record::Input(_)
+        | Record::Effect(_) => Err(not_a_result()),
     }
 }
 
@@ -214,8 +216,13 @@ impl Writer {
         self.block.push_registry(record)
     }
 
-    /// Adds an input that has no form of its own, as [`Self::append_result`] and
-    /// [`Self::append_registry`] are.
+    /// Appends what an officer decided.
+    pub fn append_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
+        self.block.push_command(record)
+    }
+
+    /// Adds an input that has no form of its own, as those of [`Self::append_result`],
+    /// [`Self::append_registry`] and [`Self::append_command`] are.
     pub fn append_input(&mut self, input: &Input<'_>) -> Result<u64, StoreError> {
         let refused = || StoreError::Unrecordable("it has a form of its own".to_owned());
         self.block.push_input(input)?.ok_or_else(refused)

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
-use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt};
+use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt};
 use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
@@ -353,7 +353,7 @@ impl Readiness for Ready {
 pub(crate) fn api(
     running: &Running,
     reference: &Arc<Reference>,
-    (intake, registry_intake): (Arc<dyn Intake>, Option<Arc<dyn Intake>>),
+    intakes: Intakes,
     max_body_bytes: usize,
 ) -> anyhow::Result<ApiState> {
     let metrics = ApiMetrics::register(&running.registry)?;
@@ -361,8 +361,7 @@ pub(crate) fn api(
         reader: running.reader.clone(),
         engine: Arc::clone(&running.engine),
         reference: Arc::clone(reference),
-        intake,
-        registry_intake,
+        intakes,
         readiness: Arc::new(Ready {
             status: Arc::clone(&running.status),
             failure: Arc::clone(&running.failure),

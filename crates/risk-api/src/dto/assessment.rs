@@ -1,6 +1,6 @@
 //! What is concluded of subjects（风险评估）, as it is shown.
 
-use super::CounterfactualDto;
+use super::{CounterfactualDto, DecidedDto};
 use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -103,6 +103,8 @@ pub struct AssessmentDto {
     pub level: String,
     /// The level's Chinese name.
     pub level_zh: String,
+    /// The decision of officers that gives the level, if one does.
+    pub decision: Option<DecidedDto>,
     /// The next level is likely enough to watch.
     pub watch: bool,
     /// Next to no own evidence: may steer sampling, never sanctions.
@@ -274,6 +276,7 @@ impl AssessmentDto {
             name_en: names.en,
             level: assessment.level.to_string(),
             level_zh: assessment.level.zh().to_owned(),
+            decision: assessment.decision.as_ref().map(DecidedDto::new),
             watch: assessment.watch,
             inherited: assessment.inherited,
             provisional,

@@ -4,7 +4,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use prometheus::Registry;
-use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, PostError, Readiness, Receipt, Receipts};
+use risk_api::{
+    ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt, Receipts,
+};
 use risk_domain::ids::{
     AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId, TeamId, ZoneId,
 };
@@ -315,8 +317,11 @@ fn state(
         reader,
         engine: Arc::clone(engine),
         reference,
-        registry_intake: Some(Arc::<Surroundings>::clone(&desk)),
-        intake: desk,
+        intakes: Intakes {
+            registry: Some(Arc::<Surroundings>::clone(&desk)),
+            commands: Some(Arc::<Surroundings>::clone(&desk)),
+            results: desk,
+        },
         readiness,
         now: Arc::new(|| at(45)),
         registry,

@@ -1,6 +1,8 @@
 //! From a checkpoint's frames back to the state.
 
-use super::{CheckpointError, Frame, Kept, MemberParts, RowParts, SubjectParts, Sum, VERSION};
+use super::{
+    CheckpointError, Frame, Kept, MemberParts, RowParts, StandingParts, SubjectParts, Sum, VERSION,
+};
 use crate::event_time::{Clocks, Epoch};
 use crate::evidence::{Row, Stratum, Tallies, Tally, Verdict};
 use crate::family::{Known, Member};
@@ -89,16 +91,15 @@ impl Engine {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
                 Frame::Subjects(subjects) => engine.restore_subjects(subjects)?,
-                Frame::Bases(bases) => {
-                    for (subjects, linked) in bases {
-                        let subjects: Vec<_> = subjects.into_iter().map(SubjectIx).collect();
-                        if !engine.subjects.restore_base(&subjects, linked) {
-                            return Err(CheckpointError::Damaged);
-                        }
-                    }
-                }
+                Frame::Bases(bases) => engine.restore_bases(bases)?,
                 Frame::Targets(targets) => engine.frame.restore_targets(targets),
                 Frame::Entries(entries) => engine.restore_entries(entries)?,
+                Frame::Commands(commands) => {
+                    for (epoch, command) in commands {
+                        engine.decisions.restore(epoch, command);
+                    }
+                }
+                Frame::Due(due) => engine.restore_due(due)?,
                 Frame::Pending(rows) => {
                     for (epoch, parts) in rows {
                         let row = row(parts, engine.subjects.base_count())?;
@@ -138,6 +139,24 @@ impl Engine {
         } else {
             Err(CheckpointError::Damaged)
         }
+    }
+
+    fn restore_bases(&mut self, bases: Vec<(Vec<u32>, bool)>) -> Result<(), CheckpointError> {
+        for (subjects, linked) in bases {
+            let subjects: Vec<_> = subjects.into_iter().map(SubjectIx).collect();
+            if !self.subjects.restore_base(&subjects, linked) {
+                return Err(CheckpointError::Damaged);
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_due(&mut self, due: Vec<(Epoch, String)>) -> Result<(), CheckpointError> {
+        for (epoch, subject) in due {
+            let subject = subject.parse().map_err(|_error| CheckpointError::Damaged)?;
+            self.decisions.restore_due(epoch, subject);
+        }
+        Ok(())
     }
 
     fn restore_entries(
@@ -184,16 +203,19 @@ impl Engine {
                 .into_iter()
                 .map(tally)
                 .collect::<Result<Vec<_>, CheckpointError>>()?;
-            let standing = parts
-                .standing
-                .map(|(epoch, level, watch, inherited, band, digest)| Standing {
+            let standing = parts.standing.map(|parts: StandingParts| {
+                let (epoch, level, estimated, decided, watch, inherited, band, digest) = parts;
+                Standing {
                     epoch,
                     level,
+                    estimated,
+                    decided,
                     watch,
                     inherited,
                     band,
                     digest,
-                });
+                }
+            });
             self.states.push(SubjectState {
                 tallies: Tallies::from_sums(sums),
                 standing,

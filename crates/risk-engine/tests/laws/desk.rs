@@ -1,6 +1,7 @@
 //! An engine with a shell around it that looks up what the engine asks for.
 
 use compact_str::CompactString;
+use risk_domain::decision::Command;
 use risk_domain::ids::{
     AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId, TeamId, ZoneId,
 };
@@ -148,6 +149,7 @@ pub(crate) struct Desk {
 pub(crate) enum Entry {
     Result(SourcePartition, Box<InspectionResult>, risk_engine::Epoch),
     Registry(SourcePartition, Box<RegistryEntry>, risk_engine::Epoch),
+    Command(SourcePartition, Box<Command>, risk_engine::Epoch),
     Register(Registration),
     Hold(Vec<SourcePartition>),
     Ended(Vec<SourcePartition>),
@@ -264,6 +266,27 @@ impl Desk {
         step.outcome
     }
 
+    /// What an officer decides, from a partition of its own.
+    pub(crate) fn decide(&mut self, command: &Command) -> Outcome {
+        let partition = SourcePartition {
+            source: CompactString::const_new("commands"),
+            partition: 0,
+        };
+        let input = Input::Command {
+            partition: &partition,
+            command,
+        };
+        let step = self.engine.step(&input);
+        if let Outcome::Accepted(accepted) = step.outcome {
+            let epoch = accepted.epoch.unwrap();
+            let command = Box::new(command.clone());
+            self.recorded
+                .push(Entry::Command(partition, command, epoch));
+        }
+        self.keep(step.effects);
+        step.outcome
+    }
+
     pub(crate) fn end(&mut self, partitions: i32) -> StateHash {
         let clocks = self.engine.partition_clocks();
         let mut held: Vec<SourcePartition> = clocks.map(|(name, _)| name.clone()).collect();
@@ -294,6 +317,13 @@ impl Desk {
                     engine.fold(&Recorded::Registry {
                         partition,
                         entry,
+                        epoch: *epoch,
+                    });
+                }
+                Entry::Command(partition, command, epoch) => {
+                    engine.fold(&Recorded::Command {
+                        partition,
+                        command,
                         epoch: *epoch,
                     });
                 }

@@ -36,7 +36,7 @@ fn entry(id: u32, enterprise: u32, day: i64, products: &[(u32, u32)]) -> Registr
 }
 
 /// The assessment of a subject that stands at the end.
-fn standing(desk: &Desk, subject: &str) -> Option<Assessment> {
+pub(crate) fn standing(desk: &Desk, subject: &str) -> Option<Assessment> {
     let subject: Subject = subject.parse().unwrap();
     let mut found = None;
     for effect in &desk.effects {

@@ -19,6 +19,9 @@ pub const INTAKE_NAME: &str = "intake";
 /// The name of the program's intake of what the register says.
 pub const REGISTRY_INTAKE_NAME: &str = "intake-registry";
 
+/// The name of the program's intake of commands.
+pub const COMMANDS_INTAKE_NAME: &str = "intake-commands";
+
 /// A batch takes no further submission when it has so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 

@@ -1,149 +1,148 @@
-//! Sources read together: results and the register, each from where it comes.
+//! Sources read together: results, the register and commands, each from where it comes.
 
 use super::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Two sources as one: one of results, one of what the register says.
+/// Several sources as one, each of another feed.
 pub struct Joined {
-    results: Box<dyn Source>,
-    registry: Box<dyn Source>,
-    /// Whether each is at its end for good.
-    finished: [bool; 2],
-    registry_next: bool,
+    /// The first is the one that is waited for.
+    sources: Vec<Member>,
+    /// Whose turn it is.
+    next: usize,
+}
+
+struct Member {
+    feed: Feed,
+    source: Box<dyn Source>,
+    /// It is at its end for good.
+    finished: bool,
 }
 
 impl std::fmt::Debug for Joined {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Joined")
-            .field("results", &self.results.name(Feed::Results))
-            .field("registry", &self.registry.name(Feed::Registry))
-            .finish_non_exhaustive()
+        let names = self.sources.iter().map(|of| of.source.name(of.feed));
+        f.debug_list().entries(names).finish()
     }
 }
 
 impl Joined {
-    /// Both sources as one.
-    pub fn new(results: Box<dyn Source>, registry: Box<dyn Source>) -> Self {
-        Self {
-            results,
-            registry,
-            finished: [false; 2],
-            registry_next: false,
-        }
+    /// A source, which is the one waited for; others join it by [`Self::and`].
+    pub fn new(feed: Feed, source: Box<dyn Source>) -> Self {
+        let joined = Self {
+            sources: Vec::new(),
+            next: 0,
+        };
+        joined.and(feed, source)
     }
 
-    fn of(&mut self, feed: Feed) -> &mut dyn Source {
-        match feed {
-            Feed::Results => &mut *self.results,
-            Feed::Registry => &mut *self.registry,
-        }
+    /// The same with one source more.
+    #[must_use]
+    pub fn and(mut self, feed: Feed, source: Box<dyn Source>) -> Self {
+        self.sources.push(Member {
+            feed,
+            source,
+            finished: false,
+        });
+        self
     }
 
+    /// What one of the sources has, without waiting unless told to; none from one that has ended.
     fn poll_one(
         &mut self,
-        feed: Feed,
+        at: usize,
         max: usize,
         wait: Duration,
     ) -> Result<SourceBatch, SourceError> {
-        if self.finished[feed as usize] {
-            return Ok(SourceBatch::default());
+        let mut batch = SourceBatch::default();
+        if let Some(member) = self.sources.get_mut(at).filter(|of| !of.finished) {
+            batch = member.source.poll(max, wait)?;
+            member.finished = batch.finished;
+            batch.finished = false;
         }
-        let mut batch = self.of(feed).poll(max, wait)?;
-        self.finished[feed as usize] |= batch.finished;
-        batch.finished = self.finished == [true; 2];
         Ok(batch)
     }
-}
 
-fn of_feed<T: Copy>(feed: Feed, all: &[T], partition: impl Fn(&T) -> Partition) -> Vec<T> {
-    let of_feed = all.iter().filter(|one| partition(one).feed == feed);
-    of_feed.copied().collect()
-}
-
-fn has_news(batch: &SourceBatch) -> bool {
-    let silent = batch.is_empty() && batch.tickets.is_empty() && batch.reached_end.is_empty();
-    !silent || batch.finished
+    fn all_finished(&self) -> bool {
+        self.sources.iter().all(|of| of.finished)
+    }
 }
 
 impl Source for Joined {
+    /// The name of the feed's source; of a feed that none is of, that of the first.
     fn name(&self, feed: Feed) -> &str {
-        match feed {
-            Feed::Results => self.results.name(feed),
-            Feed::Registry => self.registry.name(feed),
-        }
+        let own = self.sources.iter().find(|of| of.feed == feed);
+        let source = own.or(self.sources.first());
+        source.map_or("", |of| of.source.name(feed))
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        let mut all = self.results.partitions();
-        all.extend(self.registry.partitions());
-        all
+        let all = self.sources.iter();
+        all.flat_map(|of| of.source.partitions()).collect()
     }
 
     fn seek(&mut self, positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
-        self.finished = [false; 2];
-        for feed in Feed::ALL {
-            let own = positions.iter().filter(|(at, _)| at.feed == feed);
+        for of in &mut self.sources {
+            of.finished = false;
+            let own = positions.iter().filter(|(at, _)| at.feed == of.feed);
             let own = own.map(|(at, next)| (*at, *next)).collect();
-            self.of(feed).seek(&own)?;
+            of.source.seek(&own)?;
         }
         Ok(())
     }
 
-    /// Takes from both in turn, so that neither waits behind the other; only results are waited for.
+    /// Takes from all in turn, so that none waits behind another; only the first is waited for.
     fn poll(&mut self, max: usize, wait: Duration) -> Result<SourceBatch, SourceError> {
-        let order = if self.registry_next {
-            [Feed::Registry, Feed::Results]
-        } else {
-            [Feed::Results, Feed::Registry]
-        };
-        self.registry_next = !self.registry_next;
-        for feed in order {
-            let batch = self.poll_one(feed, max, Duration::ZERO)?;
-            if !batch.is_empty() || !batch.tickets.is_empty() || batch.finished {
-                return Ok(batch);
-            }
-            if has_news(&batch) {
-                // News of an end only: what the other has comes along with it.
-                let other = order.into_iter().find(|other| *other != feed);
-                let mut both = self.poll_one(other.unwrap_or(feed), max, wait)?;
-                both.reached_end.extend(batch.reached_end);
-                return Ok(both);
+        let first = self.next;
+        self.next = (first + 1) % self.sources.len();
+        let mut ends = Vec::new();
+        let mut news = SourceBatch::default();
+        for turn in 0..self.sources.len() {
+            let batch = self.poll_one((first + turn) % self.sources.len(), max, Duration::ZERO)?;
+            ends.extend_from_slice(&batch.reached_end);
+            if !batch.is_empty() || !batch.tickets.is_empty() {
+                news = batch;
+                news.reached_end.clear();
+                break;
             }
         }
-        let waited_for = if self.finished[Feed::Results as usize] {
-            Feed::Registry
-        } else {
-            Feed::Results
-        };
-        self.poll_one(waited_for, max, wait)
+        if news.is_empty() && news.tickets.is_empty() && !self.all_finished() {
+            let waited_for = self.sources.iter().position(|of| !of.finished);
+            news = self.poll_one(waited_for.unwrap_or(0), max, wait)?;
+        }
+        news.reached_end.extend(ends);
+        news.finished = self.all_finished();
+        Ok(news)
     }
 
     fn pause(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        for feed in Feed::ALL {
-            let own = of_feed(feed, partitions, |at| *at);
-            self.of(feed).pause(&own)?;
+        for of in &mut self.sources {
+            of.source.pause(&of_feed(of.feed, partitions))?;
         }
         Ok(())
     }
 
     fn resume(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        for feed in Feed::ALL {
-            let own = of_feed(feed, partitions, |at| *at);
-            self.of(feed).resume(&own)?;
+        for of in &mut self.sources {
+            of.source.resume(&of_feed(of.feed, partitions))?;
         }
         Ok(())
     }
 
     fn durable(&mut self, positions: &BTreeMap<Partition, Offset>) {
-        for feed in Feed::ALL {
-            let own = positions.iter().filter(|(at, _)| at.feed == feed);
-            let own = own.map(|(at, next)| (*at, *next)).collect();
-            self.of(feed).durable(&own);
+        for of in &mut self.sources {
+            let own = positions.iter().filter(|(at, _)| at.feed == of.feed);
+            of.source
+                .durable(&own.map(|(at, next)| (*at, *next)).collect());
         }
     }
 
     fn bounded(&self) -> bool {
-        self.results.bounded() && self.registry.bounded()
+        self.sources.iter().all(|of| of.source.bounded())
     }
+}
+
+fn of_feed(feed: Feed, all: &[Partition]) -> Vec<Partition> {
+    let of_feed = all.iter().filter(|one| one.feed == feed);
+    of_feed.copied().collect()
 }

@@ -77,6 +77,21 @@ pub struct Reason {
     pub reason_en: String,
 }
 
+/// A decision of officers that gives a level（人工决定）.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecisionMade {
+    /// The override or floor.
+    pub command_id: String,
+    /// The level that was estimated.
+    pub estimated: String,
+    /// Its last day.
+    pub until: String,
+    /// What it says, as a Chinese sentence.
+    pub reason_zh: String,
+    /// The same in English.
+    pub reason_en: String,
+}
+
 /// A subject's recorded level changed（风险等级变化）.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "GradeEvent", extend("$id" = "grade.v1.json"))]
@@ -91,6 +106,9 @@ pub struct GradeEvent {
     pub kind: String,
     /// Risk level: undetermined, low, medium, high, serious.
     pub level: String,
+    /// The override or floor of officers that gives the level, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionMade>,
     /// The next level is likely enough to watch.
     pub watch: bool,
     /// Next to no own evidence: may steer sampling, never sanctions.
@@ -233,6 +251,16 @@ fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
         subject: assessment.subject.to_string(),
         kind: assessment.subject.kind().code().to_owned(),
         level: assessment.level.code().to_owned(),
+        decision: assessment.decision.as_ref().map(|decided| {
+            let (reason_zh, reason_en) = decided.sentences();
+            DecisionMade {
+                command_id: decided.command_id.to_string(),
+                estimated: decided.estimated.to_string(),
+                until: decided.until.to_string(),
+                reason_zh,
+                reason_en,
+            }
+        }),
         watch: assessment.watch,
         inherited: assessment.inherited,
         probability: assessment.probability,

@@ -87,6 +87,8 @@ rejection_codes! {
     IdentityConflict = "identity_conflict",
     /// A chain of corrections that comes back to itself. Found by the engine.
     CorrectionCycle = "correction_cycle",
+    /// A command that the rules do not allow where things stand. Found by the engine.
+    NotAllowed = "not_allowed",
 }
 
 impl fmt::Display for RejectionCode {

@@ -372,11 +372,12 @@ fn every_reason_has_a_scenario_that_names_field_value_and_rule() {
         assert!(rejection.value.chars().count() <= 121, "{rejection}");
         seen.insert(code);
     }
-    // The importer and the engine give these three.
+    // The importer and the engine give these.
     seen.extend([
         RejectionCode::Unmappable,
         RejectionCode::IdentityConflict,
         RejectionCode::CorrectionCycle,
+        RejectionCode::NotAllowed,
     ]);
     let all: BTreeSet<RejectionCode> = RejectionCode::ALL.iter().copied().collect();
     assert_eq!(seen, all);
@@ -430,6 +431,7 @@ fn the_committed_schema_is_the_generated_one() {
     for (file, generated) in [
         ("inspection-result.v1.json", schema()),
         ("registry-update.v1.json", registry::schema()),
+        ("command.v1.json", command::schema()),
     ] {
         let committed = std::fs::read_to_string(folder.join(file)).unwrap();
         assert_eq!(
@@ -746,4 +748,79 @@ fn what_is_wrong_with_the_register_is_named() {
     }
     let garbage = registry::decode(b"{", received(), &Known, &WireLimits::default());
     assert_eq!(garbage.unwrap_err().code, Code::NotJson);
+}
+
+fn decided(path: &str, value: Value) -> Result<risk_domain::decision::Command, Rejection> {
+    let mut whole = json!({
+        "command_id": "C-1",
+        "decided_at": "2026-03-06T17:00:00+08:00",
+        "actor": { "id": "330782-017", "role": "officer" },
+        "reason": "现场检查发现",
+        "subject": "enterprise:91330782MA28ABCD1X",
+        "kind": "override", "level": "high", "until": "2026-06-30"
+    });
+    if let Some((parent, name)) = path.rsplit_once('/') {
+        let object = whole.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        if value.is_null() {
+            object.remove(name);
+        } else {
+            object.insert(name.to_owned(), value);
+        }
+    }
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    command::decode(&bytes, received(), &Known, &WireLimits::default())
+}
+
+#[test]
+fn a_command_is_read_and_written_back() {
+    let fixed = decided("", Value::Null).unwrap();
+    let mut floor = fixed.clone();
+    let until = "2026-07-01".parse().unwrap();
+    let level = risk_domain::scales::RiskLevel::Serious;
+    floor.decision = risk_domain::decision::Decision::Floor { level, until };
+    let mut withdrawn = fixed.clone();
+    let of = fixed.command_id.clone();
+    withdrawn.decision = risk_domain::decision::Decision::Withdraw { of };
+    for command in [fixed, floor, withdrawn] {
+        let again = command::encode(&command);
+        let again = command::decode(&again, received(), &Known, &WireLimits::default());
+        assert_eq!(again.unwrap(), command);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_named() {
+    use RejectionCode as Code;
+    for (path, value, code, field) in [
+        ("/command_id", json!(""), Code::BadIdentifier, "command_id"),
+        (
+            "/decided_at",
+            json!("2027-01-01T00:00:00Z"),
+            Code::FutureTime,
+            "decided_at",
+        ),
+        (
+            "/actor/role",
+            json!("mayor"),
+            Code::UnknownCode,
+            "actor.role",
+        ),
+        ("/actor/id", Value::Null, Code::MissingField, "actor.id"),
+        ("/reason", json!(" "), Code::MissingField, "reason"),
+        ("/subject", json!("booth:7"), Code::BadIdentifier, "subject"),
+        ("/kind", json!("pardon"), Code::UnknownCode, "kind"),
+        ("/kind", json!("approve"), Code::Contradiction, "level"),
+        ("/level", json!("undetermined"), Code::UnknownCode, "level"),
+        ("/level", Value::Null, Code::MissingField, "level"),
+        ("/until", json!("30.6.2026"), Code::BadTime, "until"),
+        ("/until", Value::Null, Code::MissingField, "until"),
+        ("/of", json!("C-0"), Code::Contradiction, "of"),
+    ] {
+        let rejection = decided(path, value.clone()).unwrap_err();
+        assert_eq!(
+            (rejection.code, rejection.field.as_str()),
+            (code, field),
+            "{path} {value}"
+        );
+    }
 }

@@ -1,13 +1,14 @@
 //! What the worker does with a record that could be read: the engine takes it, and what follows is
 //! recorded.
 
-use super::refusal::{engine_rejection, entry_rejection};
+use super::refusal::{command_rejection, engine_rejection, entry_rejection};
 use super::{Handled, Worker, WorkerError};
 use crate::source::RawRecord;
+use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_engine::{Accepted, Input, Outcome, ResultInput};
-use risk_store::{EncodedResult, Placement, RegistryRecord};
+use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord};
 use std::sync::{Arc, PoisonError};
 
 impl Worker {
@@ -78,9 +79,44 @@ impl Worker {
                     offset: record.offset.0 as u64,
                     epoch,
                     late,
-                    entry: entry.clone(),
+                    told: entry.clone(),
                 };
                 self.parts.writer.append_registry(&record)?;
+            }
+        }
+        self.record(step.effects)?;
+        Ok(Handled::Applied)
+    }
+
+    /// Applies what an officer decided.
+    pub(super) fn apply_command(
+        &mut self,
+        command: &Command,
+        record: &RawRecord,
+    ) -> Result<Handled, WorkerError> {
+        let partition = self.named(record.partition);
+        let step = self.engine().step(&Input::Command {
+            partition: &partition,
+            command,
+        });
+        match step.outcome {
+            Outcome::Duplicate => return Ok(Handled::Duplicate),
+            Outcome::Rejected(why) => {
+                return Ok(Handled::Rejected(command_rejection(why, command)));
+            }
+            Outcome::Accepted(Accepted { epoch: None, .. }) => {}
+            Outcome::Accepted(Accepted {
+                epoch: Some(epoch),
+                late,
+            }) => {
+                let record = CommandRecord {
+                    partition,
+                    offset: record.offset.0 as u64,
+                    epoch,
+                    late,
+                    told: command.clone(),
+                };
+                self.parts.writer.append_command(&record)?;
             }
         }
         self.record(step.effects)?;

@@ -7,6 +7,7 @@
 use super::WorkerError;
 use crate::source::{Feed, SourceBatch};
 use crate::wire::{self, Rejection, Vocabulary, WireLimits};
+use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_store::EncodedResult;
@@ -29,6 +30,7 @@ const AHEAD: usize = 128;
 pub(super) enum Decoded {
     Result(InspectionResult),
     Entry(Box<RegistryEntry>),
+    Command(Box<Command>),
     Rejected(Rejection),
 }
 
@@ -183,6 +185,8 @@ fn decode_all(
                     }
                     Feed::Registry => wire::registry::decode(bytes, at, vocabulary, limits)
                         .map(|entry| Decoded::Entry(Box::new(entry))),
+                    Feed::Commands => wire::command::decode(bytes, at, vocabulary, limits)
+                        .map(|command| Decoded::Command(Box::new(command))),
                 };
                 chunk.push(decoded.unwrap_or_else(Decoded::Rejected))
             });

@@ -5,6 +5,7 @@ use super::{Worker, WorkerError};
 use crate::dead_letter::StopReason;
 use crate::source::{Partition, RawRecord, SourceBatch};
 use crate::wire::{Rejection, RejectionCode};
+use risk_domain::decision::{Command, Decision};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_engine::EngineRejection;
@@ -55,24 +56,46 @@ impl Worker {
 }
 
 pub(super) fn entry_rejection(why: EngineRejection, entry: &RegistryEntry) -> Rejection {
-    let code = match why {
+    let id = entry.update_id.as_str();
+    Rejection::new(code_of(why), "update_id", id, why.to_string())
+}
+
+fn code_of(why: EngineRejection) -> RejectionCode {
+    match why {
         EngineRejection::IdentityConflict => RejectionCode::IdentityConflict,
         EngineRejection::CorrectionCycle => RejectionCode::CorrectionCycle,
+        EngineRejection::RoleMayNot
+        | EngineRejection::DecisionEnd
+        | EngineRejection::UnknownCommand
+        | EngineRejection::DecisionOver
+        | EngineRejection::SamePerson
+        | EngineRejection::NothingToApprove => RejectionCode::NotAllowed,
+    }
+}
+
+pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Rejection {
+    let (field, value) = match (why, &command.decision) {
+        (EngineRejection::RoleMayNot, _) => ("actor.role", command.actor.role.to_string()),
+        (EngineRejection::SamePerson, _) => ("actor.id", command.actor.id.to_string()),
+        (
+            EngineRejection::DecisionEnd,
+            Decision::Override { until, .. } | Decision::Floor { until, .. },
+        ) => ("until", until.to_string()),
+        (
+            EngineRejection::UnknownCommand
+            | EngineRejection::DecisionOver
+            | EngineRejection::NothingToApprove,
+            Decision::Approve { of } | Decision::Withdraw { of },
+        ) => ("of", of.to_string()),
+        _conflict => ("command_id", command.command_id.to_string()),
     };
-    Rejection::new(code, "update_id", entry.update_id.as_str(), why.to_string())
+    Rejection::new(code_of(why), field, &value, why.to_string())
 }
 
 pub(super) fn engine_rejection(why: EngineRejection, result: &InspectionResult) -> Rejection {
-    let (code, field, value) = match why {
-        EngineRejection::IdentityConflict => (
-            RejectionCode::IdentityConflict,
-            "inspection_id",
-            result.inspection_id.as_str(),
-        ),
-        EngineRejection::CorrectionCycle => {
-            let target = result.supersedes.as_ref().map_or("", |id| id.as_str());
-            (RejectionCode::CorrectionCycle, "supersedes", target)
-        }
+    let (field, value) = match (why, &result.supersedes) {
+        (EngineRejection::CorrectionCycle, Some(of)) => ("supersedes", of.as_str()),
+        _conflict => ("inspection_id", result.inspection_id.as_str()),
     };
-    Rejection::new(code, field, value, why.to_string())
+    Rejection::new(code_of(why), field, value, why.to_string())
 }

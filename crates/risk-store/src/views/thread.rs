@@ -143,7 +143,10 @@ impl ViewThread {
                         Record::Rejection(rejection) => {
                             applier.rejection(index, &rejection.summary())?;
                         }
-                        Record::Result(_) | Record::Registry(_) | Record::Input(_) => {}
+                        Record::Result(_)
+                        | Record::Registry(_)
+                        | Record::Command(_)
+                        | Record::Input(_) => {}
                     }
                 }
                 applier.end_block(block.header().tree_size());

@@ -35,7 +35,9 @@ pub(crate) fn import(args: &Args) -> anyhow::Result<ExitCode> {
         for results in &args.files {
             let results = file(Feed::Results, results);
             sources.push(match register.take() {
-                Some(register) => Box::new(Joined::new(results, register)),
+                Some(register) => {
+                    Box::new(Joined::new(Feed::Results, results).and(Feed::Registry, register))
+                }
                 None => results,
             });
         }

@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Sink};
 use risk_pipeline::source::file::FileSource;
-use risk_pipeline::source::intake::{INTAKE_NAME, IntakeLimits, REGISTRY_INTAKE_NAME, intake};
+use risk_pipeline::source::intake::{
+    COMMANDS_INTAKE_NAME, INTAKE_NAME, IntakeLimits, REGISTRY_INTAKE_NAME, intake,
+};
 use risk_pipeline::source::joined::Joined;
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
 use risk_pipeline::source::{Feed, Partition, Source};
@@ -40,8 +42,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         sink: ends.sink,
     };
     let running = wiring::run(opened, inlet)?;
-    let posts = (ends.results, ends.registry);
-    let api = wiring::api(&running, &reference, posts, config.http.max_body_bytes)?;
+    let api = wiring::api(&running, &reference, ends.posts, config.http.max_body_bytes)?;
     answer(running, api, config.http.listen)
 }
 
@@ -105,11 +106,10 @@ async fn ended_or_asked(running: &Running) -> anyhow::Result<()> {
     }
 }
 
-/// Where records come from, where posts of results and of the register go, and where events go.
+/// Where records come from, where posts go, and where events go.
 struct Ends {
     source: Box<dyn Source>,
-    results: Arc<dyn risk_api::Intake>,
-    registry: Option<Arc<dyn risk_api::Intake>>,
+    posts: risk_api::Intakes,
     sink: Option<Box<dyn Sink>>,
 }
 
@@ -117,24 +117,25 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
     if config.kafka.enabled {
         // Taking the shard over comes first: an older process is refused before this one reads.
         let sink = kafka_sink(&config.kafka, config.shard)?;
-        let source = kafka_source(&config.kafka, Feed::Results)?;
-        let results = Arc::new(wiring::TopicPosts(source.handle()?));
-        let sink: Option<Box<dyn Sink>> = Some(Box::new(sink));
-        if config.kafka.registry_topic.is_empty() {
-            return Ok(Ends {
-                source: Box::new(source),
-                results,
-                registry: None,
-                sink,
-            });
+        let results = kafka_source(&config.kafka, Feed::Results)?;
+        let mut posts =
+            risk_api::Intakes::of_results(Arc::new(wiring::TopicPosts(results.handle()?)));
+        let mut source = Joined::new(Feed::Results, Box::new(results));
+        let others = [
+            (Feed::Registry, &mut posts.registry),
+            (Feed::Commands, &mut posts.commands),
+        ];
+        for (feed, post) in others {
+            if !topic_of(&config.kafka, feed).is_empty() {
+                let other = kafka_source(&config.kafka, feed)?;
+                *post = Some(Arc::new(wiring::TopicPosts(other.handle()?)));
+                source = source.and(feed, Box::new(other));
+            }
         }
-        let register = kafka_source(&config.kafka, Feed::Registry)?;
-        let registry = Arc::new(wiring::TopicPosts(register.handle()?));
         return Ok(Ends {
-            source: Box::new(Joined::new(Box::new(source), Box::new(register))),
-            results,
-            registry: Some(registry),
-            sink,
+            source: Box::new(source),
+            posts,
+            sink: Some(Box::new(sink)),
         });
     }
     let limits = IntakeLimits {
@@ -142,14 +143,30 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
         ..IntakeLimits::default()
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (handle, source) = intake(Feed::Results, INTAKE_NAME, limits, Arc::clone(&clock));
-    let (told, register) = intake(Feed::Registry, REGISTRY_INTAKE_NAME, limits, clock);
+    let intake = |feed, name| intake(feed, name, limits, Arc::clone(&clock));
+    let (results, source) = intake(Feed::Results, INTAKE_NAME);
+    let (registry, register) = intake(Feed::Registry, REGISTRY_INTAKE_NAME);
+    let (commands, decided) = intake(Feed::Commands, COMMANDS_INTAKE_NAME);
+    let source = Joined::new(Feed::Results, Box::new(source))
+        .and(Feed::Registry, Box::new(register))
+        .and(Feed::Commands, Box::new(decided));
     Ok(Ends {
-        source: Box::new(Joined::new(Box::new(source), Box::new(register))),
-        results: Arc::new(wiring::DirectPosts(handle)),
-        registry: Some(Arc::new(wiring::DirectPosts(told))),
+        source: Box::new(source),
+        posts: risk_api::Intakes {
+            results: Arc::new(wiring::DirectPosts(results)),
+            registry: Some(Arc::new(wiring::DirectPosts(registry))),
+            commands: Some(Arc::new(wiring::DirectPosts(commands))),
+        },
         sink: None,
     })
+}
+
+fn topic_of(config: &Kafka, feed: Feed) -> &str {
+    match feed {
+        Feed::Results => &config.results_topic,
+        Feed::Registry => &config.registry_topic,
+        Feed::Commands => &config.commands_topic,
+    }
 }
 
 fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
@@ -169,10 +186,7 @@ fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
 }
 
 fn kafka_source(config: &Kafka, feed: Feed) -> anyhow::Result<KafkaSource> {
-    let topic = match feed {
-        Feed::Results => &config.results_topic,
-        Feed::Registry => &config.registry_topic,
-    };
+    let topic = topic_of(config, feed);
     let mut source = KafkaSourceConfig::new(&config.bootstrap_servers, topic, &config.group_id);
     source.feed = feed;
     source.until_end = config.until_end;
@@ -225,10 +239,9 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
             Arc::new(SystemClock),
         ))
     };
-    let source = Joined::new(
-        source(Feed::Results, "file:demo-city", &results),
-        source(Feed::Registry, "file:demo-register", &register),
-    );
+    let told = source(Feed::Registry, "file:demo-register", &register);
+    let source = source(Feed::Results, "file:demo-city", &results);
+    let source = Joined::new(Feed::Results, source).and(Feed::Registry, told);
     let data = DataDir {
         dir: args.data_dir.clone(),
         shard: 0,

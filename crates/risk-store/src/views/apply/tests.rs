@@ -62,6 +62,7 @@ fn assessment(number: usize, level: RiskLevel, percent: u8) -> Assessment {
         sectors: BTreeSet::new(),
         epoch: Epoch(1),
         level,
+        decision: None,
         watch: false,
         inherited: false,
         band: 0,

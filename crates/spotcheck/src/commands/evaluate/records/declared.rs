@@ -224,8 +224,8 @@ mod tests {
             let failed_items = items.iter().map(|item| (*item).to_owned()).collect();
             let outcome = "fail".to_owned();
             let record = Record {
-                failed_items,
                 outcome,
+                failed_items,
                 ..record()
             };
             let items = fsis.items(&record).into_iter();

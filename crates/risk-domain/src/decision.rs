@@ -1,0 +1,103 @@
+//! Decisions of officers on grades（人工决定）: an override or a floor, withdrawn or approved.
+//!
+//! Each is a command with an id, an actor, a reason and an end, so that nothing a person did to a
+//! grade stands without their name or for ever.
+
+use crate::ids::{ActorId, CommandId};
+use crate::scales::{RiskLevel, Role};
+use crate::subject::Subject;
+use crate::time::{Day, Timestamp};
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+/// Who decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// The officer's number or account.
+    pub id: ActorId,
+    /// In which role.
+    pub role: Role,
+}
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decision {
+    /// The grade is this（人工覆盖）. Until a second person approves, it raises a grade only.
+    Override {
+        /// The grade.
+        level: RiskLevel,
+        /// Last day on which it holds.
+        until: Day,
+    },
+    /// The grade is at least this（等级下限）.
+    Floor {
+        /// The least grade.
+        level: RiskLevel,
+        /// Last day on which it holds.
+        until: Day,
+    },
+    /// A second person agrees to an override（复核同意）.
+    Approve {
+        /// The override.
+        of: CommandId,
+    },
+    /// An override or a floor ends now（撤回）.
+    Withdraw {
+        /// Which one.
+        of: CommandId,
+    },
+}
+
+impl Decision {
+    /// Its code on the wire.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Override { .. } => "override",
+            Self::Floor { .. } => "floor",
+            Self::Approve { .. } => "approve",
+            Self::Withdraw { .. } => "withdraw",
+        }
+    }
+
+    /// Every code.
+    pub const CODES: [&'static str; 4] = ["override", "floor", "approve", "withdraw"];
+}
+
+/// A command（命令）: a decision, of whom, when and why.
+#[doc(alias = "命令")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Which command, unique for ever.
+    pub command_id: CommandId,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// Why.
+    pub reason: CompactString,
+    /// On whose grade.
+    #[serde(with = "subject_text")]
+    pub subject: Subject,
+    /// What.
+    pub decision: Decision,
+}
+
+/// A subject as its text.
+pub mod subject_text {
+    use crate::subject::Subject;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the subject's text.
+    pub fn serialize<S: Serializer>(subject: &Subject, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(subject)
+    }
+
+    /// Reads a subject from its text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Subject, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,235 @@
+//! A block while it is filled, and on its way to the disk.
+
+use super::Committed;
+use crate::error::StoreError;
+use crate::ledger::{Entry, EntryKind};
+use crate::records::{
+    ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
+    RegistryRecord, Rejection, RejectionSummary, Told, encode_effect, encode_input,
+    encode_placement, encode_rejected, encode_rejection, encode_told,
+};
+use risk_domain::time::Timestamp;
+use risk_engine::{Effect, Input, SourcePartition};
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    kind: RecordKind,
+    start: usize,
+    /// Bytes of facts, party, personal and decision.
+    lengths: [u32; 4],
+}
+
+/// A block being filled, or on its way to the disk.
+#[derive(Debug, Default)]
+pub(crate) struct OpenBlock {
+    pub(crate) first_entry: u64,
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    pub(crate) partitions: Vec<SourcePartition>,
+    pub(crate) duplicates: u64,
+    effects: Vec<(u64, Effect)>,
+    rejections: Vec<(u64, RejectionSummary)>,
+    /// Actors of commands, by their entries.
+    officers: Vec<(u64, String)>,
+}
+
+impl OpenBlock {
+    /// This block's memory for a new one that begins with this entry.
+    pub(crate) fn begun_at(mut self, first_entry: u64) -> Self {
+        self.bytes.clear();
+        self.spans.clear();
+        Self {
+            first_entry,
+            bytes: self.bytes,
+            spans: self.spans,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn next_entry(&self) -> u64 {
+        self.first_entry + self.spans.len() as u64
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub(crate) fn raw_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Number of a partition within this block.
+    fn partition(&mut self, name: &SourcePartition) -> u32 {
+        let known = self.partitions.iter().position(|known| known == name);
+        known.unwrap_or_else(|| {
+            self.partitions.push(name.clone());
+            self.partitions.len() - 1
+        }) as u32
+    }
+
+    /// Closes the entry whose bytes were appended from `start` on, with the section ends given.
+    fn close(&mut self, kind: RecordKind, start: usize, ends: [usize; 4]) -> u64 {
+        let index = self.next_entry();
+        let mut from = start;
+        let lengths = ends.map(|end| {
+            let length = end - from;
+            from = end;
+            length as u32
+        });
+        self.spans.push(Span {
+            kind,
+            start,
+            lengths,
+        });
+        index
+    }
+
+    pub(crate) fn push_result(
+        &mut self,
+        encoded: &EncodedResult,
+        partition: &SourcePartition,
+        mut placement: PlacementV1,
+    ) -> Result<u64, StoreError> {
+        placement.partition = self.partition(partition);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(encoded.facts());
+        let facts = self.bytes.len();
+        self.bytes.extend_from_slice(encoded.party());
+        let party = self.bytes.len();
+        encode_placement(&mut self.bytes, &placement)
+            .inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(RecordKind::Result, start, [facts, party, party, end]))
+    }
+
+    /// Appends an input that is no result; `None` for a result.
+    pub(crate) fn push_input(&mut self, input: &Input<'_>) -> Result<Option<u64>, StoreError> {
+        let start = self.bytes.len();
+        let kind =
+            encode_input(&mut self.bytes, input).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(kind.map(|kind| self.close(kind, start, [end; 4])))
+    }
+
+    pub(crate) fn push_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
+        self.push_told(RecordKind::Registry, record)
+    }
+
+    pub(crate) fn push_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
+        let index = self.push_told(RecordKind::Command, record)?;
+        let actor = format!("officer:{}", record.told.actor.id);
+        self.officers.push((index, actor));
+        Ok(index)
+    }
+
+    fn push_told<T: Serialize>(
+        &mut self,
+        kind: RecordKind,
+        record: &Told<T>,
+    ) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_told(&mut self.bytes, record).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(kind, start, [end; 4]))
+    }
+
+    pub(crate) fn push_rejection(&mut self, rejection: &Rejection) -> Result<u64, StoreError> {
+        let summary = rejection.summary();
+        let start = self.bytes.len();
+        encode_rejection(&mut self.bytes, &summary)?;
+        let facts = self.bytes.len();
+        encode_rejected(&mut self.bytes, rejection)?;
+        let end = self.bytes.len();
+        let index = self.close(RecordKind::Rejection, start, [facts, facts, end, end]);
+        self.rejections.push((index, summary));
+        Ok(index)
+    }
+
+    pub(crate) fn push_effect(&mut self, effect: Effect) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_effect(&mut self.bytes, &effect).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
+        self.effects.push((index, effect));
+        Ok(index)
+    }
+
+    pub(crate) fn entry(&self, index: u64) -> Option<Entry<'_>> {
+        let position = usize::try_from(index.checked_sub(self.first_entry)?).ok()?;
+        let span = self.spans.get(position)?;
+        self.of_span(index, span)
+    }
+
+    fn of_span(&self, index: u64, span: &Span) -> Option<Entry<'_>> {
+        let mut at = span.start;
+        let mut section = |length: u32| {
+            let from = at;
+            at += length as usize;
+            self.bytes.get(from..at)
+        };
+        let [facts, party, personal, decision] = span.lengths;
+        Some(Entry {
+            kind: EntryKind(span.kind as u8),
+            actor: match span.kind {
+                RecordKind::Effect => ACTOR_ENGINE,
+                RecordKind::Command => {
+                    let mut officers = self.officers.iter();
+                    officers
+                        .find(|(of, _)| *of == index)
+                        .map(|(_, actor)| actor.as_str())?
+                }
+                RecordKind::Result
+                | RecordKind::Rejection
+                | RecordKind::Registration
+                | RecordKind::Hold
+                | RecordKind::Tick
+                | RecordKind::Ended
+                | RecordKind::Registry => ACTOR_PIPELINE,
+            },
+            facts: section(facts)?,
+            party: section(party)?,
+            personal: section(personal)?,
+            decision: section(decision)?,
+        })
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let numbered = (self.first_entry..).zip(&self.spans);
+        numbered.filter_map(|(index, span)| self.of_span(index, span))
+    }
+
+    /// Closes the block for the commit thread.
+    pub(crate) fn seal(
+        mut self,
+        block: u64,
+        committed_at: Timestamp,
+        metadata: Vec<u8>,
+        seed: [u8; 32],
+    ) -> SealedBlock {
+        let committed = Committed {
+            block,
+            first_entry: self.first_entry,
+            next_entry: self.next_entry(),
+            committed_at,
+            effects: std::mem::take(&mut self.effects),
+            rejections: std::mem::take(&mut self.rejections),
+        };
+        SealedBlock {
+            content: self,
+            committed: Arc::new(committed),
+            metadata,
+            seed,
+        }
+    }
+}
+
+/// A block on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct SealedBlock {
+    pub(crate) content: OpenBlock,
+    pub(crate) committed: Arc<Committed>,
+    pub(super) metadata: Vec<u8>,
+    pub(super) seed: [u8; 32],
+}
