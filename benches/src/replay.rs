@@ -91,7 +91,7 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
                 epoch,
                 late: accepted.late,
             };
-            writer.append_result(&result.inspection_id, &encoded, &placement)?;
+            writer.append_result(&result, &encoded, &placement)?;
         }
         writer.append_effects(step.effects)?;
         if writer.pending_entries() >= BLOCK || writer.is_full() {

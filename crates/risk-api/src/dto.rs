@@ -4,6 +4,7 @@
 mod assessment;
 mod compare;
 mod decision;
+mod evidence;
 mod rates;
 
 pub(crate) use assessment::Names;
@@ -12,6 +13,7 @@ pub use assessment::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
+pub use evidence::{BehindDto, EvidenceResultDto};
 pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,

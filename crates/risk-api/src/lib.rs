@@ -12,6 +12,7 @@ mod decisions;
 pub mod dto;
 mod error;
 mod etag;
+mod evidence;
 mod health;
 mod live;
 mod metrics;

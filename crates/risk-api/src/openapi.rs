@@ -19,6 +19,7 @@ use utoipa::OpenApi;
         crate::subjects::list,
         crate::subjects::one,
         crate::subjects::history,
+        crate::evidence::evidence,
         crate::compare::compare,
         crate::alerts::list,
         crate::alerts::one,

@@ -5,8 +5,8 @@ use crate::params::Params;
 use crate::request;
 use crate::state::ApiState;
 use crate::{
-    alerts, compare, console, dead_letters, decisions, health, live, metrics, openapi, rates,
-    results, subjects,
+    alerts, compare, console, dead_letters, decisions, evidence, health, live, metrics, openapi,
+    rates, results, subjects,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -38,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 26] = [
+static ROUTES: [Route; 27] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route("/v1/commands", &[], || post(results::post_commands)),
@@ -56,6 +56,11 @@ static ROUTES: [Route; 26] = [
     route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
         get(subjects::history)
     }),
+    route(
+        "/v1/subjects/{id}/evidence",
+        &["zone", "limit", "cursor"],
+        || get(evidence::evidence),
+    ),
     route("/v1/subjects/{id}/compare", &["with"], || {
         get(compare::compare)
     }),

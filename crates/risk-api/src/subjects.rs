@@ -1,6 +1,6 @@
 //! Subjects with their grades.
 
-use crate::dto::{AssessmentDto, Names, Page, ProblemDto, SubjectDto};
+use crate::dto::{AssessmentDto, BehindDto, Names, Page, ProblemDto, SubjectDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::params::{Id, Params};
@@ -131,6 +131,13 @@ pub(crate) async fn one(
             provisional: provisional
                 .as_ref()
                 .map(|item| shown(parts, &engine, item, true)),
+            behind: provisional
+                .as_ref()
+                .or(recorded.as_ref())
+                .map_or_else(Vec::new, |item| {
+                    let parts = item.contributions.iter().map(|part| part.part);
+                    BehindDto::all(&subject, &parts.collect::<Vec<_>>(), &engine)
+                }),
             counterfactual: engine.counterfactual(&subject, now).map(Into::into),
             history: history.items.iter().map(show).collect(),
             history_next: history.next,

@@ -9,6 +9,7 @@
 //! * a laboratory result that confirms a fast test replaces it: it counts once, as a verified fast
 //!   test at the time of the fast test; until that is known it stands on its own.
 
+use crate::backing::Counting;
 use crate::event_time::Epoch;
 use crate::evidence::{Row, Stratum, Verdict};
 use risk_domain::ids::InspectionId;
@@ -213,6 +214,12 @@ impl Families {
         changes.into_values().flatten().collect()
     }
 
+    /// How a member counts, by what is known at the end of `epoch`; none for a result without family.
+    pub(crate) fn counting(&self, id: &InspectionId, epoch: Epoch) -> Option<Counting> {
+        let family = self.by_key.get(self.of.get(id)?)?;
+        Some(family.counting(id, epoch))
+    }
+
     pub(crate) fn first_open(&self) -> Option<Epoch> {
         self.open.keys().next().copied()
     }
@@ -262,39 +269,45 @@ impl Families {
 }
 
 impl Family {
+    /// The members known by the end of `epoch`.
+    fn known_at(&self, epoch: Epoch) -> KnownMembers<'_> {
+        let known = self.members.iter().filter_map(|(id, member)| {
+            let known = member.known.as_ref()?;
+            (known.epoch <= epoch).then_some((id, (member, known)))
+        });
+        known.collect()
+    }
+
+    /// How a member counts, by what is known at the end of `epoch`.
+    fn counting(&self, id: &InspectionId, epoch: Epoch) -> Counting {
+        let known = self.known_at(epoch);
+        if !known.contains_key(id) {
+            return Counting::NotClosed;
+        }
+        let effective = effective_versions(&known);
+        let Some((_, own)) = effective.get(id) else {
+            return match original_of(id, &known) {
+                Some(_) => Counting::Replaced,
+                None => Counting::Waiting,
+            };
+        };
+        let verified = verifications(&known, &effective);
+        if verified.spent.contains(id) {
+            Counting::Confirms
+        } else if own.row.is_none() {
+            Counting::NoTest
+        } else if verified.confirmed.contains_key(id) {
+            Counting::Confirmed
+        } else {
+            Counting::Counted
+        }
+    }
+
     /// What the members known by the end of `epoch` add up to.
     fn rows_at(&self, epoch: Epoch) -> Vec<Row> {
-        let known: BTreeMap<&InspectionId, (&Member, &Known)> = self
-            .members
-            .iter()
-            .filter_map(|(id, member)| {
-                let known = member.known.as_ref()?;
-                (known.epoch <= epoch).then_some((id, (member, known)))
-            })
-            .collect();
+        let known = self.known_at(epoch);
         let effective = effective_versions(&known);
-        let mut confirmed: BTreeMap<&InspectionId, (Timestamp, &InspectionId)> = BTreeMap::new();
-        let mut spent: BTreeSet<&InspectionId> = BTreeSet::new();
-        for (id, (member, laboratory)) in &effective {
-            let Some(target) = member.confirms.as_ref() else {
-                continue;
-            };
-            let Some(screen) = effective_of(target, &known, &effective) else {
-                continue;
-            };
-            let is_screen = known[screen]
-                .1
-                .row
-                .is_some_and(|row| row.verdict.stratum == Stratum::FastScreen);
-            if !laboratory.laboratory || laboratory.row.is_none() || !is_screen {
-                continue;
-            }
-            spent.insert(id);
-            let last = confirmed
-                .entry(screen)
-                .or_insert((laboratory.observed_at, id));
-            *last = (*last).max((laboratory.observed_at, id));
-        }
+        let Verifications { confirmed, spent } = verifications(&known, &effective);
         let row_of = |(id, (_, known)): (&&InspectionId, &(&Member, &Known))| -> Option<Row> {
             if spent.contains(*id) {
                 return None;
@@ -319,6 +332,38 @@ impl Family {
 }
 
 type KnownMembers<'a> = BTreeMap<&'a InspectionId, (&'a Member, &'a Known)>;
+
+/// Which fast tests a laboratory confirmed, by which result; and all results that confirm one.
+struct Verifications<'a> {
+    confirmed: BTreeMap<&'a InspectionId, (Timestamp, &'a InspectionId)>,
+    spent: BTreeSet<&'a InspectionId>,
+}
+
+fn verifications<'a>(known: &KnownMembers<'a>, effective: &KnownMembers<'a>) -> Verifications<'a> {
+    let mut confirmed: BTreeMap<&InspectionId, (Timestamp, &InspectionId)> = BTreeMap::new();
+    let mut spent: BTreeSet<&InspectionId> = BTreeSet::new();
+    for (id, (member, laboratory)) in effective {
+        let Some(target) = member.confirms.as_ref() else {
+            continue;
+        };
+        let Some(screen) = effective_of(target, known, effective) else {
+            continue;
+        };
+        let is_screen = known[screen]
+            .1
+            .row
+            .is_some_and(|row| row.verdict.stratum == Stratum::FastScreen);
+        if !laboratory.laboratory || laboratory.row.is_none() || !is_screen {
+            continue;
+        }
+        spent.insert(id);
+        let last = confirmed
+            .entry(screen)
+            .or_insert((laboratory.observed_at, id));
+        *last = (*last).max((laboratory.observed_at, id));
+    }
+    Verifications { confirmed, spent }
+}
 
 /// Of each group of versions the one that counts: the last one observed among those that nothing
 /// known supersedes and whose chain back to an original is complete.

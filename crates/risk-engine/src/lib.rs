@@ -8,6 +8,7 @@
 pub mod alert;
 mod appraise;
 pub mod assessment;
+mod backing;
 mod caution;
 pub mod checkpoint;
 mod close;
@@ -38,6 +39,7 @@ pub mod taxonomy;
 
 pub use alert::{Alert, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
+pub use backing::{Counting, Source};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;

@@ -11,6 +11,7 @@ use crate::error::{StoreError, with_causes};
 use crate::ledger::{BlockBuilder, Hash, Ledger};
 use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
 use crate::records::RejectionSummary;
+use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
 use risk_engine::Effect;
 use std::fs::File;
@@ -47,6 +48,8 @@ pub struct Committed {
     pub committed_at: Timestamp,
     /// What followed from its inputs, each with its entry.
     pub effects: Vec<(u64, Effect)>,
+    /// Whose its results are, each with its entry.
+    pub results: Vec<(u64, EnterpriseId)>,
     /// Its dead letters, each with its entry.
     pub rejections: Vec<(u64, RejectionSummary)>,
 }

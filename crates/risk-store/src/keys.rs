@@ -29,6 +29,8 @@ pub enum Table {
     Outbox = b'o',
     /// Subjects of a kind within a scope, the most probable failure first.
     Probability = b'p',
+    /// Entries of an enterprise's results, in lists, the newest first.
+    ResultsOf = b'r',
     /// Alerts of a subject, newest first.
     AlertOfSubject = b's',
     /// All alerts, newest first.

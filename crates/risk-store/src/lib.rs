@@ -33,12 +33,12 @@ pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, RegistryRecord, Rejection,
-    RejectionSummary, ShownEntry,
+    RejectionSummary, ResultRecord, ShownEntry, Told,
 };
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
-    ViewStats,
+    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
+    SubjectQuery, ViewStats,
 };
 pub use writer::Writer;

@@ -4,14 +4,15 @@ use crate::commit::{Observer, Shared, Ticket};
 use crate::error::StoreError;
 use crate::ledger::LedgerReader;
 use crate::progress::ShownObserver;
-use crate::records::{Record, RecordKind, Rejection, ShownEntry};
+use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
 use crate::views::{
     AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
     ViewStats, ViewsHandle,
 };
-use crate::views::{HistoryList, List, Views};
+use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::AlertId;
+use risk_domain::ids::{AlertId, EnterpriseId};
+use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, Assessment, Effect};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use std::time::Duration;
 
 /// The most rows that one page gives.
 pub const MAX_PAGE: usize = 1000;
+/// Entries looked at for one page of results.
+const SCANNED_RESULTS: usize = 50_000;
 
 /// The reader（读取端）; clones share everything.
 #[doc(alias = "读取端")]
@@ -100,6 +103,77 @@ impl Reader {
     ) -> Result<Page<Alert>, StoreError> {
         let list = List::alerts(query.clone(), page(limit), cursor)?;
         self.views.read(|views| list.page(views))
+    }
+
+    /// Accepted results that `keep` keeps, the newest first, each with its entry. So many are looked
+    /// at for one page that it may hold fewer than asked for and still have a next one.
+    pub fn results(
+        &self,
+        of: &ResultsOf,
+        keep: &dyn Fn(&InspectionResult) -> bool,
+        limit: usize,
+        below: Option<u64>,
+    ) -> Result<Page<(u64, ResultRecord)>, StoreError> {
+        let limit = page(limit);
+        let mut at = below.unwrap_or(u64::MAX);
+        let mut items = Vec::new();
+        let mut looked_at = 0;
+        while items.len() < limit && looked_at < SCANNED_RESULTS {
+            let found = match of {
+                ResultsOf::Enterprises(all) => self.indexed_below(all, at)?,
+                ResultsOf::All => self.block_below(at)?,
+            };
+            if found.is_empty() {
+                return Ok(Page { items, next: None });
+            }
+            for entry in found {
+                at = entry;
+                looked_at += 1;
+                let Record::Result(record) = self.record(entry)? else {
+                    continue;
+                };
+                if keep(&record.result) {
+                    items.push((entry, *record));
+                    if items.len() >= limit {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Page {
+            items,
+            next: Some(at.to_string()),
+        })
+    }
+
+    /// Some entries of enterprises' results, the newest first.
+    fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
+        let mut entries = Vec::new();
+        for enterprise in all {
+            let of = self
+                .views
+                .read(|views| views.results_of(enterprise, below, MAX_PAGE))?;
+            entries.extend(of);
+        }
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
+        entries.dedup();
+        // Beyond so many, one enterprise may have been cut off before another.
+        entries.truncate(MAX_PAGE);
+        Ok(entries)
+    }
+
+    /// All entries of the last block with some below, the newest first.
+    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
+        let ledger = &self.views.ledger;
+        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
+            return Ok(Vec::new());
+        };
+        let block = {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.block_of(ledger, last)?
+        };
+        let first = block.header().first_entry;
+        Ok((first..=last).rev().collect())
     }
 
     /// One alert.

@@ -23,6 +23,7 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use postcard::ser_flavors::Flavor;
 use risk_domain::decision::Command;
+use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
@@ -316,6 +317,12 @@ impl Record {
             }
         }
     }
+}
+
+/// The enterprise of a result's entry, without building the rest of it.
+pub(crate) fn enterprise_of(index: u64, entry: &Entry<'_>) -> Result<EnterpriseId, StoreError> {
+    let (facts, _party) = result::sections(index, entry.facts, entry.party)?;
+    Ok(facts.enterprise().clone())
 }
 
 /// Id and content digest of a result's entry, without reading the rest of it.

@@ -25,6 +25,7 @@ mod gather;
 mod history;
 mod outbox;
 mod query;
+mod results;
 mod row;
 mod thread;
 
@@ -44,10 +45,11 @@ pub use query::{
     AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
     ViewStats,
 };
+pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 4;
+const VIEW_VERSION: u8 = 5;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 

@@ -184,10 +184,10 @@ impl Writer {
         Ok(links)
     }
 
-    /// Adds an accepted result; returns the index of its entry.
+    /// Adds an accepted result, whose form `encoded` is; returns the index of its entry.
     pub fn append_result(
         &mut self,
-        id: &InspectionId,
+        result: &InspectionResult,
         encoded: &EncodedResult,
         placement: &Placement<'_>,
     ) -> Result<u64, StoreError> {
@@ -197,10 +197,10 @@ impl Writer {
             epoch: placement.epoch,
             late: placement.late,
         };
-        let entry_index = self
-            .block
-            .push_result(encoded, placement.partition, placed)?;
-        let id = IdHash::of(id.as_str().as_bytes());
+        let enterprise = &result.site.enterprise_id;
+        let block = &mut self.block;
+        let entry_index = block.push_result(enterprise, encoded, placement.partition, placed)?;
+        let id = IdHash::of(result.inspection_id.as_str().as_bytes());
         let seen = Seen {
             digest: encoded.digest(),
             entry_index,

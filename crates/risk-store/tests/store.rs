@@ -193,7 +193,9 @@ impl Worker {
                     late: accepted.late,
                 };
                 let id = &result.inspection_id;
-                writer.append_result(id, &self.encoded, &placement).unwrap();
+                writer
+                    .append_result(result, &self.encoded, &placement)
+                    .unwrap();
                 writer.append_effects(step.effects).unwrap();
             }
             Became::Duplicate => writer.count_duplicate(),

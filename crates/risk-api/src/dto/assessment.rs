@@ -1,6 +1,6 @@
 //! What is concluded of subjects（风险评估）, as it is shown.
 
-use super::{CounterfactualDto, DecidedDto};
+use super::{BehindDto, CounterfactualDto, DecidedDto};
 use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -155,6 +155,8 @@ pub struct SubjectDto {
     pub recorded: Option<AssessmentDto>,
     /// The estimate from all evidence so far; not recorded.
     pub provisional: Option<AssessmentDto>,
+    /// Whose results the parts of its score come from, where that can be traced.
+    pub behind: Vec<BehindDto>,
     /// What would lower the recorded level; absent for the lowest level, and for products, zones and
     /// sectors.
     pub counterfactual: Option<CounterfactualDto>,

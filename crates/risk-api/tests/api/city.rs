@@ -273,7 +273,7 @@ impl City {
             late: accepted.late,
         };
         self.writer
-            .append_result(&result.inspection_id, &encoded, &placement)
+            .append_result(result, &encoded, &placement)
             .unwrap();
         self.writer.append_effects(step.effects).unwrap();
     }

@@ -11,6 +11,7 @@ mod alerts;
 mod city;
 mod contract;
 mod dead_letters;
+mod evidence;
 mod locks;
 mod rates;
 mod results;

@@ -47,7 +47,7 @@ impl Worker {
                     };
                     self.parts
                         .writer
-                        .append_result(&result.inspection_id, encoded, &placement)?;
+                        .append_result(result, encoded, &placement)?;
                 }
                 self.record(step.effects)?;
                 Ok(Handled::Applied)

@@ -8,6 +8,7 @@ use crate::records::{
     RegistryRecord, Rejection, RejectionSummary, Told, encode_effect, encode_input,
     encode_placement, encode_rejected, encode_rejection, encode_told,
 };
+use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
 use serde::Serialize;
@@ -30,6 +31,7 @@ pub(crate) struct OpenBlock {
     pub(crate) partitions: Vec<SourcePartition>,
     pub(crate) duplicates: u64,
     effects: Vec<(u64, Effect)>,
+    results: Vec<(u64, EnterpriseId)>,
     rejections: Vec<(u64, RejectionSummary)>,
     /// Actors of commands, by their entries.
     officers: Vec<(u64, String)>,
@@ -88,6 +90,7 @@ impl OpenBlock {
 
     pub(crate) fn push_result(
         &mut self,
+        enterprise: &EnterpriseId,
         encoded: &EncodedResult,
         partition: &SourcePartition,
         mut placement: PlacementV1,
@@ -101,7 +104,9 @@ impl OpenBlock {
         encode_placement(&mut self.bytes, &placement)
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        Ok(self.close(RecordKind::Result, start, [facts, party, party, end]))
+        let index = self.close(RecordKind::Result, start, [facts, party, party, end]);
+        self.results.push((index, enterprise.clone()));
+        Ok(index)
     }
 
     /// Appends an input that is no result; `None` for a result.
@@ -214,6 +219,7 @@ impl OpenBlock {
             next_entry: self.next_entry(),
             committed_at,
             effects: std::mem::take(&mut self.effects),
+            results: std::mem::take(&mut self.results),
             rejections: std::mem::take(&mut self.rejections),
         };
         SealedBlock {

@@ -104,6 +104,10 @@ fn own<T: Clone>(value: Option<Cow<'_, T>>) -> Option<T> {
 }
 
 impl<'a> FactsV1<'a> {
+    pub(super) fn enterprise(&self) -> &EnterpriseId {
+        &self.enterprise_id
+    }
+
     fn of(result: &'a InspectionResult) -> Self {
         let InspectionResult {
             inspection_id,

@@ -12,11 +12,13 @@
 
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
+use super::results;
 use super::row::{GradeRow, KeyValue, grade_key};
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
+use risk_domain::ids::EnterpriseId;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_engine::{Assessment, Effect};
 use sled::Batch;
@@ -178,6 +180,14 @@ impl Applier {
         Ok(())
     }
 
+    /// Takes in that a result is an enterprise's.
+    pub(crate) fn result(&mut self, entry: u64, enterprise: &EnterpriseId) {
+        if entry >= self.position {
+            self.gather.result(entry, enterprise);
+            self.position = entry + 1;
+        }
+    }
+
     /// Takes in a dead letter.
     pub(crate) fn rejection(
         &mut self,
@@ -198,18 +208,22 @@ impl Applier {
     }
 
     /// Begins to write what was gathered, unless a write is under way.
-    pub(crate) fn begin_writing(&mut self) {
+    pub(crate) fn begin_writing(&mut self) -> Result<(), Damaged> {
         if self.is_writing() || !self.is_gathering() {
-            return;
+            return Ok(());
         }
         let gather = std::mem::take(&mut self.gather);
         let mut subjects: Vec<(Subject, Changes)> = gather.subjects.into_iter().collect();
         // Rows that lie together are written together.
         subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut rows = gather.rows;
+        for (enterprise, entries) in &gather.results {
+            rows.push(results::row(enterprise, entries)?);
+        }
         self.writing = Some(Writing {
             from: self.begun,
             to: self.position,
-            rows: gather.rows.into_iter(),
+            rows: rows.into_iter(),
             subjects: subjects.into_iter(),
             events: gather.events,
             lists: None,
@@ -217,6 +231,7 @@ impl Applier {
             keys: 0,
         });
         self.begun = self.position;
+        Ok(())
     }
 
     /// Writes one batch of what a write has left.
@@ -254,7 +269,7 @@ impl Applier {
     /// Writes everything taken in.
     pub(crate) fn write(&mut self) -> Result<(), Damaged> {
         while self.is_writing() || self.is_gathering() {
-            self.begin_writing();
+            self.begin_writing()?;
             self.write_some()?;
         }
         Ok(())

@@ -7,6 +7,7 @@ use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::RejectionSummary;
 use hashbrown::HashMap;
+use risk_domain::ids::EnterpriseId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, Assessment};
@@ -32,6 +33,8 @@ pub(super) struct Changes {
 #[derive(Debug, Default)]
 pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
+    /// Entries of results, the oldest first, by enterprise.
+    pub(super) results: HashMap<EnterpriseId, Vec<u64>>,
     /// Rows of no subject's grade, which may be written twice.
     pub(super) rows: Vec<KeyValue>,
     /// Events other than grades.
@@ -63,6 +66,16 @@ impl Gather {
         changes.recorded.push((entry, assessment.level));
         self.bytes += changes.latest.len() + size_of::<(u64, RiskLevel)>();
         Ok(())
+    }
+
+    pub(super) fn result(&mut self, entry: u64, enterprise: &EnterpriseId) {
+        let entries = self.results.entry(enterprise.clone());
+        let entries = entries.or_insert_with(|| {
+            self.bytes += SUBJECT_BYTES;
+            Vec::new()
+        });
+        entries.push(entry);
+        self.bytes += size_of::<u64>();
     }
 
     pub(super) fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {

@@ -66,7 +66,13 @@ pub(super) fn decode_marked(bytes: &[u8]) -> Result<Vec<(u64, u8)>, Damaged> {
     unmarked(&packed)
 }
 
-/// Reads a list of older entries, the oldest first.
+/// Encodes a list of entries, the oldest first.
+pub(super) fn encode_list(entries: &[u64]) -> Result<Vec<u8>, Damaged> {
+    let steps: Vec<u64> = steps(entries.iter().copied()).collect();
+    Ok(postcard::to_stdvec(&steps)?)
+}
+
+/// Reads a list of entries, the oldest first.
 pub(super) fn decode_list(bytes: &[u8]) -> Result<Vec<u64>, Damaged> {
     let steps: Vec<u64> = postcard::from_bytes(bytes)?;
     sums(&steps).ok_or_else(|| Damaged::because("a list of entries"))
@@ -165,9 +171,9 @@ impl GradeRow {
             .is_some_and(|(entry, _)| *entry < settled)
         {
             let list = self.recent.drain(..LIST).map(|(entry, _)| entry);
-            let steps: Vec<u64> = steps(list).collect();
+            let list: Vec<u64> = list.collect();
             let key = lists_prefix(subject).number_down(self.lists);
-            lists.push((key.into_bytes(), postcard::to_stdvec(&steps)?));
+            lists.push((key.into_bytes(), encode_list(&list)?));
             self.lists += 1;
         }
         Ok(lists)

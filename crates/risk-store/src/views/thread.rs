@@ -13,7 +13,7 @@ use super::checkpoint::Saving;
 use super::{Damaged, ViewsHandle};
 use crate::commit::{Committed, ForViews, Shared};
 use crate::error::{StoreError, with_causes};
-use crate::records::{Record, RecordKind};
+use crate::records::{Record, RecordKind, decode_effect, enterprise_of};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -133,20 +133,22 @@ impl ViewThread {
             for block in ledger.blocks_from(applier.position()) {
                 let block = block.map_err(StoreError::from)?;
                 for (index, entry) in block.entries() {
-                    let kind = RecordKind::of(entry.kind);
-                    let concerns = matches!(kind, Some(RecordKind::Effect | RecordKind::Rejection));
-                    if !concerns || index < applier.position() {
+                    if index < applier.position() {
                         continue;
                     }
-                    match Record::decode(index, &entry)? {
-                        Record::Effect(effect) => applier.effect(index, &effect)?,
-                        Record::Rejection(rejection) => {
-                            applier.rejection(index, &rejection.summary())?;
+                    match RecordKind::of(entry.kind) {
+                        Some(RecordKind::Result) => {
+                            applier.result(index, &enterprise_of(index, &entry)?);
                         }
-                        Record::Result(_)
-                        | Record::Registry(_)
-                        | Record::Command(_)
-                        | Record::Input(_) => {}
+                        Some(RecordKind::Effect) => {
+                            applier.effect(index, &decode_effect(index, entry.decision)?)?;
+                        }
+                        Some(RecordKind::Rejection) => {
+                            if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
+                                applier.rejection(index, &rejection.summary())?;
+                            }
+                        }
+                        _unconcerned => {}
                     }
                 }
                 applier.end_block(block.header().tree_size());
@@ -167,12 +169,19 @@ impl ViewThread {
         if committed.first_entry > applier.position() {
             return self.follow_ledger(applier);
         }
+        let mut results = committed.results.iter().peekable();
         let mut effects = committed.effects.iter().peekable();
         let mut rejections = committed.rejections.iter().peekable();
+        // In the order of entries.
         loop {
+            let result = results.peek().map_or(u64::MAX, |(entry, _)| *entry);
             let effect = effects.peek().map_or(u64::MAX, |(entry, _)| *entry);
             let rejection = rejections.peek().map_or(u64::MAX, |(entry, _)| *entry);
-            if effect < rejection {
+            if result < effect.min(rejection) {
+                if let Some((entry, enterprise)) = results.next() {
+                    applier.result(*entry, enterprise);
+                }
+            } else if effect < rejection {
                 if let Some((entry, effect)) = effects.next() {
                     applier.effect(*entry, effect)?;
                 }
@@ -274,7 +283,7 @@ impl ViewThread {
                 work.quiet = 0;
             }
         } else if work.may_begin() {
-            work.applier.begin_writing();
+            work.applier.begin_writing()?;
         } else if let Some(saving) = &mut work.saving {
             if saving.save_some(work.applier.views())? {
                 work.saving = None;

@@ -173,7 +173,7 @@ proptest! {
                     check(&views, &entries[..=entry]);
                 }
                 Then::Tear(batches) => {
-                    applier.begin_writing();
+                    applier.begin_writing().unwrap();
                     for _ in 0..*batches {
                         applier.write_some().unwrap();
                     }

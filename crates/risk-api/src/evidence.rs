@@ -1,0 +1,69 @@
+//! The results behind a score（证据）.
+
+use crate::dto::{EvidenceResultDto, Page, ProblemDto};
+use crate::error::ApiError;
+use crate::params::{Id, Params};
+use crate::state::{ApiParts, ApiState};
+use crate::subjects::{never_seen, read_subject};
+use axum::Json;
+use axum::extract::State;
+use risk_domain::ids::ZoneId;
+use risk_domain::inspection::InspectionResult;
+use risk_domain::subject::Subject;
+use risk_store::ResultsOf;
+
+/// The most rows of a page.
+const MAX_ROWS: usize = 500;
+
+/// Results that touch a subject, the newest first, each with how it counts. The results of an
+/// enterprise are found by an index; for a product, a zone or a sector the ledger is read backwards, so
+/// a page may hold fewer rows than asked for and still have a next one.
+#[utoipa::path(get, path = "/v1/subjects/{id}/evidence", tag = "subjects",
+    params(
+        ("id" = String, Path, description = "the subject"),
+        ("zone" = Option<String>, Query, description = "only results in this zone or below it"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<EvidenceResultDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn evidence(
+    State(state): State<ApiState>,
+    Id(id): Id,
+    params: Params,
+) -> Result<Json<Page<EvidenceResultDto>>, ApiError> {
+    let subject = read_subject(&id)?;
+    let zone = params.parse("zone", "must be a zone's id", |text| ZoneId::new(text).ok())?;
+    let zone = zone.map(Subject::Zone);
+    let below = params.parse("cursor", "must be the `next` of a page", |text| {
+        text.parse::<u64>().ok()
+    })?;
+    let limit = params.limit(MAX_ROWS)?;
+    let read = move |parts: &ApiParts| {
+        let (of, taxonomy) = {
+            let engine = parts.engine();
+            if !engine.knows(&subject) {
+                return Err(never_seen(&subject));
+            }
+            let enterprises = engine.enterprises_behind(&subject);
+            let of = enterprises.map_or(ResultsOf::All, ResultsOf::Enterprises);
+            (of, engine.taxonomy().clone())
+        };
+        let keep = |result: &InspectionResult| {
+            let touches = |subject| taxonomy.touches(result, subject);
+            touches(&subject) && zone.as_ref().is_none_or(touches)
+        };
+        let page = parts.reader.results(&of, &keep, limit, below)?;
+        let engine = parts.engine();
+        let items = page.items.iter().map(|(entry, record)| {
+            let counting = engine.counting(&record.result, record.epoch);
+            EvidenceResultDto::new(*entry, &record.result, counting)
+        });
+        Ok(Json(Page {
+            items: items.collect(),
+            next: page.next,
+        }))
+    };
+    state.read(read).await
+}
