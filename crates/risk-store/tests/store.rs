@@ -192,7 +192,7 @@ impl Worker {
                     epoch: accepted.epoch.unwrap(),
                     late: accepted.late,
                 };
-                let id = &result.inspection_id;
+
                 writer
                     .append_result(result, &self.encoded, &placement)
                     .unwrap();
