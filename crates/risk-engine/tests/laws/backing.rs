@@ -7,21 +7,17 @@ use risk_domain::selection::SelectionMode;
 use risk_domain::subject::Subject;
 use risk_engine::{Counting, Part};
 
-fn of(one: &InspectionResult) -> Option<InspectionId> {
-    Some(one.inspection_id.clone())
-}
-
 #[test]
 fn every_result_says_how_it_counts() {
     let plain = result(1, 1, 0, 1, false);
     let first = result(2, 1, 0, 1, true);
     let mut corrected = result(3, 1, 0, 2, false);
-    corrected.supersedes = of(&first);
+    corrected.supersedes = Some(first.inspection_id.clone());
     let mut screen = result(4, 1, 1, 2, true);
     screen.mode = SelectionMode::FastTest;
     screen.test.kind = TestKind::Rapid;
     let mut laboratory = result(5, 1, 1, 4, false);
-    laboratory.confirms = of(&screen);
+    laboratory.confirms = Some(screen.inspection_id.clone());
     let mut early = result(6, 1, 0, 4, false);
     early.supersedes = InspectionId::new("R99999").ok();
     let mut untested = result(7, 1, 0, 4, false);
