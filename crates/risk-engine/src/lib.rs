@@ -15,6 +15,7 @@ mod close;
 mod comparable;
 mod counterfactual;
 mod decisions;
+pub mod detection;
 mod digest;
 pub mod event_time;
 pub mod evidence;

@@ -72,7 +72,7 @@ pub(crate) enum TopicsCommand {
 pub(crate) enum EvaluateCommand {
     /// A synthetic world (frame.ndjson, results.ndjson): how likely a random batch of each cell fails in
     /// the four weeks after each question's day (questions.ndjson), and at what rate the city failed in
-    /// each quarter (quarters.ndjson), from what was known by then
+    /// each quarter (quarters.ndjson), and when and where outbreaks showed, from what was known by then
     World(EvaluateWorld),
     /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
     /// earlier days; prints how well that was foretold, and how well raw rate, last result,
@@ -106,7 +106,7 @@ pub(crate) struct EvaluateRecords {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, args = ["predictions", "rates"])]
+#[group(required = true, multiple = true, args = ["predictions", "rates", "alerts", "list"])]
 pub(crate) struct EvaluateWorld {
     /// Folder of the world
     pub(crate) dir: PathBuf,
@@ -116,6 +116,13 @@ pub(crate) struct EvaluateWorld {
     /// Where to write the quarters' answers: lines of from, design, lower, upper and composite
     #[arg(long)]
     pub(crate) rates: Option<PathBuf>,
+    /// Where to write the alarms of early warning: lines of week, product and zone (null for
+    /// everywhere), each raised at the end of its week
+    #[arg(long)]
+    pub(crate) alerts: Option<PathBuf>,
+    /// Where to write the weekly lists of early warning: lines of week, product and zone
+    #[arg(long)]
+    pub(crate) list: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

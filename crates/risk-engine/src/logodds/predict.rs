@@ -189,27 +189,37 @@ impl Snapshot {
 
     /// Log-odds before calibration, and their variance, without the reasons.
     pub fn log_odds(&self, query: &Query<'_>) -> (f64, f64) {
-        let (mut sum, mut variance) = (0.0, 0.0);
-        self.each_part(query, |_, effect| {
-            sum += effect.mean;
-            variance += effect.variance;
-        });
-        (sum, variance)
+        self.sum_of(query, |_| true)
     }
 
     /// The same without the recent effects: what is usual for a target, against which a change
     /// shows.
     pub fn usual_log_odds(&self, query: &Query<'_>) -> (f64, f64) {
+        self.sum_of(query, |kind| !matches!(kind, PartKind::Recent(_)))
+    }
+
+    /// Log-odds of the lasting effects and the intercept alone, and their variance: what changes slowly.
+    pub fn lasting_log_odds(&self, groups: &[u32]) -> (f64, f64) {
+        self.sum_of(&Query::new(groups), |kind| {
+            matches!(kind, PartKind::Base | PartKind::Lasting(_))
+        })
+    }
+
+    /// The rest of what is usual: season, mode, selections and remedies by now.
+    pub fn passing_log_odds(&self, query: &Query<'_>) -> f64 {
+        let passing = |kind| {
+            matches!(
+                kind,
+                PartKind::Season | PartKind::Selected | PartKind::Remedied | PartKind::Mode(_)
+            )
+        };
+        self.sum_of(query, passing).0
+    }
+
+    fn sum_of(&self, query: &Query<'_>, counts: impl Fn(PartKind) -> bool) -> (f64, f64) {
         let (mut sum, mut variance) = (0.0, 0.0);
-        self.each_part(query, |kind, effect| match kind {
-            PartKind::Recent(_) => {}
-            PartKind::Base
-            | PartKind::Lasting(_)
-            | PartKind::Season
-            | PartKind::Selected
-            | PartKind::Remedied
-            | PartKind::Mode(_)
-            | PartKind::Since => {
+        self.each_part(query, |kind, effect| {
+            if counts(kind) {
                 sum += effect.mean;
                 variance += effect.variance;
             }

@@ -1,5 +1,6 @@
 //! `evaluate`: answers questions about the future that another program judges.
 
+mod outbreaks;
 mod rates;
 mod records;
 mod world;
@@ -44,6 +45,9 @@ pub(crate) fn world(args: &EvaluateWorld) -> anyhow::Result<ExitCode> {
     }
     if let Some(path) = &args.rates {
         rates::quarters(&world, &city, path)?;
+    }
+    if args.alerts.is_some() || args.list.is_some() {
+        outbreaks::weeks(&city, args.alerts.as_deref(), args.list.as_deref())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use risk_domain::time::Day;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 /// What is asked from, and what is asked.
@@ -78,6 +79,30 @@ pub(super) struct Answer<'a> {
     pub(super) enterprise_id: &'a str,
     pub(super) product_category: &'a str,
     pub(super) probability: f64,
+}
+
+/// A product in a zone, or everywhere, in a week.
+#[derive(Debug, Serialize)]
+pub(super) struct Place<'a> {
+    week: u16,
+    product_category: &'a str,
+    zone: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(week: u16, product_category: &'a str, zone: Option<&'a str>) -> Self {
+        Self {
+            week,
+            product_category,
+            zone,
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
 }
 
 fn day<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Day, D::Error> {
