@@ -16,8 +16,10 @@
 //! A rejected record could not be read, so it may hold anything, people's names included; it is kept
 //! in the personal section.
 
+mod block;
 mod rejection;
 mod result;
+mod shown;
 
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
@@ -29,13 +31,13 @@ use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
+pub use block::{BlockMetadata, Positions};
 pub use rejection::{Rejection, RejectionSummary};
 pub(crate) use rejection::{encode_rejected, encode_rejection};
 pub use result::{EncodedResult, content_digest};
+pub use shown::ShownEntry;
 
 /// Who reads results and rejects them, and tells the time.
 pub(crate) const ACTOR_PIPELINE: &str = "system:pipeline";
@@ -391,116 +393,4 @@ pub(crate) fn encode_effect(bytes: &mut Vec<u8>, effect: &Effect) -> Result<(), 
 /// Reads the decision of an effect's entry.
 pub(crate) fn decode_effect(entry: u64, bytes: &[u8]) -> Result<Effect, StoreError> {
     read(entry, bytes)
-}
-
-/// Next offset of every partition（位点）.
-#[doc(alias = "位点")]
-pub type Positions = BTreeMap<SourcePartition, u64>;
-
-/// Metadata of a block（区块元数据）.
-#[doc(alias = "区块元数据")]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockMetadata {
-    /// Version of this form.
-    pub v: u8,
-    /// The shard.
-    pub shard: u16,
-    /// Next offset of every partition read so far, this block included.
-    pub positions: Vec<(SourcePartition, u64)>,
-    /// Partitions of this block's results, by the numbers their entries give.
-    pub partitions: Vec<SourcePartition>,
-    /// When the worker committed, by the shell's clock.
-    pub committed_at: Timestamp,
-    /// Results that were read again and had no effect.
-    pub duplicates: u64,
-    /// Version of the judging code.
-    pub engine: String,
-    /// Version of the evidence encoding.
-    pub evidence: String,
-    /// Version of the estimator.
-    pub model: String,
-    /// Version of the policy.
-    pub policy: String,
-    /// SHA-256 of the policy.
-    pub policy_hash: String,
-}
-
-impl BlockMetadata {
-    /// The metadata's bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::new();
-        json(&mut bytes, self)?;
-        Ok(bytes)
-    }
-
-    /// Reads metadata. `entry` is the block's first entry, for the error.
-    pub fn decode(entry: u64, bytes: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(bytes).map_err(unreadable(entry))
-    }
-}
-
-/// One entry, for people (`ledger show`).
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShownEntry {
-    /// Its index in the ledger.
-    pub index: u64,
-    /// Number of its block.
-    pub block: u64,
-    /// What it is.
-    pub kind: &'static str,
-    /// Who made it.
-    pub actor: String,
-    /// What was found.
-    pub facts: Value,
-    /// Whom it concerns.
-    pub party: Value,
-    /// What was concluded.
-    pub decision: Value,
-}
-
-impl ShownEntry {
-    /// Shows all sections but the personal one.
-    pub(crate) fn of(block: u64, index: u64, entry: &Entry<'_>) -> Result<Self, StoreError> {
-        let kind = RecordKind::of(entry.kind);
-        let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
-        let (facts, party, decision) = match kind {
-            Some(RecordKind::Result) => {
-                let (facts, party) = result::sections(index, entry.facts, entry.party)?;
-                let placed: PlacementV1 = read(index, entry.decision)?;
-                (shown(&facts), shown(&party), shown(&placed))
-            }
-            Some(RecordKind::Effect) => {
-                let effect: Effect = read(index, entry.decision)?;
-                (Value::Null, Value::Null, shown(&effect))
-            }
-            Some(
-                RecordKind::Rejection
-                | RecordKind::Registration
-                | RecordKind::Hold
-                | RecordKind::Tick
-                | RecordKind::Ended
-                | RecordKind::Registry
-                | RecordKind::Command,
-            )
-            | None => (json(entry.facts), json(entry.party), json(entry.decision)),
-        };
-        Ok(Self {
-            index,
-            block,
-            kind: kind.map_or("unknown", RecordKind::name),
-            actor: entry.actor.to_owned(),
-            facts,
-            party,
-            decision,
-        })
-    }
-}
-
-/// A section as JSON, without what is absent.
-fn shown<T: Serialize>(section: &T) -> Value {
-    let mut value = serde_json::to_value(section).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|_, field| !field.is_null());
-    }
-    value
 }

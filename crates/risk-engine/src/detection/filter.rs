@@ -5,7 +5,7 @@ use super::{DetectionSettings, SIZES};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Probabilities of one product's states: no outbreak, one everywhere, one within a zone, of each size.
+/// Probabilities of one product's states（隐马尔可夫滤波）: no outbreak, one everywhere, one within a zone, of each size.
 /// They add up to 1.
 #[doc(alias = "隐马尔可夫滤波")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
