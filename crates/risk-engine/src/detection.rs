@@ -1,11 +1,12 @@
 //! Early warning（早期预警）: how likely a product has an outbreak of failures, and where.
 //!
 //! Each closed week gives every product in every zone the log-likelihood ratios of its results, for
-//! some sizes of change against what was usual of these targets weeks before ([`WeekSums`]). A hidden
-//! Markov model ([`OutbreakFilter`]) turns them into probabilities: a product has no outbreak, one
-//! everywhere, or one within a zone, of one of the sizes; outbreaks begin and end at given rates. An
+//! some sizes of change ([`WeekSums`]) against what was usual of these targets weeks before ([`Usual`]).
+//! A hidden Markov model ([`OutbreakFilter`]) turns them into probabilities: a product has no outbreak,
+//! one everywhere, or one within a zone, of one of the sizes; outbreaks begin and end at given rates. An
 //! alarm is raised where an outbreak is likely enough, and the weekly list names as many streams as
-//! keep the expected share of false ones within its bound ([`Watch`]).
+//! keep the expected share of false ones within its bound ([`Streams`]). Sectors and their zones are
+//! watched in the same way, and enterprises and their products.
 //!
 //! All is a pure function of its arguments; sums are of integers, so the order of rows does not show.
 
@@ -15,8 +16,9 @@ mod watch;
 mod week;
 
 pub use filter::OutbreakFilter;
-pub use watch::{Alarm, Flag, Recent, Watch};
-pub use week::WeekSums;
+pub use usual::Usual;
+pub use watch::{Alarm, Flag, Recent, Streams};
+pub use week::{Evidence, WeekSums};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,46 +37,67 @@ pub struct DetectionSettings {
     pub guard: u16,
     /// Weeks from one writing down of what is usual to the next.
     pub freeze: u16,
-    /// Outbreaks that begin in a product in a week.
-    pub onset: f64,
-    /// Share of outbreaks that end in a week.
-    pub ending: f64,
-    /// Share of outbreaks that are in all zones.
-    pub everywhere: f64,
-    /// How much the odds of being tipped off follow the odds of failing; none while tips are not
-    /// evidence, as for half a year after enforcement changed its ways.
-    pub tips: Option<f64>,
+    /// Whether tips are evidence. They are not for half a year after enforcement changed its ways.
+    pub tips: bool,
+    /// How much the odds of being tipped off follow the odds of failing.
+    pub tips_strength: f64,
     /// Half-life of tips as a measure of what is usual, in weeks.
     pub tips_half_life: f64,
     /// Tips that what is believed of the frame is worth in that measure.
     pub tips_prior: f64,
-    /// Probability of an outbreak from which there is an alarm.
-    pub alarm_above: f64,
-    /// Share of it that one zone must hold for the alarm to name the zone.
-    pub placed_above: f64,
-    /// Weeks after an alarm in which the product raises no other.
+    /// Weeks after an alarm in which the same stream raises no other.
     pub quiet: u16,
+    /// Share of an outbreak's probability that one place must hold for the alarm to name it.
+    pub placed_above: f64,
     /// Expected share of false entries that the weekly list may have.
     pub list_false_share: f64,
+    /// Products, and where in the city.
+    pub product: StreamSettings,
+    /// Sectors, and where in the city.
+    pub sector: StreamSettings,
+    /// Enterprises, and with which product.
+    pub enterprise: StreamSettings,
+}
+
+/// What is told of one kind of streams（监测流参数）.
+#[doc(alias = "监测流参数")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSettings {
+    /// Outbreaks that begin in a week.
+    pub onset: f64,
+    /// Share of outbreaks that end in a week.
+    pub ending: f64,
+    /// Share of outbreaks that are in all places.
+    pub everywhere: f64,
+    /// Probability of an outbreak from which there is an alarm.
+    pub alarm_above: f64,
 }
 
 impl Default for DetectionSettings {
-    /// Chosen on ten synthetic cities, for 12 false alarms a year.
+    /// Those of products were chosen on ten synthetic cities, for 12 false alarms a year; see
+    /// `docs/evaluate.md`.
     fn default() -> Self {
+        let stream = |alarm_above, onset| StreamSettings {
+            onset,
+            ending: 1.0 / 16.0,
+            everywhere: 0.3,
+            alarm_above,
+        };
         Self {
             sizes: [0.7, 1.2, 1.8],
             guard: 8,
             freeze: 4,
-            onset: 1.0 / 120.0,
-            ending: 1.0 / 16.0,
-            everywhere: 0.3,
-            tips: Some(0.7),
+            tips: true,
+            tips_strength: 0.7,
             tips_half_life: 52.0,
             tips_prior: 150.0,
-            alarm_above: 0.32,
-            placed_above: 0.9,
             quiet: 8,
+            placed_above: 0.9,
             list_false_share: 0.1,
+            product: stream(0.32, 1.0 / 120.0),
+            sector: stream(0.9, 1.0 / 240.0),
+            enterprise: stream(0.9, 1.0 / 520.0),
         }
     }
 }

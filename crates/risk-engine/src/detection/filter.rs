@@ -1,11 +1,11 @@
-//! How likely an outbreak is（疫情滤波）: a hidden Markov model of one product.
+//! How likely an outbreak is（疫情滤波）: a hidden Markov model of one stream.
 
 use super::week::Evidence;
-use super::{DetectionSettings, SIZES};
+use super::{SIZES, StreamSettings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Probabilities of one product's states（隐马尔可夫滤波）: no outbreak, one everywhere, one within a zone, of each size.
+/// Probabilities of one stream's states（隐马尔可夫滤波）: no outbreak, one everywhere, one within a place, of each size.
 /// They add up to 1.
 #[doc(alias = "隐马尔可夫滤波")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,13 +31,13 @@ fn sum(all: &[f64; SIZES]) -> f64 {
 }
 
 impl<K: Ord + Clone> OutbreakFilter<K> {
-    /// A week passes: outbreaks begin, in a zone by its share of what may fail, and end.
-    pub(super) fn drift(&mut self, shares: &[(&K, f64)], settings: &DetectionSettings) {
+    /// A week passes: outbreaks begin, in a place by its share of what may fail, and end.
+    pub(super) fn drift(&mut self, shares: &[(K, f64)], settings: &StreamSettings) {
         let sizes = SIZES as f64;
         let onset = self.none * settings.onset;
         let over = (1.0 - self.none) * settings.ending;
         let stays = 1.0 - settings.ending;
-        // Where nobody knows the zones, an outbreak is everywhere.
+        // Where nobody knows the places, an outbreak is everywhere.
         let everywhere = if shares.is_empty() {
             1.0
         } else {
@@ -51,7 +51,7 @@ impl<K: Ord + Clone> OutbreakFilter<K> {
         }
         for (zone, share) in shares {
             let begun = onset * (1.0 - everywhere) * share / sizes;
-            let of_zone = self.within.entry((*zone).clone()).or_default();
+            let of_zone = self.within.entry(zone.clone()).or_default();
             *of_zone = of_zone.map(|one| one + begun);
         }
     }
@@ -86,14 +86,14 @@ impl<K: Ord + Clone> OutbreakFilter<K> {
         }
     }
 
-    /// Probability that the product has an outbreak somewhere.
+    /// Probability that there is an outbreak somewhere.
     pub fn probability(&self) -> f64 {
         sum(&self.everywhere) + self.within.values().map(sum).sum::<f64>()
     }
 
-    /// Zones, each with the probability that the outbreak is there alone, and that there is one there at
+    /// Places, each with the probability that the outbreak is there alone, and that there is one there at
     /// all.
-    pub fn zones(&self) -> impl Iterator<Item = (&K, f64, f64)> {
+    pub fn places(&self) -> impl Iterator<Item = (&K, f64, f64)> {
         let everywhere = sum(&self.everywhere);
         let zones = self.within.iter();
         zones.map(move |(zone, of_zone)| (zone, sum(of_zone), sum(of_zone) + everywhere))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     /// The same by the forward algorithm over a plain list of states.
-    fn forward(weeks: &[[[f64; SIZES]; 2]], settings: &DetectionSettings) -> Vec<f64> {
+    fn forward(weeks: &[[[f64; SIZES]; 2]], settings: &StreamSettings) -> Vec<f64> {
         let states = 1 + 3 * SIZES;
         let mut at = vec![0.0; states];
         at[0] = 1.0;
@@ -152,16 +152,16 @@ mod tests {
     proptest! {
         #[test]
         fn probabilities_are_those_of_the_forward_algorithm(weeks in prop::collection::vec(prop::array::uniform2(prop::array::uniform3(-3.0..3.0f64)), 1..20)) {
-            let settings = DetectionSettings::default();
+            let settings = crate::detection::DetectionSettings::default().product;
             let mut filter = OutbreakFilter::default();
             for week in &weeks {
-                filter.drift(&[(&0, 0.5), (&1, 0.5)], &settings);
+                filter.drift(&[(0, 0.5), (1, 0.5)], &settings);
                 filter.weigh(&BTreeMap::from([(0, zone(week[0])), (1, zone(week[1]))]));
             }
             let expected = forward(&weeks, &settings);
             prop_assert!((filter.none - expected[0]).abs() < 1e-9);
             prop_assert!((filter.probability() - (1.0 - expected[0])).abs() < 1e-9);
-            for (zone, alone, there) in filter.zones() {
+            for (zone, alone, there) in filter.places() {
                 let at = 1 + (zone + 1) * SIZES;
                 let same: f64 = expected[at..at + SIZES].iter().sum();
                 prop_assert!((alone - same).abs() < 1e-9);
@@ -174,13 +174,14 @@ mod tests {
     #[test]
     fn huge_evidence_overflows_nothing() {
         let mut filter = OutbreakFilter::default();
-        let settings = DetectionSettings::default();
+        let settings = crate::detection::DetectionSettings::default().product;
         let week = BTreeMap::from([("z", zone([900.0, 1900.0, 2900.0]))]);
         for _ in 0..5 {
-            filter.drift(&[(&"z", 1.0)], &settings);
+            filter.drift(&[("z", 1.0)], &settings);
             filter.weigh(&week);
         }
         assert!((filter.probability() - 1.0).abs() < 1e-12);
+        filter.drift(&[("z", 1.0)], &settings);
         filter.weigh(&BTreeMap::from([("z", zone([-2000.0; SIZES]))]));
         assert!(filter.probability() < 1e-9);
     }

@@ -1,7 +1,8 @@
 //! What is usual（基线）: of targets, and of the places that tips come from.
 
 use super::DetectionSettings;
-use super::week::{Evidence, fixed, float};
+use super::week::{Evidence, fixed};
+use crate::logodds::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,24 +11,24 @@ const WEIGHED: (f64, f64) = (-8.0, 2.0);
 
 /// Lasting log-odds of all targets at some earlier weeks, by number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Baseline {
+struct Baseline {
     /// The oldest first. Halves of the precision are enough, and half the room.
     frozen: VecDeque<(u16, Vec<(f32, f32)>)>,
 }
 
 impl Baseline {
     /// Whether the next freeze is due in a week.
-    pub(super) fn due(&self, week: u16, settings: &DetectionSettings) -> bool {
+    fn due(&self, week: u16, settings: &DetectionSettings) -> bool {
         let last = self.frozen.back();
         last.is_none_or(|(last, _)| week >= last + settings.freeze)
     }
 
-    pub(super) fn push(&mut self, week: u16, targets: Vec<(f32, f32)>) {
+    fn push(&mut self, week: u16, targets: Vec<(f32, f32)>) {
         self.frozen.push_back((week, targets));
     }
 
     /// Forgets what is older than the one that a week is held against; whether there is one.
-    pub(super) fn forget(&mut self, week: u16, settings: &DetectionSettings) -> bool {
+    fn forget(&mut self, week: u16, settings: &DetectionSettings) -> bool {
         let usable = self.frozen.iter();
         let usable = usable.take_while(|(at, _)| at + settings.guard <= week);
         let usable = usable.count();
@@ -36,7 +37,7 @@ impl Baseline {
     }
 
     /// Of a target, as it was then.
-    pub(super) fn of(&self, target: u32) -> Option<(f64, f64)> {
+    fn of(&self, target: u32) -> Option<(f64, f64)> {
         let (_, targets) = self.frozen.front()?;
         let (log_odds, variance) = targets.get(target as usize)?;
         Some((f64::from(*log_odds), f64::from(*variance)))
@@ -45,50 +46,51 @@ impl Baseline {
 
 /// How much of what may fail lies where: Σ e^η over targets that trade, by product and zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Weights<K: Ord>(BTreeMap<K, BTreeMap<K, i128>>);
+struct Weights<G: Ord, P: Ord>(BTreeMap<G, BTreeMap<P, i128>>);
 
-impl<K: Ord> Default for Weights<K> {
+impl<G: Ord, P: Ord> Default for Weights<G, P> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord> Weights<K> {
-    pub(super) fn add(&mut self, (product, zone): (K, K), log_odds: f64) {
+impl<G: Ord, P: Ord> Weights<G, P> {
+    fn add(&mut self, (stream, place): (G, P), log_odds: f64) {
         let weight = fixed(libm::exp(log_odds.clamp(WEIGHED.0, WEIGHED.1)));
-        let zones = self.0.entry(product).or_default();
-        *zones.entry(zone).or_default() += weight;
+        let places = self.0.entry(stream).or_default();
+        *places.entry(place).or_default() += weight;
     }
 
-    /// Of each zone of a product, its share.
-    pub(super) fn shares(&self, product: &K) -> impl Iterator<Item = (&K, f64)> {
-        let zones = self.0.get(product);
-        let whole = zones.map_or(0, |zones| zones.values().sum::<i128>());
-        let zones = zones.into_iter().flatten();
-        zones.map(move |(zone, weight)| (zone, *weight as f64 / whole as f64))
+    /// Of each place of a stream, its share.
+    fn shares(&self, stream: &G) -> impl Iterator<Item = (&P, f64)> {
+        let places = self.0.get(stream);
+        let whole = places.map_or(0, |places| places.values().sum::<i128>());
+        let places = places.into_iter().flatten();
+        places.map(move |(place, weight)| (place, *weight as f64 / whole as f64))
     }
 
-    /// The share of a product and zone of all.
-    fn of_all(&self) -> impl Iterator<Item = ((&K, &K), f64)> {
+    /// Of each stream and place, its share of all.
+    fn of_all(&self) -> impl Iterator<Item = ((&G, &P), f64)> {
         let all: i128 = self.0.values().flat_map(BTreeMap::values).sum();
-        let places = self.0.iter();
-        let places =
-            places.flat_map(|(product, zones)| zones.iter().map(move |zone| (product, zone)));
-        places.map(move |(product, (zone, weight))| {
-            ((product, zone), float(*weight) / float(all.max(1)))
-        })
+        let all = all.max(1) as f64;
+        let streams = self.0.iter();
+        let of_each = streams.flat_map(|(stream, places)| {
+            let places = places.iter();
+            places.map(move |(place, weight)| ((stream, place), *weight))
+        });
+        of_each.map(move |(at, weight)| (at, weight as f64 / all))
     }
 }
 
 /// How many tips come from where: those of earlier weeks, the older the less they count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Tips<K: Ord> {
-    earlier: BTreeMap<(K, K), f64>,
+struct Tips<G: Ord, P: Ord> {
+    earlier: BTreeMap<(G, P), f64>,
     /// Of the weeks within the guard, the oldest first.
-    recent: VecDeque<BTreeMap<(K, K), u32>>,
+    recent: VecDeque<BTreeMap<(G, P), i64>>,
 }
 
-impl<K: Ord> Default for Tips<K> {
+impl<G: Ord, P: Ord> Default for Tips<G, P> {
     fn default() -> Self {
         Self {
             earlier: BTreeMap::new(),
@@ -97,53 +99,131 @@ impl<K: Ord> Default for Tips<K> {
     }
 }
 
-impl<K: Ord + Clone> Tips<K> {
+impl<G: Ord + Clone, P: Ord + Clone> Tips<G, P> {
     /// Adds what the tips of a week say: more of them than usual of a place speak for a change there.
     /// A place that nobody weighed is left out, for nothing tells what is usual of it.
-    pub(super) fn tell(
+    fn tell(
         &self,
-        week: &mut BTreeMap<(K, K), Evidence>,
-        weights: &Weights<K>,
+        week: &mut BTreeMap<(G, P), Evidence>,
+        weights: &Weights<G, P>,
         settings: &DetectionSettings,
     ) {
-        let Some(strength) = settings.tips else {
+        if !settings.tips {
             return;
-        };
-        let tips: u32 = week.values().map(|evidence| evidence.tips).sum();
+        }
+        let strength = settings.tips_strength;
+        let tips = week
+            .values()
+            .map(|evidence| evidence.tips.max(0))
+            .sum::<i64>() as f64;
         let earlier: f64 = self.earlier.values().sum();
-        for ((product, zone), share) in weights.of_all() {
-            let place = (product.clone(), zone.clone());
+        for ((stream, place), share) in weights.of_all() {
+            let place = (stream.clone(), place.clone());
             let own = self.earlier.get(&place).copied().unwrap_or(0.0);
             let prior = settings.tips_prior;
             let usual = (own + prior * share) / (earlier + prior);
-            let expected = f64::from(tips) * usual;
+            let expected = tips * usual;
             let evidence = week.entry(place).or_default();
             for (ratio, size) in evidence.ratios.iter_mut().zip(settings.sizes) {
                 let raised = strength * size;
-                *ratio += f64::from(evidence.tips) * raised - expected * (libm::exp(raised) - 1.0);
+                let own = evidence.tips.max(0) as f64;
+                *ratio += own * raised - expected * (libm::exp(raised) - 1.0);
             }
         }
     }
 
     /// A week later: these tips are now recent, and those that left the guard are earlier ones.
-    pub(super) fn advance(
-        &mut self,
-        week: impl Iterator<Item = ((K, K), u32)>,
-        settings: &DetectionSettings,
-    ) {
+    fn advance(&mut self, week: BTreeMap<(G, P), i64>, settings: &DetectionSettings) {
         let decay = libm::exp2(-1.0 / settings.tips_half_life);
         for earlier in self.earlier.values_mut() {
             *earlier *= decay;
         }
-        self.recent
-            .push_back(week.filter(|(_, tips)| *tips > 0).collect());
+        self.recent.push_back(week);
         if self.recent.len() > usize::from(settings.guard) {
             let left = self.recent.pop_front().unwrap_or_default();
             let age = f64::from(settings.guard) + 1.0;
             let weight = libm::exp2(-age / settings.tips_half_life);
             for (place, tips) in left {
-                *self.earlier.entry(place).or_default() += weight * f64::from(tips);
+                *self.earlier.entry(place).or_default() += weight * tips as f64;
             }
         }
+    }
+}
+
+/// What is usual of targets, and of the places that tips come from（基线）. Streams are products, places
+/// are zones, under any names.
+#[doc(alias = "基线")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Usual<G: Ord, P: Ord> {
+    baseline: Baseline,
+    weights: Weights<G, P>,
+    tips: Tips<G, P>,
+}
+
+impl<G: Ord, P: Ord> Default for Usual<G, P> {
+    fn default() -> Self {
+        Self {
+            baseline: Baseline::default(),
+            weights: Weights::default(),
+            tips: Tips::default(),
+        }
+    }
+}
+
+impl<G: Ord + Clone, P: Ord + Clone> Usual<G, P> {
+    /// Whether what is usual is to be written down in a week.
+    pub fn freeze_due(&self, week: u16, settings: &DetectionSettings) -> bool {
+        self.baseline.due(week, settings)
+    }
+
+    /// Writes down what a snapshot takes for usual, for weeks later than the guard. Targets come by
+    /// number: their groups, and the product and zone of one that trades.
+    pub fn freeze<A: AsRef<[u32]>>(
+        &mut self,
+        week: u16,
+        snapshot: &Snapshot,
+        targets: impl Iterator<Item = (A, Option<(G, P)>)>,
+    ) {
+        self.weights = Weights::default();
+        let mut of_target = |(groups, place): (A, Option<(G, P)>)| {
+            let (log_odds, variance) = snapshot.lasting_log_odds(groups.as_ref());
+            if let Some(place) = place {
+                self.weights.add(place, log_odds);
+            }
+            (log_odds as f32, variance as f32)
+        };
+        let targets = targets.map(&mut of_target).collect();
+        self.baseline.push(week, targets);
+    }
+
+    /// Begins a week; whether anything is known yet of what is usual.
+    pub fn begin(&mut self, week: u16, settings: &DetectionSettings) -> bool {
+        self.baseline.forget(week, settings)
+    }
+
+    /// Lasting log-odds of a target and their variance, as they were before the guard; none for one
+    /// that was not known then.
+    pub fn of(&self, target: u32) -> Option<(f64, f64)> {
+        self.baseline.of(target)
+    }
+
+    /// Ends a week: adds what its tips say to what its results say.
+    pub fn end(
+        &mut self,
+        mut week: BTreeMap<(G, P), Evidence>,
+        settings: &DetectionSettings,
+    ) -> BTreeMap<(G, P), Evidence> {
+        let tips = week.iter().filter(|(_, evidence)| evidence.tips != 0);
+        let tips = tips.map(|(place, evidence)| (place.clone(), evidence.tips));
+        let tips = tips.collect();
+        self.tips.tell(&mut week, &self.weights, settings);
+        self.tips.advance(tips, settings);
+        week
+    }
+
+    /// Of each zone, its share of what of a product may fail.
+    pub fn shares(&self, product: &G) -> Vec<(P, f64)> {
+        let shares = self.weights.shares(product);
+        shares.map(|(zone, share)| (zone.clone(), share)).collect()
     }
 }

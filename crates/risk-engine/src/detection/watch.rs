@@ -1,14 +1,14 @@
-//! The watch over all products（监测）: alarms, and the weekly list.
+//! Streams under watch（监测）: alarms, and the weekly list.
 
-use super::usual::{Baseline, Tips, Weights};
-use super::week::{Evidence, WeekSums};
-use super::{DetectionSettings, OutbreakFilter};
-use crate::logodds::Snapshot;
+use super::week::Evidence;
+use super::{DetectionSettings, OutbreakFilter, StreamSettings};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Weeks that an alarm's counts look back.
 const RECENT: usize = 8;
+/// Weeks without a result after which a stream is forgotten.
+const FORGOTTEN: u16 = 26;
 
 /// Results of recent weeks, beside what was to be expected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Recent {
     }
 }
 
-/// One product under watch.
+/// One stream under watch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Watched<K: Ord> {
     /// What is believed.
@@ -38,7 +38,9 @@ struct Watched<K: Ord> {
     since_alarm: OutbreakFilter<K>,
     /// Weeks left in which it raises no alarm.
     quiet: u16,
-    /// Results of the last weeks, the oldest first, by zone.
+    /// Weeks since the last result.
+    silent: u16,
+    /// Results of the last weeks, the oldest first, by place.
     recent: VecDeque<BTreeMap<K, Recent>>,
 }
 
@@ -48,6 +50,7 @@ impl<K: Ord> Default for Watched<K> {
             belief: OutbreakFilter::default(),
             since_alarm: OutbreakFilter::default(),
             quiet: 0,
+            silent: 0,
             recent: VecDeque::new(),
         }
     }
@@ -55,11 +58,11 @@ impl<K: Ord> Default for Watched<K> {
 
 /// An outbreak is likely enough to act on（预警）.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Alarm<K> {
-    /// The product.
-    pub product: K,
-    /// The zone, if the outbreak is in one.
-    pub zone: Option<K>,
+pub struct Alarm<G, P> {
+    /// The stream.
+    pub stream: G,
+    /// The place, if the outbreak is in one.
+    pub place: Option<P>,
     /// Probability that there is one, by what has come since the last alarm.
     pub probability: f64,
     /// Results of the last eight weeks there.
@@ -68,111 +71,66 @@ pub struct Alarm<K> {
 
 /// An entry of the weekly list（监测清单）.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flag<K> {
-    /// The product.
-    pub product: K,
-    /// The zone; none for the product anywhere.
-    pub zone: Option<K>,
+pub struct Flag<G, P> {
+    /// The stream.
+    pub stream: G,
+    /// The place; none for the stream anywhere.
+    pub place: Option<P>,
     /// Probability that there is an outbreak.
     pub probability: f64,
 }
 
-/// The watch over all products（监测）.
-#[doc(alias = "监测")]
+/// Streams of one kind under watch（监测流）, each in its places.
+#[doc(alias = "监测流")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Watch<K: Ord> {
-    baseline: Baseline,
-    weights: Weights<K>,
-    tips: Tips<K>,
-    products: BTreeMap<K, Watched<K>>,
-}
+pub struct Streams<G: Ord, P: Ord>(BTreeMap<G, Watched<P>>);
 
-impl<K: Ord> Default for Watch<K> {
+impl<G: Ord, P: Ord> Default for Streams<G, P> {
     fn default() -> Self {
-        Self {
-            baseline: Baseline::default(),
-            weights: Weights::default(),
-            tips: Tips::default(),
-            products: BTreeMap::new(),
-        }
+        Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord + Clone> Watch<K> {
-    /// Whether what is usual is to be written down in a week.
-    pub fn freeze_due(&self, week: u16, settings: &DetectionSettings) -> bool {
-        self.baseline.due(week, settings)
-    }
-
-    /// Writes down what a snapshot takes for usual, for weeks later than the guard. Targets come by
-    /// number: their groups, and the product and zone of one that trades.
-    pub fn freeze<G: AsRef<[u32]>>(
+impl<G: Ord + Clone, P: Ord + Clone> Streams<G, P> {
+    /// Takes in a closed week, and gives alarms in the order of streams. `shares` tells of each place
+    /// how much of a stream may fail there. A stream of which nothing was heard for half a year is
+    /// forgotten.
+    pub fn step(
         &mut self,
-        week: u16,
-        snapshot: &Snapshot,
-        targets: impl Iterator<Item = (G, Option<(K, K)>)>,
-    ) {
-        self.weights = Weights::default();
-        let mut of_target = |(groups, place): (G, Option<(K, K)>)| {
-            let (log_odds, variance) = snapshot.lasting_log_odds(groups.as_ref());
-            if let Some(place) = place {
-                self.weights.add(place, log_odds);
-            }
-            (log_odds as f32, variance as f32)
-        };
-        let targets = targets.map(&mut of_target).collect();
-        self.baseline.push(week, targets);
-    }
-
-    /// Begins a week: none before anything is known of what is usual.
-    pub fn begin(&mut self, week: u16, settings: &DetectionSettings) -> bool {
-        self.baseline.forget(week, settings)
-    }
-
-    /// Lasting log-odds of a target and their variance, as they were before the guard; none for one
-    /// that was not known then.
-    pub fn usual(&self, target: u32) -> Option<(f64, f64)> {
-        self.baseline.of(target)
-    }
-
-    /// Takes in a closed week, and gives alarms in the order of products.
-    pub fn step(&mut self, week: WeekSums<'_, K>, settings: &DetectionSettings) -> Vec<Alarm<K>> {
-        let mut week = week.finish();
-        let counts = week.iter();
-        let counts: Vec<_> = counts
-            .map(|(place, evidence)| (place.clone(), evidence.tips))
-            .collect();
-        self.tips.tell(&mut week, &self.weights, settings);
-        self.tips.advance(counts.into_iter(), settings);
-        let mut of_product: BTreeMap<K, BTreeMap<K, Evidence>> = BTreeMap::new();
-        for ((product, zone), evidence) in week {
-            self.products.entry(product.clone()).or_default();
-            let zones = of_product.entry(product).or_default();
-            zones.insert(zone, evidence);
+        week: BTreeMap<(G, P), Evidence>,
+        shares: impl Fn(&G) -> Vec<(P, f64)>,
+        common: &DetectionSettings,
+        own: &StreamSettings,
+    ) -> Vec<Alarm<G, P>> {
+        let mut of_stream: BTreeMap<G, BTreeMap<P, Evidence>> = BTreeMap::new();
+        for ((stream, place), evidence) in week {
+            self.0.entry(stream.clone()).or_default();
+            let places = of_stream.entry(stream).or_default();
+            places.insert(place, evidence);
         }
         let none = BTreeMap::new();
         let mut alarms = Vec::new();
-        for (product, watched) in &mut self.products {
-            let zones = of_product.get(product).unwrap_or(&none);
-            let shares: Vec<(&K, f64)> = self.weights.shares(product).collect();
-            alarms.extend(watched.step(product, zones, &shares, settings));
+        for (stream, watched) in &mut self.0 {
+            let places = of_stream.get(stream).unwrap_or(&none);
+            alarms.extend(watched.step(stream, places, &shares(stream), common, own));
         }
+        self.0.retain(|_, watched| watched.silent < FORGOTTEN);
         alarms
     }
 
-    /// The weekly list: as many products, and products in zones, the most probable first, as keep the
-    /// mean probability of being false within the bound.
-    pub fn list(&self, settings: &DetectionSettings) -> Vec<Flag<K>> {
-        let mut all: Vec<Flag<K>> = Vec::new();
-        for (product, watched) in &self.products {
-            let flag = |zone: Option<&K>, probability| Flag {
-                product: product.clone(),
-                zone: zone.cloned(),
+    /// The weekly list: as many streams, and streams in places, the most probable first, as keep
+    /// the mean probability of being false within the bound.
+    pub fn list(&self, settings: &DetectionSettings) -> Vec<Flag<G, P>> {
+        let mut all: Vec<Flag<G, P>> = Vec::new();
+        for (stream, watched) in &self.0 {
+            let flag = |place: Option<&P>, probability| Flag {
+                stream: stream.clone(),
+                place: place.cloned(),
                 probability,
             };
             all.push(flag(None, watched.belief.probability()));
-            let zones = watched.belief.zones();
-            all.extend(zones.map(|(zone, _, there)| flag(Some(zone), there)));
+            let places = watched.belief.places();
+            all.extend(places.map(|(place, _, there)| flag(Some(place), there)));
         }
         // A stable sort: equals stay in the order of names.
         all.sort_by(|one, other| other.probability.total_cmp(&one.probability));
@@ -187,59 +145,66 @@ impl<K: Ord + Clone> Watch<K> {
     }
 }
 
-impl<K: Ord + Clone> Watched<K> {
-    fn step(
+impl<P: Ord + Clone> Watched<P> {
+    fn step<G: Clone>(
         &mut self,
-        product: &K,
-        zones: &BTreeMap<K, Evidence>,
-        shares: &[(&K, f64)],
-        settings: &DetectionSettings,
-    ) -> Option<Alarm<K>> {
+        stream: &G,
+        places: &BTreeMap<P, Evidence>,
+        shares: &[(P, f64)],
+        common: &DetectionSettings,
+        own: &StreamSettings,
+    ) -> Option<Alarm<G, P>> {
         for filter in [&mut self.belief, &mut self.since_alarm] {
-            filter.drift(shares, settings);
-            filter.weigh(zones);
+            filter.drift(shares, own);
+            filter.weigh(places);
         }
-        self.remember(zones);
+        self.remember(places);
         self.quiet = self.quiet.saturating_sub(1);
         let probability = self.since_alarm.probability();
-        if self.quiet > 0 || probability < settings.alarm_above {
+        if self.quiet > 0 || probability < own.alarm_above {
             return None;
         }
-        let mut likely = self.since_alarm.zones();
-        let placed = likely.find(|(_, alone, _)| *alone > settings.placed_above * probability);
-        let zone = placed.map(|(zone, _, _)| zone.clone());
+        let mut likely = self.since_alarm.places();
+        let placed = likely.find(|(_, alone, _)| *alone > common.placed_above * probability);
+        let place = placed.map(|(place, _, _)| place.clone());
         drop(likely);
-        let recent = self.recent_in(zone.as_ref());
+        let recent = self.recent_in(place.as_ref());
         self.since_alarm = OutbreakFilter::default();
-        self.quiet = settings.quiet;
+        self.quiet = common.quiet;
         Some(Alarm {
-            product: product.clone(),
-            zone,
+            stream: stream.clone(),
+            place,
             probability,
             recent,
         })
     }
 
-    fn remember(&mut self, zones: &BTreeMap<K, Evidence>) {
-        let tested = zones.iter().filter(|(_, evidence)| evidence.tested > 0.0);
-        let counts = tested.map(|(zone, evidence)| {
+    fn remember(&mut self, places: &BTreeMap<P, Evidence>) {
+        let heard = places.iter().filter(|(_, evidence)| evidence.tested != 0.0);
+        let counts = heard.map(|(place, evidence)| {
             let recent = Recent {
                 tested: evidence.tested,
                 failed: evidence.failed,
                 expected: evidence.expected,
             };
-            (zone.clone(), recent)
+            (place.clone(), recent)
         });
-        self.recent.push_back(counts.collect());
+        let counts: BTreeMap<P, Recent> = counts.collect();
+        self.silent = if counts.is_empty() {
+            self.silent.saturating_add(1)
+        } else {
+            0
+        };
+        self.recent.push_back(counts);
         if self.recent.len() > RECENT {
             self.recent.pop_front();
         }
     }
 
-    fn recent_in(&self, zone: Option<&K>) -> Recent {
+    fn recent_in(&self, place: Option<&P>) -> Recent {
         let mut sum = Recent::default();
         for (of, counts) in self.recent.iter().flatten() {
-            if zone.is_none_or(|zone| zone == of) {
+            if place.is_none_or(|place| place == of) {
                 sum.add(counts);
             }
         }

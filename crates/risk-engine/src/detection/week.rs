@@ -15,19 +15,33 @@ pub(super) fn float(sum: i128) -> f64 {
     sum as f64 / PLACES
 }
 
-/// What the results of a week say of one product in one zone.
+/// What the results of a week say of a stream in a place（周证据）.
+#[doc(alias = "周证据")]
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Evidence {
+pub struct Evidence {
     /// Log-likelihood ratios of each size of change against none.
-    pub(super) ratios: [f64; SIZES],
-    /// Effective results.
-    pub(super) tested: f64,
+    pub ratios: [f64; SIZES],
+    /// Effective results, less those that were taken back.
+    pub tested: f64,
     /// Of which failed.
-    pub(super) failed: f64,
+    pub failed: f64,
     /// Failures that were to be expected.
-    pub(super) expected: f64,
-    /// Results whose targets somebody had tipped off.
-    pub(super) tips: u32,
+    pub expected: f64,
+    /// Results whose targets somebody had tipped off, less those that were taken back.
+    pub tips: i64,
+}
+
+impl Evidence {
+    /// Adds what another stream says, which has no result in common with this one.
+    pub fn add(&mut self, other: &Self) {
+        for (ratio, other) in self.ratios.iter_mut().zip(other.ratios) {
+            *ratio += other;
+        }
+        self.tested += other.tested;
+        self.failed += other.failed;
+        self.expected += other.expected;
+        self.tips += other.tips;
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,19 +50,36 @@ struct Sums {
     tested: i128,
     failed: i128,
     expected: i128,
-    tips: u32,
+    tips: i64,
 }
 
-/// The sums of a week（周汇总）, by product and zone under any names. Adding is commutative.
+impl Sums {
+    fn merge(&mut self, other: &Self, sign: i64) {
+        let wide = i128::from(sign);
+        for (sum, ratio) in self.ratios.iter_mut().zip(other.ratios) {
+            *sum += wide * ratio;
+        }
+        self.tested += wide * other.tested;
+        self.failed += wide * other.failed;
+        self.expected += wide * other.expected;
+        self.tips += sign * other.tips;
+    }
+}
+
+/// What one row says.
+#[derive(Debug, Clone, Copy)]
+pub struct Weighed(Sums);
+
+/// The sums of a week（周汇总）, by stream and place under any names. Adding is commutative.
 #[doc(alias = "周汇总")]
 #[derive(Debug)]
-pub struct WeekSums<'a, K> {
+pub struct WeekSums<'a, G, P> {
     snapshot: &'a Snapshot,
     settings: &'a DetectionSettings,
-    streams: BTreeMap<(K, K), Sums>,
+    streams: BTreeMap<(G, P), Sums>,
 }
 
-impl<'a, K: Ord> WeekSums<'a, K> {
+impl<'a, G: Ord, P: Ord> WeekSums<'a, G, P> {
     /// Nothing yet. `snapshot` is the last one before the week's close.
     pub fn new(snapshot: &'a Snapshot, settings: &'a DetectionSettings) -> Self {
         Self {
@@ -58,10 +89,10 @@ impl<'a, K: Ord> WeekSums<'a, K> {
         }
     }
 
-    /// A row of the week, of a target of these groups in a product and zone. `usual` are the target's
-    /// lasting log-odds and their variance as they were weeks before; a target that was not known
-    /// then is held against its like by now.
-    pub fn add(&mut self, place: (K, K), row: &Row, groups: &[u32], usual: Option<(f64, f64)>) {
+    /// What a row says, of a target of these groups. `usual` are the target's lasting log-odds and their
+    /// variance as they were weeks before; a target that was not known then is held against its like by
+    /// now.
+    pub fn weigh(&self, row: &Row, groups: &[u32], usual: Option<(f64, f64)>) -> Weighed {
         let snapshot = self.snapshot;
         let (lasting, variance) = usual.unwrap_or_else(|| snapshot.lasting_log_odds(groups));
         let query = Query {
@@ -85,19 +116,30 @@ impl<'a, K: Ord> WeekSums<'a, K> {
             let pass = libm::log((1.0 - after) / (1.0 - before));
             fixed(failed * failure + (tested - failed) * pass)
         });
-        let sums = self.streams.entry(place).or_default();
-        for (sum, ratio) in sums.ratios.iter_mut().zip(ratios) {
-            *sum += ratio;
-        }
-        sums.tested += fixed(tested);
-        sums.failed += fixed(failed);
-        sums.expected += fixed(tested * before);
-        if row.basis == Basis::Informative {
-            sums.tips += row.results;
-        }
+        Weighed(Sums {
+            ratios,
+            tested: fixed(tested),
+            failed: fixed(failed),
+            expected: fixed(tested * before),
+            tips: match row.basis {
+                Basis::Informative => i64::from(row.results),
+                Basis::Ignorable | Basis::Random => 0,
+            },
+        })
     }
 
-    pub(super) fn finish(self) -> BTreeMap<(K, K), Evidence> {
+    /// Adds what a row says to a stream and a place.
+    pub fn add(&mut self, place: (G, P), row: &Weighed) {
+        self.streams.entry(place).or_default().merge(&row.0, 1);
+    }
+
+    /// Takes away what a row says that was taken back.
+    pub fn subtract(&mut self, place: (G, P), row: &Weighed) {
+        self.streams.entry(place).or_default().merge(&row.0, -1);
+    }
+
+    /// The evidence by stream and place.
+    pub fn finish(self) -> BTreeMap<(G, P), Evidence> {
         let streams = self.streams.into_iter();
         let evidence = |sums: Sums| Evidence {
             ratios: sums.ratios.map(float),

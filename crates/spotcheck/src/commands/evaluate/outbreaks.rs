@@ -4,7 +4,7 @@ use super::world::Place;
 use super::{Chain, City, FIRST_FIT, create};
 use crate::output::say;
 use anyhow::Context;
-use risk_engine::detection::{DetectionSettings, Watch, WeekSums};
+use risk_engine::detection::{DetectionSettings, Streams, Usual, WeekSums};
 use std::io::Write;
 use std::path::Path;
 
@@ -21,7 +21,8 @@ pub(super) fn weeks(
     let mut alerts = alerts.map(create).transpose()?;
     let mut lists = list.map(create).transpose()?;
     let mut chain = Chain::every(REFIT);
-    let mut watch: Watch<&str> = Watch::default();
+    let mut usual: Usual<&str, &str> = Usual::default();
+    let mut products: Streams<&str, &str> = Streams::default();
     let (mut raised, mut listed) = (0_u64, 0_u64);
     let last = city.results.iter().map(|(row, _)| row.week).max();
     let last = last.context("the world has no results")?;
@@ -31,32 +32,36 @@ pub(super) fn weeks(
     };
     for week in FIRST_FIT + 1..=last {
         let before = chain.advance(city, week - 1)?;
-        if watch.begin(week, &settings) {
+        if usual.begin(week, &settings) {
             let mut sums = WeekSums::new(before, &settings);
             for row in city.rows_until(week) {
                 if row.week != week {
                     continue;
                 }
                 let groups: Vec<u32> = city.frame.groups(row.target).collect();
-                let usual = watch.usual(row.target);
-                let place = place(row.target).context("a result is of no cell")?;
-                sums.add(place, &row, &groups, usual);
+                let weighed = sums.weigh(&row, &groups, usual.of(row.target));
+                sums.add(
+                    place(row.target).context("a result is of no cell")?,
+                    &weighed,
+                );
             }
-            let alarms = watch.step(sums, &settings);
+            let evidence = usual.end(sums.finish(), &settings);
+            let shares = |product: &&str| usual.shares(product);
+            let alarms = products.step(evidence, shares, &settings, &settings.product);
             raised += alarms.len() as u64;
             if let Some(out) = &mut alerts {
                 for alarm in alarms {
-                    Place::new(week, alarm.product, alarm.zone).write(out)?;
+                    Place::new(week, alarm.stream, alarm.place).write(out)?;
                 }
             }
             if let Some(out) = &mut lists {
-                for flag in watch.list(&settings) {
+                for flag in products.list(&settings) {
                     listed += 1;
-                    Place::new(week, flag.product, flag.zone).write(out)?;
+                    Place::new(week, flag.stream, flag.place).write(out)?;
                 }
             }
         }
-        if watch.freeze_due(week, &settings) {
+        if usual.freeze_due(week, &settings) {
             let now = chain.advance(city, week)?;
             let lives = (0..).zip(city.frame.active());
             let targets = lives.map(|(cell, (from, until))| {
@@ -64,7 +69,7 @@ pub(super) fn weeks(
                 let trades = *from <= week && week < *until;
                 (groups, place(cell).filter(|_| trades))
             });
-            watch.freeze(week, now, targets);
+            usual.freeze(week, now, targets);
         }
     }
     for out in [&mut alerts, &mut lists].into_iter().flatten() {
