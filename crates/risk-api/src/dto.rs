@@ -48,9 +48,12 @@ pub struct AlertDto {
     pub subject_name: Option<String>,
     /// The subject's English name, where the reference data have one.
     pub subject_name_en: Option<String>,
+    /// Where in the city, if it concerns one zone only.
+    pub zone: Option<String>,
     /// Which hazard.
     pub hazard: Option<String>,
-    /// What raised it: fast_test_failed, severe_item_failed, banned_substance or level_rose.
+    /// What raised it: fast_test_failed, severe_item_failed, banned_substance, level_rose,
+    /// outbreak or enterprise_changed.
     pub rule: String,
     /// Level one (gravest) to four.
     pub level: String,
@@ -71,6 +74,7 @@ impl AlertDto {
             subject: alert.subject.to_string(),
             subject_name: names.zh,
             subject_name_en: names.en,
+            zone: alert.zone.as_ref().map(ToString::to_string),
             hazard: alert.hazard.as_ref().map(ToString::to_string),
             rule: alert.rule.code().to_owned(),
             level: alert.level.to_string(),

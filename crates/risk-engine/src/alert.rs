@@ -1,11 +1,13 @@
 //! Alerts（预警）: facts of a single record alert at once; risen grades alert at closes.
 
 use crate::assessment::Assessment;
+use crate::event_time::Epoch;
 use crate::policy::Policy;
-use risk_domain::ids::{AlertId, HazardCode, InspectionId};
+use crate::warning::Outbreak;
+use risk_domain::ids::{AlertId, HazardCode, InspectionId, ZoneId};
 use risk_domain::inspection::{InspectionResult, Outcome, TestItem, TestKind};
 use risk_domain::scales::{AlertLevel, RiskLevel, Severity};
-use risk_domain::subject::Subject;
+use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,15 +24,21 @@ pub enum AlertRule {
     BannedSubstance,
     /// A grade rose at a close（风险等级上升）.
     LevelRose,
+    /// A product or a sector fails more than usual（质量突发）.
+    Outbreak,
+    /// An enterprise fails more than usual（企业质量波动）.
+    EnterpriseChanged,
 }
 
 impl AlertRule {
     /// Every rule.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::FastTestFailed,
         Self::SevereItemFailed,
         Self::BannedSubstance,
         Self::LevelRose,
+        Self::Outbreak,
+        Self::EnterpriseChanged,
     ];
 
     /// The rule with this code.
@@ -45,6 +53,8 @@ impl AlertRule {
             Self::SevereItemFailed => "severe_item_failed",
             Self::BannedSubstance => "banned_substance",
             Self::LevelRose => "level_rose",
+            Self::Outbreak => "outbreak",
+            Self::EnterpriseChanged => "enterprise_changed",
         }
     }
 }
@@ -58,6 +68,8 @@ pub struct Alert {
     /// About whom.
     #[serde(with = "risk_domain::decision::subject_text")]
     pub subject: Subject,
+    /// Where in the city, if it concerns one zone only.
+    pub zone: Option<ZoneId>,
     /// Which hazard, when the rule names one.
     pub hazard: Option<HazardCode>,
     /// What raised it.
@@ -115,6 +127,7 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
             Some(Alert {
                 id,
                 subject: cell.clone(),
+                zone: None,
                 hazard: hazard.cloned(),
                 rule,
                 level,
@@ -202,6 +215,7 @@ pub(crate) fn of_rise(
     Some(Alert {
         id: id_of(&now.subject, None, AlertRule::LevelRose, &record)?,
         subject: now.subject.clone(),
+        zone: None,
         hazard: None,
         rule: AlertRule::LevelRose,
         level,
@@ -214,6 +228,57 @@ pub(crate) fn of_rise(
         ),
         reason_en: format!(
             "risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
+        ),
+    })
+}
+
+/// The alert of a subject that fails more than usual, by the close of `epoch`.
+pub(crate) fn of_outbreak(
+    outbreak: &Outbreak,
+    epoch: Epoch,
+    ended_at: Timestamp,
+    policy: &Policy,
+) -> Option<Alert> {
+    let Outbreak {
+        subject,
+        zone,
+        probability,
+        recent,
+    } = outbreak;
+    let (rule, level) = match (subject.kind(), zone) {
+        (SubjectKind::Enterprise | SubjectKind::Cell | SubjectKind::Site, _) => (
+            AlertRule::EnterpriseChanged,
+            policy.alert.enterprise_changed,
+        ),
+        (SubjectKind::Product | SubjectKind::Sector | SubjectKind::Zone, Some(_)) => {
+            (AlertRule::Outbreak, policy.alert.outbreak_in_zone)
+        }
+        (SubjectKind::Product | SubjectKind::Sector | SubjectKind::Zone, None) => {
+            (AlertRule::Outbreak, policy.alert.outbreak)
+        }
+    };
+    let place = zone.as_ref().map_or("", ZoneId::as_str);
+    let record = format!("close {} {place}", epoch.0);
+    let (tested, failed, expected) = (recent.tested, recent.failed, recent.expected);
+    let percent = probability * 100.0;
+    let (where_zh, where_en) = match zone {
+        Some(zone) => (format!("在{zone}"), format!(" in {zone}")),
+        None => (String::new(), String::new()),
+    };
+    Some(Alert {
+        id: id_of(subject, None, rule, &record)?,
+        subject: subject.clone(),
+        zone: zone.clone(),
+        hazard: None,
+        rule,
+        level,
+        raised_at: ended_at,
+        inspection_id: None,
+        reason_zh: format!(
+            "{where_zh}近8周{tested:.0}批次中不合格{failed:.0}批次，按往常应为{expected:.1}批次，质量突发的概率为{percent:.0}%"
+        ),
+        reason_en: format!(
+            "{failed:.0} of {tested:.0} failed{where_en} in the last eight weeks, {expected:.1} were to be expected: an outbreak with probability {percent:.0} %"
         ),
     })
 }

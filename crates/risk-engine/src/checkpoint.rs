@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
-/// Bytes of the snapshot a frame.
+/// Bytes of the snapshot and of early warning a frame.
 const PIECE: usize = 64 * 1024;
 
 /// Why a checkpoint cannot be used. None of these loses anything: the ledger has it all.
@@ -110,6 +110,8 @@ enum Frame {
     Bins(Kept, Vec<logodds::Row>),
     /// A piece of the snapshot in force.
     Snapshot(Vec<u8>),
+    /// A piece of early warning.
+    Warning(Vec<u8>),
     /// The weeks of a domain.
     Series(CompactString, Series),
     End,
@@ -249,6 +251,11 @@ impl Engine {
             for piece in snapshot.chunks(PIECE) {
                 put(&Frame::Snapshot(piece.to_vec()))?;
             }
+        }
+        let warning = postcard::to_stdvec(&self.warning);
+        let warning = warning.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in warning.chunks(PIECE) {
+            put(&Frame::Warning(piece.to_vec()))?;
         }
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;

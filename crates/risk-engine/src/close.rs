@@ -72,6 +72,9 @@ impl Engine {
         }
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
         let weekly = self.calendar.ends_week(epoch);
+        if weekly {
+            self.warn(epoch, effects);
+        }
         let judged: Vec<SubjectIx> = if weekly {
             self.subjects.all().collect()
         } else {
@@ -129,6 +132,10 @@ impl Engine {
                     .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
             }
             Effect::RatesTold(told) => self.extend_series(told),
+            Effect::WeekWatched(settings) => {
+                // What it alerted stands recorded beside it.
+                self.watch(settings);
+            }
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);
             }

@@ -74,30 +74,62 @@ pub struct StreamSettings {
     pub alarm_above: f64,
 }
 
-impl Default for DetectionSettings {
-    /// Those of products were chosen on ten synthetic cities, for 12 false alarms a year; see
-    /// `docs/evaluate.md`.
-    fn default() -> Self {
-        let stream = |alarm_above, onset| StreamSettings {
-            onset,
-            ending: 1.0 / 16.0,
-            everywhere: 0.3,
-            alarm_above,
-        };
-        Self {
-            sizes: [0.7, 1.2, 1.8],
-            guard: 8,
-            freeze: 4,
-            tips: true,
-            tips_strength: 0.7,
-            tips_half_life: 52.0,
-            tips_prior: 150.0,
-            quiet: 8,
-            placed_above: 0.9,
-            list_false_share: 0.1,
-            product: stream(0.32, 1.0 / 120.0),
-            sector: stream(0.9, 1.0 / 240.0),
-            enterprise: stream(0.9, 1.0 / 520.0),
-        }
+impl DetectionSettings {
+    /// Refuses what makes no sense, by the key and the rule it breaks.
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        const SHARE: &str = "must lie between 0 and 1";
+        let share = |value: f64| value > 0.0 && value < 1.0;
+        let checks = [
+            (
+                "detection.sizes",
+                "must rise, and lie between 0 and 5",
+                self.sizes.is_sorted_by(|one, next| one < next)
+                    && self.sizes.iter().all(|size| *size > 0.0 && *size < 5.0),
+            ),
+            (
+                "detection.guard",
+                "must be between 1 and 52",
+                (1..=52).contains(&self.guard),
+            ),
+            (
+                "detection.freeze",
+                "must be between 1 and 26",
+                (1..=26).contains(&self.freeze),
+            ),
+            (
+                "detection.tips_strength",
+                "must be between 0 and 2",
+                (0.0..=2.0).contains(&self.tips_strength),
+            ),
+            (
+                "detection.tips_half_life",
+                "must be between 1 and 520",
+                (1.0..=520.0).contains(&self.tips_half_life),
+            ),
+            (
+                "detection.tips_prior",
+                "must be between 1 and 1e6",
+                (1.0..=1e6).contains(&self.tips_prior),
+            ),
+            ("detection.quiet", "must be at most 52", self.quiet <= 52),
+            ("detection.placed_above", SHARE, share(self.placed_above)),
+            (
+                "detection.list_false_share",
+                SHARE,
+                share(self.list_false_share),
+            ),
+            ("detection.product", SHARE, self.product.are_shares()),
+            ("detection.sector", SHARE, self.sector.are_shares()),
+            ("detection.enterprise", SHARE, self.enterprise.are_shares()),
+        ];
+        let broken = checks.into_iter().find(|(_, _, holds)| !holds);
+        broken.map_or(Ok(()), |(key, rule, _)| Err((key, rule)))
+    }
+}
+
+impl StreamSettings {
+    fn are_shares(&self) -> bool {
+        let all = [self.onset, self.ending, self.everywhere, self.alarm_above];
+        all.iter().all(|value| *value > 0.0 && *value < 1.0)
     }
 }

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// SHA-256 over evidence, snapshots, decisions, assessments of closes and alerts, in the order of names. No
+/// SHA-256 over evidence, snapshots, decisions, assessments of closes, streams under watch and alerts, in
+/// the order of names. No
 /// positions, wall times or provisional values enter it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StateHash(pub [u8; 32]);
@@ -189,6 +190,29 @@ fn register(engine: &Engine, lines: &mut Lines) {
     }
 }
 
+/// Results that refer to one another.
+fn families(engine: &Engine, lines: &mut Lines) {
+    let (subjects, observers) = (&engine.subjects, &engine.model.observers);
+    for (id, member) in engine.families.members() {
+        let text = |id: Option<&risk_domain::ids::InspectionId>| {
+            id.map_or("-", |id| id.as_str()).to_owned()
+        };
+        lines.add(id.as_str());
+        lines.add(&text(member.supersedes.as_ref()));
+        lines.add(&text(member.confirms.as_ref()));
+        if let Some(known) = &member.known {
+            let row = known
+                .row
+                .map_or_else(String::new, |row| row_text(&row, subjects, observers));
+            lines.add(&format!(
+                "{} {} {row}",
+                known.observed_at.millis(),
+                known.laboratory
+            ));
+        }
+    }
+}
+
 /// All bins, by the names of what they are of.
 fn bins(engine: &Engine, lines: &mut Lines) {
     let (subjects, model) = (&engine.subjects, &engine.model);
@@ -263,24 +287,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
         lines.add(&format!("{epoch} {row} {count}"));
     }
     lines.add("families");
-    for (id, member) in engine.families.members() {
-        let text = |id: Option<&risk_domain::ids::InspectionId>| {
-            id.map_or("-", |id| id.as_str()).to_owned()
-        };
-        lines.add(id.as_str());
-        lines.add(&text(member.supersedes.as_ref()));
-        lines.add(&text(member.confirms.as_ref()));
-        if let Some(known) = &member.known {
-            let row = known
-                .row
-                .map_or_else(String::new, |row| row_text(&row, subjects, observers));
-            lines.add(&format!(
-                "{} {} {row}",
-                known.observed_at.millis(),
-                known.laboratory
-            ));
-        }
-    }
+    families(engine, &mut lines);
     lines.add("register");
     register(engine, &mut lines);
     lines.add("decisions");
@@ -301,6 +308,9 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             xxhash_rust::xxh3::xxh3_64(&bytes)
         ));
     }
+    lines.add("warning");
+    let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
     lines.add("alerts");
     for (id, digest) in &engine.alerts {
         lines.add(&format!("{id} {digest:016x}"));

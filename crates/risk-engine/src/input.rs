@@ -2,6 +2,7 @@
 
 use crate::alert::Alert;
 use crate::assessment::Assessment;
+use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
@@ -144,6 +145,8 @@ pub enum Effect {
     SnapshotFitted(Box<Snapshot>),
     /// What came in a week was told, before the snapshot that has seen it came in force.
     RatesTold(Box<WeekRates>),
+    /// The week that closed last was watched for outbreaks, with these settings.
+    WeekWatched(Box<DetectionSettings>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

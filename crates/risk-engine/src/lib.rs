@@ -37,6 +37,7 @@ pub mod series;
 pub mod step;
 mod subjects;
 pub mod taxonomy;
+mod warning;
 
 pub use alert::{Alert, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
@@ -60,6 +61,7 @@ pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};
+pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.
 pub const ENGINE_VERSION: &str = "1";

@@ -27,7 +27,11 @@ impl Engine {
             evidence: sums.sum::<usize>()
                 + self.pending.heap_bytes()
                 + self.model.bins.heap_bytes(),
-            other: states + links + size_of::<Subjects>() + self.frame.heap_bytes(),
+            other: states
+                + links
+                + size_of::<Subjects>()
+                + self.frame.heap_bytes()
+                + self.warning.heap_bytes(),
         }
     }
 }

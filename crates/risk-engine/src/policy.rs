@@ -1,5 +1,6 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
+use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
 use crate::rates::Target;
@@ -94,6 +95,12 @@ pub struct AlertPolicy {
     pub level_rose: AlertLevel,
     /// Level of that alert when the risk level is serious.
     pub level_rose_to_serious: AlertLevel,
+    /// A product or a sector fails more than usual in one zone.
+    pub outbreak_in_zone: AlertLevel,
+    /// A product or a sector fails more than usual, not in one zone alone.
+    pub outbreak: AlertLevel,
+    /// An enterprise fails more than usual.
+    pub enterprise_changed: AlertLevel,
 }
 
 /// What officers may decide.
@@ -120,6 +127,8 @@ pub struct Policy {
     pub grade: GradePolicy,
     /// Alerts.
     pub alert: AlertPolicy,
+    /// Early warning.
+    pub detection: DetectionSettings,
     /// Decisions of officers.
     pub decision: DecisionPolicy,
     /// Pass rates that are to be reached.
@@ -155,7 +164,7 @@ pub enum PolicyError {
 }
 
 mod text {
-    use super::{Deserialize, Settings};
+    use super::{Deserialize, DetectionSettings, Settings};
     use risk_domain::scales::{AlertLevel, RiskLevel};
 
     #[derive(Deserialize)]
@@ -167,6 +176,7 @@ mod text {
         pub(super) prior: Prior,
         pub(super) grade: Grade,
         pub(super) alert: Alert,
+        pub(super) detection: DetectionSettings,
         pub(super) decision: Decision,
         #[serde(default)]
         pub(super) targets: Vec<Target>,
@@ -229,6 +239,9 @@ mod text {
         pub(super) level_rose_to: RiskLevel,
         pub(super) level_rose: AlertLevel,
         pub(super) level_rose_to_serious: AlertLevel,
+        pub(super) outbreak_in_zone: AlertLevel,
+        pub(super) outbreak: AlertLevel,
+        pub(super) enterprise_changed: AlertLevel,
     }
 }
 
@@ -274,7 +287,11 @@ impl Policy {
                 level_rose_to: raw.alert.level_rose_to,
                 level_rose: raw.alert.level_rose,
                 level_rose_to_serious: raw.alert.level_rose_to_serious,
+                outbreak_in_zone: raw.alert.outbreak_in_zone,
+                outbreak: raw.alert.outbreak,
+                enterprise_changed: raw.alert.enterprise_changed,
             },
+            detection: detection(raw.detection)?,
             decision: decision(&raw.decision)?,
             targets: targets(&raw.targets)?,
         })
@@ -307,6 +324,12 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
         max_ahead_millis: i64::from(raw.max_ahead_days) * DAY_MILLIS,
         half_life_days: raw.half_life_days,
     })
+}
+
+fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyError> {
+    let checked = settings.check();
+    checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
+    Ok(settings)
 }
 
 fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {
@@ -494,7 +517,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_valid_and_names_itself() {
         let policy = Policy::builtin().unwrap();
-        assert_eq!(policy.version.as_str(), "2026.3");
+        assert_eq!(policy.version.as_str(), "2026.4");
         assert_eq!(policy.hash.len(), 64);
         assert!((policy.model.screen_information - 0.75 * 0.75).abs() < 1e-12);
     }
@@ -543,6 +566,11 @@ mod tests {
         assert_eq!(
             key(changed("longest_days = 180", "longest_days = 0")),
             "decision.longest_days"
+        );
+        assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
+        assert_eq!(
+            key(changed("onset = 0.0083333", "onset = 1.0")),
+            "detection.product"
         );
         assert_eq!(key(changed("above = 0.1,", "above = 0.9,")), "grade.rows");
         let swapped = changed(

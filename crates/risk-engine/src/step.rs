@@ -21,6 +21,7 @@ use crate::sampling::Sampling;
 use crate::series::AllSeries;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
+use crate::warning::Warning;
 use risk_domain::decision::Command;
 use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
@@ -75,6 +76,7 @@ pub struct Engine {
     pub(crate) decisions: Decisions,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
+    pub(crate) warning: Warning,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
 }
 
@@ -101,6 +103,7 @@ impl Engine {
             decisions: Decisions::default(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
+            warning: Warning::default(),
             alerts: BTreeMap::new(),
             policy,
         })

@@ -280,7 +280,7 @@ impl Worker {
                     .with_label_values(&[alert.level.code()])
                     .inc(),
                 Effect::SnapshotFitted(_) => fitted = true,
-                Effect::Assessed(_) | Effect::RatesTold(_) => {}
+                Effect::Assessed(_) | Effect::RatesTold(_) | Effect::WeekWatched(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;

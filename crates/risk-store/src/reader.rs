@@ -67,7 +67,8 @@ impl Reader {
                 Effect::AlertRaised(_)
                 | Effect::EpochClosed(_)
                 | Effect::SnapshotFitted(_)
-                | Effect::RatesTold(_),
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -243,7 +244,10 @@ impl Reader {
                 Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
                 Record::Effect(
-                    Effect::EpochClosed(_) | Effect::SnapshotFitted(_) | Effect::RatesTold(_),
+                    Effect::EpochClosed(_)
+                    | Effect::SnapshotFitted(_)
+                    | Effect::RatesTold(_)
+                    | Effect::WeekWatched(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)

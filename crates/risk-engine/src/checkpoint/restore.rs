@@ -86,7 +86,8 @@ impl Engine {
         let observers = &mut engine.model.observers;
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
-        let (mut settled, mut snapshot, mut ended) = (Vec::new(), Vec::new(), false);
+        let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
+        let (mut warning, mut ended) = (Vec::new(), false);
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -119,6 +120,7 @@ impl Engine {
                     }
                 }
                 Frame::Snapshot(piece) => snapshot.extend(piece),
+                Frame::Warning(piece) => warning.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
                 }
@@ -126,6 +128,7 @@ impl Engine {
             }
         }
         engine.model.bins.settled = Arc::new(settled);
+        engine.warning = decode(&warning)?;
         let snapshot = match head.in_force {
             Some(_) => Some(decode(&snapshot)?),
             None => None,

@@ -105,6 +105,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SETTINGS: StreamSettings = StreamSettings {
+        onset: 0.01,
+        ending: 0.06,
+        everywhere: 0.3,
+        alarm_above: 0.3,
+    };
+
     fn zone(ratios: [f64; SIZES]) -> Evidence {
         Evidence {
             ratios,
@@ -152,13 +159,12 @@ mod tests {
     proptest! {
         #[test]
         fn probabilities_are_those_of_the_forward_algorithm(weeks in prop::collection::vec(prop::array::uniform2(prop::array::uniform3(-3.0..3.0f64)), 1..20)) {
-            let settings = crate::detection::DetectionSettings::default().product;
             let mut filter = OutbreakFilter::default();
             for week in &weeks {
-                filter.drift(&[(0, 0.5), (1, 0.5)], &settings);
+                filter.drift(&[(0, 0.5), (1, 0.5)], &SETTINGS);
                 filter.weigh(&BTreeMap::from([(0, zone(week[0])), (1, zone(week[1]))]));
             }
-            let expected = forward(&weeks, &settings);
+            let expected = forward(&weeks, &SETTINGS);
             prop_assert!((filter.none - expected[0]).abs() < 1e-9);
             prop_assert!((filter.probability() - (1.0 - expected[0])).abs() < 1e-9);
             for (zone, alone, there) in filter.places() {
@@ -174,14 +180,13 @@ mod tests {
     #[test]
     fn huge_evidence_overflows_nothing() {
         let mut filter = OutbreakFilter::default();
-        let settings = crate::detection::DetectionSettings::default().product;
         let week = BTreeMap::from([("z", zone([900.0, 1900.0, 2900.0]))]);
         for _ in 0..5 {
-            filter.drift(&[("z", 1.0)], &settings);
+            filter.drift(&[("z", 1.0)], &SETTINGS);
             filter.weigh(&week);
         }
         assert!((filter.probability() - 1.0).abs() < 1e-12);
-        filter.drift(&[("z", 1.0)], &settings);
+        filter.drift(&[("z", 1.0)], &SETTINGS);
         filter.weigh(&BTreeMap::from([("z", zone([-2000.0; SIZES]))]));
         assert!(filter.probability() < 1e-9);
     }

@@ -221,6 +221,27 @@ impl<G: Ord + Clone, P: Ord + Clone> Usual<G, P> {
         week
     }
 
+    /// Of each product and zone, its share of what may fail at all.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = ((&G, &P), f64)> {
+        self.weights.of_all()
+    }
+
+    /// Bytes on the heap that grow with the number of targets.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let frozen = self.baseline.frozen.iter();
+        let capacity: usize = frozen.map(|(_, targets)| targets.capacity()).sum();
+        capacity * size_of::<(f32, f32)>()
+    }
+
+    /// What goes by names.
+    pub(crate) fn named(&self) -> impl Serialize
+    where
+        G: Serialize,
+        P: Serialize,
+    {
+        (&self.weights, &self.tips)
+    }
+
     /// Of each zone, its share of what of a product may fail.
     pub fn shares(&self, product: &G) -> Vec<(P, f64)> {
         let shares = self.weights.shares(product);

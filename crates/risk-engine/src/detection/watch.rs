@@ -78,6 +78,8 @@ pub struct Flag<G, P> {
     pub place: Option<P>,
     /// Probability that there is an outbreak.
     pub probability: f64,
+    /// Results of the last eight weeks there.
+    pub recent: Recent,
 }
 
 /// Streams of one kind under watch（监测流）, each in its places.
@@ -127,6 +129,7 @@ impl<G: Ord + Clone, P: Ord + Clone> Streams<G, P> {
                 stream: stream.clone(),
                 place: place.cloned(),
                 probability,
+                recent: watched.recent_in(place),
             };
             all.push(flag(None, watched.belief.probability()));
             let places = watched.belief.places();

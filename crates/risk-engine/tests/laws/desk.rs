@@ -344,7 +344,8 @@ impl Desk {
             Effect::EpochClosed(_)
             | Effect::Assessed(_)
             | Effect::SnapshotFitted(_)
-            | Effect::RatesTold(_) => None,
+            | Effect::RatesTold(_)
+            | Effect::WeekWatched(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

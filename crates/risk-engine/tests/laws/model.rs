@@ -118,7 +118,8 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         Effect::EpochClosed(_)
         | Effect::Assessed(_)
         | Effect::AlertRaised(_)
-        | Effect::RatesTold(_) => None,
+        | Effect::RatesTold(_)
+        | Effect::WeekWatched(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -255,7 +256,8 @@ fn what_would_lower_a_grade_lowers_it() {
                 Effect::EpochClosed(_)
                 | Effect::AlertRaised(_)
                 | Effect::SnapshotFitted(_)
-                | Effect::RatesTold(_) => None,
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_) => None,
             });
             levels.next()
         };

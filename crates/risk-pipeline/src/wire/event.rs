@@ -165,6 +165,8 @@ pub struct AlertData {
     pub rule: String,
     /// Level: one (gravest) to four.
     pub level: String,
+    /// Where in the city, if it concerns one zone only.
+    pub zone: Option<String>,
     /// Hazard, where the rule names one.
     pub hazard: Option<String>,
     /// The record behind it; none for an alert of a close.
@@ -292,6 +294,7 @@ fn alert(shard: u16, alert: &Alert) -> AlertEvent {
         data: AlertData {
             rule: alert.rule.code().to_owned(),
             level: alert.level.code().to_owned(),
+            zone: alert.zone.as_ref().map(ToString::to_string),
             hazard: alert.hazard.as_ref().map(ToString::to_string),
             inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
             reason_zh: alert.reason_zh.clone(),

@@ -174,7 +174,10 @@ impl Applier {
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
             Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
-            Effect::EpochClosed(_) | Effect::SnapshotFitted(_) | Effect::RatesTold(_) => {}
+            Effect::EpochClosed(_)
+            | Effect::SnapshotFitted(_)
+            | Effect::RatesTold(_)
+            | Effect::WeekWatched(_) => {}
         }
         self.position = entry + 1;
         Ok(())

@@ -4,7 +4,8 @@ use super::world::Place;
 use super::{Chain, City, FIRST_FIT, create};
 use crate::output::say;
 use anyhow::Context;
-use risk_engine::detection::{DetectionSettings, Streams, Usual, WeekSums};
+use risk_engine::Policy;
+use risk_engine::detection::{Streams, Usual, WeekSums};
 use std::io::Write;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub(super) fn weeks(
     alerts: Option<&Path>,
     list: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let settings = DetectionSettings::default();
+    let settings = Policy::builtin()?.detection;
     let mut alerts = alerts.map(create).transpose()?;
     let mut lists = list.map(create).transpose()?;
     let mut chain = Chain::every(REFIT);

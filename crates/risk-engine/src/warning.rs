@@ -1,0 +1,310 @@
+//! Early warning as the engine runs it（预警）: at every weekly close, what came since the last one is held
+//! against what was usual of its targets weeks before.
+//!
+//! Results count in the week that they came, whenever they were sampled, and what was taken back is
+//! taken away. The effect that records a watched week names the settings; the rest is counted again from
+//! evidence and snapshots when the ledger is folded, in an encoding that is frozen like that of evidence.
+
+use crate::alert;
+use crate::detection::{
+    Alarm, DetectionSettings, Evidence, Flag, Recent, Streams, Usual, WeekSums,
+};
+use crate::event_time::Epoch;
+use crate::input::Effect;
+use crate::model::week_of;
+use crate::step::Engine;
+use crate::subjects::{SubjectIx, Subjects};
+use risk_domain::ids::{EnterpriseId, ProductCode, SectorCode, ZoneId};
+use risk_domain::subject::Subject;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is usual, and the streams under watch.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    usual: Usual<ProductCode, ZoneId>,
+    products: Streams<ProductCode, ZoneId>,
+    sectors: Streams<SectorCode, ZoneId>,
+    enterprises: Streams<EnterpriseId, ProductCode>,
+}
+
+/// A subject whose results have probably changed for the worse（质量突发）.
+#[doc(alias = "质量突发")]
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outbreak {
+    /// A product, a sector, an enterprise, or an enterprise's product.
+    pub subject: Subject,
+    /// Where in the city; none for everywhere, or where the subject says it.
+    pub zone: Option<ZoneId>,
+    /// Probability that it is so.
+    pub probability: f64,
+    /// Results of the last eight weeks there, beside what was to be expected.
+    pub recent: Recent,
+}
+
+impl Outbreak {
+    fn within(subject: Subject, zone: Option<ZoneId>, probability: f64, recent: Recent) -> Self {
+        Self {
+            subject,
+            zone,
+            probability,
+            recent,
+        }
+    }
+
+    fn of_enterprise(
+        enterprise: EnterpriseId,
+        product: Option<ProductCode>,
+        probability: f64,
+        recent: Recent,
+    ) -> Self {
+        let subject = match product {
+            Some(product) => Subject::Cell(enterprise, product),
+            None => Subject::Enterprise(enterprise),
+        };
+        Self::within(subject, None, probability, recent)
+    }
+}
+
+impl Warning {
+    /// Bytes on the heap that grow with the number of targets.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.usual.heap_bytes()
+    }
+
+    /// What the state hash covers: all but what is usual of targets, which goes by numbers and follows
+    /// from snapshots.
+    pub(crate) fn named(&self) -> impl Serialize {
+        let streams = (&self.products, &self.sectors, &self.enterprises);
+        (self.usual.named(), streams)
+    }
+
+    /// Takes in a week's evidence by product and zone, and by enterprise and product.
+    fn step(
+        &mut self,
+        by_zone: BTreeMap<(ProductCode, ZoneId), Evidence>,
+        by_enterprise: BTreeMap<(EnterpriseId, ProductCode), Evidence>,
+        sector_of: impl Fn(&ProductCode) -> Option<SectorCode>,
+        products_of: impl Fn(&EnterpriseId) -> BTreeSet<ProductCode>,
+        settings: &DetectionSettings,
+    ) -> Vec<Outbreak> {
+        let by_zone = self.usual.end(by_zone, settings);
+        let mut by_sector: BTreeMap<(SectorCode, ZoneId), Evidence> = BTreeMap::new();
+        for ((product, zone), evidence) in &by_zone {
+            if let Some(sector) = sector_of(product) {
+                let sums = by_sector.entry((sector, zone.clone())).or_default();
+                sums.add(evidence);
+            }
+        }
+        let mut of_sector: BTreeMap<SectorCode, BTreeMap<ZoneId, f64>> = BTreeMap::new();
+        for ((product, zone), share) in self.usual.weights() {
+            if let Some(sector) = sector_of(product) {
+                let zones = of_sector.entry(sector).or_default();
+                *zones.entry(zone.clone()).or_default() += share;
+            }
+        }
+        let shares = |product: &ProductCode| self.usual.shares(product);
+        let products = self
+            .products
+            .step(by_zone, shares, settings, &settings.product);
+        let shares = |sector: &SectorCode| {
+            let zones = of_sector.get(sector);
+            let whole: f64 = zones.map_or(0.0, |zones| zones.values().sum());
+            let zones = zones.into_iter().flatten();
+            zones
+                .map(|(zone, share)| (zone.clone(), share / whole))
+                .collect()
+        };
+        let sectors = self
+            .sectors
+            .step(by_sector, shares, settings, &settings.sector);
+        let shares = |enterprise: &EnterpriseId| {
+            let products = products_of(enterprise);
+            let share = 1.0 / products.len().max(1) as f64;
+            products
+                .into_iter()
+                .map(|product| (product, share))
+                .collect()
+        };
+        let enterprises =
+            self.enterprises
+                .step(by_enterprise, shares, settings, &settings.enterprise);
+        let of_product = products.into_iter().map(|alarm: Alarm<_, _>| {
+            let subject = Subject::Product(alarm.stream);
+            Outbreak::within(subject, alarm.place, alarm.probability, alarm.recent)
+        });
+        let of_sector = sectors.into_iter().map(|alarm| {
+            let subject = Subject::Sector(alarm.stream);
+            Outbreak::within(subject, alarm.place, alarm.probability, alarm.recent)
+        });
+        let of_enterprise = enterprises.into_iter().map(|alarm| {
+            Outbreak::of_enterprise(alarm.stream, alarm.place, alarm.probability, alarm.recent)
+        });
+        of_product.chain(of_sector).chain(of_enterprise).collect()
+    }
+}
+
+fn product_and_zone(
+    subjects: &Subjects,
+    pair: (SubjectIx, SubjectIx),
+) -> Option<(ProductCode, ZoneId)> {
+    let (Subject::Product(product), Subject::Zone(zone)) =
+        (subjects.name(pair.0), subjects.name(pair.1))
+    else {
+        return None;
+    };
+    Some((product.clone(), zone.clone()))
+}
+
+fn enterprise_and_product(
+    subjects: &Subjects,
+    cell: SubjectIx,
+) -> Option<(EnterpriseId, ProductCode)> {
+    let Subject::Cell(enterprise, product) = subjects.name(cell) else {
+        return None;
+    };
+    Some((enterprise.clone(), product.clone()))
+}
+
+impl Engine {
+    /// Watches the week that has just closed, unless no snapshot has seen the week before it.
+    pub(crate) fn warn(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        let week = week_of(self.calendar.day_of(epoch));
+        let seen = self
+            .model
+            .in_force
+            .map(|in_force| week_of(self.calendar.day_of(in_force.epoch)));
+        if seen.is_none_or(|seen| seen + 1 != week) {
+            return;
+        }
+        let settings = self.policy.detection;
+        effects.push(Effect::WeekWatched(Box::new(settings)));
+        let ended_at = self.calendar.end_of(epoch);
+        for outbreak in self.watch(&settings) {
+            let alert = alert::of_outbreak(&outbreak, epoch, ended_at, &self.policy);
+            if let Some(alert) = alert {
+                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+            }
+        }
+    }
+
+    /// Takes in the week that closed last, in the order of names.
+    pub(crate) fn watch(&mut self, settings: &DetectionSettings) -> Vec<Outbreak> {
+        let Some(epoch) = self.last_closed else {
+            return Vec::new();
+        };
+        let week = week_of(self.calendar.day_of(epoch));
+        self.write_down_usual(week.saturating_sub(1), settings);
+        if !self.warning.usual.begin(week, settings) {
+            return Vec::new();
+        }
+        let Self {
+            model,
+            subjects,
+            taxonomy,
+            warning,
+            ..
+        } = self;
+        let mut by_zone = WeekSums::new(&model.snapshot, settings);
+        let mut by_cell = WeekSums::new(&model.snapshot, settings);
+        let (added, taken) = model.bins.fresh();
+        for (rows, back) in [(added, false), (taken, true)] {
+            for row in &rows {
+                let base = subjects.base(row.target);
+                let groups = model.groups(base, subjects);
+                let weighed = by_zone.weigh(row, &groups, warning.usual.of(row.target));
+                let Some([product, _, zone]) = subjects.above(base.above).first_chunk() else {
+                    continue;
+                };
+                if back {
+                    by_zone.subtract((*product, *zone), &weighed);
+                    by_cell.subtract((base.cell, ()), &weighed);
+                } else {
+                    by_zone.add((*product, *zone), &weighed);
+                    by_cell.add((base.cell, ()), &weighed);
+                }
+            }
+        }
+        let by_zone = by_zone.finish().into_iter();
+        let by_zone =
+            by_zone.filter_map(|(pair, sums)| Some((product_and_zone(subjects, pair)?, sums)));
+        let by_cell = by_cell.finish().into_iter();
+        let by_cell = by_cell
+            .filter_map(|((cell, ()), sums)| Some((enterprise_and_product(subjects, cell)?, sums)));
+        let products_of = |enterprise: &EnterpriseId| {
+            let subject = subjects.find(&Subject::Enterprise(enterprise.clone()));
+            let targets = subject.map(|subject| subjects.kin(subject).targets.iter());
+            let cells = targets
+                .into_iter()
+                .flatten()
+                .map(|base| subjects.base(*base).cell);
+            cells
+                .filter_map(|cell| Some(enterprise_and_product(subjects, cell)?.1))
+                .collect()
+        };
+        warning.step(
+            by_zone.collect(),
+            by_cell.collect(),
+            |product| taxonomy.sector_of(product).cloned(),
+            products_of,
+            settings,
+        )
+    }
+
+    /// Writes down what the snapshot in force takes for usual, if it is time.
+    fn write_down_usual(&mut self, week: u16, settings: &DetectionSettings) {
+        let Self {
+            model,
+            subjects,
+            warning,
+            frame,
+            ..
+        } = self;
+        if !warning.usual.freeze_due(week, settings) {
+            return;
+        }
+        let targets = (0..subjects.base_count() as u32).map(|number| {
+            let base = subjects.base(number);
+            let pair = subjects.above(base.above).first_chunk().copied();
+            let trades = frame.weight(number) > 0;
+            let pair = pair
+                .filter(|_| trades)
+                .map(|[product, _, zone]| (product, zone));
+            let place = pair.and_then(|pair| product_and_zone(subjects, pair));
+            (model.groups(base, subjects), place)
+        });
+        warning.usual.freeze(week, &model.snapshot, targets);
+    }
+
+    /// What is most probably breaking out by the last watched week, products first, as far as the
+    /// expected share of false entries stays within `detection.list_false_share`（监测清单）.
+    #[doc(alias = "监测清单")]
+    pub fn watch_list(&self) -> Vec<Outbreak> {
+        let settings = &self.policy.detection;
+        let product = |flag: Flag<ProductCode, ZoneId>| {
+            let subject = Subject::Product(flag.stream);
+            Outbreak::within(subject, flag.place, flag.probability, flag.recent)
+        };
+        let sector = |flag: Flag<SectorCode, ZoneId>| {
+            let subject = Subject::Sector(flag.stream);
+            Outbreak::within(subject, flag.place, flag.probability, flag.recent)
+        };
+        let enterprise = |flag: Flag<EnterpriseId, ProductCode>| {
+            Outbreak::of_enterprise(flag.stream, flag.place, flag.probability, flag.recent)
+        };
+        let products = self
+            .warning
+            .products
+            .list(settings)
+            .into_iter()
+            .map(product);
+        let sectors = self.warning.sectors.list(settings).into_iter().map(sector);
+        let enterprises = self
+            .warning
+            .enterprises
+            .list(settings)
+            .into_iter()
+            .map(enterprise);
+        products.chain(sectors).chain(enterprises).collect()
+    }
+}
