@@ -6,6 +6,7 @@ mod compare;
 mod decision;
 mod evidence;
 mod rates;
+mod watch;
 
 pub(crate) use assessment::Names;
 pub use assessment::{
@@ -18,6 +19,7 @@ pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,
 };
+pub use watch::OutbreakDto;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

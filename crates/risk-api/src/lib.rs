@@ -24,6 +24,7 @@ mod results;
 mod router;
 mod state;
 mod subjects;
+mod watch;
 
 pub use metrics::ApiMetrics;
 pub use router::{router, serve};

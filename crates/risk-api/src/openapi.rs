@@ -16,6 +16,7 @@ use utoipa::OpenApi;
         crate::results::post_registry,
         crate::results::post_commands,
         crate::decisions::list,
+        crate::watch::list,
         crate::subjects::list,
         crate::subjects::one,
         crate::subjects::history,

@@ -6,7 +6,7 @@ use crate::request;
 use crate::state::ApiState;
 use crate::{
     alerts, compare, console, dead_letters, decisions, evidence, health, live, metrics, openapi,
-    rates, results, subjects,
+    rates, results, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -38,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 27] = [
+static ROUTES: [Route; 28] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route("/v1/commands", &[], || post(results::post_commands)),
@@ -52,6 +52,7 @@ static ROUTES: [Route; 27] = [
         &["kind", "zone", "sector", "level", "sort", "limit", "cursor"],
         || get(subjects::list),
     ),
+    route("/v1/watch", &["limit", "cursor"], || get(watch::list)),
     route("/v1/subjects/{id}", &[], || get(subjects::one)),
     route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
         get(subjects::history)

@@ -260,6 +260,15 @@ pub(crate) fn of_outbreak(
     let place = zone.as_ref().map_or("", ZoneId::as_str);
     let record = format!("close {} {place}", epoch.0);
     let (tested, failed, expected) = (recent.tested, recent.failed, recent.expected);
+    let (tips_zh, tips_en) = if recent.tips > recent.tips_expected && recent.tips_expected > 0.0 {
+        let (tips, expected) = (recent.tips, recent.tips_expected);
+        (
+            format!("，因线索受检{tips:.0}批次（按往常应为{expected:.1}批次）"),
+            format!(", {tips:.0} of them on tips where {expected:.1} were to be expected"),
+        )
+    } else {
+        (String::new(), String::new())
+    };
     let percent = probability * 100.0;
     let (where_zh, where_en) = match zone {
         Some(zone) => (format!("在{zone}"), format!(" in {zone}")),
@@ -275,10 +284,10 @@ pub(crate) fn of_outbreak(
         raised_at: ended_at,
         inspection_id: None,
         reason_zh: format!(
-            "{where_zh}近8周{tested:.0}批次中不合格{failed:.0}批次，按往常应为{expected:.1}批次，质量突发的概率为{percent:.0}%"
+            "{where_zh}近8周{tested:.0}批次中不合格{failed:.0}批次，按往常应为{expected:.1}批次{tips_zh}，质量突发的概率为{percent:.0}%"
         ),
         reason_en: format!(
-            "{failed:.0} of {tested:.0} failed{where_en} in the last eight weeks, {expected:.1} were to be expected: an outbreak with probability {percent:.0} %"
+            "{failed:.0} of {tested:.0} failed{where_en} in the last eight weeks, {expected:.1} were to be expected{tips_en}: an outbreak with probability {percent:.0} %"
         ),
     })
 }

@@ -124,6 +124,7 @@ impl<G: Ord + Clone, P: Ord + Clone> Tips<G, P> {
             let usual = (own + prior * share) / (earlier + prior);
             let expected = tips * usual;
             let evidence = week.entry(place).or_default();
+            evidence.tips_expected = expected;
             for (ratio, size) in evidence.ratios.iter_mut().zip(settings.sizes) {
                 let raised = strength * size;
                 let own = evidence.tips.max(0) as f64;

@@ -19,6 +19,10 @@ pub struct Recent {
     pub failed: f64,
     /// Failures that were to be expected.
     pub expected: f64,
+    /// Results whose targets somebody had tipped off.
+    pub tips: f64,
+    /// Of which were to be expected; 0 where tips are no evidence.
+    pub tips_expected: f64,
 }
 
 impl Recent {
@@ -26,6 +30,8 @@ impl Recent {
         self.tested += other.tested;
         self.failed += other.failed;
         self.expected += other.expected;
+        self.tips += other.tips;
+        self.tips_expected += other.tips_expected;
     }
 }
 
@@ -183,22 +189,23 @@ impl<P: Ord + Clone> Watched<P> {
     }
 
     fn remember(&mut self, places: &BTreeMap<P, Evidence>) {
-        let heard = places.iter().filter(|(_, evidence)| evidence.tested != 0.0);
-        let counts = heard.map(|(place, evidence)| {
+        let heard = places.values().any(|evidence| evidence.tested != 0.0);
+        let counts = places.iter().map(|(place, evidence)| {
             let recent = Recent {
                 tested: evidence.tested,
                 failed: evidence.failed,
                 expected: evidence.expected,
+                tips: evidence.tips as f64,
+                tips_expected: evidence.tips_expected,
             };
             (place.clone(), recent)
         });
-        let counts: BTreeMap<P, Recent> = counts.collect();
-        self.silent = if counts.is_empty() {
-            self.silent.saturating_add(1)
-        } else {
+        self.silent = if heard {
             0
+        } else {
+            self.silent.saturating_add(1)
         };
-        self.recent.push_back(counts);
+        self.recent.push_back(counts.collect());
         if self.recent.len() > RECENT {
             self.recent.pop_front();
         }

@@ -29,6 +29,8 @@ pub struct Evidence {
     pub expected: f64,
     /// Results whose targets somebody had tipped off, less those that were taken back.
     pub tips: i64,
+    /// Tips that were to be expected.
+    pub tips_expected: f64,
 }
 
 impl Evidence {
@@ -41,6 +43,7 @@ impl Evidence {
         self.failed += other.failed;
         self.expected += other.expected;
         self.tips += other.tips;
+        self.tips_expected += other.tips_expected;
     }
 }
 
@@ -147,6 +150,7 @@ impl<'a, G: Ord, P: Ord> WeekSums<'a, G, P> {
             failed: float(sums.failed),
             expected: float(sums.expected),
             tips: sums.tips,
+            tips_expected: 0.0,
         };
         streams
             .map(|(place, sums)| (place, evidence(sums)))

@@ -11,3 +11,4 @@ mod desk;
 mod laws;
 mod model;
 mod register;
+mod warning;
