@@ -52,8 +52,8 @@ const OWNERS: [(&str, &[&str]); 9] = [
     ("axum", &["risk-api"]),
     ("statrs", &["risk-stats"]),
     ("clap", &["spotcheck", "risk-benches"]),
-    ("rand", &["risk-sim", "risk-store"]),
-    ("rand_chacha", &["risk-sim", "risk-store"]),
+    ("rand", &["risk-sim", "risk-store", "spotcheck"]),
+    ("rand_chacha", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_distr", &["risk-sim"]),
     ("ureq", &["risk-tests"]),
 ];

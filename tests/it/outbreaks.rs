@@ -142,3 +142,81 @@ fn most_outbreaks_are_found_few_alarms_are_false_and_no_week_knows_of_the_next()
     ensure!(by_then(&lists) == early_lists, "a list knew the future");
     Ok(())
 }
+
+/// Thresholds that `tune-alerts` found for products, sectors and enterprises, and their false alarms.
+fn tuned(data_dir: &Path, wanted: &str) -> Result<Vec<(f64, f64)>> {
+    let weeks = ["--replicates", "4", "--product", wanted];
+    let told = city::over(&[&["tune-alerts"], &weeks[..]].concat(), data_dir)?;
+    let stream = |name: &str| -> Result<(f64, f64)> {
+        let line = told.lines().find(|line| line.starts_with(name));
+        let line = line.with_context(|| format!("no {name} in {told}"))?;
+        let numbers = line.split_whitespace().skip(1).map(str::parse::<f64>);
+        let numbers: Vec<f64> = numbers.collect::<Result<_, _>>()?;
+        let [_, _, found, rate] = numbers[..] else {
+            anyhow::bail!("{line}");
+        };
+        Ok((found, rate))
+    };
+    ["product", "sector", "enterprise"]
+        .into_iter()
+        .map(stream)
+        .collect()
+}
+
+#[test]
+fn the_demo_city_is_warned_of_what_breaks_out_and_its_thresholds_can_be_tuned() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let data_dir = home.path().join("data");
+    city::City::simulate(SEED, 1000)?.import(&data_dir)?;
+    let mut server = city::serve(&data_dir, "")?;
+    let alerts = city::all(&format!("{}/v1/alerts?rule=outbreak&", server.address()))?;
+    let listed = city::all(&format!("{}/v1/watch?", server.address()))?;
+    server.stop(std::time::Duration::from_secs(30))?;
+    ensure!(!alerts.is_empty(), "nothing was alerted in two years");
+    for alert in &alerts {
+        let subject = city::text(alert, "subject")?;
+        let of_many = subject.starts_with("product:") || subject.starts_with("sector:");
+        ensure!(of_many, "{alert}");
+        for reason in ["reason_zh", "reason_en"] {
+            let reason = city::text(alert, reason)?;
+            let zone = alert.get("zone").and_then(Value::as_str);
+            ensure!(zone.is_none_or(|zone| reason.contains(zone)), "{alert}");
+        }
+    }
+    let mut doubts: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for outbreak in &listed {
+        let probability = outbreak.get("probability").and_then(Value::as_f64);
+        let subject = city::text(outbreak, "subject")?.replace("cell:", "enterprise:");
+        let (kind, _) = subject.split_once(':').context("no kind")?;
+        let doubt = 1.0 - probability.context("no probability")?;
+        doubts.entry(kind.to_owned()).or_default().push(doubt);
+    }
+    for (kind, doubts) in &doubts {
+        let expected = doubts.iter().sum::<f64>() / doubts.len() as f64;
+        ensure!(
+            expected <= 0.1,
+            "{kind}: {expected} of the list is expected to be false"
+        );
+        ensure!(doubts.is_sorted(), "{kind}: the most probable comes first");
+    }
+    let many = tuned(&data_dir, "12")?;
+    let few = tuned(&data_dir, "2")?;
+    println!("thresholds and false alarms a year: {many:?}, {few:?}");
+    for ((threshold, rate), wanted) in many.iter().zip([12.0, 3.0, 12.0]) {
+        ensure!(*threshold > 0.0 && *threshold < 1.0);
+        ensure!(
+            *rate <= wanted,
+            "{rate} false alarms where {wanted} were wanted"
+        );
+    }
+    let ((above_many, _), (above_few, rate)) = (many[0], few[0]);
+    ensure!(
+        above_few > above_many && rate <= 2.0,
+        "fewer alarms need a higher threshold"
+    );
+    ensure!(
+        few[1..] == many[1..],
+        "the wish for one stream changed another"
+    );
+    Ok(())
+}

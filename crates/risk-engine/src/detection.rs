@@ -17,8 +17,8 @@ mod week;
 
 pub use filter::OutbreakFilter;
 pub use usual::Usual;
-pub use watch::{Alarm, Flag, Recent, Streams};
-pub use week::{Evidence, WeekSums};
+pub use watch::{Finding, Recent, Streams};
+pub use week::{Evidence, WeekSums, Weighed};
 
 use serde::{Deserialize, Serialize};
 

@@ -27,6 +27,7 @@ pub mod input;
 pub mod logodds;
 mod memory;
 mod model;
+mod null_replay;
 mod observers;
 mod outlook;
 pub mod policy;
@@ -56,6 +57,7 @@ pub use input::{
 };
 pub use memory::MemoryUse;
 pub use model::Snapshot;
+pub use null_replay::{ByStream, NullReplay};
 pub use observers::ObserverReport;
 pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;

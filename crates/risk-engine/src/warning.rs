@@ -6,9 +6,7 @@
 //! evidence and snapshots when the ledger is folded, in an encoding that is frozen like that of evidence.
 
 use crate::alert;
-use crate::detection::{
-    Alarm, DetectionSettings, Evidence, Flag, Recent, Streams, Usual, WeekSums,
-};
+use crate::detection::{DetectionSettings, Evidence, Finding, Recent, Streams, Usual, WeekSums};
 use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::model::week_of;
@@ -42,30 +40,6 @@ pub struct Outbreak {
     pub recent: Recent,
 }
 
-impl Outbreak {
-    fn within(subject: Subject, zone: Option<ZoneId>, probability: f64, recent: Recent) -> Self {
-        Self {
-            subject,
-            zone,
-            probability,
-            recent,
-        }
-    }
-
-    fn of_enterprise(
-        enterprise: EnterpriseId,
-        product: Option<ProductCode>,
-        probability: f64,
-        recent: Recent,
-    ) -> Self {
-        let subject = match product {
-            Some(product) => Subject::Cell(enterprise, product),
-            None => Subject::Enterprise(enterprise),
-        };
-        Self::within(subject, None, probability, recent)
-    }
-}
-
 impl Warning {
     /// Bytes on the heap that grow with the number of targets.
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -80,12 +54,12 @@ impl Warning {
     }
 
     /// Takes in a week's evidence by product and zone, and by enterprise and product.
-    fn step(
+    pub(crate) fn step(
         &mut self,
         by_zone: BTreeMap<(ProductCode, ZoneId), Evidence>,
         by_enterprise: BTreeMap<(EnterpriseId, ProductCode), Evidence>,
         sector_of: impl Fn(&ProductCode) -> Option<SectorCode>,
-        products_of: impl Fn(&EnterpriseId) -> BTreeSet<ProductCode>,
+        shares_of: impl Fn(&EnterpriseId) -> Vec<(ProductCode, f64)>,
         settings: &DetectionSettings,
     ) -> Vec<Outbreak> {
         let by_zone = self.usual.end(by_zone, settings);
@@ -96,10 +70,10 @@ impl Warning {
                 sums.add(evidence);
             }
         }
-        let mut of_sector: BTreeMap<SectorCode, BTreeMap<ZoneId, f64>> = BTreeMap::new();
+        let mut weights: BTreeMap<SectorCode, BTreeMap<ZoneId, f64>> = BTreeMap::new();
         for ((product, zone), share) in self.usual.weights() {
             if let Some(sector) = sector_of(product) {
-                let zones = of_sector.entry(sector).or_default();
+                let zones = weights.entry(sector).or_default();
                 *zones.entry(zone.clone()).or_default() += share;
             }
         }
@@ -108,7 +82,7 @@ impl Warning {
             .products
             .step(by_zone, shares, settings, &settings.product);
         let shares = |sector: &SectorCode| {
-            let zones = of_sector.get(sector);
+            let zones = weights.get(sector);
             let whole: f64 = zones.map_or(0.0, |zones| zones.values().sum());
             let zones = zones.into_iter().flatten();
             zones
@@ -118,33 +92,47 @@ impl Warning {
         let sectors = self
             .sectors
             .step(by_sector, shares, settings, &settings.sector);
-        let shares = |enterprise: &EnterpriseId| {
-            let products = products_of(enterprise);
-            let share = 1.0 / products.len().max(1) as f64;
-            products
-                .into_iter()
-                .map(|product| (product, share))
-                .collect()
-        };
         let enterprises =
             self.enterprises
-                .step(by_enterprise, shares, settings, &settings.enterprise);
-        let of_product = products.into_iter().map(|alarm: Alarm<_, _>| {
-            let subject = Subject::Product(alarm.stream);
-            Outbreak::within(subject, alarm.place, alarm.probability, alarm.recent)
-        });
-        let of_sector = sectors.into_iter().map(|alarm| {
-            let subject = Subject::Sector(alarm.stream);
-            Outbreak::within(subject, alarm.place, alarm.probability, alarm.recent)
-        });
-        let of_enterprise = enterprises.into_iter().map(|alarm| {
-            Outbreak::of_enterprise(alarm.stream, alarm.place, alarm.probability, alarm.recent)
-        });
-        of_product.chain(of_sector).chain(of_enterprise).collect()
+                .step(by_enterprise, shares_of, settings, &settings.enterprise);
+        let products = products.into_iter().map(of_product);
+        let sectors = sectors.into_iter().map(of_sector);
+        let enterprises = enterprises.into_iter().map(of_enterprise);
+        products.chain(sectors).chain(enterprises).collect()
     }
 }
 
-fn product_and_zone(
+fn of_product(found: Finding<ProductCode, ZoneId>) -> Outbreak {
+    Outbreak {
+        subject: Subject::Product(found.stream),
+        zone: found.place,
+        probability: found.probability,
+        recent: found.recent,
+    }
+}
+
+fn of_sector(found: Finding<SectorCode, ZoneId>) -> Outbreak {
+    Outbreak {
+        subject: Subject::Sector(found.stream),
+        zone: found.place,
+        probability: found.probability,
+        recent: found.recent,
+    }
+}
+
+fn of_enterprise(found: Finding<EnterpriseId, ProductCode>) -> Outbreak {
+    Outbreak {
+        subject: match found.place {
+            Some(product) => Subject::Cell(found.stream, product),
+            None => Subject::Enterprise(found.stream),
+        },
+        zone: None,
+        probability: found.probability,
+        recent: found.recent,
+    }
+}
+
+pub(crate) fn product_and_zone(
     subjects: &Subjects,
     pair: (SubjectIx, SubjectIx),
 ) -> Option<(ProductCode, ZoneId)> {
@@ -156,7 +144,7 @@ fn product_and_zone(
     Some((product.clone(), zone.clone()))
 }
 
-fn enterprise_and_product(
+pub(crate) fn enterprise_and_product(
     subjects: &Subjects,
     cell: SubjectIx,
 ) -> Option<(EnterpriseId, ProductCode)> {
@@ -194,7 +182,12 @@ impl Engine {
             return Vec::new();
         };
         let week = week_of(self.calendar.day_of(epoch));
-        self.write_down_usual(week.saturating_sub(1), settings);
+        let seen = week.saturating_sub(1);
+        if self.warning.usual.freeze_due(seen, settings) {
+            let mut warning = std::mem::take(&mut self.warning);
+            self.write_down(&mut warning, seen);
+            self.warning = warning;
+        }
         if !self.warning.usual.begin(week, settings) {
             return Vec::new();
         }
@@ -231,80 +224,60 @@ impl Engine {
         let by_cell = by_cell.finish().into_iter();
         let by_cell = by_cell
             .filter_map(|((cell, ()), sums)| Some((enterprise_and_product(subjects, cell)?, sums)));
-        let products_of = |enterprise: &EnterpriseId| {
+        let shares_of = |enterprise: &EnterpriseId| {
             let subject = subjects.find(&Subject::Enterprise(enterprise.clone()));
             let targets = subject.map(|subject| subjects.kin(subject).targets.iter());
             let cells = targets
                 .into_iter()
                 .flatten()
                 .map(|base| subjects.base(*base).cell);
-            cells
+            let products: BTreeSet<ProductCode> = cells
                 .filter_map(|cell| Some(enterprise_and_product(subjects, cell)?.1))
+                .collect();
+            let share = 1.0 / products.len().max(1) as f64;
+            products
+                .into_iter()
+                .map(|product| (product, share))
                 .collect()
         };
         warning.step(
             by_zone.collect(),
             by_cell.collect(),
             |product| taxonomy.sector_of(product).cloned(),
-            products_of,
+            shares_of,
             settings,
         )
     }
 
-    /// Writes down what the snapshot in force takes for usual, if it is time.
-    fn write_down_usual(&mut self, week: u16, settings: &DetectionSettings) {
-        let Self {
-            model,
-            subjects,
-            warning,
-            frame,
-            ..
-        } = self;
-        if !warning.usual.freeze_due(week, settings) {
-            return;
-        }
+    /// Writes down what the snapshot in force takes for usual in a week.
+    pub(crate) fn write_down(&self, warning: &mut Warning, week: u16) {
+        let (subjects, model) = (&self.subjects, &self.model);
         let targets = (0..subjects.base_count() as u32).map(|number| {
             let base = subjects.base(number);
-            let pair = subjects.above(base.above).first_chunk().copied();
-            let trades = frame.weight(number) > 0;
+            let pair = subjects.above(base.above).first_chunk();
+            let trades = self.frame.weight(number) > 0;
             let pair = pair
                 .filter(|_| trades)
-                .map(|[product, _, zone]| (product, zone));
+                .map(|[product, _, zone]| (*product, *zone));
             let place = pair.and_then(|pair| product_and_zone(subjects, pair));
             (model.groups(base, subjects), place)
         });
         warning.usual.freeze(week, &model.snapshot, targets);
     }
 
-    /// What is most probably breaking out by the last watched week, products first, as far as the
-    /// expected share of false entries stays within `detection.list_false_share`（监测清单）.
+    /// What is most probably breaking out by the last watched week: products, sectors, then
+    /// enterprises, of each as many as keep the expected share of false entries within
+    /// `detection.list_false_share`（监测清单）.
     #[doc(alias = "监测清单")]
     pub fn watch_list(&self) -> Vec<Outbreak> {
-        let settings = &self.policy.detection;
-        let product = |flag: Flag<ProductCode, ZoneId>| {
-            let subject = Subject::Product(flag.stream);
-            Outbreak::within(subject, flag.place, flag.probability, flag.recent)
-        };
-        let sector = |flag: Flag<SectorCode, ZoneId>| {
-            let subject = Subject::Sector(flag.stream);
-            Outbreak::within(subject, flag.place, flag.probability, flag.recent)
-        };
-        let enterprise = |flag: Flag<EnterpriseId, ProductCode>| {
-            Outbreak::of_enterprise(flag.stream, flag.place, flag.probability, flag.recent)
-        };
-        let products = self
-            .warning
-            .products
-            .list(settings)
-            .into_iter()
-            .map(product);
-        let sectors = self.warning.sectors.list(settings).into_iter().map(sector);
-        let enterprises = self
-            .warning
+        let (warning, settings) = (&self.warning, &self.policy.detection);
+        let products = warning.products.list(settings).into_iter().map(of_product);
+        let sectors = warning.sectors.list(settings).into_iter().map(of_sector);
+        let enterprises = warning
             .enterprises
             .list(settings)
             .into_iter()
-            .map(enterprise);
+            .map(of_enterprise);
         products.chain(sectors).chain(enterprises).collect()
     }
 }

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     },
     /// Validate configuration and policy, and print what would be in force
     Check(Configured),
+    /// From which probability on early warning shall alarm: draws recent weeks anew as if nothing had ever
+    /// changed, and finds the thresholds that give the wanted false alarms a year
+    TuneAlerts(TuneAlerts),
     /// Answer questions about the future with the full risk model, for another program to judge
     Evaluate {
         #[command(subcommand)]
@@ -129,6 +132,30 @@ pub(crate) struct EvaluateWorld {
 pub(crate) enum SimulateCommand {
     /// A city from the seeds: results.ndjson, frame.ndjson and, apart from them, truth.ndjson
     City(SimulateCity),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TuneAlerts {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Weeks to draw anew, the last ones
+    #[arg(long, default_value_t = 104)]
+    pub(crate) weeks: u16,
+    /// How often to draw them
+    #[arg(long, default_value_t = 200)]
+    pub(crate) replicates: u32,
+    /// False alarms a year that are wanted of products
+    #[arg(long, default_value_t = 12.0)]
+    pub(crate) product: f64,
+    /// False alarms a year that are wanted of sectors
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) sector: f64,
+    /// False alarms a year that are wanted of enterprises
+    #[arg(long, default_value_t = 12.0)]
+    pub(crate) enterprise: f64,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod evaluate;
 mod import;
 mod serve;
 mod simulate;
+mod tune_alerts;
 mod upkeep;
 
 use crate::cli::{Command, EvaluateCommand, LedgerCommand, SimulateCommand, TopicsCommand};
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
             command: TopicsCommand::Create(args),
         } => upkeep::create_topics(&args, &configuration(args.configured.config.as_deref())?),
         Command::Check(args) => upkeep::check(&configuration(args.config.as_deref())?),
+        Command::TuneAlerts(args) => tune_alerts::tune_alerts(&args),
         Command::Evaluate {
             command: EvaluateCommand::World(args),
         } => evaluate::world(&args),

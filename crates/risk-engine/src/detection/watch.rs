@@ -62,27 +62,15 @@ impl<K: Ord> Default for Watched<K> {
     }
 }
 
-/// An outbreak is likely enough to act on（预警）.
+/// A stream that probably fails more than usual（质量突发）.
+#[doc(alias = "质量突发")]
 #[derive(Debug, Clone, PartialEq)]
-pub struct Alarm<G, P> {
+pub struct Finding<G, P> {
     /// The stream.
     pub stream: G,
-    /// The place, if the outbreak is in one.
+    /// The place, if it is in one.
     pub place: Option<P>,
-    /// Probability that there is one, by what has come since the last alarm.
-    pub probability: f64,
-    /// Results of the last eight weeks there.
-    pub recent: Recent,
-}
-
-/// An entry of the weekly list（监测清单）.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Flag<G, P> {
-    /// The stream.
-    pub stream: G,
-    /// The place; none for the stream anywhere.
-    pub place: Option<P>,
-    /// Probability that there is an outbreak.
+    /// Probability that it is so; of an alarm, by what has come since the last one.
     pub probability: f64,
     /// Results of the last eight weeks there.
     pub recent: Recent,
@@ -109,7 +97,7 @@ impl<G: Ord + Clone, P: Ord + Clone> Streams<G, P> {
         shares: impl Fn(&G) -> Vec<(P, f64)>,
         common: &DetectionSettings,
         own: &StreamSettings,
-    ) -> Vec<Alarm<G, P>> {
+    ) -> Vec<Finding<G, P>> {
         let mut of_stream: BTreeMap<G, BTreeMap<P, Evidence>> = BTreeMap::new();
         for ((stream, place), evidence) in week {
             self.0.entry(stream.clone()).or_default();
@@ -128,10 +116,10 @@ impl<G: Ord + Clone, P: Ord + Clone> Streams<G, P> {
 
     /// The weekly list: as many streams, and streams in places, the most probable first, as keep
     /// the mean probability of being false within the bound.
-    pub fn list(&self, settings: &DetectionSettings) -> Vec<Flag<G, P>> {
-        let mut all: Vec<Flag<G, P>> = Vec::new();
+    pub fn list(&self, settings: &DetectionSettings) -> Vec<Finding<G, P>> {
+        let mut all: Vec<Finding<G, P>> = Vec::new();
         for (stream, watched) in &self.0 {
-            let flag = |place: Option<&P>, probability| Flag {
+            let flag = |place: Option<&P>, probability| Finding {
                 stream: stream.clone(),
                 place: place.cloned(),
                 probability,
@@ -162,7 +150,7 @@ impl<P: Ord + Clone> Watched<P> {
         shares: &[(P, f64)],
         common: &DetectionSettings,
         own: &StreamSettings,
-    ) -> Option<Alarm<G, P>> {
+    ) -> Option<Finding<G, P>> {
         for filter in [&mut self.belief, &mut self.since_alarm] {
             filter.drift(shares, own);
             filter.weigh(places);
@@ -180,7 +168,7 @@ impl<P: Ord + Clone> Watched<P> {
         let recent = self.recent_in(place.as_ref());
         self.since_alarm = OutbreakFilter::default();
         self.quiet = common.quiet;
-        Some(Alarm {
+        Some(Finding {
             stream: stream.clone(),
             place,
             probability,

@@ -97,17 +97,10 @@ impl<'a, G: Ord, P: Ord> WeekSums<'a, G, P> {
     /// now.
     pub fn weigh(&self, row: &Row, groups: &[u32], usual: Option<(f64, f64)>) -> Weighed {
         let snapshot = self.snapshot;
-        let (lasting, variance) = usual.unwrap_or_else(|| snapshot.lasting_log_odds(groups));
-        let query = Query {
-            groups,
-            week: Some(row.week),
-            mode: Some(row.mode),
-        };
-        let passing = snapshot.passing_log_odds(&query) + snapshot.strictness(row);
+        let (usual, variance) = self.usual(row, groups, usual);
         // The mean over what is not known of the target, as a logit: without a change the ratio is
         // then 1 in the mean.
-        let doubt = libm::sqrt(1.0 + std::f64::consts::PI * variance / 8.0);
-        let usual = snapshot.calibrator.apply(lasting + passing) / doubt;
+        let usual = usual / libm::sqrt(1.0 + std::f64::consts::PI * variance / 8.0);
         let (tested, failed) = (
             f64::from(row.tested) / f64::from(UNITS),
             f64::from(row.failed) / f64::from(UNITS),
@@ -129,6 +122,20 @@ impl<'a, G: Ord, P: Ord> WeekSums<'a, G, P> {
                 Basis::Ignorable | Basis::Random => 0,
             },
         })
+    }
+
+    /// Calibrated log-odds with which a row was to fail, before its test, and the variance of the
+    /// target's.
+    pub(crate) fn usual(&self, row: &Row, groups: &[u32], usual: Option<(f64, f64)>) -> (f64, f64) {
+        let snapshot = self.snapshot;
+        let (lasting, variance) = usual.unwrap_or_else(|| snapshot.lasting_log_odds(groups));
+        let query = Query {
+            groups,
+            week: Some(row.week),
+            mode: Some(row.mode),
+        };
+        let passing = snapshot.passing_log_odds(&query) + snapshot.strictness(row);
+        (snapshot.calibrator.apply(lasting + passing), variance)
     }
 
     /// Adds what a row says to a stream and a place.

@@ -8,7 +8,7 @@ use risk_pipeline::topics::{self, TopicOutcome, TopicSpec};
 use risk_store::Store;
 use std::process::ExitCode;
 
-fn store(data: &DataDir) -> anyhow::Result<Store> {
+pub(super) fn store(data: &DataDir) -> anyhow::Result<Store> {
     let reference = wiring::reference()?;
     let policy = wiring::policy(data.policy.as_deref())?;
     Ok(wiring::store(&data.dir, data.shard, &policy, &reference))
