@@ -198,6 +198,11 @@ impl Subjects {
         &self.pairs
     }
 
+    /// A base, if evidence counted of it.
+    pub(crate) fn linked_base(&self, number: u32) -> Option<&Base> {
+        self.bases.get(number as usize).filter(|base| base.linked)
+    }
+
     /// Every base that evidence counted of, with its number.
     pub(crate) fn linked(&self) -> impl Iterator<Item = (u32, &Base)> {
         let numbered = (0..).zip(&self.bases);

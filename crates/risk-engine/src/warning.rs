@@ -249,18 +249,19 @@ impl Engine {
         )
     }
 
-    /// Writes down what the snapshot in force takes for usual in a week.
+    /// Writes down what the snapshot in force takes for usual in a week. A target that was read ahead,
+    /// but that no close has counted, is not known yet.
     pub(crate) fn write_down(&self, warning: &mut Warning, week: u16) {
         let (subjects, model) = (&self.subjects, &self.model);
         let targets = (0..subjects.base_count() as u32).map(|number| {
-            let base = subjects.base(number);
+            let base = subjects.linked_base(number)?;
             let pair = subjects.above(base.above).first_chunk();
             let trades = self.frame.weight(number) > 0;
             let pair = pair
                 .filter(|_| trades)
                 .map(|[product, _, zone]| (*product, *zone));
             let place = pair.and_then(|pair| product_and_zone(subjects, pair));
-            (model.groups(base, subjects), place)
+            Some((model.groups(base, subjects), place))
         });
         warning.usual.freeze(week, &model.snapshot, targets);
     }

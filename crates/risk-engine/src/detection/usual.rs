@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// Log-odds of a target beyond which its weight among what may fail no longer grows or falls.
 const WEIGHED: (f64, f64) = (-8.0, 2.0);
 
+/// Written down for a target of which nothing counted then.
+const UNKNOWN: (f32, f32) = (f32::NAN, f32::NAN);
+
 /// Lasting log-odds of all targets at some earlier weeks, by number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Baseline {
@@ -40,7 +43,7 @@ impl Baseline {
     fn of(&self, target: u32) -> Option<(f64, f64)> {
         let (_, targets) = self.frozen.front()?;
         let (log_odds, variance) = targets.get(target as usize)?;
-        Some((f64::from(*log_odds), f64::from(*variance)))
+        (!log_odds.is_nan()).then(|| (f64::from(*log_odds), f64::from(*variance)))
     }
 }
 
@@ -178,15 +181,19 @@ impl<G: Ord + Clone, P: Ord + Clone> Usual<G, P> {
     }
 
     /// Writes down what a snapshot takes for usual, for weeks later than the guard. Targets come by
-    /// number: their groups, and the product and zone of one that trades.
+    /// number: none for one of which nothing counts yet, else its groups, and the product and zone of
+    /// one that trades.
     pub fn freeze<A: AsRef<[u32]>>(
         &mut self,
         week: u16,
         snapshot: &Snapshot,
-        targets: impl Iterator<Item = (A, Option<(G, P)>)>,
+        targets: impl Iterator<Item = Option<(A, Option<(G, P)>)>>,
     ) {
         self.weights = Weights::default();
-        let mut of_target = |(groups, place): (A, Option<(G, P)>)| {
+        let mut of_target = |target: Option<(A, Option<(G, P)>)>| {
+            let Some((groups, place)) = target else {
+                return UNKNOWN;
+            };
             let (log_odds, variance) = snapshot.lasting_log_odds(groups.as_ref());
             if let Some(place) = place {
                 self.weights.add(place, log_odds);

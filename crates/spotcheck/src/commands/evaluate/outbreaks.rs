@@ -68,7 +68,7 @@ pub(super) fn weeks(
             let targets = lives.map(|(cell, (from, until))| {
                 let groups: Vec<u32> = city.frame.groups(cell).collect();
                 let trades = *from <= week && week < *until;
-                (groups, place(cell).filter(|_| trades))
+                Some((groups, place(cell).filter(|_| trades)))
             });
             usual.freeze(week, now, targets);
         }
