@@ -13,11 +13,12 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10480 --no-create-home --shell /usr/sbin/nologin spotcheck \
-    && install -d -o spotcheck -g spotcheck -m 0750 /var/lib/spotcheck
+    && install -d -o spotcheck -g spotcheck -m 0750 /var/lib/spotcheck \
+    && install -d -o spotcheck -g spotcheck -m 0700 /var/lib/spotcheck-secrets
 COPY --from=build /src/target/release/spotcheck /usr/local/bin/spotcheck
 USER spotcheck
 WORKDIR /var/lib/spotcheck
-VOLUME /var/lib/spotcheck
+VOLUME /var/lib/spotcheck /var/lib/spotcheck-secrets
 EXPOSE 8480
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["spotcheck"]

@@ -6,6 +6,8 @@
 #   scripts/bootstrap.sh prometheus   Prometheus, promtool and amtool
 #   scripts/bootstrap.sh compose      the compose specification's loader in .cache/bin
 #   scripts/bootstrap.sh deny         cargo-deny in .cache/bin
+#   scripts/bootstrap.sh provider     an OpenID Connect provider in .cache/provider, and Node to run it
+#   scripts/bootstrap.sh schemathesis the tester of APIs by their description, in .cache/schemathesis
 #   scripts/bootstrap.sh browser      Chromium and fonts, for console tests
 #   scripts/bootstrap.sh test         everything that `make test` uses
 set -euo pipefail
@@ -121,6 +123,47 @@ deny() {
   rm -rf "$cache/cargo-deny-target"
 }
 
+# Node 20 or newer: the machine's own, or one from the package registry where Debian's is older.
+node_dir() {
+  local found
+  for found in "$(command -v node || true)" "$cache/node/node_modules/node/bin/node"; do
+    if [ -x "$found" ] && [ "$("$found" -p 'process.versions.node.split(".")[0]')" -ge 20 ]; then
+      dirname "$found"
+      return
+    fi
+  done
+  return 1
+}
+
+provider() {
+  command -v npm >/dev/null || debian nodejs npm
+  if ! node_dir >/dev/null; then
+    say "installing Node 22 in .cache/node"
+    npm install --silent --no-audit --no-fund --prefix "$cache/node" node@22 </dev/null >&2
+  fi
+  local from="$root/tests/identity" stamp
+  stamp=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
+  [ "$(cat "$cache/provider/stamp" 2>/dev/null)" = "$stamp" ] && return
+  say "fetching the OpenID Connect provider"
+  rm -rf "$cache/provider" && mkdir -p "$cache/provider"
+  cp "$from/package.json" "$from/package-lock.json" "$cache/provider/"
+  (cd "$cache/provider" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+  ln -sfn "$(node_dir)/node" "$cache/provider/node"
+  printf '%s\n' "$stamp" >"$cache/provider/stamp"
+}
+
+schemathesis() {
+  local wanted="$root/tests/schemathesis/requirements.txt" stamp
+  stamp=$(sha256sum <"$wanted")
+  [ "$(cat "$cache/schemathesis/stamp" 2>/dev/null)" = "$stamp" ] && return
+  python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+  say "fetching schemathesis"
+  rm -rf "$cache/schemathesis"
+  python3 -m venv "$cache/schemathesis"
+  "$cache/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" </dev/null >&2
+  printf '%s\n' "$stamp" >"$cache/schemathesis/stamp"
+}
+
 browser() { debian chromium chromium-driver fonts-noto-cjk; }
 
 [ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
@@ -129,8 +172,8 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | browser) "$part" ;;
-    test) build && kafka && prometheus && compose && deny ;;
+    build | kafka | prometheus | compose | deny | provider | schemathesis | browser) "$part" ;;
+    test) build && kafka && prometheus && compose && deny && provider && schemathesis ;;
     *) say "unknown part: $part"; exit 2 ;;
   esac
 done

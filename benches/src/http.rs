@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::write(
         &config,
         format!(
-            "data_dir = '{}'\n[http]\nlisten = '{listen}'\n",
+            "data_dir = '{}'\n[http]\nlisten = '{listen}'\n[identity]\ndemo = true\n",
             data.display()
         ),
     )?;

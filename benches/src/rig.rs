@@ -61,6 +61,7 @@ pub(crate) fn worker(dir: &Path, source: Box<dyn Source>) -> anyhow::Result<Rig>
         settings: settings(),
         metrics: PipelineMetrics::register(&Registry::new())?,
         status: Arc::new(WorkerStatus::default()),
+        notes: Arc::default(),
     })
     .context("the worker cannot begin")?;
     Ok(Rig { worker, durable })

@@ -46,16 +46,17 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 const OUTSIDE: [&str; 2] = ["risk-tests", "risk-benches"];
 
 /// A library, and the packages that may name it, in tests too.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 10] = [
     ("sled", &["risk-store"]),
     ("rdkafka", &["risk-pipeline", "risk-tests", "risk-benches"]),
     ("axum", &["risk-api"]),
+    ("openidconnect", &["risk-api"]),
     ("statrs", &["risk-stats"]),
     ("clap", &["spotcheck", "risk-benches"]),
     ("rand", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_chacha", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_distr", &["risk-sim"]),
-    ("ureq", &["risk-tests"]),
+    ("ureq", &["risk-api", "risk-tests"]),
 ];
 
 /// Crates that do no input or output, read no clock and spawn nothing; and libraries that exist

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod compose;
+mod contract;
 mod crash;
 mod damage;
 mod dead_letters;
@@ -12,6 +13,7 @@ mod decisions;
 mod evaluate;
 mod feeds;
 mod harness;
+mod identity;
 mod imports;
 mod kafka_smoke;
 mod monitoring;

@@ -227,12 +227,15 @@ pub fn replays_without_difference(data_dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a configuration beside the data directory: HTTP on a port of its own, and `more`.
+/// Writes a configuration beside the data directory: HTTP on a port of its own, open to all, and
+/// `more`.
 pub fn configure(data_dir: &Path, more: &str) -> Result<PathBuf> {
     let file = data_dir.with_extension("toml");
     let port = process::free_port()?;
     let data = data_dir.to_str().context("a path that is not UTF-8")?;
-    let text = format!("data_dir = '{data}'\n[http]\nlisten = \"127.0.0.1:{port}\"\n{more}");
+    let text = format!(
+        "data_dir = '{data}'\n[http]\nlisten = \"127.0.0.1:{port}\"\n[identity]\ndemo = true\n{more}"
+    );
     fs::write(&file, text)?;
     Ok(file)
 }

@@ -1,4 +1,5 @@
-//! Real parts for tests and benches: a Kafka broker, a Prometheus server, the `spotcheck` binary.
+//! Real parts for tests and benches: a Kafka broker, a Prometheus server, an identity
+//! provider and who signs in at it, the `spotcheck` binary.
 //!
 //! Everything here listens on loopback only, on ports outside the kernel's range for outgoing
 //! connections, keeps its files in a temporary directory, and ends with the value that owns it
@@ -6,6 +7,7 @@
 //!
 //! The tests themselves live in `it/`.
 
+pub mod browser;
 pub mod city;
 pub mod http;
 pub mod kafka;

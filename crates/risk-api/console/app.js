@@ -19,8 +19,22 @@ function element(tag, text, className) {
 
 async function fetchJson(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
+  // The session has ended: the front page leads to the sign-in.
+  if (answer.status === 401) location.assign("/");
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();
+}
+
+/** Shows who is signed in, and lets them out. */
+async function loadSession() {
+  const session = await fetchJson("/v1/session");
+  if (!session.csrf_token) return;
+  byId("who").textContent = session.actor;
+  byId("logout").hidden = false;
+  byId("logout").addEventListener("click", async () => {
+    await fetch("/auth/logout", { method: "POST", headers: { "x-csrf-token": session.csrf_token } });
+    location.assign("/");
+  });
 }
 
 /** Shows a failure until something succeeds again. */
@@ -192,8 +206,8 @@ function drawAlerts() {
 function loadRates() {
   return trying(async () => {
     const answer = await fetch("/v1/rates?period=quarter&limit=8", { headers: { accept: "application/json" } });
-    // Before the first week has closed there is nothing to tell.
-    if (answer.status === 404) return;
+    // Before the first week has closed there is nothing to tell; a zone manager is not told.
+    if (answer.status === 404 || answer.status === 403) return;
     if (!answer.ok) throw new Error(`/v1/rates: ${answer.status}`);
     state.rates = await answer.json();
     drawRates();
@@ -227,6 +241,7 @@ draw();
 load(true);
 loadStatus();
 loadRates();
+trying(loadSession);
 // The stream is opened before the list is read, so that no alert falls between the two; an alert
 // that comes by both stands once, by its id.
 const stream = new EventSource("/v1/alerts/stream");

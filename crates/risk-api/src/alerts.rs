@@ -3,8 +3,10 @@
 use crate::dto::{AlertDto, Names, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
+use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
+use crate::subjects::known_of;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -17,6 +19,19 @@ use risk_store::{AlertQuery, MAX_PAGE};
 
 pub(crate) fn shown(parts: &ApiParts, engine: &Engine, alert: &Alert) -> AlertDto {
     AlertDto::new(alert, Names::of(&alert.subject, engine, &parts.reference))
+}
+
+/// Whether somebody may be shown an alert.
+pub(crate) fn is_shown(
+    parts: &ApiParts,
+    identity: &Identity,
+    alert: &Alert,
+) -> Result<bool, ApiError> {
+    if identity.zones().is_none() {
+        return Ok(true);
+    }
+    let taxonomy = parts.engine().taxonomy().clone();
+    identity.sees_alert(alert, &taxonomy, |subject| known_of(parts, subject))
 }
 
 /// Alerts, the newest first.
@@ -35,6 +50,7 @@ pub(crate) fn shown(parts: &ApiParts, engine: &Engine, alert: &Alert) -> AlertDt
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
+    identity: Identity,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -60,8 +76,14 @@ pub(crate) async fn list(
     let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
     let read = move |parts: &ApiParts| {
         let page = parts.reader.alerts(&query, limit, cursor.as_deref())?;
+        let mut seen = Vec::with_capacity(page.items.len());
+        for alert in page.items {
+            if is_shown(parts, &identity, &alert)? {
+                seen.push(alert);
+            }
+        }
         let engine = parts.engine();
-        let items = page.items.iter();
+        let items = seen.iter();
         let answer = Page {
             items: items.map(|alert| shown(parts, &engine, alert)).collect(),
             next: page.next,
@@ -83,6 +105,7 @@ pub(crate) async fn list(
         (status = 404, description = "No such alert", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
+    identity: Identity,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -91,7 +114,12 @@ pub(crate) async fn one(
         return Err(missing);
     };
     let read = move |parts: &ApiParts| {
-        let alert = parts.reader.alert(&known)?.ok_or(missing)?;
+        let alert = parts.reader.alert(&known)?;
+        // An alert of another zone is as if it were not.
+        let alert = match alert {
+            Some(alert) if is_shown(parts, &identity, &alert)? => alert,
+            Some(_) | None => return Err(missing),
+        };
         let shown = shown(parts, &parts.engine(), &alert);
         tagged_json(&headers, &shown)
     };

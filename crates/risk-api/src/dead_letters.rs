@@ -1,11 +1,15 @@
 //! Dead letters（死信）: what was rejected, and why.
 
+use crate::audit::note;
 use crate::dto::{DeadLetterDto, Page, ProblemDto};
 use crate::error::ApiError;
+use crate::identity::Identity;
 use crate::params::{Id, Params};
+use crate::request::RequestId;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::extract::State;
+use risk_domain::access::Act;
 use risk_store::{DeadLetterQuery, DeadLetterRow, StoreError};
 
 /// The most rows of a page, each of which brings its record.
@@ -24,6 +28,8 @@ const LISTED_BYTES: u64 = 64 << 10;
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     params: Params,
 ) -> Result<Json<Page<DeadLetterDto>>, ApiError> {
     let is_code = |text: &str| {
@@ -41,12 +47,15 @@ pub(crate) async fn list(
             .reader
             .dead_letters(&query, limit, cursor.as_deref())?;
         let items = page.items.into_iter().map(|row| listed(parts, row));
-        Ok(Json(Page {
-            items: items.collect::<Result<_, StoreError>>()?,
+        Ok(Page {
+            items: items.collect::<Result<Vec<_>, StoreError>>()?,
             next: page.next,
-        }))
+        })
     };
-    state.read(read).await
+    let page = state.read(read).await?;
+    let entries = page.items.iter().map(|letter| letter.entry.to_string());
+    note(&state, &identity, &request, Act::ReadDeadLetters, entries).await?;
+    Ok(Json(page))
 }
 
 fn listed(parts: &ApiParts, row: DeadLetterRow) -> Result<DeadLetterDto, StoreError> {
@@ -69,6 +78,8 @@ fn listed(parts: &ApiParts, row: DeadLetterRow) -> Result<DeadLetterDto, StoreEr
         (status = 404, description = "No such dead letter", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
 ) -> Result<Json<DeadLetterDto>, ApiError> {
     let missing = ApiError::NotFound(format!("there is no dead letter {id}"));
@@ -77,7 +88,10 @@ pub(crate) async fn one(
     };
     let read = move |parts: &ApiParts| {
         let rejection = parts.reader.dead_letter(entry)?.ok_or(missing)?;
-        Ok(Json(DeadLetterDto::whole(entry, rejection)))
+        Ok(DeadLetterDto::whole(entry, rejection))
     };
-    state.read(read).await
+    let letter = state.read(read).await?;
+    let entries = [entry.to_string()].into_iter();
+    note(&state, &identity, &request, Act::ReadDeadLetters, entries).await?;
+    Ok(Json(letter))
 }

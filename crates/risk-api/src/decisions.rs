@@ -2,12 +2,16 @@
 
 use crate::dto::{DecisionDto, Page, ProblemDto};
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::etag::{matches, tagged_json};
+use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use risk_domain::subject::Subject;
-use risk_engine::DecisionState;
+use risk_engine::{DecisionState, Engine};
+use serde_json::Value;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
@@ -68,4 +72,68 @@ pub(crate) async fn list(
         Ok(Json(Page { items, next }))
     };
     state.read(read).await
+}
+
+/// One override or floor. Its tag changes with whatever changes it; a command that approves or
+/// withdraws it may bring the tag along in `If-Match`.
+#[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions",
+    params(
+        ("id" = String, Path, description = "its command"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "The decision", body = DecisionDto),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 404, description = "No such decision", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(state): State<ApiState>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let read = move |parts: &ApiParts| {
+        let missing = || ApiError::NotFound(format!("there is no decision {id}"));
+        let decision = decision(parts, &id).ok_or_else(missing)?;
+        tagged_json(&headers, &decision)
+    };
+    state.read(read).await
+}
+
+fn decision(parts: &ApiParts, id: &str) -> Option<DecisionDto> {
+    let engine: &Engine = &parts.engine();
+    let today = engine.policy().time.offset.day_of((parts.now)());
+    let all = engine.decisions(today).into_iter();
+    let mut named = all.filter(|(command, _)| command.command_id.as_str() == id);
+    let (command, state) = named.next()?;
+    Some(DecisionDto::new(command, state, engine))
+}
+
+/// Fails unless what a single posted command approves or withdraws is still what its sender saw.
+/// Between this look and the worker's another command may come; the worker's own rules then decide,
+/// which refuse to approve or withdraw twice.
+pub(crate) fn check_unchanged(
+    parts: &ApiParts,
+    headers: &HeaderMap,
+    records: &[Vec<u8>],
+) -> Result<(), ApiError> {
+    let rule = |rule: &str| ApiError::BadParameter {
+        field: "If-Match".to_owned(),
+        rule: rule.to_owned(),
+    };
+    let [record] = records else {
+        return Err(rule("goes with a single command"));
+    };
+    let command: Value = serde_json::from_slice(record).unwrap_or_default();
+    let Some(of) = command.get("of").and_then(Value::as_str) else {
+        return Err(rule(
+            "goes with a command that approves or withdraws another, named in `of`",
+        ));
+    };
+    let unchanged = match decision(parts, of) {
+        Some(decision) => matches(headers, &decision)?,
+        None => false,
+    };
+    if unchanged {
+        Ok(())
+    } else {
+        Err(ApiError::Changed)
+    }
 }

@@ -2,16 +2,19 @@
 //! `docs/openapi.json`, and nothing inside follows from it.
 
 mod assessment;
+mod audit;
 mod compare;
 mod decision;
 mod evidence;
 mod rates;
+mod session;
 mod watch;
 
 pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
+pub use audit::{AuditDto, FieldChangeDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
@@ -19,6 +22,7 @@ pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,
 };
+pub use session::SessionDto;
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;

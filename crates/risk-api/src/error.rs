@@ -19,16 +19,35 @@ pub(crate) enum ApiError {
     },
     /// Return `400 Bad Request`: the body is neither JSON nor lines of JSON.
     BadBody(String),
+    /// Return `401 Unauthorized`: nobody is known.
+    Unauthenticated(&'static str),
+    /// Return `401 Unauthorized`: what came back from the provider proves nothing.
+    SignInRefused,
+    /// Return `403 Forbidden`: who asks is known, and may not.
+    Forbidden(String),
     /// Return `404 Not Found`.
     NotFound(String),
     /// Return `405 Method Not Allowed`.
     MethodNotAllowed,
+    /// Return `409 Conflict`: the request with this idempotency key is still being worked on.
+    KeyUnderWay,
+    /// Return `412 Precondition Failed`: what `If-Match` names is not what stands.
+    Changed,
+    /// Return `422 Unprocessable Content`: the idempotency key belongs to another request.
+    KeyReused,
     /// Return `413 Content Too Large`.
     TooLarge,
     /// Return `415 Unsupported Media Type`.
     UnsupportedMediaType,
     /// Return `429 Too Many Requests`: too much is waiting.
     Busy,
+    /// Return `429 Too Many Requests`: this one asks too often.
+    RateLimited {
+        /// Seconds until it may ask again.
+        seconds: u64,
+    },
+    /// Return `502 Bad Gateway`: the identity provider does not answer.
+    ProviderUnreachable,
     /// Return `503 Service Unavailable`: the pipeline has stopped.
     Stopped,
     /// Return `503 Service Unavailable`: the views are being built again.
@@ -43,7 +62,7 @@ struct Kind {
     title: &'static str,
     status: StatusCode,
     /// Seconds after which the same request may succeed.
-    retry_after: Option<&'static str>,
+    retry_after: Option<u64>,
 }
 
 impl From<StoreError> for ApiError {
@@ -98,11 +117,53 @@ impl ApiError {
                 "The body cannot be read",
                 StatusCode::BAD_REQUEST,
             ),
+            Self::Unauthenticated(_) => kind(
+                "unauthenticated",
+                "Nobody is known to be asking",
+                StatusCode::UNAUTHORIZED,
+            ),
+            Self::SignInRefused => kind(
+                "sign-in-refused",
+                "The sign-in failed",
+                StatusCode::UNAUTHORIZED,
+            ),
+            Self::Forbidden(_) => kind("forbidden", "This is not for you", StatusCode::FORBIDDEN),
             Self::NotFound(_) => kind("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => kind(
                 "method-not-allowed",
                 "This route does not know the method",
                 StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            Self::KeyUnderWay => Kind {
+                retry_after: Some(1),
+                ..kind(
+                    "idempotency-key-under-way",
+                    "The first request with this key is not answered yet",
+                    StatusCode::CONFLICT,
+                )
+            },
+            Self::Changed => kind(
+                "changed",
+                "It is not what you saw any more",
+                StatusCode::PRECONDITION_FAILED,
+            ),
+            Self::KeyReused => kind(
+                "idempotency-key-reused",
+                "The key belongs to another request",
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+            Self::RateLimited { seconds } => Kind {
+                retry_after: Some(*seconds),
+                ..kind(
+                    "rate-limited",
+                    "You ask too often",
+                    StatusCode::TOO_MANY_REQUESTS,
+                )
+            },
+            Self::ProviderUnreachable => kind(
+                "provider-unreachable",
+                "The identity provider does not answer",
+                StatusCode::BAD_GATEWAY,
             ),
             Self::TooLarge => kind(
                 "too-large",
@@ -115,7 +176,7 @@ impl ApiError {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ),
             Self::Busy => Kind {
-                retry_after: Some("1"),
+                retry_after: Some(1),
                 ..kind("busy", "Too much is waiting", StatusCode::TOO_MANY_REQUESTS)
             },
             Self::Stopped => kind(
@@ -124,7 +185,7 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE,
             ),
             Self::Rebuilding => Kind {
-                retry_after: Some("5"),
+                retry_after: Some(5),
                 ..kind(
                     "rebuilding",
                     "The views are being built again",
@@ -143,6 +204,21 @@ impl ApiError {
         match self {
             Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
             Self::BadBody(why) => why.clone(),
+            Self::Unauthenticated(why) => format!(
+                "{why}: send `Authorization: Bearer TOKEN` (`spotcheck token create` makes one), or sign in at /auth/login"
+            ),
+            Self::SignInRefused => {
+                "begin again at /auth/login; the log has the cause, under this request's id"
+                    .to_owned()
+            }
+            Self::Forbidden(why) => why.clone(),
+            Self::KeyUnderWay => "ask again after the time in Retry-After".to_owned(),
+            Self::Changed => "read it again, and decide on what stands now".to_owned(),
+            Self::KeyReused => "make a new key for every new request".to_owned(),
+            Self::RateLimited { .. } => "ask again after the time in Retry-After".to_owned(),
+            Self::ProviderUnreachable => {
+                "try again in a moment; the log has the cause, under this request's id".to_owned()
+            }
             Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "see /openapi.json for the methods of each route".to_owned(),
             Self::TooLarge => "send the records in several requests".to_owned(),
@@ -192,7 +268,11 @@ impl IntoResponse for ApiError {
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some(seconds) = kind.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if kind.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"spotcheck\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -35,6 +35,18 @@ pub(crate) fn tagged_json(asked: &HeaderMap, body: &impl Serialize) -> Result<Re
     Ok(tagged(asked, "application/json", body))
 }
 
+/// Whether `If-Match` names this body's tag. A weak tag never does: it does not promise the same bytes.
+pub(crate) fn matches(asked: &HeaderMap, body: &impl Serialize) -> Result<bool, ApiError> {
+    let body = serde_json::to_vec(body).map_err(|error| ApiError::Internal(error.to_string()))?;
+    let tag = tag_of(&body);
+    let named = asked.get_all(header::IF_MATCH).iter();
+    let mut named = named
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    Ok(named.any(|one| one == "*" || one == tag))
+}
+
 fn tag_of(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     // Half of the digest tells bodies apart; the tag protects nothing.

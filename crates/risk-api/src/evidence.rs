@@ -2,9 +2,10 @@
 
 use crate::dto::{EvidenceResultDto, Page, ProblemDto};
 use crate::error::ApiError;
+use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
-use crate::subjects::{never_seen, read_subject};
+use crate::subjects::{check_seen, never_seen, read_subject};
 use axum::Json;
 use axum::extract::State;
 use risk_domain::ids::ZoneId;
@@ -30,6 +31,7 @@ const MAX_ROWS: usize = 500;
         (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn evidence(
     State(state): State<ApiState>,
+    identity: Identity,
     Id(id): Id,
     params: Params,
 ) -> Result<Json<Page<EvidenceResultDto>>, ApiError> {
@@ -41,6 +43,7 @@ pub(crate) async fn evidence(
     })?;
     let limit = params.limit(MAX_ROWS)?;
     let read = move |parts: &ApiParts| {
+        check_seen(parts, &identity, &subject)?;
         let (of, taxonomy) = {
             let engine = parts.engine();
             if !engine.knows(&subject) {
@@ -52,7 +55,9 @@ pub(crate) async fn evidence(
         };
         let keep = |result: &InspectionResult| {
             let touches = |subject| taxonomy.touches(result, subject);
-            touches(&subject) && zone.as_ref().is_none_or(touches)
+            touches(&subject)
+                && zone.as_ref().is_none_or(touches)
+                && identity.sees_zone(&result.site.zone_id, &taxonomy)
         };
         let page = parts.reader.results(&of, &keep, limit, below)?;
         let engine = parts.engine();

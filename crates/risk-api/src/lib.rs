@@ -1,10 +1,11 @@
 //! Show it to the right audience, accept decisions: HTTP, live stream, console, exports.
 //!
 //! Handlers read the store's views and ask the engine for provisional estimates; they change
-//! nothing. Posted results go to the [`Intake`] that the program hands in, and are answered once
-//! they are durable.
+//! nothing. Before any of them stands the guard of [`identity`], which asks who wants it. Posted
+//! results go to the [`Intake`] that the program hands in, and are answered once they are durable.
 
 mod alerts;
+mod audit;
 mod compare;
 mod console;
 mod dead_letters;
@@ -14,6 +15,9 @@ mod error;
 mod etag;
 mod evidence;
 mod health;
+mod idempotency;
+pub mod identity;
+mod limits;
 mod live;
 mod metrics;
 pub mod openapi;
@@ -24,8 +28,13 @@ mod results;
 mod router;
 mod state;
 mod subjects;
+mod tls;
 mod watch;
 
+pub use identity::Access;
 pub use metrics::ApiMetrics;
 pub use router::{router, serve};
-pub use state::{ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt, Receipts};
+pub use state::{
+    ApiParts, ApiState, Intake, Intakes, Notebook, PostError, Readiness, Receipt, Receipts,
+};
+pub use tls::{Tls, TlsError};

@@ -5,9 +5,10 @@
 //! read everything, it sleeps until the views show more. So however slow a client is, however long
 //! it was away, and however much came meanwhile, it misses nothing, and the server keeps one page.
 
-use crate::alerts::shown;
+use crate::alerts::{is_shown, shown};
 use crate::dto::{AlertEventDto, ProblemDto};
 use crate::error::ApiError;
+use crate::identity::Identity;
 use crate::params::Params;
 use crate::state::{ApiParts, ApiState};
 use axum::extract::State;
@@ -41,6 +42,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
         (status = 400, description = "No event's id", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn live(
     State(state): State<ApiState>,
+    identity: Identity,
     params: Params,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -61,6 +63,7 @@ pub(crate) async fn live(
         closing: state.closing(),
         ready: VecDeque::from([greeting]),
         _counted: Counted::new(state.0.parts.metrics.live_streams()),
+        identity,
         state,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
@@ -114,6 +117,8 @@ impl Drop for Counted {
 
 struct Live {
     state: ApiState,
+    /// Who listens.
+    identity: Identity,
     /// All alerts of entries below this one are shown or ready.
     next: u64,
     /// Entries that the views show.
@@ -156,9 +161,16 @@ impl Live {
             return changed.map_err(|_gone| ApiError::Stopped);
         }
         let from = self.next;
+        let identity = self.identity.clone();
         let read = move |parts: &ApiParts| {
             let (alerts, next) = parts.reader.alerts_after(from, PAGE)?;
-            Ok((written(parts, &alerts)?, next))
+            let mut seen = Vec::with_capacity(alerts.len());
+            for (entry, alert) in alerts {
+                if is_shown(parts, &identity, &alert)? {
+                    seen.push((entry, alert));
+                }
+            }
+            Ok((written(parts, &seen)?, next))
         };
         let (events, next) = self.state.read(read).await?;
         self.ready.extend(events);

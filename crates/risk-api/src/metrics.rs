@@ -3,7 +3,9 @@
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 /// Requests by route and status.
 #[derive(Debug, Clone)]
@@ -11,7 +13,20 @@ pub struct ApiMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     live_streams: IntGauge,
+    failures: IntCounterVec,
+    sign_ins: IntCounter,
 }
+
+/// Ways to be refused, each counted from the beginning: a rate of what is absent is nothing.
+const FAILURES: [&str; 7] = [
+    "token",
+    "session",
+    "csrf",
+    "sign_in",
+    "no_role",
+    "provider",
+    "forbidden",
+];
 
 impl ApiMetrics {
     /// Registers the metrics.
@@ -36,6 +51,19 @@ impl ApiMetrics {
             "risk_api_live_streams",
             "Live streams of alerts that are open",
         )?;
+        let failures = IntCounterVec::new(
+            Opts::new(
+                "risk_api_authentication_failures_total",
+                "Requests and sign-ins refused, by what was wrong",
+            ),
+            &["kind"],
+        )?;
+        for kind in FAILURES {
+            failures.with_label_values(&[kind]).inc_by(0);
+        }
+        let sign_ins = IntCounter::new("risk_api_sign_ins_total", "People signed in")?;
+        registry.register(Box::new(failures.clone()))?;
+        registry.register(Box::new(sign_ins.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(live_streams.clone()))?;
@@ -43,7 +71,19 @@ impl ApiMetrics {
             requests,
             seconds,
             live_streams,
+            failures,
+            sign_ins,
         })
+    }
+
+    /// Counts a refusal of one of [`FAILURES`].
+    pub(crate) fn count_failure(&self, kind: &'static str) {
+        debug_assert!(FAILURES.contains(&kind));
+        self.failures.with_label_values(&[kind]).inc();
+    }
+
+    pub(crate) fn count_sign_in(&self) {
+        self.sign_ins.inc();
     }
 
     pub(crate) fn live_streams(&self) -> IntGauge {

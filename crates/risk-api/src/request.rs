@@ -2,15 +2,29 @@
 //! answer, so that the two find each other.
 
 use crate::state::ApiState;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use std::convert::Infallible;
 use tracing::Instrument;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken over.
 const MAX_LENGTH: usize = 64;
+
+/// The id of a request（请求编号）, for handlers that record it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
 
 /// An id that can stand in a log line as it is.
 fn is_sane(id: &str) -> bool {
@@ -20,7 +34,7 @@ fn is_sane(id: &str) -> bool {
 
 pub(crate) async fn identify(
     State(state): State<ApiState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let own = request.headers().get(&HEADER);
@@ -32,6 +46,7 @@ pub(crate) async fn identify(
         method = %request.method(),
         path = request.uri().path(),
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, "answered"));

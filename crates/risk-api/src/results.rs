@@ -1,14 +1,19 @@
 //! Posting results, and what the register says: one, an array, or lines.
 
+use crate::audit::note;
+use crate::decisions::check_unchanged;
 use crate::dto::{PendingDto, PostedDto, ProblemDto, ReceiptDto, ReceiptStatusDto, RecordIds};
 use crate::error::ApiError;
-use crate::state::{ApiState, Intake, PostError, Receipt};
+use crate::identity::Identity;
+use crate::request::RequestId;
+use crate::state::{ApiParts, ApiState, Intake, PostError, Receipt};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use risk_domain::access::Act;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +36,15 @@ const SPLIT_AT_ONCE: usize = 64 << 10;
         (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn post(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let intake = Arc::clone(&state.0.parts.intakes.results);
-    take(&state, &*intake, &headers, body?).await
+    let posted = read(&state, &headers, body?).await?;
+    note(&state, &identity, &request, Act::PostResults, posted.ids()).await?;
+    take(&*intake, posted).await
 }
 
 /// Post what the register says of sites. The answer comes once it is durable.
@@ -52,6 +61,8 @@ pub(crate) async fn post(
         (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn post_registry(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
@@ -59,24 +70,31 @@ pub(crate) async fn post_registry(
         let why = "this process reads no register: kafka.registry_topic is empty";
         return Err(ApiError::NotFound(why.to_owned()));
     };
-    take(&state, &*intake, &headers, body?).await
+    let posted = read(&state, &headers, body?).await?;
+    note(&state, &identity, &request, Act::PostRegistry, posted.ids()).await?;
+    take(&*intake, posted).await
 }
 
 /// Post decisions of officers. The answer comes once they are durable; they count from the close of
-/// their day on, and provisional assessments show them at once.
+/// their day on, and provisional assessments show them at once. The actor is whoever posts: leave it
+/// out, or name yourself in a role that you hold.
 #[utoipa::path(post, path = "/v1/commands", tag = "decisions",
+    params(("If-Match" = Option<String>, Header, description = "the ETag of the decision that a single command approves or withdraws")),
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
     responses(
         (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
         (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
         (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
         (status = 404, description = "This process reads no commands: kafka.commands_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 412, description = "The decision is not what If-Match names", body = ProblemDto, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
         (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
         (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
         (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn post_commands(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
@@ -84,22 +102,32 @@ pub(crate) async fn post_commands(
         let why = "this process reads no commands: kafka.commands_topic is empty";
         return Err(ApiError::NotFound(why.to_owned()));
     };
-    take(&state, &*intake, &headers, body?).await
+    let mut posted = read(&state, &headers, body?).await?;
+    identity.sign(&mut posted.records)?;
+    if headers.contains_key(header::IF_MATCH) {
+        let check = move |parts: &ApiParts| {
+            check_unchanged(parts, &headers, &posted.records)?;
+            Ok(posted)
+        };
+        posted = state.read(check).await?;
+    }
+    note(&state, &identity, &request, Act::PostCommands, posted.ids()).await?;
+    take(&*intake, posted).await
 }
 
-/// Hands the records of a body in, and waits for what becomes of them.
-async fn take(
-    state: &ApiState,
-    intake: &dyn Intake,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
+/// Reads the records of a body.
+async fn read(state: &ApiState, headers: &HeaderMap, body: Bytes) -> Result<Posted, ApiError> {
     let kind = Kind::of(headers)?;
-    let Posted { records, places } = if body.len() <= SPLIT_AT_ONCE {
-        split(kind, &body)?
+    if body.len() <= SPLIT_AT_ONCE {
+        split(kind, &body)
     } else {
-        state.read(move |_parts| split(kind, &body)).await?
-    };
+        state.read(move |_parts| split(kind, &body)).await
+    }
+}
+
+/// Hands records in, and waits for what becomes of them.
+async fn take(intake: &dyn Intake, posted: Posted) -> Result<Response, ApiError> {
+    let Posted { records, places } = posted;
     let posted = intake.post(records);
     let receipts = posted.map_err(|error| match error {
         PostError::Busy => ApiError::Busy,
@@ -151,6 +179,17 @@ impl Kind {
 struct Posted {
     records: Vec<Vec<u8>>,
     places: Vec<Place>,
+}
+
+impl Posted {
+    /// What the records call themselves, as far as that can be read.
+    fn ids(&self) -> impl ExactSizeIterator<Item = String> {
+        self.places.iter().map(|place| {
+            let ids = &place.ids;
+            let own = ids.command_id.as_ref().or(ids.inspection_id.as_ref());
+            own.or(ids.update_id.as_ref()).cloned().unwrap_or_default()
+        })
+    }
 }
 
 struct Place {

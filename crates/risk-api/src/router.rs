@@ -1,24 +1,29 @@
 //! Every route, and what stands around all of them.
 
 use crate::error::ApiError;
+use crate::identity::{
+    AUDITORS, Audience, DECIDERS, FEEDERS, KNOWN, STAFF, STAFF_AND_ZONES, guard, sign_in,
+};
 use crate::params::Params;
 use crate::request;
-use crate::state::ApiState;
+use crate::state::{ApiState, Peer};
+use crate::tls::{Tls, TlsListener};
 use crate::{
-    alerts, compare, console, dead_letters, decisions, evidence, health, live, metrics, openapi,
-    rates, results, subjects, watch,
+    alerts, audit, compare, console, dead_letters, decisions, evidence, health, idempotency, live,
+    metrics, openapi, rates, results, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
+use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Sent with every answer.
-const HEADERS: [(&str, &str); 4] = [
+const HEADERS: [(&str, &str); 7] = [
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -27,86 +32,181 @@ const HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    // What was shown to one person must not come out of a cache for another.
+    ("cache-control", "no-store"),
 ];
 
-/// A route: its path, the query parameters that it knows, its handlers.
-struct Route {
-    path: &'static str,
-    query: &'static [&'static str],
-    handlers: fn() -> MethodRouter<ApiState>,
+/// What is done with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// `GET`: changes nothing.
+    Read,
+    /// `POST`: may change something, and is repeated under an idempotency key.
+    Write,
 }
 
-/// The table of routes. The router is made of it, queries are checked against it, and a test
-/// compares the OpenAPI document with it.
-static ROUTES: [Route; 28] = [
-    route("/v1/results", &[], || post(results::post)),
-    route("/v1/registry", &[], || post(results::post_registry)),
-    route("/v1/commands", &[], || post(results::post_commands)),
-    route(
+/// An operation: its path, for whom it is, the query parameters that it knows, its handler.
+pub(crate) struct Operation {
+    pub(crate) verb: Verb,
+    pub(crate) path: &'static str,
+    pub(crate) audience: Audience,
+    pub(crate) query: &'static [&'static str],
+    handler: fn() -> MethodRouter<ApiState>,
+}
+
+/// The table of operations. The router is made of it, whoever asks is checked against it, and so are
+/// queries; the OpenAPI document takes its security from it; and tests compare it with the document
+/// and ask every operation in every role.
+pub(crate) static OPERATIONS: [Operation; 34] = [
+    write("/v1/results", FEEDERS, || post(results::post)),
+    write("/v1/registry", FEEDERS, || post(results::post_registry)),
+    write("/v1/commands", DECIDERS, || post(results::post_commands)),
+    read(
         "/v1/decisions",
+        STAFF,
         &["subject", "state", "limit", "cursor"],
         || get(decisions::list),
     ),
-    route(
+    read("/v1/decisions/{id}", STAFF, &[], || get(decisions::one)),
+    read(
         "/v1/subjects",
+        STAFF_AND_ZONES,
         &["kind", "zone", "sector", "level", "sort", "limit", "cursor"],
         || get(subjects::list),
     ),
-    route("/v1/watch", &["limit", "cursor"], || get(watch::list)),
-    route("/v1/subjects/{id}", &[], || get(subjects::one)),
-    route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
-        get(subjects::history)
+    read("/v1/watch", STAFF, &["limit", "cursor"], || {
+        get(watch::list)
     }),
-    route(
+    read("/v1/subjects/{id}", STAFF_AND_ZONES, &[], || {
+        get(subjects::one)
+    }),
+    read(
+        "/v1/subjects/{id}/history",
+        STAFF_AND_ZONES,
+        &["limit", "cursor"],
+        || get(subjects::history),
+    ),
+    read(
         "/v1/subjects/{id}/evidence",
+        STAFF_AND_ZONES,
         &["zone", "limit", "cursor"],
         || get(evidence::evidence),
     ),
-    route("/v1/subjects/{id}/compare", &["with"], || {
+    read("/v1/subjects/{id}/compare", STAFF, &["with"], || {
         get(compare::compare)
     }),
-    route(
+    read(
         "/v1/alerts",
+        STAFF_AND_ZONES,
         &["level", "subject", "rule", "since", "limit", "cursor"],
         || get(alerts::list),
     ),
-    route("/v1/alerts/stream", &["after"], || get(live::live)),
-    route("/v1/alerts/{id}", &[], || get(alerts::one)),
-    route("/v1/dead-letters", &["code", "limit", "cursor"], || {
-        get(dead_letters::list)
+    read("/v1/alerts/stream", STAFF_AND_ZONES, &["after"], || {
+        get(live::live)
     }),
-    route("/v1/dead-letters/{id}", &[], || get(dead_letters::one)),
-    route("/v1/rates", &["domain", "period", "limit"], || {
+    read("/v1/alerts/{id}", STAFF_AND_ZONES, &[], || get(alerts::one)),
+    read(
+        "/v1/dead-letters",
+        DECIDERS,
+        &["code", "limit", "cursor"],
+        || get(dead_letters::list),
+    ),
+    read("/v1/dead-letters/{id}", DECIDERS, &[], || {
+        get(dead_letters::one)
+    }),
+    read("/v1/rates", STAFF, &["domain", "period", "limit"], || {
         get(rates::rates)
     }),
-    route(
+    read(
         "/v1/rates/effect",
+        STAFF,
         &["domain", "began", "ended", "weeks"],
         || get(rates::effect),
     ),
-    route("/v1/observers", &[], || get(rates::observers)),
-    route("/v1/status", &[], || get(health::status)),
-    route("/healthz", &[], || get(health::healthz)),
-    route("/readyz", &[], || get(health::readyz)),
-    route("/metrics", &[], || get(health::metrics)),
-    route("/openapi.json", &[], || get(openapi::served)),
-    route("/", &["lang"], || get(console::index)),
-    route("/console/app.js", &[], || get(console::script)),
-    route("/console/words.js", &[], || get(console::words)),
-    route("/console/style.css", &[], || get(console::style)),
-    route("/console/icon.svg", &[], || get(console::icon)),
+    read("/v1/observers", STAFF, &[], || get(rates::observers)),
+    read(
+        "/v1/audit",
+        AUDITORS,
+        &[
+            "actor", "subject", "kind", "since", "until", "limit", "cursor",
+        ],
+        || get(audit::list),
+    ),
+    read("/v1/status", KNOWN, &[], || get(health::status)),
+    read("/v1/session", KNOWN, &[], || get(sign_in::session)),
+    read("/auth/login", Audience::Everybody, &[], || {
+        get(sign_in::login)
+    }),
+    read(
+        "/auth/callback",
+        Audience::Everybody,
+        &[
+            "code",
+            "state",
+            "iss",
+            "error",
+            "error_description",
+            "error_uri",
+            "scope",
+            "session_state",
+        ],
+        || get(sign_in::callback),
+    ),
+    write("/auth/logout", KNOWN, || post(sign_in::logout)),
+    read("/healthz", Audience::Everybody, &[], || {
+        get(health::healthz)
+    }),
+    read("/readyz", Audience::Everybody, &[], || get(health::readyz)),
+    read("/metrics", Audience::Scraper, &[], || get(health::metrics)),
+    read("/openapi.json", KNOWN, &[], || get(openapi::served)),
+    read("/", KNOWN, &["lang"], || get(console::index)),
+    read("/console/app.js", KNOWN, &[], || get(console::script)),
+    read("/console/words.js", KNOWN, &[], || get(console::words)),
+    read("/console/style.css", KNOWN, &[], || get(console::style)),
+    read("/console/icon.svg", KNOWN, &[], || get(console::icon)),
 ];
 
-const fn route(
+const fn read(
     path: &'static str,
+    audience: Audience,
     query: &'static [&'static str],
-    handlers: fn() -> MethodRouter<ApiState>,
-) -> Route {
-    Route {
+    handler: fn() -> MethodRouter<ApiState>,
+) -> Operation {
+    Operation {
+        verb: Verb::Read,
         path,
+        audience,
         query,
-        handlers,
+        handler,
     }
+}
+
+const fn write(
+    path: &'static str,
+    audience: Audience,
+    handler: fn() -> MethodRouter<ApiState>,
+) -> Operation {
+    Operation {
+        verb: Verb::Write,
+        path,
+        audience,
+        query: &[],
+        handler,
+    }
+}
+
+/// The operation that a request asks for, once its path is matched.
+pub(crate) fn operation_of(request: &Request) -> Option<&'static Operation> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
+    let verb = match *request.method() {
+        Method::GET | Method::HEAD => Verb::Read,
+        Method::POST => Verb::Write,
+        _ => return None,
+    };
+    let mut all = OPERATIONS.iter();
+    all.find(|operation| operation.path == path && operation.verb == verb)
 }
 
 /// The whole API.
@@ -114,15 +214,21 @@ pub fn router(state: ApiState) -> Router {
     let measured = state.0.parts.metrics.clone();
     let max_body = state.0.parts.max_body_bytes;
     let mut router = Router::new();
-    for route in &ROUTES {
-        router = router.route(route.path, (route.handlers)());
+    for operation in &OPERATIONS {
+        router = router.route(operation.path, (operation.handler)());
     }
     let mut router = router
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("see /openapi.json for the routes".to_owned()))
         .with_state(state.clone())
         .layer(DefaultBodyLimit::max(max_body))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            idempotency::repeat,
+        ))
         .layer(middleware::from_fn(check_query))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::guard))
+        .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(measured, metrics::measure))
         .layer(middleware::from_fn_with_state(state, request::identify));
     for (name, value) in HEADERS {
@@ -137,10 +243,8 @@ pub fn router(state: ApiState) -> Router {
 
 /// Refuses query parameters that the route does not know, and hands the others on.
 async fn check_query(mut request: Request, next: Next) -> Response {
-    let matched = request.extensions().get::<MatchedPath>();
-    let found = matched.and_then(|path| ROUTES.iter().find(|route| route.path == path.as_str()));
-    if let Some(route) = found {
-        match Params::of(request.uri(), route.query) {
+    if let Some(operation) = operation_of(&request) {
+        match Params::of(request.uri(), operation.query) {
             Ok(params) => drop(request.extensions_mut().insert(params)),
             Err(error) => return error.into_response(),
         }
@@ -148,24 +252,42 @@ async fn check_query(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Serves until `shutdown` resolves; then ends the live streams and lets requests in hand finish.
+/// A year, in which a browser that came by https comes by nothing else.
+const STRICT_TRANSPORT: (HeaderName, HeaderValue) = (
+    header::STRICT_TRANSPORT_SECURITY,
+    HeaderValue::from_static("max-age=31536000"),
+);
+
+/// Serves until `shutdown` resolves, by TLS where there is a certificate; then ends the live streams
+/// and lets requests in hand finish.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     state: ApiState,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = router(state.clone());
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            state.close();
-        })
+    let shutdown = async move {
+        shutdown.await;
+        state.close();
+    };
+    let Some(tls) = tls else {
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        return axum::serve(listener, service)
+            .with_graceful_shutdown(shutdown)
+            .await;
+    };
+    let (name, value) = STRICT_TRANSPORT;
+    let router = router.layer(SetResponseHeaderLayer::overriding(name, value));
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    axum::serve(TlsListener::new(listener, &tls)?, service)
+        .with_graceful_shutdown(shutdown)
         .await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ROUTES;
+    use super::{OPERATIONS, Verb};
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,34 +296,44 @@ mod tests {
         path == "/" || path.starts_with("/console/")
     }
 
-    fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    type Known = BTreeMap<(String, String), BTreeSet<String>>;
+
+    fn documented() -> Known {
         let document: Value = serde_json::from_str(&crate::openapi::document()).unwrap();
-        let paths = document["paths"].as_object().unwrap().clone();
-        let query = |item: &Value| {
-            let operations = item.as_object().unwrap().values();
-            let params = operations.filter_map(|one| one["parameters"].as_array());
-            let params = params.flatten().filter(|param| param["in"] == "query");
-            let names = params.map(|param| param["name"].as_str().unwrap().to_owned());
-            names.collect()
-        };
-        paths
-            .into_iter()
-            .map(|(path, item)| (path, query(&item)))
-            .collect()
+        let mut known = Known::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (verb, operation) in item.as_object().unwrap() {
+                let params = operation["parameters"].as_array().into_iter().flatten();
+                let params = params.filter(|param| param["in"] == "query");
+                let names = params.map(|param| param["name"].as_str().unwrap().to_owned());
+                known.insert((path.clone(), verb.clone()), names.collect());
+            }
+        }
+        known
     }
 
     #[test]
-    fn routes_and_their_query_parameters_are_those_of_the_document() {
-        let routed: BTreeMap<String, BTreeSet<String>> = ROUTES
-            .iter()
-            .filter(|route| !is_of_the_page(route.path))
-            .map(|route| {
-                let query = route.query.iter().map(|name| (*name).to_owned());
-                (route.path.to_owned(), query.collect())
+    fn operations_and_their_query_parameters_are_those_of_the_document() {
+        let listed = OPERATIONS.iter().filter(|one| !is_of_the_page(one.path));
+        let routed: Known = listed
+            .map(|operation| {
+                let verb = match operation.verb {
+                    Verb::Read => "get",
+                    Verb::Write => "post",
+                };
+                let query = operation.query.iter().map(|name| (*name).to_owned());
+                let key = (operation.path.to_owned(), verb.to_owned());
+                (key, query.collect())
             })
             .collect();
         assert_eq!(routed, documented());
-        let paths: BTreeSet<&str> = ROUTES.iter().map(|route| route.path).collect();
-        assert_eq!(paths.len(), ROUTES.len(), "a path stands twice");
+    }
+
+    #[test]
+    fn no_operation_stands_twice() {
+        let all = OPERATIONS
+            .iter()
+            .map(|one| (one.path, one.verb == Verb::Read));
+        assert_eq!(all.collect::<BTreeSet<_>>().len(), OPERATIONS.len());
     }
 }

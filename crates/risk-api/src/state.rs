@@ -1,13 +1,26 @@
 //! What the handlers work with.
 
 use crate::error::ApiError;
+use crate::idempotency::Answers;
+use crate::identity::guard::{Access, Failures};
+use crate::identity::pending::PendingSignIns;
+use crate::identity::provider::Provider;
+use crate::identity::sessions::Sessions;
+use crate::limits::Quota;
 use crate::metrics::ApiMetrics;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::serve::IncomingStream;
 use prometheus::Registry;
+use risk_domain::access::AccessNote;
 use risk_domain::reference::Reference;
 use risk_domain::time::Timestamp;
 use risk_engine::Engine;
 use risk_store::Reader;
+use std::convert::Infallible;
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -84,6 +97,12 @@ impl Intakes {
     }
 }
 
+/// Writes down what people do, before they see what comes of it.
+pub trait Notebook: Send + Sync {
+    /// Hands a note in; what comes back resolves once it is durable.
+    fn note(&self, note: AccessNote) -> Result<Receipts, PostError>;
+}
+
 /// Whether this process is fit to be sent work.
 pub trait Readiness: Send + Sync {
     /// Why it is not ready; empty when it is.
@@ -100,6 +119,8 @@ pub struct ApiParts {
     pub reference: Arc<Reference>,
     /// Take what is posted.
     pub intakes: Intakes,
+    /// Takes down what people do.
+    pub notebook: Arc<dyn Notebook>,
     /// Tells whether the process is ready.
     pub readiness: Arc<dyn Readiness>,
     /// Tells the time of provisional estimates.
@@ -110,6 +131,8 @@ pub struct ApiParts {
     pub metrics: ApiMetrics,
     /// Longest body of a request.
     pub max_body_bytes: usize,
+    /// Who is let in.
+    pub access: Access,
 }
 
 impl std::fmt::Debug for ApiParts {
@@ -131,6 +154,18 @@ pub(crate) struct Shared {
     /// Whether the server is closing: live streams have no end of their own.
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
+    /// Failed tokens and sign-ins, by client.
+    pub(crate) failures: Failures,
+    /// Requests, by who asks.
+    pub(crate) quota: Quota,
+    /// Requests that may be worked on besides those that are.
+    pub(crate) free: Semaphore,
+    /// Sessions of people.
+    pub(crate) sessions: Sessions,
+    /// Sign-ins under way.
+    pub(crate) pending: PendingSignIns,
+    /// Answers under idempotency keys.
+    pub(crate) answers: Answers,
     /// Tells the requests of one process from those of another.
     process: u32,
     requests: AtomicU64,
@@ -157,6 +192,12 @@ impl ApiState {
         let seed = risk_store::fresh_seed();
         let process = seed.iter().take(4);
         Self(Arc::new(Shared {
+            failures: Failures::default(),
+            quota: Quota::new(parts.access.requests_per_minute),
+            free: Semaphore::new(parts.access.concurrent_requests),
+            sessions: Sessions::new(parts.access.sessions),
+            pending: PendingSignIns::default(),
+            answers: Answers::default(),
             parts: Arc::new(parts),
             shown,
             closing,
@@ -164,6 +205,15 @@ impl ApiState {
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))
+    }
+
+    /// The provider that signs people in.
+    pub(crate) fn provider(&self) -> Result<Arc<Provider>, ApiError> {
+        let provider = self.0.parts.access.provider.clone();
+        provider.ok_or_else(|| {
+            let why = "nobody signs in here: identity.issuer is empty; use an API token";
+            ApiError::NotFound(why.to_owned())
+        })
     }
 
     /// Ends the live streams; a server that is asked to stop calls it first.
@@ -199,5 +249,51 @@ impl ApiState {
     pub(crate) fn request_id(&self) -> String {
         let number = self.0.requests.fetch_add(1, Ordering::Relaxed);
         format!("{:08x}-{number}", self.0.process)
+    }
+}
+
+/// From where a request comes（客户端地址）: the other end of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClientAddress(Option<IpAddr>);
+
+impl ClientAddress {
+    /// Under what its failures are counted: an IPv6 client has a whole /64 to itself.
+    pub(crate) fn group(&self) -> String {
+        match self.0.map(|address| address.to_canonical()) {
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+            Some(IpAddr::V4(address)) => address.to_string(),
+            None => String::new(),
+        }
+    }
+}
+
+impl std::fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => address.to_canonical().fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The address of a connection, as the listener knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+impl Connected<IncomingStream<'_, tokio::net::TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, tokio::net::TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+        Ok(Self(peer.map(|ConnectInfo(Peer(address))| address.ip())))
     }
 }

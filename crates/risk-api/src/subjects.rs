@@ -3,6 +3,7 @@
 use crate::dto::{AssessmentDto, BehindDto, Names, Page, ProblemDto, SubjectDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
+use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
 use axum::extract::State;
@@ -59,10 +60,11 @@ fn recorded(parts: &ApiParts, page: &risk_store::Page<Assessment>) -> Page<Asses
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
+    identity: Identity,
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let query = SubjectQuery {
+    let mut query = SubjectQuery {
         kind: params.parse(
             "kind",
             "must be product, enterprise, site, zone, sector or cell",
@@ -88,9 +90,12 @@ pub(crate) async fn list(
     let order = order.unwrap_or(SubjectOrder::ProbabilityDesc);
     let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
     let read = move |parts: &ApiParts| {
-        let page = parts
+        let taxonomy = parts.engine().taxonomy().clone();
+        query.zone = identity.confined(query.zone, &taxonomy)?;
+        let mut page = parts
             .reader
             .subjects(&query, order, limit, cursor.as_deref())?;
+        page.items.retain(|item| identity.sees(item, &taxonomy));
         tagged_json(&headers, &recorded(parts, &page))
     };
     state.read(read).await
@@ -108,11 +113,13 @@ pub(crate) async fn list(
         (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
+    identity: Identity,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let subject = read_subject(&id)?;
     let read = move |parts: &ApiParts| {
+        check_seen(parts, &identity, &subject)?;
         let recorded = parts.reader.subject(&subject)?;
         let history = parts.reader.history(&subject, HISTORY, None)?;
         let now = (parts.now)();
@@ -162,6 +169,7 @@ pub(crate) async fn one(
         (status = 404, description = "Never seen", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn history(
     State(state): State<ApiState>,
+    identity: Identity,
     Id(id): Id,
     params: Params,
     headers: HeaderMap,
@@ -169,6 +177,7 @@ pub(crate) async fn history(
     let subject = read_subject(&id)?;
     let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
     let read = move |parts: &ApiParts| {
+        check_seen(parts, &identity, &subject)?;
         let page = parts.reader.history(&subject, limit, cursor.as_deref())?;
         if page.items.is_empty()
             && parts.reader.subject(&subject)?.is_none()
@@ -179,6 +188,44 @@ pub(crate) async fn history(
         tagged_json(&headers, &recorded(parts, &page))
     };
     state.read(read).await
+}
+
+/// What is known of a subject: its recorded grade, or an estimate before the first.
+pub(crate) fn known_of(
+    parts: &ApiParts,
+    subject: &Subject,
+) -> Result<Option<Assessment>, ApiError> {
+    let recorded = parts.reader.subject(subject)?;
+    Ok(recorded.or_else(|| parts.engine().provisional(subject, (parts.now)())))
+}
+
+/// Fails for a subject that is not of the zones of who asks. It fails alike for one that there is
+/// not, so that nobody learns which there are.
+pub(crate) fn check_seen(
+    parts: &ApiParts,
+    identity: &Identity,
+    subject: &Subject,
+) -> Result<(), ApiError> {
+    if identity.zones().is_none() {
+        return Ok(());
+    }
+    let taxonomy = parts.engine().taxonomy().clone();
+    let seen = match subject {
+        Subject::Zone(zone) => identity.sees_zone(zone, &taxonomy),
+        Subject::Product(_)
+        | Subject::Enterprise(_)
+        | Subject::Site(_)
+        | Subject::Sector(_)
+        | Subject::Cell(..) => {
+            known_of(parts, subject)?.is_some_and(|assessed| identity.sees(&assessed, &taxonomy))
+        }
+    };
+    if seen {
+        Ok(())
+    } else {
+        let why = format!("{subject} is not known to be of your zones");
+        Err(ApiError::Forbidden(why))
+    }
 }
 
 pub(crate) fn never_seen(subject: &Subject) -> ApiError {

@@ -147,6 +147,8 @@ named_scale! {
         Approver = "approver",
         /// 管理员.
         Administrator = "administrator",
+        /// 数据接入: a system that posts results and what the register says; sees and decides nothing.
+        Feeder = "feeder",
     }
 }
 

@@ -18,6 +18,7 @@ pub mod clock;
 pub mod dead_letter;
 pub mod import;
 pub mod metrics;
+pub mod notes;
 pub mod offsets;
 pub mod publisher;
 pub mod source;

@@ -146,6 +146,7 @@ impl Worker {
         self.parts.status.running.store(true, Ordering::SeqCst);
         let ended = self.work();
         self.parts.status.running.store(false, Ordering::SeqCst);
+        self.parts.notes.close();
         ended?;
         let report = self.report;
         self.parts.writer.close()?;
@@ -171,10 +172,12 @@ impl Worker {
             // With nothing more to decode for now, nothing is left in hand either.
             let leave = if more { IN_HAND - 1 } else { 0 };
             finished = self.take_until(leave)?;
+            self.write_notes()?;
             self.tick()?;
             self.mirror();
         }
         finished |= self.take_until(0)?;
+        self.write_notes()?;
         // An intake ends because the program does; more may be posted tomorrow.
         if finished && self.parts.source.bounded() {
             self.input(&Input::Ended(&self.ended(held)))?;
@@ -428,6 +431,19 @@ impl Worker {
         self.in_flight.push_back((ticket, self.positions.clone()));
         self.gauge();
         Ok(())
+    }
+
+    /// Writes down what people did through the API. Nothing follows from it.
+    fn write_notes(&mut self) -> Result<(), WorkerError> {
+        let notes = self.parts.notes.take();
+        if notes.is_empty() {
+            return Ok(());
+        }
+        for (note, _) in &notes {
+            self.parts.writer.append_access(note)?;
+        }
+        let none = |(_, ticket)| (ticket, Vec::new());
+        self.commit(notes.into_iter().map(none).collect())
     }
 
     /// Tells the source which positions are durable.

@@ -99,6 +99,7 @@ fn an_idle_source_is_waited_for() {
         },
         metrics: PipelineMetrics::register(&Registry::new()).unwrap(),
         status,
+        notes: Arc::default(),
     });
     worker.unwrap().run().unwrap();
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);

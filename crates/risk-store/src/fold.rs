@@ -179,7 +179,7 @@ pub(crate) fn fold(
                 }),
                 Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
                 Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
-                Record::Rejection(_) => {}
+                Record::Rejection(_) | Record::Access(_) => {}
             }
         }
         if let Some((last, _)) = block.records.last() {
@@ -315,7 +315,7 @@ pub(crate) fn replay(
             compared = index + 1;
             let step = match record {
                 // Effects were not read.
-                Record::Rejection(_) | Record::Effect(_) => continue,
+                Record::Rejection(_) | Record::Access(_) | Record::Effect(_) => continue,
                 Record::Input(input) => engine.step(&input.as_input()),
                 Record::Result(record) => {
                     let linked = links.of(engine, *index, record)?;

@@ -32,7 +32,7 @@ pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
-    CommandRecord, EncodedResult, Placement, Positions, RegistryRecord, Rejection,
+    CommandRecord, EncodedResult, Placement, Positions, Record, RegistryRecord, Rejection,
     RejectionSummary, ResultRecord, ShownEntry, Told,
 };
 pub use salt::fresh_seed;

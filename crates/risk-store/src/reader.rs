@@ -74,6 +74,7 @@ impl Reader {
             | Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Access(_)
             | Record::Input(_) => {
                 let reason = "the history names it as a grade, which it is not".to_owned();
                 Err(StoreError::Record { entry, reason })
@@ -147,6 +148,52 @@ impl Reader {
         })
     }
 
+    /// Entries that say what people did (commands, and notes of access), the newest first, of those
+    /// that `keep` keeps. The ledger is read backwards, about `most` entries of it for one page, which
+    /// may therefore hold fewer than `limit` and still have a next one.
+    pub fn deeds(
+        &self,
+        keep: &dyn Fn(&Record) -> bool,
+        limit: usize,
+        most: usize,
+        below: Option<u64>,
+    ) -> Result<Page<(u64, Record)>, StoreError> {
+        let limit = page(limit);
+        let ledger = &self.views.ledger;
+        let mut at = below.unwrap_or(u64::MAX).min(ledger.entry_count());
+        let mut items = Vec::new();
+        let mut looked_at = 0;
+        while let Some(last) = at.checked_sub(1) {
+            if items.len() >= limit || looked_at >= most {
+                let next = Some(at.to_string());
+                return Ok(Page { items, next });
+            }
+            let block = {
+                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+                cache.block_of(ledger, last)?
+            };
+            let first = block.header().first_entry;
+            for index in (first..=last).rev() {
+                if items.len() >= limit {
+                    break;
+                }
+                at = index;
+                looked_at += 1;
+                let Some(entry) = block.entry(index) else {
+                    continue;
+                };
+                let kind = RecordKind::of(entry.kind);
+                if matches!(kind, Some(RecordKind::Command | RecordKind::Access)) {
+                    let record = Record::decode(index, &entry)?;
+                    if keep(&record) {
+                        items.push((index, record));
+                    }
+                }
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+
     /// Some entries of enterprises' results, the newest first.
     fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
         let mut entries = Vec::new();
@@ -203,6 +250,7 @@ impl Reader {
             Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Access(_)
             | Record::Input(_)
             | Record::Effect(_) => Ok(None),
         }
@@ -252,6 +300,7 @@ impl Reader {
                 | Record::Result(_)
                 | Record::Registry(_)
                 | Record::Command(_)
+                | Record::Access(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });

@@ -7,6 +7,7 @@
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
 //! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
+//! | access | who did what in which request | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
@@ -24,6 +25,7 @@ mod shown;
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use postcard::ser_flavors::Flavor;
+use risk_domain::access::AccessNote;
 use risk_domain::decision::Command;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
@@ -66,11 +68,13 @@ pub enum RecordKind {
     Registry = 8,
     /// An officer decided.
     Command = 9,
+    /// Somebody did or read something through the API.
+    Access = 20,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -80,6 +84,7 @@ impl RecordKind {
         Self::Effect,
         Self::Registry,
         Self::Command,
+        Self::Access,
     ];
 
     /// The kind with this number.
@@ -99,6 +104,7 @@ impl RecordKind {
             Self::Effect => "effect",
             Self::Registry => "registry",
             Self::Command => "command",
+            Self::Access => "access",
         }
     }
 }
@@ -193,6 +199,8 @@ pub enum Record {
     Registry(Box<RegistryRecord>),
     /// What an officer decided.
     Command(Box<CommandRecord>),
+    /// What somebody did or read through the API.
+    Access(Box<AccessNote>),
     /// Another input.
     Input(InputRecord),
     /// What followed.
@@ -317,6 +325,10 @@ impl Record {
                 let record = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Command(Box::new(record)))
             }
+            RecordKind::Access => {
+                let note = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Access(Box::new(note)))
+            }
         }
     }
 }
@@ -354,6 +366,11 @@ pub(crate) fn encode_told<T: Serialize>(
     record: &Told<T>,
 ) -> Result<(), StoreError> {
     json(bytes, record)
+}
+
+/// Appends the facts of a note.
+pub(crate) fn encode_access(bytes: &mut Vec<u8>, note: &AccessNote) -> Result<(), StoreError> {
+    json(bytes, note)
 }
 
 /// Appends the facts of an input's entry and says its kind. `None` for a result, for an entry of the

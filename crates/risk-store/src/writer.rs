@@ -10,6 +10,7 @@ use crate::records::{
     RegistryRecord, Rejection,
 };
 use hashbrown::HashTable;
+use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
@@ -64,6 +65,7 @@ pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, 
         Record::Rejection(_)
         | Record::Registry(_)
         | Record::Command(_)
+        | Record::Access(_)
         | Record::Input(_)
         | Record::Effect(_) => Err(not_a_result()),
     }
@@ -219,6 +221,11 @@ impl Writer {
     /// Appends what an officer decided.
     pub fn append_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
         self.block.push_command(record)
+    }
+
+    /// Adds a note of what somebody did. It changes no state, and nothing follows from it.
+    pub fn append_access(&mut self, note: &AccessNote) -> Result<u64, StoreError> {
+        self.block.push_access(note)
     }
 
     /// Adds an input that has no form of its own, as those of [`Self::append_result`],

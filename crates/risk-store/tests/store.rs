@@ -3,14 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+use risk_domain::access::{AccessNote, Act};
 use risk_domain::ids::{
-    AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId, TeamId, ZoneId,
+    ActorId, AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId,
+    TeamId, ZoneId,
 };
 use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome, ProductRef, SampleCounts, SiteRef,
     TestItem, TestKind, TestRef, Verdict,
 };
-use risk_domain::scales::Severity;
+use risk_domain::scales::{Role, Severity};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::{DAY_MILLIS, Timestamp};
@@ -21,7 +23,7 @@ use risk_engine::{
 use risk_store::identity::IdentitySettings;
 use risk_store::{
     AlertQuery, Committed, DeadLetterQuery, DurableListener, EncodedResult, Opened, OutEvent,
-    Placement, Positions, Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
+    Placement, Positions, Reader, Record, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
     SubjectQuery, Ticket, backup, restore,
 };
 use std::collections::BTreeMap;
@@ -878,6 +880,67 @@ fn a_dead_letter_is_listed_and_kept_whole() {
     assert_eq!(whole.record, b"{\"inspection_id\":\"\xff\"}");
     let shown = worker.reader().show(row.entry..row.entry + 1).unwrap();
     assert_eq!(shown.first().unwrap().kind, "rejection");
+}
+
+/// All deeds, page by page, of which each looks at about `most` entries.
+fn deeds(reader: &Reader, most: usize) -> Vec<(u64, String)> {
+    let (mut all, mut below) = (Vec::new(), None);
+    loop {
+        let page = reader.deeds(&|_| true, 2, most, below).unwrap();
+        assert!(page.items.len() <= 2);
+        all.extend(page.items.iter().map(|(entry, record)| {
+            let Record::Access(note) = record else {
+                unreachable!("{record:?}");
+            };
+            (*entry, note.request_id.to_string())
+        }));
+        match page.next {
+            Some(next) => below = Some(next.parse().unwrap()),
+            None => return all,
+        }
+    }
+}
+
+#[test]
+fn notes_of_what_people_did_are_read_back_and_change_no_state() {
+    let (dir, hash, before) = lived();
+    let store = store(dir.path());
+    let mut worker = Worker::open(&store);
+    for number in 0..5 {
+        let note = AccessNote {
+            at: at(401),
+            actor: ActorId::new("张三").unwrap(),
+            roles: [Role::Officer].into(),
+            means: "session".into(),
+            request_id: number.to_string().into(),
+            act: Act::ReadDeadLetters,
+            count: 1,
+            what: vec!["7".into()],
+        };
+        worker.opened.writer.append_access(&note).unwrap();
+        if number % 2 == 0 {
+            worker.settle();
+        }
+    }
+    let all = deeds(worker.reader(), 1_000_000);
+    let requests: Vec<&str> = all.iter().map(|(_, request)| request.as_str()).collect();
+    assert_eq!(requests, ["4", "3", "2", "1", "0"], "the newest first");
+    assert_eq!(
+        deeds(worker.reader(), 1),
+        all,
+        "however little is looked at for a page"
+    );
+    let (first, _) = all.last().unwrap();
+    let shown = worker.reader().show(*first..first + 1).unwrap();
+    assert_eq!(
+        (shown[0].kind, shown[0].actor.as_str()),
+        ("access", "user:张三")
+    );
+    assert_eq!(shown[0].facts["act"], "read_dead_letters");
+    worker.close();
+    assert_eq!(store.rebuild().unwrap(), hash);
+    assert_eq!(store.replay().unwrap().differences, []);
+    assert_eq!(answers(Worker::open(&store).reader()), before);
 }
 
 #[test]

@@ -35,6 +35,11 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Make a data directory of a backup, and rebuild its views
     Restore(Restore),
+    /// API tokens, by which programs say who they are
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Kafka topics
     Topics {
         #[command(subcommand)]
@@ -63,6 +68,43 @@ pub(crate) enum LedgerCommand {
     Verify(DataDir),
     /// Print entries as JSON lines
     Show(Show),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, this once: only its hash is kept, in the secrets directory
+    Create(TokenCreate),
+    /// List tokens: whose, in which roles, until when, used when; never the tokens themselves
+    List(Configured),
+    /// Take a token back; a running server refuses it from the next request on
+    Revoke(TokenRevoke),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreate {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Under which name what it does is recorded, as `lab-7` or an officer's number
+    #[arg(long)]
+    pub(crate) actor: String,
+    /// viewer, zone_manager, planner, officer, approver, administrator, or feeder (posts results and
+    /// what the register says, and sees nothing); may be given several times
+    #[arg(long = "role", required = true)]
+    pub(crate) roles: Vec<String>,
+    /// A zone of a zone manager, as 330782-choucheng; may be given several times
+    #[arg(long = "zone")]
+    pub(crate) zones: Vec<String>,
+    /// Days until it ends, 1 to 400
+    #[arg(long, default_value_t = 90)]
+    pub(crate) days: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenRevoke {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// The token's id, as `spotcheck token list` shows it
+    pub(crate) id: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ mod evaluate;
 mod import;
 mod serve;
 mod simulate;
+pub(crate) mod token;
 mod tune_alerts;
 mod upkeep;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => upkeep::replay(&args),
         Command::Backup(args) => upkeep::backup(&args),
         Command::Restore(args) => upkeep::restore(&args),
+        Command::Token { command } => token::token(&command),
         Command::Topics {
             command: TopicsCommand::Create(args),
         } => upkeep::create_topics(&args, &configuration(args.configured.config.as_deref())?),
@@ -46,6 +48,6 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 /// The configuration; the one place where the environment is read.
-fn configuration(file: Option<&Path>) -> anyhow::Result<Config> {
+pub(crate) fn configuration(file: Option<&Path>) -> anyhow::Result<Config> {
     Config::load(file, std::env::vars())
 }

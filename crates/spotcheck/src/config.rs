@@ -22,6 +22,7 @@ pub(crate) struct Config {
     /// Which shard this process runs.
     pub(crate) shard: u16,
     pub(crate) http: Http,
+    pub(crate) identity: Identity,
     pub(crate) intake: Intake,
     pub(crate) worker: Worker,
     pub(crate) kafka: Kafka,
@@ -34,6 +35,43 @@ pub(crate) struct Config {
 pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
     pub(crate) max_body_bytes: usize,
+    pub(crate) requests_per_minute: u32,
+    pub(crate) concurrent_requests: usize,
+    pub(crate) metrics_open: bool,
+    pub(crate) tls_certificate: PathBuf,
+    pub(crate) tls_key: PathBuf,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    pub(crate) demo: bool,
+    pub(crate) secrets_dir: PathBuf,
+    #[serde(with = "duration")]
+    pub(crate) session_idle: Duration,
+    #[serde(with = "duration")]
+    pub(crate) session_absolute: Duration,
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret_file: PathBuf,
+    pub(crate) public_url: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) actor_claim: String,
+    pub(crate) roles_claim: String,
+    pub(crate) zones_claim: String,
+    pub(crate) authority_file: PathBuf,
+    pub(crate) roles: BTreeMap<String, String>,
+    pub(crate) people: BTreeMap<String, Person>,
+}
+
+/// Roles of a person beside what their claims say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Person {
+    pub(crate) roles: Vec<String>,
+    #[serde(default)]
+    pub(crate) zones: Vec<String>,
 }
 
 /// Posts that go straight to the worker.
@@ -158,7 +196,8 @@ impl Config {
         config.validated()
     }
 
-    fn validated(self) -> anyhow::Result<Self> {
+    /// Fails where a value breaks a rule that no type tells.
+    pub(crate) fn validated(self) -> anyhow::Result<Self> {
         if !(0.0..=1.0).contains(&self.worker.dead_letter_ratio) {
             bail!("worker.dead_letter_ratio must be between 0 and 1");
         }
@@ -168,10 +207,37 @@ impl Config {
         if self.kafka.until_end && !self.kafka.enabled {
             bail!("kafka.until_end needs kafka.enabled = true");
         }
+        if self.http.requests_per_minute == 0 || self.http.concurrent_requests == 0 {
+            bail!("http.requests_per_minute and http.concurrent_requests must be at least 1");
+        }
+        if self.http.tls_certificate.as_os_str().is_empty()
+            != self.http.tls_key.as_os_str().is_empty()
+        {
+            bail!("http.tls_certificate and http.tls_key go together: set both or none");
+        }
+        if self.identity.demo && !self.http.listen.ip().is_loopback() {
+            bail!(
+                "identity.demo lets everybody in, and http.listen = {} is not loopback: set \
+                 identity.demo = false and make tokens with `spotcheck token create`",
+                self.http.listen
+            );
+        }
         if self.kafka.transactional_id.is_empty() {
             bail!("kafka.transactional_id must not be empty");
         }
         Ok(self)
+    }
+}
+
+impl Config {
+    /// Where secrets stand: beside the data directory, so that no backup of it holds them.
+    pub(crate) fn secrets_dir(&self) -> PathBuf {
+        if !self.identity.secrets_dir.as_os_str().is_empty() {
+            return self.identity.secrets_dir.clone();
+        }
+        let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
+        name.push(".secrets");
+        self.data_dir.with_file_name(name)
     }
 }
 
@@ -262,6 +328,40 @@ mod tests {
         assert!(
             message(&[("SPOTCHECK__WORKER__DEAD_LETTER_RATIO", "2.0")])
                 .contains("dead_letter_ratio")
+        );
+    }
+
+    #[test]
+    fn secrets_stand_beside_the_data_directory_and_never_in_it() {
+        let dir = |data: &str, secrets: &str| {
+            let set = [
+                ("SPOTCHECK__DATA_DIR", data),
+                ("SPOTCHECK__IDENTITY__SECRETS_DIR", secrets),
+            ];
+            Config::load(None, environment(&set)).unwrap().secrets_dir()
+        };
+        assert_eq!(dir("var/data", ""), PathBuf::from("var/data.secrets"));
+        assert_eq!(dir("data/", ""), PathBuf::from("data.secrets"));
+        assert_eq!(dir("data", "elsewhere"), PathBuf::from("elsewhere"));
+    }
+
+    #[test]
+    fn the_demo_is_not_opened_beyond_loopback() {
+        let set = |listen| {
+            let set = [
+                ("SPOTCHECK__IDENTITY__DEMO", "true"),
+                ("SPOTCHECK__HTTP__LISTEN", listen),
+            ];
+            Config::load(None, environment(&set))
+        };
+        assert!(set("127.0.0.1:0").is_ok() && set("[::1]:0").is_ok());
+        let refused = set("0.0.0.0:8480").unwrap_err().to_string();
+        assert!(refused.contains("token create"), "{refused}");
+        assert!(
+            !Config::load(None, std::iter::empty())
+                .unwrap()
+                .identity
+                .demo
         );
     }
 

@@ -14,3 +14,9 @@ pub(crate) fn complain(line: &str) {
     let written = writeln!(std::io::stderr().lock(), "spotcheck: {line}");
     drop(written);
 }
+
+/// Says something beside the result, on standard error.
+pub(crate) fn note(line: &str) {
+    let written = writeln!(std::io::stderr().lock(), "{line}");
+    drop(written);
+}

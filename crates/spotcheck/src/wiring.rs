@@ -1,14 +1,18 @@
 //! How the parts are put together.
 
+pub(crate) mod access;
+
 use crate::config::Config;
 use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
 use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt};
+use risk_domain::access::AccessNote;
 use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
+use risk_pipeline::notes::Notes;
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
@@ -103,6 +107,7 @@ pub(crate) struct Running {
     pub(crate) status: Arc<WorkerStatus>,
     pub(crate) registry: Registry,
     pub(crate) failure: Arc<Mutex<Option<String>>>,
+    pub(crate) notes: Arc<Notes>,
     view_lag: IntGauge,
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
     publisher: Option<Publishing>,
@@ -171,6 +176,7 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         store_metrics.note(committed);
     }));
     let failure = Arc::new(Mutex::new(None));
+    let notes = Arc::new(Notes::default());
     let worker = Worker::new(WorkerParts {
         engine: Arc::clone(&engine),
         writer,
@@ -182,6 +188,7 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         settings: inlet.settings,
         metrics,
         status: Arc::clone(&status),
+        notes: Arc::clone(&notes),
     })?;
     let publisher = inlet.sink.map(|sink| {
         let stop = Arc::new(AtomicBool::new(false));
@@ -212,6 +219,7 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         status,
         registry,
         failure,
+        notes,
         view_lag,
         worker: thread,
         publisher: publisher.transpose()?,
@@ -329,6 +337,19 @@ fn receipt(receipt: IntakeReceipt) -> Receipt {
     }
 }
 
+/// Notes go to the worker, which writes them down.
+struct Notebook(Arc<Notes>);
+
+impl risk_api::Notebook for Notebook {
+    fn note(&self, note: AccessNote) -> Result<risk_api::Receipts, PostError> {
+        let receipts = self.0.submit(note).map_err(not_taken)?;
+        Ok(Box::pin(async move {
+            let receipts = receipts.await.ok()?;
+            Some(receipts.into_iter().map(receipt).collect())
+        }))
+    }
+}
+
 struct Ready {
     status: Arc<WorkerStatus>,
     failure: Arc<Mutex<Option<String>>>,
@@ -354,7 +375,7 @@ pub(crate) fn api(
     running: &Running,
     reference: &Arc<Reference>,
     intakes: Intakes,
-    max_body_bytes: usize,
+    config: &Config,
 ) -> anyhow::Result<ApiState> {
     let metrics = ApiMetrics::register(&running.registry)?;
     Ok(ApiState::new(ApiParts {
@@ -362,6 +383,7 @@ pub(crate) fn api(
         engine: Arc::clone(&running.engine),
         reference: Arc::clone(reference),
         intakes,
+        notebook: Arc::new(Notebook(Arc::clone(&running.notes))),
         readiness: Arc::new(Ready {
             status: Arc::clone(&running.status),
             failure: Arc::clone(&running.failure),
@@ -369,6 +391,7 @@ pub(crate) fn api(
         now: Arc::new(|| SystemClock.now()),
         registry: running.registry.clone(),
         metrics,
-        max_body_bytes,
+        max_body_bytes: config.http.max_body_bytes,
+        access: access::access(config)?,
     }))
 }

@@ -5,8 +5,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use prometheus::Registry;
 use risk_api::{
-    ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt, Receipts,
+    Access, ApiMetrics, ApiParts, ApiState, Intake, Intakes, Notebook, PostError, Readiness,
+    Receipt, Receipts,
 };
+use risk_domain::access::AccessNote;
 use risk_domain::ids::{
     AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId, TeamId, ZoneId,
 };
@@ -141,6 +143,8 @@ pub(crate) struct Surroundings {
     pub(crate) desk: Mutex<Desk>,
     pub(crate) posted: Mutex<Vec<Vec<u8>>>,
     pub(crate) not_ready: Mutex<Vec<String>>,
+    pub(crate) clock: Mutex<Timestamp>,
+    pub(crate) notes: Mutex<Vec<AccessNote>>,
 }
 
 impl Intake for Surroundings {
@@ -153,6 +157,13 @@ impl Intake for Surroundings {
             Desk::NeverAnswers => Ok(Box::pin(std::future::pending())),
             Desk::Dies => Ok(Box::pin(async { None })),
         }
+    }
+}
+
+impl Notebook for Surroundings {
+    fn note(&self, note: AccessNote) -> Result<Receipts, PostError> {
+        self.notes.lock().unwrap().push(note);
+        Ok(Box::pin(async { Some(Vec::new()) }))
     }
 }
 
@@ -169,6 +180,7 @@ pub(crate) struct City {
     positions: Positions,
     pub(crate) around: Arc<Surroundings>,
     pub(crate) state: ApiState,
+    reference: Arc<Reference>,
     _dir: TempDir,
 }
 
@@ -192,8 +204,17 @@ impl City {
             desk: Mutex::new(Desk::Answers(Vec::new())),
             posted: Mutex::default(),
             not_ready: Mutex::default(),
+            clock: Mutex::new(at(45)),
+            notes: Mutex::default(),
         });
-        let state = state(reader.clone(), &engine, reference, &around);
+        let demo = Access::demo();
+        let state = state(
+            reader.clone(),
+            &engine,
+            Arc::clone(&reference),
+            &around,
+            demo,
+        );
         let mut city = Self {
             writer,
             reader,
@@ -201,6 +222,7 @@ impl City {
             positions,
             around,
             state,
+            reference,
             _dir: dir,
         };
         city.input(&Input::Hold(&[partition()]));
@@ -231,6 +253,13 @@ impl City {
     pub(crate) fn root(&self) -> risk_store::ledger::Hash {
         let ledger = self.reader.ledger();
         ledger.root_at(ledger.entry_count()).unwrap()
+    }
+
+    /// The same city, with another guard before it.
+    pub(crate) fn guarded(&self, access: Access) -> Router {
+        let reference = Arc::clone(&self.reference);
+        let reader = self.reader.clone();
+        risk_api::router(state(reader, &self.engine, reference, &self.around, access))
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -308,11 +337,14 @@ fn state(
     engine: &Arc<RwLock<Engine>>,
     reference: Arc<Reference>,
     around: &Arc<Surroundings>,
+    access: Access,
 ) -> ApiState {
     let registry = Registry::new();
     let metrics = ApiMetrics::register(&registry).unwrap();
     let desk = Arc::clone(around);
     let readiness = Arc::clone(around);
+    let clock = Arc::clone(around);
+    let notebook = Arc::clone(around);
     ApiState::new(ApiParts {
         reader,
         engine: Arc::clone(engine),
@@ -322,11 +354,13 @@ fn state(
             commands: Some(Arc::<Surroundings>::clone(&desk)),
             results: desk,
         },
+        notebook,
         readiness,
-        now: Arc::new(|| at(45)),
+        now: Arc::new(move || *clock.clock.lock().unwrap()),
         registry,
         metrics,
         max_body_bytes: MAX_BODY,
+        access,
     })
 }
 

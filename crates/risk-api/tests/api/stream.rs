@@ -227,7 +227,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, closing) = oneshot::channel::<()>();
-        let running = tokio::spawn(risk_api::serve(listener, city.state.clone(), async {
+        let running = tokio::spawn(risk_api::serve(listener, city.state.clone(), None, async {
             drop(closing.await);
         }));
         Self {
@@ -240,7 +240,7 @@ impl Server {
     /// A client that has read the greeting, and what it has read.
     async fn client(&self) -> (TcpStream, Vec<u8>) {
         let mut client = TcpStream::connect(self.address).await.unwrap();
-        let request = "GET /v1/alerts/stream HTTP/1.1\r\nhost: test\r\n\r\n";
+        let request = "GET /v1/alerts/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
         client.write_all(request.as_bytes()).await.unwrap();
         let mut read = Vec::new();
         while !read.windows(5).any(|window| window == b"retry") {

@@ -88,7 +88,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(records: Range<usize>, reply: oneshot::Sender<Vec<Receipt>>) -> Self {
+    pub(crate) fn new(records: Range<usize>, reply: oneshot::Sender<Vec<Receipt>>) -> Self {
         Self { records, reply }
     }
 

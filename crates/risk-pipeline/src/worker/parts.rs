@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::dead_letter::DeadLetterLimit;
 use crate::metrics::PipelineMetrics;
+use crate::notes::Notes;
 use crate::source::{Partition, Source, SourceError};
 use crate::wire::{Vocabulary, WireLimits};
 use risk_engine::{Engine, Registration};
@@ -49,6 +50,8 @@ pub struct WorkerParts {
     pub metrics: PipelineMetrics,
     /// What it tells others of itself.
     pub status: Arc<WorkerStatus>,
+    /// What people do through the API, to be written down.
+    pub notes: Arc<Notes>,
 }
 
 impl std::fmt::Debug for WorkerParts {

@@ -5,9 +5,10 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
-    RegistryRecord, Rejection, RejectionSummary, Told, encode_effect, encode_input,
+    RegistryRecord, Rejection, RejectionSummary, Told, encode_access, encode_effect, encode_input,
     encode_placement, encode_rejected, encode_rejection, encode_told,
 };
+use risk_domain::access::AccessNote;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
@@ -33,8 +34,8 @@ pub(crate) struct OpenBlock {
     effects: Vec<(u64, Effect)>,
     results: Vec<(u64, EnterpriseId)>,
     rejections: Vec<(u64, RejectionSummary)>,
-    /// Actors of commands, by their entries.
-    officers: Vec<(u64, String)>,
+    /// Actors of commands and notes, by their entries.
+    actors: Vec<(u64, String)>,
 }
 
 impl OpenBlock {
@@ -125,7 +126,16 @@ impl OpenBlock {
     pub(crate) fn push_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
         let index = self.push_told(RecordKind::Command, record)?;
         let actor = format!("officer:{}", record.told.actor.id);
-        self.officers.push((index, actor));
+        self.actors.push((index, actor));
+        Ok(index)
+    }
+
+    pub(crate) fn push_access(&mut self, note: &AccessNote) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_access(&mut self.bytes, note).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        let index = self.close(RecordKind::Access, start, [end; 4]);
+        self.actors.push((index, format!("user:{}", note.actor)));
         Ok(index)
     }
 
@@ -179,9 +189,9 @@ impl OpenBlock {
             kind: EntryKind(span.kind as u8),
             actor: match span.kind {
                 RecordKind::Effect => ACTOR_ENGINE,
-                RecordKind::Command => {
-                    let mut officers = self.officers.iter();
-                    officers
+                RecordKind::Command | RecordKind::Access => {
+                    let mut actors = self.actors.iter();
+                    actors
                         .find(|(of, _)| *of == index)
                         .map(|(_, actor)| actor.as_str())?
                 }

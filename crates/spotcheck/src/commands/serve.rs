@@ -42,14 +42,16 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         sink: ends.sink,
     };
     let running = wiring::run(opened, inlet)?;
-    let api = wiring::api(&running, &reference, ends.posts, config.http.max_body_bytes)?;
-    answer(running, api, config.http.listen)
+    let api = wiring::api(&running, &reference, ends.posts, config)?;
+    let tls = wiring::access::tls(&config.http)?;
+    answer(running, api, tls, config.http.listen)
 }
 
 /// Serves the API until the worker ends or a signal comes; then lets both finish.
 fn answer(
     running: Running,
     api: risk_api::ApiState,
+    tls: Option<risk_api::Tls>,
     listen: SocketAddr,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -60,16 +62,17 @@ fn answer(
             .await
             .with_context(|| format!("cannot listen on {listen}; choose another address by --listen or http.listen"))?;
         let address = listener.local_addr()?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "listening beyond this machine: nobody is asked who they are yet");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if !address.ip().is_loopback() && tls.is_none() {
+            tracing::warn!(%address, "listening beyond this machine in clear text: set http.tls_certificate, or put TLS before it");
         }
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut until = stopped.clone();
-        let server = tokio::spawn(risk_api::serve(listener, api, async move {
+        let server = tokio::spawn(risk_api::serve(listener, api, tls, async move {
             // A sender that is gone means the same.
             drop(until.wait_for(|stop| *stop).await);
         }));
-        say(&format!("ready http://{address}"));
+        say(&format!("ready {scheme}://{address}"));
         ended_or_asked(&running).await?;
         running.status.stop();
         stop.send_replace(true);
@@ -212,7 +215,8 @@ pub(crate) fn demo(args: &Demo) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(None, std::iter::empty())?;
     config.data_dir.clone_from(&args.data_dir);
     config.http.listen = args.listen;
-    serve(&config)
+    config.identity.demo = true;
+    serve(&config.validated()?)
 }
 
 fn load_city(args: &Demo) -> anyhow::Result<()> {

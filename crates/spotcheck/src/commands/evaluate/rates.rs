@@ -18,7 +18,8 @@ const REFIT: u16 = 1;
 pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::Result<()> {
     let mut out = create(path)?;
     let mut chain = Chain::every(REFIT);
-    let (mut tallies, mut frames) = (Vec::new(), BTreeMap::new());
+    let mut tallies = Vec::new();
+    let mut frames: BTreeMap<u16, FrameWeek> = BTreeMap::new();
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
         let next = frames.last_key_value();

@@ -1,0 +1,282 @@
+//! Who did what, and who saw what（审计）: notes are taken before anything comes of a request, and read
+//! back from the ledger.
+
+use crate::dto::{AuditDto, FieldChangeDto, Page, ProblemDto};
+use crate::error::ApiError;
+use crate::identity::{Identity, Means};
+use crate::params::Params;
+use crate::state::{ApiParts, ApiState, PostError};
+use axum::Json;
+use axum::extract::State;
+use risk_domain::access::{AccessNote, Act, MAX_NAMED};
+use risk_domain::decision::{Command, Decision};
+use risk_domain::subject::Subject;
+use risk_domain::time::Timestamp;
+use risk_engine::{DecisionState, Engine};
+use risk_store::Record;
+use std::time::Duration;
+
+/// The most rows of a page.
+const MAX_ROWS: usize = 200;
+/// Entries looked at for one page.
+const LOOKED_AT: usize = 50_000;
+/// Entries looked at for the request that brought a command: it stands shortly before it.
+const REQUEST_WITHIN: usize = 5_000;
+/// Longest wait for a note to be durable.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Notes what somebody is about to do or to be shown, and waits until that is durable: what is not
+/// noted is not done. In the demo nobody is known, and nothing is noted.
+pub(crate) async fn note(
+    state: &ApiState,
+    identity: &Identity,
+    request: &str,
+    act: Act,
+    what: impl ExactSizeIterator<Item = String>,
+) -> Result<(), ApiError> {
+    let Some(grant) = identity.grant() else {
+        return Ok(());
+    };
+    let count = what.len() as u64;
+    if count == 0 {
+        return Ok(());
+    }
+    let note = AccessNote {
+        at: (state.0.parts.now)(),
+        actor: grant.actor.clone(),
+        roles: grant.roles.clone(),
+        means: match identity.means() {
+            Means::Demo => "demo".into(),
+            Means::Token(id) => format!("token:{id}").into(),
+            Means::Session { .. } => "session".into(),
+        },
+        request_id: request.into(),
+        act,
+        count,
+        what: what.take(MAX_NAMED).map(Into::into).collect(),
+    };
+    let noted = state.0.parts.notebook.note(note);
+    let noted = noted.map_err(|error| match error {
+        PostError::Busy => ApiError::Busy,
+        PostError::TooLarge => ApiError::TooLarge,
+        PostError::Stopped => ApiError::Stopped,
+    })?;
+    match tokio::time::timeout(WAIT, noted).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(ApiError::Stopped),
+        Err(_elapsed) => Err(ApiError::Busy),
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    actor: Option<String>,
+    subject: Option<Subject>,
+    kind: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn fits(&self, record: &Record) -> bool {
+        let (actor, subject, kind, at) = match record {
+            Record::Command(record) => {
+                let command = &record.told;
+                let kind = command.decision.code();
+                (
+                    &command.actor.id,
+                    Some(&command.subject),
+                    kind,
+                    command.decided_at,
+                )
+            }
+            Record::Access(note) => (&note.actor, None, note.act.code(), note.at),
+            Record::Result(_)
+            | Record::Rejection(_)
+            | Record::Registry(_)
+            | Record::Input(_)
+            | Record::Effect(_) => return false,
+        };
+        self.actor
+            .as_ref()
+            .is_none_or(|wanted| wanted == actor.as_str())
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == subject)
+            && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// What people did and were shown, the newest first: every decision with who, in which role, why, in
+/// which request, and what it changed; every post, and every look at a dead letter.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit",
+    params(
+        ("actor" = Option<String>, Query, description = "only what this one did"),
+        ("subject" = Option<String>, Query, description = "only decisions on this subject, as `kind:id`"),
+        ("kind" = Option<String>, Query, description = "only override, floor, approve, withdraw, post_results, post_registry, post_commands or read_dead_letters"),
+        ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
+        ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 200, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<AuditDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    params: Params,
+) -> Result<Json<Page<AuditDto>>, ApiError> {
+    let kinds = || Decision::CODES.into_iter().chain(Act::ALL.map(Act::code));
+    let rule = format!("must be one of {}", kinds().collect::<Vec<_>>().join(", "));
+    let time = |name| {
+        let rule = "must be an RFC 3339 time with an offset";
+        params.parse(name, rule, |text| Timestamp::parse(text).ok())
+    };
+    let wanted = Wanted {
+        actor: params.text("actor").map(str::to_owned),
+        subject: params.parse("subject", "must be a subject, as enterprise:E1", |text| {
+            text.parse().ok()
+        })?,
+        kind: params.parse("kind", &rule, |text| {
+            kinds().any(|kind| kind == text).then(|| text.to_owned())
+        })?,
+        since: time("since")?,
+        until: time("until")?,
+    };
+    let below = params.parse("cursor", "must be the `next` of a page", |text| {
+        text.parse::<u64>().ok()
+    })?;
+    let limit = params.limit(MAX_ROWS)?;
+    let read = move |parts: &ApiParts| {
+        let fits = |record: &Record| wanted.fits(record);
+        let page = parts.reader.deeds(&fits, limit, LOOKED_AT, below)?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|(entry, record)| shown(parts, entry, record));
+        Ok(Json(Page {
+            items: items.collect::<Result<_, ApiError>>()?,
+            next: page.next,
+        }))
+    };
+    state.read(read).await
+}
+
+fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiError> {
+    match record {
+        Record::Command(record) => {
+            let command = record.told;
+            let request = request_of(parts, entry, &command)?;
+            let (means, request_id) = request.unzip();
+            Ok(AuditDto {
+                entry,
+                kind: command.decision.code().to_owned(),
+                at: command.decided_at.to_string(),
+                actor: command.actor.id.to_string(),
+                roles: vec![command.actor.role.to_string()],
+                means,
+                request_id,
+                reason: Some(command.reason.to_string()),
+                subject: Some(command.subject.to_string()),
+                command_id: Some(command.command_id.to_string()),
+                changes: changes(&parts.engine(), &command),
+                count: None,
+                what: Vec::new(),
+            })
+        }
+        Record::Access(note) => Ok(AuditDto {
+            entry,
+            kind: note.act.code().to_owned(),
+            at: note.at.to_string(),
+            actor: note.actor.to_string(),
+            roles: note.roles.iter().map(ToString::to_string).collect(),
+            means: Some(note.means.to_string()),
+            request_id: Some(note.request_id.to_string()),
+            reason: None,
+            subject: None,
+            command_id: None,
+            changes: Vec::new(),
+            count: Some(note.count),
+            what: note.what.iter().map(ToString::to_string).collect(),
+        }),
+        Record::Result(_)
+        | Record::Rejection(_)
+        | Record::Registry(_)
+        | Record::Input(_)
+        | Record::Effect(_) => Err(ApiError::Internal(format!(
+            "entry {entry} is nobody's deed"
+        ))),
+    }
+}
+
+/// Means and request of the post that brought a command, which was noted before it was handed in.
+fn request_of(
+    parts: &ApiParts,
+    entry: u64,
+    command: &Command,
+) -> Result<Option<(String, String)>, ApiError> {
+    let brought = |record: &Record| {
+        let Record::Access(note) = record else {
+            return false;
+        };
+        note.act == Act::PostCommands
+            && note.actor == command.actor.id
+            && note.what.iter().any(|id| id == command.command_id.as_str())
+    };
+    let page = parts
+        .reader
+        .deeds(&brought, 1, REQUEST_WITHIN, Some(entry))?;
+    Ok(page.items.into_iter().find_map(|(_, record)| match record {
+        Record::Access(note) => Some((note.means.to_string(), note.request_id.to_string())),
+        Record::Command(_)
+        | Record::Result(_)
+        | Record::Rejection(_)
+        | Record::Registry(_)
+        | Record::Input(_)
+        | Record::Effect(_) => None,
+    }))
+}
+
+/// What a command changed. It was accepted, so the rules of the engine say what stood before: an
+/// override waits until it is approved, and nothing that is over is approved or withdrawn.
+fn changes(engine: &Engine, command: &Command) -> Vec<FieldChangeDto> {
+    let change = |field: &str, before: Option<String>, after: String| FieldChangeDto {
+        field: field.to_owned(),
+        before,
+        after: Some(after),
+    };
+    let state = |state: DecisionState| state.code().to_owned();
+    match &command.decision {
+        Decision::Override { level, until } => vec![
+            change("level", None, level.to_string()),
+            change("until", None, until.to_string()),
+            change("state", None, state(DecisionState::AwaitsApproval)),
+        ],
+        Decision::Floor { level, until } => vec![
+            change("level", None, level.to_string()),
+            change("until", None, until.to_string()),
+            change("state", None, state(DecisionState::InForce)),
+        ],
+        Decision::Approve { .. } => {
+            let before = state(DecisionState::AwaitsApproval);
+            vec![change("state", Some(before), state(DecisionState::InForce))]
+        }
+        Decision::Withdraw { of } => {
+            let named = engine.command(of).map(|named| &named.decision);
+            let waited = matches!(named, Some(Decision::Override { .. }))
+                && !engine
+                    .commands_naming(of)
+                    .any(|answer| matches!(answer.decision, Decision::Approve { .. }));
+            let before = if waited {
+                DecisionState::AwaitsApproval
+            } else {
+                DecisionState::InForce
+            };
+            let after = state(DecisionState::Withdrawn);
+            vec![change("state", Some(state(before)), after)]
+        }
+    }
+}

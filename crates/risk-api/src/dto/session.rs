@@ -1,0 +1,21 @@
+//! Who asks, as it is shown to them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Who you are here（当前身份）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionDto {
+    /// The name under which what you write is recorded. Absent in the demo, where nobody is asked.
+    pub actor: Option<String>,
+    /// Your roles.
+    pub roles: Vec<String>,
+    /// Zones to which you are confined; absent where you see the whole city.
+    pub zones: Option<Vec<String>>,
+    /// By what you are known: `demo`, `token` or `session`.
+    pub means: String,
+    /// Of a session: what its writes must send as `X-CSRF-Token`.
+    pub csrf_token: Option<String>,
+    /// Of a session: when it ends at the latest, RFC 3339. It ends sooner when it is not used.
+    pub ends_at: Option<String>,
+}
