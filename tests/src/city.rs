@@ -234,7 +234,7 @@ pub fn configure(data_dir: &Path, more: &str) -> Result<PathBuf> {
     let port = process::free_port()?;
     let data = data_dir.to_str().context("a path that is not UTF-8")?;
     let text = format!(
-        "data_dir = '{data}'\n[http]\nlisten = \"127.0.0.1:{port}\"\n[identity]\ndemo = true\n{more}"
+        "data_dir = '{data}'\n[identity]\ndemo = true\n[http]\nlisten = \"127.0.0.1:{port}\"\n{more}"
     );
     fs::write(&file, text)?;
     Ok(file)

@@ -99,6 +99,7 @@ impl From<BytesRejection> for ApiError {
 }
 
 impl ApiError {
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each kind")]
     fn kind(&self) -> Kind {
         let kind = |code, title, status| Kind {
             code,
@@ -203,7 +204,7 @@ impl ApiError {
     fn detail(&self) -> String {
         match self {
             Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
-            Self::BadBody(why) => why.clone(),
+            Self::BadBody(why) | Self::Forbidden(why) | Self::NotFound(why) => why.clone(),
             Self::Unauthenticated(why) => format!(
                 "{why}: send `Authorization: Bearer TOKEN` (`spotcheck token create` makes one), or sign in at /auth/login"
             ),
@@ -211,15 +212,14 @@ impl ApiError {
                 "begin again at /auth/login; the log has the cause, under this request's id"
                     .to_owned()
             }
-            Self::Forbidden(why) => why.clone(),
-            Self::KeyUnderWay => "ask again after the time in Retry-After".to_owned(),
+            Self::KeyUnderWay | Self::RateLimited { .. } => {
+                "ask again after the time in Retry-After".to_owned()
+            }
             Self::Changed => "read it again, and decide on what stands now".to_owned(),
             Self::KeyReused => "make a new key for every new request".to_owned(),
-            Self::RateLimited { .. } => "ask again after the time in Retry-After".to_owned(),
             Self::ProviderUnreachable => {
                 "try again in a moment; the log has the cause, under this request's id".to_owned()
             }
-            Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "see /openapi.json for the methods of each route".to_owned(),
             Self::TooLarge => "send the records in several requests".to_owned(),
             Self::UnsupportedMediaType => {

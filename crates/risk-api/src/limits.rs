@@ -17,7 +17,7 @@ pub(crate) struct Left {
     /// Requests a window.
     pub(crate) quota: u32,
     /// Requests left in this one.
-    pub(crate) left: u32,
+    pub(crate) remaining: u32,
     /// Seconds until the next window, at least 1.
     pub(crate) reset: u64,
     /// This request was one too many.
@@ -28,7 +28,7 @@ impl Left {
     /// Writes the fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
     pub(crate) fn tell(self, headers: &mut HeaderMap) {
         let policy = format!("\"minute\";q={};w={}", self.quota, WINDOW / 1000);
-        let state = format!("\"minute\";r={};t={}", self.left, self.reset);
+        let state = format!("\"minute\";r={};t={}", self.remaining, self.reset);
         for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(HeaderName::from_static(name), value);
@@ -93,7 +93,7 @@ impl Quota {
         let rest = WINDOW - now.millis_since(began);
         Left {
             quota: self.quota,
-            left: self.quota - count,
+            remaining: self.quota - count,
             reset: u64::try_from((rest + 999) / 1000).unwrap_or(1).max(1),
             refused,
         }
@@ -112,11 +112,14 @@ mod tests {
     fn a_quota_is_of_one_asker_and_one_window() {
         let quota = Quota::new(2);
         assert_eq!(
-            (quota.take("a", at(0)).left, quota.peek("a", at(0)).left),
+            (
+                quota.take("a", at(0)).remaining,
+                quota.peek("a", at(0)).remaining
+            ),
             (1, 1)
         );
         let last = quota.take("a", at(1_500));
-        assert_eq!((last.left, last.refused, last.reset), (0, false, 59));
+        assert_eq!((last.remaining, last.refused, last.reset), (0, false, 59));
         assert!(quota.peek("a", at(1_500)).refused);
         assert!(quota.take("a", at(59_999)).refused);
         assert!(!quota.take("b", at(59_999)).refused);

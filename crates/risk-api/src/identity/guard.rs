@@ -11,7 +11,7 @@ use crate::request::RequestId;
 use crate::router::{Operation, operation_of};
 use crate::state::{ApiState, ClientAddress};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use risk_domain::time::Timestamp;
@@ -237,9 +237,9 @@ fn is_own(headers: &HeaderMap, identity: &Identity) -> bool {
     let Means::Session { csrf, .. } = identity.means() else {
         return false;
     };
-    let brought = headers.get("x-csrf-token").map(|value| value.as_bytes());
+    let brought = headers.get("x-csrf-token").map(HeaderValue::as_bytes);
     let knows = brought.is_some_and(|token| bool::from(token.ct_eq(csrf.as_bytes())));
-    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     knows && site.is_none_or(|site| site == b"same-origin" || site == b"none")
 }
 
@@ -263,7 +263,6 @@ fn is_loopback_host(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     #[test]
     fn the_demo_knows_its_own_names_only() {

@@ -250,10 +250,10 @@ impl Provider {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some((at, metadata)) = known.filter(|_| !anew) {
-            if (0..KNOWN_FOR).contains(&now.millis_since(at)) {
-                return Ok(metadata);
-            }
+        if let Some((at, metadata)) = known.filter(|_| !anew)
+            && (0..KNOWN_FOR).contains(&now.millis_since(at))
+        {
+            return Ok(metadata);
         }
         let fetch = |request| self.fetch(request);
         let metadata = CoreProviderMetadata::discover(&self.issuer, &fetch)

@@ -182,10 +182,10 @@ pub(crate) async fn logout(
     identity: Identity,
     headers: HeaderMap,
 ) -> Response {
-    if let Means::Session { .. } = identity.means() {
-        if let Some(session) = session_cookie(&state, &headers) {
-            state.0.sessions.end(session);
-        }
+    if let Means::Session { .. } = identity.means()
+        && let Some(session) = session_cookie(&state, &headers)
+    {
+        state.0.sessions.end(session);
     }
     let https = state.provider().is_ok_and(|provider| provider.is_https());
     let gone = cookie(&cookie_name("session", https), "", Some(0), https);

@@ -171,7 +171,7 @@ impl TokenFile {
         if grant.roles.is_empty() {
             return Err(TokenError::Rule("a token needs a role".to_owned()));
         }
-        if grant.roles.contains(&Role::ZoneManager) != !grant.zones.is_empty() {
+        if grant.roles.contains(&Role::ZoneManager) == grant.zones.is_empty() {
             let rule = "zones belong to the role zone_manager, which needs one";
             return Err(TokenError::Rule(rule.to_owned()));
         }
@@ -420,7 +420,9 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), TokenError> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.map(digit).collect()
 }
 
 fn bytes_of(text: &str) -> Option<[u8; 32]> {

@@ -54,7 +54,7 @@ fn what_is_not_a_token_in_force_is_refused() {
         "",
         "Bearer",
         "spotcheck_",
-        &text[..text.len() - 1],
+        text.get(..text.len() - 1).unwrap(),
         &format!("{text}x"),
         &format!("{PREFIX}{}_", token.id),
         &text.to_uppercase(),
