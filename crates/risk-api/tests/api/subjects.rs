@@ -288,7 +288,6 @@ async fn bad_questions_name_the_field_and_the_rule() {
         ("/v1/subjects/enterprise:E1/history?sort=name", "sort"),
         ("/v1/status?verbose=1", "verbose"),
         ("/v1/dead-letters?reason=x", "reason"),
-        ("/v1/results?dry=1", "dry"),
         ("/healthz?x=1", "x"),
         ("/readyz?x=1", "x"),
         ("/metrics?x=1", "x"),
