@@ -82,9 +82,9 @@ impl Engine {
         };
         let mut concluded = Vec::new();
         let outlook = self.outlook(None, &judged);
-        let expectations = self.expectations();
+        let occasion = self.occasion(epoch);
         for subject in judged {
-            if let Some(assessment) = self.judge(&outlook, &expectations, subject, epoch) {
+            if let Some(assessment) = self.judge(&outlook, &occasion, subject) {
                 let before = self
                     .state(subject)
                     .standing

@@ -11,7 +11,7 @@ use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
-use risk_stats::decay::{DecayAt, ForwardDecay, Generation};
+use risk_stats::decay::{ForwardDecay, Generation};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -293,17 +293,9 @@ impl Tallies {
         self.0.iter().filter(is_zero)
     }
 
-    /// Decayed counts at a day, stratum by stratum and generation by generation: results and
-    /// nonconforming results.
-    pub(crate) fn decayed(&self, at: DecayAt) -> impl Iterator<Item = (Stratum, f64, f64)> {
-        self.0.iter().map(move |tally| {
-            let value = |sum| at.value(tally.generation, sum);
-            (
-                tally.stratum,
-                value(tally.weight),
-                value(tally.nonconforming_weight),
-            )
-        })
+    /// All sums, in order, those that are zero again among them.
+    pub(crate) fn sums(&self) -> impl Iterator<Item = &Tally> {
+        self.0.iter()
     }
 
     /// Whether no row was ever added.
