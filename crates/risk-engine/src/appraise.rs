@@ -9,13 +9,16 @@ use crate::policy::PriorPolicy;
 use crate::step::Engine;
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
-use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
+use risk_domain::ids::{SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::{Day, Timestamp};
 use risk_stats::decay::DecayAt;
 use risk_stats::special::sigmoid;
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// 97.5 % quantile of the standard normal.
 const NORMAL_975: f64 = 1.959_963_984_540_054;
@@ -38,6 +41,23 @@ pub(crate) struct Occasion {
     /// By the product's number within its kind; none where the catalogue says nothing.
     of_product: Vec<Option<Expected>>,
     otherwise: Expected,
+    /// Zones of what was seen in one innermost zone, sectors of what was seen with one product.
+    zones: Kept<BTreeSet<ZoneId>>,
+    sectors: Kept<BTreeSet<SectorCode>>,
+}
+
+/// What many subjects have in common, made on first need.
+#[derive(Debug)]
+struct Kept<T>(RefCell<BTreeMap<SubjectIx, Arc<T>>>);
+
+impl<T> Kept<T> {
+    fn new() -> Self {
+        Self(RefCell::new(BTreeMap::new()))
+    }
+
+    fn get(&self, of: SubjectIx, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        Arc::clone(self.0.borrow_mut().entry(of).or_insert_with(make))
+    }
 }
 
 /// What was judged of a subject, before it is written out.
@@ -68,6 +88,8 @@ impl Engine {
             decay: self.decay.at(day.get()),
             of_product: of_product.collect(),
             otherwise: expected(self.policy.prior.severity_mix),
+            zones: Kept::new(),
+            sectors: Kept::new(),
         }
     }
 
@@ -105,7 +127,7 @@ impl Engine {
             return None;
         }
         let estimate = estimate.or_else(|| outlook.estimate(subject))?;
-        Some(self.write_out(subject, occasion.epoch, &estimate, judged, &state.tallies))
+        Some(self.write_out(occasion, subject, &estimate, judged, &state.tallies))
     }
 
     /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
@@ -140,8 +162,9 @@ impl Engine {
         }?;
         let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
         let epoch = self.calendar.epoch_of(now).max(last);
-        let judged = self.appraise(estimate.law, &tallies, &self.occasion(epoch), at);
-        Some(self.write_out(at, epoch, &estimate, judged, &tallies))
+        let occasion = self.occasion(epoch);
+        let judged = self.appraise(estimate.law, &tallies, &occasion, at);
+        Some(self.write_out(&occasion, at, &estimate, judged, &tallies))
     }
 
     fn appraise(
@@ -199,8 +222,8 @@ impl Engine {
 
     fn write_out(
         &self,
+        occasion: &Occasion,
         subject: SubjectIx,
-        epoch: Epoch,
         estimate: &Estimate,
         judged: Judged,
         tallies: &Tallies,
@@ -208,19 +231,21 @@ impl Engine {
         let Law { log_odds, variance } = estimate.law;
         // The same normal law of the log-odds that the grade's probabilities come from.
         let reach = NORMAL_975 * libm::sqrt(variance);
-        let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
-            let (results, nonconforming) = tallies.counts(stratum);
+        let mut evidence = BTreeMap::new();
+        for (stratum, results, nonconforming) in tallies.counts() {
             let count = EvidenceCount {
                 results,
                 nonconforming,
             };
-            (results != 0).then(|| (CompactString::const_new(stratum.code()), count))
-        });
+            if results != 0 {
+                evidence.insert(CompactString::const_new(stratum.code()), count);
+            }
+        }
         Assessment {
             subject: self.subjects.name(subject).clone(),
-            zones: self.zones_of(subject),
-            sectors: self.sectors_of(subject),
-            epoch,
+            zones: self.zones_of(occasion, subject),
+            sectors: self.sectors_of(occasion, subject),
+            epoch: occasion.epoch,
             level: judged
                 .decision
                 .as_ref()
@@ -239,7 +264,7 @@ impl Engine {
             at_least: judged.excess.at_least(),
             severity_mix: judged.severity_mix,
             contributions: estimate.contributions().collect(),
-            evidence: evidence.collect(),
+            evidence,
             policy_version: self.policy.version.clone(),
             policy_hash: CompactString::new(&self.policy.hash),
             model_version: CompactString::const_new(crate::MODEL_VERSION),
@@ -247,41 +272,64 @@ impl Engine {
         }
     }
 
-    fn zones_of(&self, subject: SubjectIx) -> BTreeSet<ZoneId> {
-        let innermost = match self.subjects.name(subject) {
-            Subject::Zone(_) => vec![subject],
-            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
-                self.subjects.kin(subject).zones.to_vec()
+    /// The zones that a subject was seen in, with everything they lie in.
+    fn zones_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<ZoneId>> {
+        let own = [subject];
+        let innermost = match self.subjects.kind(subject) {
+            SubjectKind::Zone => own.as_slice(),
+            SubjectKind::Enterprise | SubjectKind::Site | SubjectKind::Cell => {
+                self.subjects.kin(subject).zones.as_slice()
             }
-            Subject::Product(_) | Subject::Sector(_) => Vec::new(),
+            SubjectKind::Product | SubjectKind::Sector => &[],
         };
-        let path = innermost
-            .into_iter()
-            .flat_map(|zone| self.subjects.zone_and_above(zone));
-        path.filter_map(|zone| match self.subjects.name(zone) {
-            Subject::Zone(id) => Some(id.clone()),
-            Subject::Product(_)
-            | Subject::Enterprise(_)
-            | Subject::Site(_)
-            | Subject::Sector(_)
-            | Subject::Cell(..) => None,
-        })
-        .collect()
+        let of = |innermost: &[SubjectIx]| {
+            let zones = innermost.iter();
+            let path = zones.flat_map(|zone| self.subjects.zone_and_above(*zone));
+            let zones = path.filter_map(|zone| match self.subjects.name(zone) {
+                Subject::Zone(id) => Some(id.clone()),
+                Subject::Product(_)
+                | Subject::Enterprise(_)
+                | Subject::Site(_)
+                | Subject::Sector(_)
+                | Subject::Cell(..) => None,
+            });
+            Arc::new(zones.collect())
+        };
+        match innermost {
+            [zone] => occasion.zones.get(*zone, || of(&[*zone])),
+            several => of(several),
+        }
     }
 
-    fn sectors_of(&self, subject: SubjectIx) -> BTreeSet<SectorCode> {
-        let sector = |product: &ProductCode| self.taxonomy.sector_of(product).cloned();
-        match self.subjects.name(subject) {
-            Subject::Sector(id) => BTreeSet::from([id.clone()]),
-            Subject::Product(product) | Subject::Cell(_, product) => {
-                sector(product).into_iter().collect()
-            }
-            Subject::Enterprise(_) | Subject::Site(_) => {
+    /// The sectors that a subject was seen in.
+    fn sectors_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<SectorCode>> {
+        let name = self.subjects.name(subject);
+        if let Subject::Sector(id) = name {
+            return Arc::new(BTreeSet::from([id.clone()]));
+        }
+        let own = [subject];
+        let products: SmallVec<[SubjectIx; 4]> = match self.subjects.kind(subject) {
+            SubjectKind::Product => SmallVec::from_slice(&own),
+            SubjectKind::Cell | SubjectKind::Enterprise | SubjectKind::Site => {
                 let targets = self.subjects.kin(subject).targets.iter();
-                let cells = targets.map(|target| self.subjects.base(*target).cell);
-                cells.flat_map(|cell| self.sectors_of(cell)).collect()
+                let above = targets.map(|target| self.subjects.base(*target).above);
+                let products = above.filter_map(|above| self.subjects.above(above).first());
+                products.copied().collect()
             }
-            Subject::Zone(_) => BTreeSet::new(),
+            SubjectKind::Zone | SubjectKind::Sector => SmallVec::new(),
+        };
+        let of = |products: &[SubjectIx]| {
+            let sectors = products.iter().filter_map(|product| {
+                let Subject::Product(code) = self.subjects.name(*product) else {
+                    return None;
+                };
+                self.taxonomy.sector_of(code).cloned()
+            });
+            Arc::new(sectors.collect())
+        };
+        match products.as_slice() {
+            [product] => occasion.sectors.get(*product, || of(&[*product])),
+            several => of(several),
         }
     }
 }

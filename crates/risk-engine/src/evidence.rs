@@ -303,11 +303,14 @@ impl Tallies {
         self.0.is_empty()
     }
 
-    /// Plain counts of one stratum: results and nonconforming results.
-    pub(crate) fn counts(&self, stratum: Stratum) -> (i32, i32) {
-        let of_stratum = self.0.iter().filter(|tally| tally.stratum == stratum);
-        of_stratum.fold((0, 0), |(n, d), tally| {
-            (n + tally.count, d + tally.nonconforming)
+    /// Plain counts of each stratum that was ever added to, in order: results and nonconforming results.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Stratum, i32, i32)> {
+        let strata = self.0.chunk_by(|one, other| one.stratum == other.stratum);
+        strata.filter_map(|of_stratum| {
+            let sum = |count: fn(&Tally) -> i32| of_stratum.iter().map(count).sum();
+            let results = sum(|tally| tally.count);
+            let stratum = of_stratum.first()?.stratum;
+            Some((stratum, results, sum(|tally| tally.nonconforming)))
         })
     }
 }

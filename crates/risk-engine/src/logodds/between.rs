@@ -74,7 +74,8 @@ impl SinceSnapshot {
         }
     }
 
-    fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
+    /// Adds what a row has said to each of its groups, or takes it away with a sign of −1.
+    pub(crate) fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
         for (at, group) in groups.iter().enumerate() {
             if *group != NO_GROUP {
                 self.add_to(at, *group, sum, sign);
@@ -108,11 +109,20 @@ impl Snapshot {
     /// Score and information of a row under the frozen parameters, at the snapshot's horizon and
     /// with the row's mode, test and observers.
     pub fn surprise(&self, row: &Row, groups: &[u32]) -> ScoreSum {
+        self.surprise_at(row, self.in_mode(row.mode, groups))
+    }
+
+    /// Log-odds of a target in a mode, at the snapshot's horizon.
+    pub(crate) fn in_mode(&self, mode: u8, groups: &[u32]) -> f64 {
         let query = Query {
-            mode: Some(row.mode),
+            mode: Some(mode),
             ..Query::new(groups)
         };
-        let (eta, _) = self.log_odds(&query);
+        self.log_odds(&query).0
+    }
+
+    /// The same as [`Self::surprise`], given the log-odds of the target in the row's mode.
+    pub(crate) fn surprise_at(&self, row: &Row, eta: f64) -> ScoreSum {
         let units = f64::from(UNITS);
         let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
         let eta = eta + self.strictness(row);

@@ -70,49 +70,64 @@ impl Snapshot {
 
     /// All that is said of a target of these groups, with what has come since.
     pub(crate) fn told(&self, groups: &[u32], waves: [f64; 4], since: &[&SinceSnapshot]) -> Told {
-        let mut told = Told {
+        let group = |level: usize| groups.get(level).copied().unwrap_or(NO_GROUP);
+        let levels = (0..self.levels.len()).map(|at| self.of_group(at, group(at), since));
+        let season = self.season.as_ref();
+        let covariates = [0, 1, 2].map(|k: usize| {
+            let level = self.covariates[k].level;
+            level.map_or(0.0, |level| self.covariate(k, group(level.into())))
+        });
+        Told {
+            levels: levels.collect(),
+            season: season.map_or(0.0, |s| self.season_of(group(s.level.into()), &waves)),
+            covariates,
             waves,
-            ..Told::default()
-        };
-        for level in 0..self.levels.len() {
-            let group = groups.get(level).copied().unwrap_or(NO_GROUP);
-            self.tell(&mut told, level, group, since);
         }
-        told
     }
 
-    /// Says of another group of a level what hangs on it; of levels in their order at first.
-    pub(crate) fn tell(&self, told: &mut Told, at: usize, group: u32, since: &[&SinceSnapshot]) {
-        let Some(level) = self.levels.get(at) else {
-            return;
-        };
+    /// Says of another group of a level what hangs on it.
+    pub(crate) fn tell(&self, told: &mut Told, level: usize, group: u32, since: &[&SinceSnapshot]) {
+        if let Some(of) = told.levels.get_mut(level) {
+            *of = self.of_group(level, group, since);
+        }
+        let season = self.season.as_ref();
+        if season.is_some_and(|season| usize::from(season.level) == level) {
+            told.season = self.season_of(group, &told.waves);
+        }
+        for k in 0..COVARIATES {
+            if self.covariates[k].level.map(usize::from) == Some(level) {
+                told.covariates[k] = self.covariate(k, group);
+            }
+        }
+    }
+
+    fn of_group(&self, at: usize, group: u32, since: &[&SinceSnapshot]) -> OfGroup {
+        let level = &self.levels[at];
+        let recent = level.recent.as_ref();
         let mut sum = ScoreSum::default();
         for part in since {
             sum.combine(part.sum(at, group), 1);
         }
-        let recent = level.recent.as_ref();
-        let of = OfGroup {
+        OfGroup {
             group,
             lasting: effect_of(&level.lasting, group, level.prior),
             recent: recent.map_or(certain(0.0), |recent| {
                 effect_of(&recent.effects, group, recent.prior)
             }),
             since: sum,
-        };
-        match told.levels.get_mut(at) {
-            Some(known) => *known = of,
-            None => told.levels.push(of),
         }
-        if let Some(season) = self.season.as_ref().filter(|s| usize::from(s.level) == at) {
-            let own = season.amplitudes.get(group as usize);
-            told.season = own.map_or(0.0, |own| dot(own, &told.waves));
-        }
-        for (told, covariate) in told.covariates.iter_mut().zip(&self.covariates) {
-            if covariate.level.map(usize::from) == Some(at) {
-                let value = covariate.values.get(group as usize).copied();
-                *told = covariate.coefficient.mean * value.unwrap_or(0.0);
-            }
-        }
+    }
+
+    fn season_of(&self, group: u32, waves: &[f64; 4]) -> f64 {
+        let season = self.season.as_ref();
+        let own = season.and_then(|season| season.amplitudes.get(group as usize));
+        own.map_or(0.0, |own| dot(own, waves))
+    }
+
+    fn covariate(&self, k: usize, group: u32) -> f64 {
+        let covariate = &self.covariates[k];
+        let value = covariate.values.get(group as usize).copied();
+        covariate.coefficient.mean * value.unwrap_or(0.0)
     }
 
     /// Names every part with its variance. Only the groups' own doubt counts: that of what all
