@@ -49,6 +49,13 @@ pub(crate) fn now() -> Moment {
     Moment(Instant::now())
 }
 
+/// Processor time that this thread has used.
+pub(crate) fn thread_time() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = stat.split_whitespace().next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanos.parse()?))
+}
+
 /// Processor time that this process has used, all threads, in seconds.
 pub(crate) fn cpu_seconds() -> anyhow::Result<f64> {
     /// What the kernel counts in for programs, on every machine.

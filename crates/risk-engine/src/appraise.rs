@@ -44,6 +44,7 @@ pub(crate) struct Occasion {
     /// Zones of what was seen in one innermost zone, sectors of what was seen with one product.
     zones: Kept<BTreeSet<ZoneId>>,
     sectors: Kept<BTreeSet<SectorCode>>,
+    policy_hash: Arc<str>,
 }
 
 /// What many subjects have in common, made on first need.
@@ -90,6 +91,7 @@ impl Engine {
             otherwise: expected(self.policy.prior.severity_mix),
             zones: Kept::new(),
             sectors: Kept::new(),
+            policy_hash: Arc::from(self.policy.hash.as_str()),
         }
     }
 
@@ -263,10 +265,10 @@ impl Engine {
             variance,
             at_least: judged.excess.at_least(),
             severity_mix: judged.severity_mix,
-            contributions: estimate.contributions().collect(),
+            contributions: estimate.contributions(),
             evidence,
             policy_version: self.policy.version.clone(),
-            policy_hash: CompactString::new(&self.policy.hash),
+            policy_hash: Arc::clone(&occasion.policy_hash),
             model_version: CompactString::const_new(crate::MODEL_VERSION),
             snapshot: self.model.in_force.map(|in_force| in_force.epoch),
         }

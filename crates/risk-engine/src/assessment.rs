@@ -268,7 +268,7 @@ pub struct Assessment {
     /// Policy behind it.
     pub policy_version: PolicyVersion,
     /// SHA-256 of the policy.
-    pub policy_hash: CompactString,
+    pub policy_hash: Arc<str>,
     /// Estimator behind it.
     pub model_version: CompactString,
     /// Close that fitted the parameters; none for the policy's prior.

@@ -70,4 +70,4 @@ pub const ENGINE_VERSION: &str = "1";
 /// Version of the evidence encoding; frozen once released.
 pub const EVIDENCE_VERSION: &str = "1";
 /// Version of the estimator behind every assessment.
-pub const MODEL_VERSION: &str = "log-odds-1";
+pub const MODEL_VERSION: &str = "log-odds-2";

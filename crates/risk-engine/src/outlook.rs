@@ -70,11 +70,13 @@ impl Estimate {
     }
 
     /// The parts that say something, in their order.
-    pub(crate) fn contributions(&self) -> impl Iterator<Item = Contribution> {
+    pub(crate) fn contributions(&self) -> Vec<Contribution> {
         let parts = Part::ALL.into_iter().zip(self.parts);
-        parts
-            .filter(|(part, log_odds)| *part == Part::Base || *log_odds != 0.0)
-            .map(|(part, log_odds)| Contribution { part, log_odds })
+        let told = parts.filter(|(part, log_odds)| *part == Part::Base || *log_odds != 0.0);
+        // No more room than they need: a close may hold many.
+        let mut contributions = Vec::with_capacity(told.clone().count());
+        contributions.extend(told.map(|(part, log_odds)| Contribution { part, log_odds }));
+        contributions
     }
 }
 

@@ -4,7 +4,6 @@
 //! snapshot and on it alone. Sums of integers commute, merge across shards, and a correction takes
 //! away exactly what it replaces.
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::predict::Query;
@@ -34,24 +33,63 @@ impl ScoreSum {
             .wrapping_add(sign.wrapping_mul(other.information));
         self.tested = self.tested.wrapping_add(sign.wrapping_mul(other.tested));
     }
+}
 
-    fn is_zero(self) -> bool {
-        self == Self::default()
+/// Groups that stand together, so that walking over groups by their numbers walks over memory.
+const PAGE: usize = 64;
+
+/// Sums of the groups of one level, by number. Pages without a sum take no room.
+#[derive(Debug, Clone, Default)]
+struct Sums(Vec<Option<Box<[ScoreSum; PAGE]>>>);
+
+impl Sums {
+    fn get(&self, group: u32) -> ScoreSum {
+        let page = self.0.get(group as usize / PAGE).and_then(Option::as_ref);
+        page.map_or_else(ScoreSum::default, |page| page[group as usize % PAGE])
+    }
+
+    fn get_mut(&mut self, group: u32) -> &mut ScoreSum {
+        let at = group as usize / PAGE;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, None);
+        }
+        let page = self.0[at].get_or_insert_with(|| Box::new([ScoreSum::default(); PAGE]));
+        &mut page[group as usize % PAGE]
+    }
+
+    /// The sums that are not zero, with their groups.
+    fn iter(&self) -> impl Iterator<Item = (u32, ScoreSum)> {
+        let pages = self.0.iter().enumerate();
+        let pages = pages.filter_map(|(at, page)| Some((at * PAGE, page.as_ref()?)));
+        let sums = pages.flat_map(|(from, page)| {
+            let groups = from as u32..;
+            groups.zip(page.iter().copied())
+        });
+        sums.filter(|(_, sum)| *sum != ScoreSum::default())
     }
 }
+
+/// What has been taken away again does not show.
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Sums {}
 
 /// Sums of every group of every level since a snapshot. They are of that snapshot alone: another
 /// scores the same results differently.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SinceSnapshot {
-    levels: Vec<HashMap<u32, ScoreSum>>,
+    levels: Vec<Sums>,
 }
 
 impl SinceSnapshot {
     /// Nothing yet.
     pub fn new(snapshot: &Snapshot) -> Self {
         Self {
-            levels: vec![HashMap::new(); snapshot.levels.len()],
+            levels: vec![Sums::default(); snapshot.levels.len()],
         }
     }
 
@@ -68,8 +106,8 @@ impl SinceSnapshot {
     /// Adds the sums of another shard.
     pub fn merge(&mut self, other: &Self) {
         for (at, level) in other.levels.iter().enumerate() {
-            for (group, sum) in level {
-                self.add_to(at, *group, *sum, 1);
+            for (group, sum) in level.iter() {
+                self.add_to(at, group, sum, 1);
             }
         }
     }
@@ -84,24 +122,15 @@ impl SinceSnapshot {
     }
 
     fn add_to(&mut self, level: usize, group: u32, by: ScoreSum, sign: i64) {
-        let Some(level) = self.levels.get_mut(level) else {
-            return;
-        };
-        let sum = level.entry(group).or_default();
-        sum.combine(by, sign);
-        // What has been taken away again must not show.
-        if sum.is_zero() {
-            level.remove(&group);
+        if let Some(level) = self.levels.get_mut(level) {
+            level.get_mut(group).combine(by, sign);
         }
     }
 
     /// Sum of a group of a level.
     pub fn sum(&self, level: usize, group: u32) -> ScoreSum {
         let level = self.levels.get(level);
-        level
-            .and_then(|level| level.get(&group))
-            .copied()
-            .unwrap_or_default()
+        level.map_or_else(ScoreSum::default, |level| level.get(group))
     }
 }
 

@@ -188,6 +188,16 @@ impl Snapshot {
         lane[0]
     }
 
+    /// Calibrated mean probability of a target as it is told.
+    pub(crate) fn probability_of(&self, told: &Told) -> f64 {
+        let (mut log_odds, mut variance) = (0.0, 0.0);
+        self.each_part(told, None, |_, effect| {
+            log_odds += effect.mean;
+            variance += effect.variance;
+        });
+        self.probability(log_odds, variance)
+    }
+
     /// Log-odds before calibration, and their variance, without the reasons.
     pub fn log_odds(&self, query: &Query<'_>) -> (f64, f64) {
         self.sum_of(query, |_| true)
