@@ -22,6 +22,8 @@ use utoipa::OpenApi;
         crate::subjects::history,
         crate::evidence::evidence,
         crate::compare::compare,
+        crate::cases::list,
+        crate::cases::one,
         crate::alerts::list,
         crate::alerts::one,
         crate::live::live,

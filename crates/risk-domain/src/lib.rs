@@ -5,6 +5,7 @@
 
 pub mod alert_action;
 pub mod calendar;
+pub mod case_act;
 pub mod case_action;
 pub mod decision;
 pub mod ids;

@@ -1,7 +1,11 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
+mod cases;
 mod text;
 
+pub use cases::CasePolicy;
+
+use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
@@ -132,6 +136,8 @@ pub struct Policy {
     pub detection: DetectionSettings,
     /// Decisions of officers.
     pub decision: DecisionPolicy,
+    /// How cases run.
+    pub cases: CasePolicy,
     /// Pass rates that are to be reached.
     pub targets: Vec<RateTarget>,
 }
@@ -156,6 +162,16 @@ pub enum PolicyError {
     Range {
         /// The key.
         key: &'static str,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A term of a case is missing, idle, or breaks a rule.
+    #[error("policy term `cases.terms.{kind}.{term}` {rule}")]
+    Term {
+        /// Of which kind of case.
+        kind: CaseKind,
+        /// Which term.
+        term: Term,
         /// The rule it breaks.
         rule: &'static str,
     },
@@ -212,6 +228,7 @@ impl Policy {
             },
             detection: detection(raw.detection)?,
             decision: decision(&raw.decision)?,
+            cases: cases::cases(raw.cases)?,
             targets: targets(&raw.targets)?,
         })
     }
@@ -445,7 +462,9 @@ mod tests {
     fn a_value_outside_its_range_is_refused_by_name() {
         let key = |error: PolicyError| match &error {
             PolicyError::Range { key, .. } => *key,
-            PolicyError::Toml(_) | PolicyError::Model(_) => panic!("{error}"),
+            PolicyError::Toml(_) | PolicyError::Model(_) | PolicyError::Term { .. } => {
+                panic!("{error}")
+            }
         };
         assert_eq!(
             key(changed("epoch_minutes = 1440", "epoch_minutes = 7")),

@@ -5,6 +5,7 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert;
+use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
@@ -80,6 +81,7 @@ pub struct Engine {
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
+    pub(crate) cases: Cases,
 }
 
 /// Tells commands of one id apart.
@@ -114,6 +116,7 @@ impl Engine {
             series: AllSeries::new(),
             warning: Warning::default(),
             alerts: BTreeMap::new(),
+            cases: Cases::default(),
             policy,
         })
     }
@@ -166,10 +169,12 @@ impl Engine {
         self.clocks.all()
     }
 
-    /// Whether a tick at `now` would close an epoch, with no partition holding the watermark. The
+    /// Whether a tick at `now` would close an epoch or let a term of a case lapse, with no partition holding the watermark. The
     /// shell records a tick only then, or when a partition has gone idle.
     pub fn would_close(&self, now: Timestamp) -> bool {
-        !self.clocks.any_holds() && self.next_close(self.calendar.closable(now)).is_some()
+        let lapses = self.cases.next_lapse().is_some_and(|at| at <= now);
+        let closes = || self.next_close(self.calendar.closable(now)).is_some();
+        !self.clocks.any_holds() && (lapses || closes())
     }
 
     /// The last epoch that closed, and its end.
@@ -226,7 +231,9 @@ impl Engine {
                 })
             }
         };
+        self.judge_cases(&mut effects);
         self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        self.lapse_due(&mut effects);
         Step { outcome, effects }
     }
 
@@ -263,6 +270,8 @@ impl Engine {
                 self.apply(effect);
             }
         }
+        // What followed stands recorded beside it.
+        self.cases.judged();
     }
 
     fn step_result(&mut self, input: &ResultInput<'_>, effects: &mut Vec<Effect>) -> Outcome {
@@ -327,7 +336,10 @@ impl Engine {
                     .refuses(&command, self.policy.decision, decided_on)
             }),
             Order::Alert { .. } => Some(EngineRejection::UnknownAlert),
-            Order::Case { .. } => Some(EngineRejection::UnknownCase),
+            Order::Case { case, .. } if !self.cases.knows(case) => {
+                Some(EngineRejection::UnknownCase)
+            }
+            Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
         };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
@@ -360,6 +372,7 @@ impl Engine {
             None => {
                 let digest = content_digest(command);
                 self.acted.insert(command.command_id.clone(), digest);
+                self.cases.admit_command(command);
             }
         }
         self.clocks.advance(partition, command.decided_at);
@@ -399,6 +412,8 @@ impl Engine {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
             self.pending.push(epoch, row);
         }
+        self.cases
+            .admit_result(result, epoch, &self.policy, &self.taxonomy);
         self.clocks.advance(partition, result.observed_at);
     }
 

@@ -16,6 +16,7 @@ pub(super) struct Policy {
     pub(super) alert: Alert,
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
+    pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
 }

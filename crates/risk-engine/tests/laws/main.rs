@@ -6,6 +6,7 @@
 )]
 
 mod backing;
+mod cases;
 mod decisions;
 mod desk;
 mod laws;

@@ -3,10 +3,13 @@
 //! Described for people in `docs/wire.md`, and for programs in `docs/schema/command.v1.json`, which a
 //! test holds equal to [`schema`].
 
+mod case;
+
 use super::check::{Checked, Checker, Codes, Place, codes, id, version};
 use super::v1::Text;
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits, reject, text_of};
 use risk_domain::alert_action::{AlertAction, Disposition};
+use risk_domain::case_act::Measure;
 use risk_domain::case_action::{CaseAction, PauseReason};
 use risk_domain::decision::{Actor, Command, Decision, Order};
 use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
@@ -81,6 +84,13 @@ struct Record<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "grounds")]
     ground: Option<Text<'a>>,
+    /// The last day of the term that an act of a case starts（期限）, where it is earlier than the policy's.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
+    due: Option<Text<'a>>,
+    /// What is done to the goods（处置措施）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    measures: Option<Vec<case::Taken<'a>>>,
 }
 
 /// Who decides（决定人）.
@@ -98,8 +108,7 @@ struct By<'a> {
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
     let targets = [Target::Grade, Target::Alert, Target::Case];
-    let codes = targets.into_iter().flat_map(|target| target.kinds());
-    let codes: BTreeSet<&str> = codes.copied().collect();
+    let codes: BTreeSet<&str> = targets.into_iter().flat_map(Target::kinds).collect();
     json_schema!({"type": "string", "enum": codes})
 }
 
@@ -190,11 +199,11 @@ impl Target {
         }
     }
 
-    fn kinds(self) -> &'static [&'static str] {
+    fn kinds(self) -> Vec<&'static str> {
         match self {
-            Self::Grade => &Decision::CODES,
-            Self::Alert => &AlertAction::CODES,
-            Self::Case => &CaseAction::CODES,
+            Self::Grade => Decision::CODES.to_vec(),
+            Self::Alert => AlertAction::CODES.to_vec(),
+            Self::Case => case::kinds(),
         }
     }
 }
@@ -233,6 +242,9 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         ));
     }
     shape(record, target)?;
+    if target != Target::Case {
+        case::unused(record)?;
+    }
     let order = match (target, subject) {
         (Target::Grade, Some(subject)) => Order::Grade {
             subject,
@@ -244,7 +256,7 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         },
         (Target::Case, _) => Order::Case {
             case: id(Place::Field("case_id"), text(record.case_id.as_ref()))?,
-            action: case_action(record)?,
+            action: case::action(record)?,
         },
     };
     Ok(Command {
@@ -394,23 +406,6 @@ fn disposition(record: &Record<'_>) -> Checked<Disposition> {
     }
 }
 
-fn case_action(record: &Record<'_>) -> Checked<CaseAction> {
-    Ok(match &*record.kind {
-        "assign" => CaseAction::Assign {
-            to: id(Place::Field("to"), text(record.to.as_ref()))?,
-        },
-        "pause_clock" => CaseAction::PauseClock {
-            ground: codes!(PauseReason, UnknownCode)
-                .read(Place::Field("ground"), text(record.ground.as_ref()))?,
-        },
-        "resume_clock" => CaseAction::ResumeClock,
-        "approve" => CaseAction::Approve {
-            of: command_named(record)?,
-        },
-        _note => CaseAction::Note,
-    })
-}
-
 /// Writes a command in version 1. [`decode`] gives the same back.
 pub fn encode(command: &Command) -> Vec<u8> {
     let written = Written::of(&command.order);
@@ -437,6 +432,8 @@ pub fn encode(command: &Command) -> Vec<u8> {
         duplicate_of: written.duplicate_of.map(|of| of.as_str().into()),
         to: written.to.map(|to| to.as_str().into()),
         ground: written.ground.map(lend),
+        due: written.due.as_deref().map(Into::into),
+        measures: case::written(written.measures),
     };
     // Writing plain structs with text keys to memory has no way to fail.
     serde_json::to_vec(&record).unwrap_or_default()
@@ -457,6 +454,8 @@ struct Written<'a> {
     duplicate_of: Option<&'a AlertId>,
     to: Option<&'a ActorId>,
     ground: Option<&'static str>,
+    due: Option<String>,
+    measures: &'a [Measure],
 }
 
 impl<'a> Written<'a> {
@@ -519,6 +518,14 @@ impl<'a> Written<'a> {
             CaseAction::Assign { to } => written.to = Some(to),
             CaseAction::PauseClock { ground } => written.ground = Some(ground.code()),
             CaseAction::Approve { of } => written.of = Some(of),
+            CaseAction::Take {
+                act: _,
+                due,
+                measures,
+            } => {
+                written.due = due.map(|due| due.to_string());
+                written.measures = measures;
+            }
             CaseAction::ResumeClock | CaseAction::Note => {}
         }
         written
