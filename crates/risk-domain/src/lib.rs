@@ -3,6 +3,7 @@
 //! Facts and vocabulary only; conclusions live in `risk-engine`, choices in `risk-planner`.
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod article;
 pub mod calendar;
 pub mod decision;
 pub mod ids;
