@@ -294,6 +294,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
     }
+    lines.add("commands on alerts and cases");
+    for (id, digest) in &engine.acted {
+        lines.add(&format!("{id} {digest:016x}"));
+    }
     lines.add("bins");
     bins(engine, &mut lines);
     lines.add("snapshot");
