@@ -5,6 +5,7 @@
 //! they are durable.
 
 mod alerts;
+mod burden;
 mod cases;
 mod compare;
 mod console;

@@ -56,11 +56,11 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
     let mut fields = Fields(Vec::with_capacity(512));
     fields.bytes(&name_bytes(subject));
     fields.number(zones.len() as i64);
-    for zone in zones {
+    for zone in zones.iter() {
         fields.text(zone.as_str());
     }
     fields.number(sectors.len() as i64);
-    for sector in sectors {
+    for sector in sectors.iter() {
         fields.text(sector.as_str());
     }
     fields.number(epoch.0);

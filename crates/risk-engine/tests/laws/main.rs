@@ -6,6 +6,7 @@
 )]
 
 mod backing;
+mod burden;
 mod cases;
 mod decisions;
 mod desk;
