@@ -2,6 +2,7 @@
 //! `docs/openapi.json`, and nothing inside follows from it.
 
 mod assessment;
+mod burden;
 mod compare;
 mod decision;
 mod evidence;
@@ -12,6 +13,7 @@ pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
+pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};

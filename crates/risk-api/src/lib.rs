@@ -5,6 +5,7 @@
 //! they are durable.
 
 mod alerts;
+mod burden;
 mod compare;
 mod console;
 mod dead_letters;

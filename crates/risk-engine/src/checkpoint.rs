@@ -14,8 +14,8 @@ use crate::series::Series;
 use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
-use risk_domain::decision::Command;
-use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::decision::GradeCommand;
+use risk_domain::ids::{AlertId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot and of early warning a frame.
@@ -100,8 +100,8 @@ enum Frame {
     Targets(Vec<InFrame>),
     /// Entries of the register: with their epoch while it is open.
     Entries(Vec<(Option<Epoch>, RegistryEntry)>),
-    /// Commands with their epochs.
-    Commands(Vec<(Epoch, Command)>),
+    /// Commands on grades with their epochs.
+    Commands(Vec<(Epoch, GradeCommand)>),
     /// Subjects that a decision lets be judged with an epoch.
     Due(Vec<(Epoch, String)>),
     Pending(Vec<(Epoch, RowParts)>),
@@ -114,6 +114,8 @@ enum Frame {
     Warning(Vec<u8>),
     /// The weeks of a domain.
     Series(CompactString, Series),
+    /// Commands on alerts and cases, with digests of their content.
+    Acted(Vec<(CommandId, u64)>),
     End,
 }
 
@@ -224,6 +226,11 @@ impl Engine {
         let commands: Vec<_> = self.decisions.parts().cloned().collect();
         for chunk in commands.chunks(FRAME) {
             put(&Frame::Commands(chunk.to_vec()))?;
+        }
+        let acted: Vec<_> = self.acted.iter().collect();
+        for chunk in acted.chunks(8 * FRAME) {
+            let chunk = chunk.iter().map(|(id, digest)| ((*id).clone(), **digest));
+            put(&Frame::Acted(chunk.collect()))?;
         }
         let due = self.decisions.due();
         let due: Vec<_> = due.map(|(epoch, of)| (epoch, of.to_string())).collect();

@@ -57,11 +57,11 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
     let mut fields = Fields(Vec::with_capacity(512));
     fields.bytes(&name_bytes(subject));
     fields.number(zones.len() as i64);
-    for zone in zones {
+    for zone in zones.iter() {
         fields.text(zone.as_str());
     }
     fields.number(sectors.len() as i64);
-    for sector in sectors {
+    for sector in sectors.iter() {
         fields.text(sector.as_str());
     }
     fields.number(epoch.0);
@@ -293,6 +293,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     lines.add("decisions");
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
+    }
+    lines.add("commands on alerts and cases");
+    for (id, digest) in &engine.acted {
+        lines.add(&format!("{id} {digest:016x}"));
     }
     lines.add("bins");
     bins(engine, &mut lines);

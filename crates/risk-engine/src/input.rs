@@ -129,6 +129,12 @@ pub enum EngineRejection {
     /// A floor, or an override that was approved already.
     #[error("must name an override that nobody has approved yet")]
     NothingToApprove,
+    /// It names no alert.
+    #[error("must name an alert; `GET /v1/alerts` lists them")]
+    UnknownAlert,
+    /// It names no case.
+    #[error("must name a case; `GET /v1/cases` lists them")]
+    UnknownCase,
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).

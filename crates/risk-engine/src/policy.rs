@@ -2,6 +2,7 @@
 
 mod text;
 
+use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
@@ -132,6 +133,8 @@ pub struct Policy {
     pub detection: DetectionSettings,
     /// Decisions of officers.
     pub decision: DecisionPolicy,
+    /// Burden of inspection.
+    pub burden: BurdenPolicy,
     /// Pass rates that are to be reached.
     pub targets: Vec<RateTarget>,
 }
@@ -210,8 +213,9 @@ impl Policy {
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
             },
-            detection: detection(raw.detection)?,
+            detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
+            burden: checked(raw.burden.check(), raw.burden)?,
             targets: targets(&raw.targets)?,
         })
     }
@@ -245,9 +249,12 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
     })
 }
 
-fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyError> {
-    let checked = settings.check();
-    checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
+/// Settings that hold their own rules.
+fn checked<T>(
+    result: Result<(), (&'static str, &'static str)>,
+    settings: T,
+) -> Result<T, PolicyError> {
+    result.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
     Ok(settings)
 }
 
@@ -485,6 +492,10 @@ mod tests {
         assert_eq!(
             key(changed("longest_days = 180", "longest_days = 0")),
             "decision.longest_days"
+        );
+        assert_eq!(
+            key(changed("heap_band = 0.05", "heap_band = 0.5")),
+            "burden.heap_band"
         );
         assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
         assert_eq!(

@@ -22,8 +22,8 @@ use crate::series::AllSeries;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
-use risk_domain::decision::Command;
-use risk_domain::ids::{AlertId, InspectionId};
+use risk_domain::decision::{Command, GradeCommand, Order};
+use risk_domain::ids::{AlertId, CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
@@ -74,10 +74,18 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
+    /// Commands on alerts and cases, with digests of their content.
+    pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
+}
+
+/// Tells commands of one id apart.
+fn content_digest(command: &Command) -> u64 {
+    let bytes = postcard::to_stdvec(command).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 impl Engine {
@@ -101,6 +109,7 @@ impl Engine {
             closed_through: None,
             frame: Frame::default(),
             decisions: Decisions::default(),
+            acted: BTreeMap::new(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             warning: Warning::default(),
@@ -306,15 +315,20 @@ impl Engine {
     }
 
     fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
-        match self.decisions.knows(command) {
+        match self.knows_command(command) {
             Some(true) => return Outcome::Duplicate,
             Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
         }
-        let decided_on = self.policy.time.offset.day_of(command.decided_at);
-        let refusal = self
-            .decisions
-            .refuses(command, self.policy.decision, decided_on);
+        let refusal = match &command.order {
+            Order::Grade { .. } => command.on_grade().and_then(|command| {
+                let decided_on = self.policy.time.offset.day_of(command.decided_at);
+                self.decisions
+                    .refuses(&command, self.policy.decision, decided_on)
+            }),
+            Order::Alert { .. } => Some(EngineRejection::UnknownAlert),
+            Order::Case { .. } => Some(EngineRejection::UnknownCase),
+        };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
         }
@@ -329,11 +343,31 @@ impl Engine {
         })
     }
 
-    /// Takes in what an officer decided; the close of its epoch puts it in force.
+    /// Whether a command with this id came before: with this content, or with another.
+    fn knows_command(&self, command: &Command) -> Option<bool> {
+        if let Some(known) = self.acted.get(&command.command_id) {
+            return Some(*known == content_digest(command));
+        }
+        let known = self.decisions.command(&command.command_id)?;
+        Some(command.on_grade().as_ref() == Some(known))
+    }
+
+    /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
+    /// an alert or a case at once.
     fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
-        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
-        self.decisions.admit(epoch, command.clone(), &self.calendar);
+        match command.on_grade() {
+            Some(command) => self.admit_decision(command, epoch),
+            None => {
+                let digest = content_digest(command);
+                self.acted.insert(command.command_id.clone(), digest);
+            }
+        }
         self.clocks.advance(partition, command.decided_at);
+    }
+
+    fn admit_decision(&mut self, command: GradeCommand, epoch: Epoch) {
+        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        self.decisions.admit(epoch, command, &self.calendar);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {

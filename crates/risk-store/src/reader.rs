@@ -147,6 +147,40 @@ impl Reader {
         })
     }
 
+    /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
+    /// `max` entries were read; says from which entry to go on, and whether there is more. What follows
+    /// the ledger by position sees every result once.
+    pub fn follow_results(
+        &self,
+        from: u64,
+        max: u64,
+        mut take: impl FnMut(u64, &InspectionResult),
+    ) -> Result<(u64, bool), StoreError> {
+        let ledger = &self.views.ledger;
+        let end = ledger.entry_count();
+        let mut next = from;
+        if from >= end {
+            return Ok((next, false));
+        }
+        for block in ledger.blocks_from(from) {
+            let block = block?;
+            for (index, entry) in block.entries() {
+                let is_result = RecordKind::of(entry.kind) == Some(RecordKind::Result);
+                if index < from || !is_result {
+                    continue;
+                }
+                if let Record::Result(record) = Record::decode(index, &entry)? {
+                    take(index, &record.result);
+                }
+            }
+            next = block.header().tree_size();
+            if next >= end || next - from >= max {
+                break;
+            }
+        }
+        Ok((next, next < end))
+    }
+
     /// Some entries of enterprises' results, the newest first.
     fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
         let mut entries = Vec::new();

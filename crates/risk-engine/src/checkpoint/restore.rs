@@ -100,6 +100,7 @@ impl Engine {
                         engine.decisions.restore(epoch, command);
                     }
                 }
+                Frame::Acted(acted) => engine.acted.extend(acted),
                 Frame::Due(due) => engine.restore_due(due)?,
                 Frame::Pending(rows) => {
                     for (epoch, parts) in rows {

@@ -6,6 +6,7 @@
 )]
 
 mod backing;
+mod burden;
 mod decisions;
 mod desk;
 mod laws;

@@ -5,9 +5,13 @@ use super::{Worker, WorkerError};
 use crate::dead_letter::StopReason;
 use crate::source::{Partition, RawRecord, SourceBatch};
 use crate::wire::{Rejection, RejectionCode};
-use risk_domain::decision::{Command, Decision};
+use risk_domain::alert_action::AlertAction;
+use risk_domain::case_action::CaseAction;
+use risk_domain::decision::{Command, Decision, Order};
+use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::time::Day;
 use risk_engine::EngineRejection;
 
 impl Worker {
@@ -69,25 +73,70 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::UnknownCommand
         | EngineRejection::DecisionOver
         | EngineRejection::SamePerson
-        | EngineRejection::NothingToApprove => RejectionCode::NotAllowed,
+        | EngineRejection::NothingToApprove
+        | EngineRejection::UnknownAlert
+        | EngineRejection::UnknownCase => RejectionCode::NotAllowed,
+    }
+}
+
+/// The end that a command sets, if it sets one.
+fn until_of(order: &Order) -> Option<Day> {
+    match order {
+        Order::Grade {
+            decision: Decision::Override { until, .. } | Decision::Floor { until, .. },
+            ..
+        }
+        | Order::Alert {
+            action: AlertAction::Snooze { until },
+            ..
+        } => Some(*until),
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+    }
+}
+
+/// The command that a command names, if it names one.
+fn named_by(order: &Order) -> Option<&CommandId> {
+    match order {
+        Order::Grade {
+            decision: Decision::Approve { of } | Decision::Withdraw { of },
+            ..
+        }
+        | Order::Alert {
+            action: AlertAction::Approve { of },
+            ..
+        }
+        | Order::Case {
+            action: CaseAction::Approve { of },
+            ..
+        } => Some(of),
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
     }
 }
 
 pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Rejection {
-    let (field, value) = match (why, &command.decision) {
-        (EngineRejection::RoleMayNot, _) => ("actor.role", command.actor.role.to_string()),
-        (EngineRejection::SamePerson, _) => ("actor.id", command.actor.id.to_string()),
-        (
-            EngineRejection::DecisionEnd,
-            Decision::Override { until, .. } | Decision::Floor { until, .. },
-        ) => ("until", until.to_string()),
-        (
-            EngineRejection::UnknownCommand
-            | EngineRejection::DecisionOver
-            | EngineRejection::NothingToApprove,
-            Decision::Approve { of } | Decision::Withdraw { of },
-        ) => ("of", of.to_string()),
-        _conflict => ("command_id", command.command_id.to_string()),
+    let order = &command.order;
+    let (field, value) = match why {
+        EngineRejection::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        EngineRejection::SamePerson => ("actor.id", Some(command.actor.id.to_string())),
+        EngineRejection::DecisionEnd => ("until", until_of(order).map(|until| until.to_string())),
+        EngineRejection::UnknownCommand
+        | EngineRejection::DecisionOver
+        | EngineRejection::NothingToApprove => ("of", named_by(order).map(ToString::to_string)),
+        EngineRejection::UnknownAlert => match order {
+            Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
+            Order::Grade { .. } | Order::Case { .. } => ("alert_id", None),
+        },
+        EngineRejection::UnknownCase => match order {
+            Order::Case { case, .. } => ("case_id", Some(case.to_string())),
+            Order::Grade { .. } | Order::Alert { .. } => ("case_id", None),
+        },
+        EngineRejection::IdentityConflict | EngineRejection::CorrectionCycle => {
+            ("command_id", None)
+        }
+    };
+    let (field, value) = match value {
+        Some(value) => (field, value),
+        None => ("command_id", command.command_id.to_string()),
     };
     Rejection::new(code_of(why), field, &value, why.to_string())
 }
