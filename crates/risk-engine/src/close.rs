@@ -140,6 +140,8 @@ impl Engine {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
             }
+            Effect::CaseMoved(moved) => self.cases.apply(moved),
+            Effect::CaseGone(id) => self.cases.apply_gone(id),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);
             }
@@ -231,6 +233,7 @@ impl Engine {
         let due = self.decisions.take_due(epoch);
         touched.extend(due.iter().filter_map(|subject| self.subjects.find(subject)));
         self.last_closed = Some(epoch);
+        self.cases.close(epoch);
         touched.sort_unstable();
         touched.dedup();
         touched
