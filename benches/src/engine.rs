@@ -128,15 +128,14 @@ impl Costs {
     ) -> anyhow::Result<()> {
         let (mut daily, mut weekly) = (0, 0);
         for effect in &effects {
-            match effect {
-                Effect::EpochClosed(epoch) if ends_week(*epoch) => weekly += 1,
-                Effect::EpochClosed(_) => daily += 1,
-                Effect::Assessed(_) => self.assessed += 1,
-                Effect::AlertRaised(_)
-                | Effect::SnapshotFitted(_)
-                | Effect::RatesTold(_)
-                | Effect::WeekWatched(_) => {}
+            if let Effect::EpochClosed(epoch) = effect {
+                if ends_week(*epoch) {
+                    weekly += 1;
+                } else {
+                    daily += 1;
+                }
             }
+            self.assessed += u64::from(matches!(effect, Effect::Assessed(_)));
         }
         drop(effects);
         let took = thread_time()?.saturating_sub(start);

@@ -473,13 +473,11 @@ impl Outlook<'_> {
     }
 
     fn probability(&self, number: u32, target: &Target) -> f64 {
-        match self.walked.get(number as usize) {
-            Some(Some((_, probability))) => *probability,
-            Some(None) | None => {
-                let (log_odds, variance) = target.raw;
-                self.model.snapshot.probability(log_odds, variance)
-            }
+        if let Some(Some((_, probability))) = self.walked.get(number as usize) {
+            return *probability;
         }
+        let (log_odds, variance) = target.raw;
+        self.model.snapshot.probability(log_odds, variance)
     }
 
     /// How a mean probability follows the log-odds before calibration.

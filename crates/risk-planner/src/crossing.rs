@@ -112,7 +112,12 @@ pub(crate) fn solve(program: &Program<'_>) -> Solved {
     }
     let price = 1000.0 * greatest.max(1e-9);
     let mut short: BTreeMap<usize, Variable> = BTreeMap::new();
-    for (at, owed) in program.owed.iter().enumerate().filter(|(_, owed)| **owed > 0) {
+    for (at, owed) in program
+        .owed
+        .iter()
+        .enumerate()
+        .filter(|(_, owed)| **owed > 0)
+    {
         if of_limit.contains_key(&at) {
             let slack = variables.add(variable().min(0.0).max(f64::from(*owed)));
             worth -= price * slack;

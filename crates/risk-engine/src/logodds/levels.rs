@@ -204,9 +204,6 @@ impl Grouped {
     /// Σwv, because the rows are decayed.
     /// Returns its relative change.
     pub(crate) fn moments(&mut self, work: &Work) -> f64 {
-        if self.len() == 0 {
-            return 0.0;
-        }
         let floor = match self.rule {
             Variance::Fixed(_) => return 0.0,
             Variance::Moments { floor, .. } => floor,
@@ -214,6 +211,8 @@ impl Grouped {
         let mut sums = vec![[0.0; 3]; self.effects.len()];
         let effects = &self.effects;
         match &self.column {
+            // Nobody's slot says nothing of the groups.
+            Column::OfTargets(_) | Column::OfRows(_) if self.effects.len() == 1 => {}
             Column::OfTargets(groups) => {
                 sum_without(work, effects, &mut sums, |_, bin| {
                     groups[bin.target as usize] as usize

@@ -97,13 +97,7 @@ impl<'a, 'd> Lines<'a, 'd> {
         let mut leads: Vec<&Lead> = self.design.request.leads.iter().collect();
         // A lead without a day is owed after those that have one.
         let urgency = |lead: &Lead| (lead.kind, lead.due.is_none(), lead.due.clone());
-        leads.sort_by_key(|lead| {
-            (
-                urgency(lead),
-                lead.enterprise.clone(),
-                lead.product.clone(),
-            )
-        });
+        leads.sort_by_key(|lead| (urgency(lead), lead.enterprise.clone(), lead.product.clone()));
         let mut seen = BTreeSet::new();
         let mut unplaced = Vec::new();
         let mut left = self.design.budgets.enforcement_test;
