@@ -67,7 +67,7 @@ static ROUTES: [Route; 28] = [
     }),
     route(
         "/v1/alerts",
-        &["level", "subject", "rule", "since", "limit", "cursor"],
+        &["state", "level", "subject", "rule", "since", "limit", "cursor"],
         || get(alerts::list),
     ),
     route("/v1/alerts/stream", &["after"], || get(live::live)),

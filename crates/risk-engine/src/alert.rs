@@ -1,4 +1,12 @@
 //! Alerts（预警）: facts of a single record alert at once; risen grades alert at closes.
+//!
+//! What a rule finds is a *raise* ([`Alert`]). Raises of one subject and hazard merge into the alert that
+//! stands open ([`standing::StandingAlert`]), whose life [`lifecycle`] draws.
+
+pub mod lifecycle;
+pub mod moved;
+pub mod standing;
+mod streams;
 
 use crate::assessment::Assessment;
 use crate::event_time::Epoch;
@@ -11,6 +19,9 @@ use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use streams::AlertEntry;
+pub(crate) use streams::Alerts;
 
 /// What raises an alert（预警规则）.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,7 +70,7 @@ impl AlertRule {
     }
 }
 
-/// One alert（预警）, as raised.
+/// One alert（预警）, as raised: what a rule found.
 #[doc(alias = "预警")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -98,20 +109,22 @@ fn id_of(
     rule: AlertRule,
     record: &str,
 ) -> Option<AlertId> {
-    let mut hash = Sha256::new();
-    let subject = subject.to_string();
     let hazard = hazard.map_or("", HazardCode::as_str);
-    for part in [subject.as_str(), hazard, rule.code(), record] {
+    let hash = hash_of(&[&subject.to_string(), hazard, rule.code(), record]);
+    AlertId::new(format!("{hash:032x}")).ok()
+}
+
+/// 128 bits of a hash of texts.
+fn hash_of(parts: &[&str]) -> u128 {
+    let mut hash = Sha256::new();
+    for part in parts {
         // Lengths keep ("ab", "c") and ("a", "bc") apart.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
-    let prefix = digest
-        .first_chunk::<16>()
-        .map(|bytes| u128::from_be_bytes(*bytes))?;
-    let text = format!("{prefix:032x}");
-    AlertId::new(text).ok()
+    let prefix = digest.first_chunk::<16>();
+    prefix.map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 /// The alerts that one record raises by itself, whatever else is known.
@@ -127,7 +140,7 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
             Some(Alert {
                 id,
                 subject: cell.clone(),
-                zone: None,
+                zone: Some(site.zone_id.clone()),
                 hazard: hazard.cloned(),
                 rule,
                 level,

@@ -15,7 +15,7 @@ use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
 use risk_domain::decision::GradeCommand;
-use risk_domain::ids::{AlertId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::ids::{CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 const VERSION: u32 = 6;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
-/// Bytes of the snapshot and of early warning a frame.
+/// Bytes of the snapshot, of early warning and of alerts a frame.
 const PIECE: usize = 64 * 1024;
 
 /// Why a checkpoint cannot be used. None of these loses anything: the ledger has it all.
@@ -55,7 +55,6 @@ struct Head {
     in_force: Option<InForce>,
     laboratories: Vec<(CompactString, bool)>,
     inspectors: Vec<(CompactString, bool)>,
-    alerts: BTreeMap<AlertId, u64>,
 }
 
 /// Stratum, generation, count, nonconforming, and the two decayed sums.
@@ -116,6 +115,8 @@ enum Frame {
     Series(CompactString, Series),
     /// Commands on alerts and cases, with digests of their content.
     Acted(Vec<(CommandId, u64)>),
+    /// A piece of the alerts.
+    Alerts(Vec<u8>),
     End,
 }
 
@@ -164,7 +165,6 @@ impl Engine {
             in_force: self.model.in_force,
             laboratories: self.model.observers.laboratories.parts(),
             inspectors: self.model.observers.inspectors.parts(),
-            alerts: self.alerts.clone(),
         })))?;
         let subjects: Vec<SubjectIx> = self.subjects.all().collect();
         for chunk in subjects.chunks(FRAME) {
@@ -263,6 +263,11 @@ impl Engine {
         let warning = warning.map_err(|_error| CheckpointError::Damaged)?;
         for piece in warning.chunks(PIECE) {
             put(&Frame::Warning(piece.to_vec()))?;
+        }
+        let alerts = postcard::to_stdvec(&self.alerts);
+        let alerts = alerts.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in alerts.chunks(PIECE) {
+            put(&Frame::Alerts(piece.to_vec()))?;
         }
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;

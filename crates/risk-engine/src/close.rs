@@ -70,6 +70,7 @@ impl Engine {
         if let Some(snapshot) = self.take_fit() {
             self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
         }
+        self.tell_waking(epoch, effects);
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
@@ -106,7 +107,7 @@ impl Engine {
         for (_, assessment, rise) in concluded {
             effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
-                self.conclude(Effect::AlertRaised(alert), effects);
+                self.raise(alert, effects);
             }
         }
     }
@@ -121,16 +122,24 @@ impl Engine {
     /// whose evidence a close counted.
     pub(crate) fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
         match effect {
-            Effect::EpochClosed(epoch) => return self.count(*epoch),
+            Effect::EpochClosed(epoch) => {
+                let ended_at = self.calendar.end_of(*epoch);
+                let terms = self.policy.alert.standing;
+                self.alerts.settle(*epoch, ended_at, &terms);
+                self.placed = *epoch;
+                return self.count(*epoch);
+            }
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
                 self.stand(subject, assessment);
             }
             Effect::AlertRaised(alert) => {
-                let text = serde_json::to_vec(alert).unwrap_or_default();
-                self.alerts
-                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+                let terms = self.policy.alert.standing;
+                self.alerts.raise(self.placed, alert, &terms);
             }
+            Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
+            // What moved it stands in the raises and commands.
+            Effect::AlertMoved(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.

@@ -316,8 +316,8 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
     lines.add("alerts");
-    for (id, digest) in &engine.alerts {
-        lines.add(&format!("{id} {digest:016x}"));
+    for line in engine.alerts.lines() {
+        lines.add(&line);
     }
     StateHash(lines.0.finalize().into())
 }

@@ -1,6 +1,9 @@
 //! What can happen to the engine, and what it says in return.
 
 use crate::alert::Alert;
+use crate::alert::lifecycle::AlertRefusal;
+use crate::alert::moved::AlertMoved;
+use crate::alert::standing::AlertTerms;
 use crate::assessment::Assessment;
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
@@ -132,6 +135,9 @@ pub enum EngineRejection {
     /// It names no alert.
     #[error("must name an alert; `GET /v1/alerts` lists them")]
     UnknownAlert,
+    /// The life of the alert does not allow it.
+    #[error(transparent)]
+    Alert(#[from] AlertRefusal),
     /// It names no case.
     #[error("must name a case; `GET /v1/cases` lists them")]
     UnknownCase,
@@ -153,6 +159,11 @@ pub enum Effect {
     RatesTold(Box<WeekRates>),
     /// The week that closed last was watched for outbreaks, with these settings.
     WeekWatched(Box<DetectionSettings>),
+    /// From here on alerts merge, rise, keep quiet and close by these terms.
+    AlertTermsSet(Box<AlertTerms>),
+    /// An alert opened, became graver, or changed by what an officer decided: to be told. What stands is
+    /// counted from raises and commands.
+    AlertMoved(Box<AlertMoved>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

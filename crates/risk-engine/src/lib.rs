@@ -40,7 +40,10 @@ mod subjects;
 pub mod taxonomy;
 mod warning;
 
-pub use alert::{Alert, AlertRule};
+pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
+pub use alert::moved::{AlertMoved, MoveCause};
+pub use alert::standing::{AlertTerms, Closing, Snooze, StandingAlert};
+pub use alert::{Alert, AlertEntry, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
 pub use caution::Caution;

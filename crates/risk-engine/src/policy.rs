@@ -2,6 +2,7 @@
 
 mod text;
 
+use crate::alert::standing::AlertTerms;
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
@@ -102,6 +103,8 @@ pub struct AlertPolicy {
     pub outbreak: AlertLevel,
     /// An enterprise fails more than usual.
     pub enterprise_changed: AlertLevel,
+    /// How alerts merge, rise, keep quiet and close.
+    pub standing: AlertTerms,
 }
 
 /// What officers may decide.
@@ -209,6 +212,7 @@ impl Policy {
                 outbreak_in_zone: raw.alert.outbreak_in_zone,
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
+                standing: standing(raw.alert.standing)?,
             },
             detection: detection(raw.detection)?,
             decision: decision(&raw.decision)?,
@@ -249,6 +253,30 @@ fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyErr
     let checked = settings.check();
     checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
     Ok(settings)
+}
+
+fn standing(terms: AlertTerms) -> Result<AlertTerms, PolicyError> {
+    let counts = [
+        ("alert.standing.spread_zones", terms.spread_zones),
+        ("alert.standing.trend_raises", terms.trend_raises),
+        ("alert.standing.trend_days", terms.trend_days),
+        ("alert.standing.tell_again_days", terms.tell_again_days),
+        ("alert.standing.quiet_days", terms.quiet_days),
+    ];
+    for (key, count) in counts {
+        let rule = "must be between 2 and 1000";
+        within(key, f64::from(count), (2.0, 1000.0), rule)?;
+    }
+    let snooze = f64::from(terms.snooze_longest_days);
+    let key = "alert.standing.snooze_longest_days";
+    within(key, snooze, (0.0, 366.0), "must be between 0 and 366")?;
+    if terms.quiet_level == AlertLevel::One {
+        return Err(PolicyError::Range {
+            key: "alert.standing.quiet_level",
+            rule: "must not be one: an alert of level one is never quiet",
+        });
+    }
+    Ok(terms)
 }
 
 fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {
@@ -485,6 +513,14 @@ mod tests {
         assert_eq!(
             key(changed("longest_days = 180", "longest_days = 0")),
             "decision.longest_days"
+        );
+        assert_eq!(
+            key(changed("trend_raises = 3", "trend_raises = 1")),
+            "alert.standing.trend_raises"
+        );
+        assert_eq!(
+            key(changed("quiet_level = \"three\"", "quiet_level = \"one\"")),
+            "alert.standing.quiet_level"
         );
         assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
         assert_eq!(

@@ -4,7 +4,7 @@
 //! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
-use crate::alert;
+use crate::alert::{self, Alerts};
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
@@ -23,7 +23,7 @@ use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
 use risk_domain::decision::{Command, GradeCommand, Order};
-use risk_domain::ids::{AlertId, CommandId, InspectionId};
+use risk_domain::ids::{CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
@@ -79,7 +79,10 @@ pub struct Engine {
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
-    pub(crate) alerts: BTreeMap<AlertId, u64>,
+    pub(crate) alerts: Alerts,
+    /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
+    /// close that can raise something.
+    pub(crate) placed: Epoch,
 }
 
 /// Tells commands of one id apart.
@@ -113,7 +116,8 @@ impl Engine {
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             warning: Warning::default(),
-            alerts: BTreeMap::new(),
+            alerts: Alerts::default(),
+            placed: Epoch(i64::MIN),
             policy,
         })
     }
@@ -217,7 +221,9 @@ impl Engine {
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
             Input::Registry { partition, entry } => self.step_entry(partition, entry),
-            Input::Command { partition, command } => self.step_command(partition, command),
+            Input::Command { partition, command } => {
+                self.step_command(partition, command, &mut effects)
+            }
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -280,9 +286,7 @@ impl Engine {
         let epoch = own.max(self.first_open());
         self.admit_result(input.partition, result, epoch, input.linked);
         for alert in alert::of_record(result, &self.policy) {
-            if !self.alerts.contains_key(&alert.id) {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
-            }
+            self.raise(Box::new(alert), effects);
         }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
@@ -314,29 +318,46 @@ impl Engine {
         self.clocks.advance(partition, entry.observed_at);
     }
 
-    fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
+    fn step_command(
+        &mut self,
+        partition: &SourcePartition,
+        command: &Command,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         match self.knows_command(command) {
             Some(true) => return Outcome::Duplicate,
             Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
         }
+        let partition = self.clocks.index_of(partition);
+        let clock = self.clocks.latest(partition);
+        let (own, late) = self.calendar.assign(command.decided_at, clock);
+        let epoch = own.max(self.first_open());
         let refusal = match &command.order {
             Order::Grade { .. } => command.on_grade().and_then(|command| {
                 let decided_on = self.policy.time.offset.day_of(command.decided_at);
                 self.decisions
                     .refuses(&command, self.policy.decision, decided_on)
             }),
-            Order::Alert { .. } => Some(EngineRejection::UnknownAlert),
+            Order::Alert { .. } => {
+                let order = self.alert_order(command);
+                order.and_then(|order| self.refuses_alert_order(&order, epoch))
+            }
             Order::Case { .. } => Some(EngineRejection::UnknownCase),
         };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
         }
-        let partition = self.clocks.index_of(partition);
-        let clock = self.clocks.latest(partition);
-        let (own, late) = self.calendar.assign(command.decided_at, clock);
-        let epoch = own.max(self.first_open());
-        self.admit_command(partition, command, epoch);
+        match &command.order {
+            Order::Alert { .. } => self.tell_alert_order(
+                command,
+                |engine| engine.admit_command(partition, command, epoch),
+                effects,
+            ),
+            Order::Grade { .. } | Order::Case { .. } => {
+                self.admit_command(partition, command, epoch);
+            }
+        }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
             late: late || epoch > own,
@@ -360,6 +381,10 @@ impl Engine {
             None => {
                 let digest = content_digest(command);
                 self.acted.insert(command.command_id.clone(), digest);
+                if let Some(order) = self.alert_order(command) {
+                    let terms = self.policy.alert.standing;
+                    self.alerts.decide(epoch, order, &terms);
+                }
             }
         }
         self.clocks.advance(partition, command.decided_at);
@@ -382,6 +407,7 @@ impl Engine {
         epoch: Epoch,
         linked: &[Linked],
     ) {
+        self.placed = epoch;
         for link in linked {
             self.admit_link(link);
         }

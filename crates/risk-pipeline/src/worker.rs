@@ -279,8 +279,14 @@ impl Worker {
                     .alerts
                     .with_label_values(&[alert.level.code()])
                     .inc(),
+                Effect::AlertMoved(moved) => {
+                    metrics.alert_moves.with_label_values(&[moved.what()]).inc()
+                }
                 Effect::SnapshotFitted(_) => fitted = true,
-                Effect::Assessed(_) | Effect::RatesTold(_) | Effect::WeekWatched(_) => {}
+                Effect::Assessed(_)
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_)
+                | Effect::AlertTermsSet(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;

@@ -82,12 +82,11 @@ impl Engine {
         let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
         engine.last_closed = head.last_closed;
-        engine.alerts = head.alerts;
         let observers = &mut engine.model.observers;
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
         let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
-        let (mut warning, mut ended) = (Vec::new(), false);
+        let (mut warning, mut alerts, mut ended) = (Vec::new(), Vec::new(), false);
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -122,6 +121,7 @@ impl Engine {
                 }
                 Frame::Snapshot(piece) => snapshot.extend(piece),
                 Frame::Warning(piece) => warning.extend(piece),
+                Frame::Alerts(piece) => alerts.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
                 }
@@ -130,6 +130,7 @@ impl Engine {
         }
         engine.model.bins.settled = Arc::new(settled);
         engine.warning = decode(&warning)?;
+        engine.alerts = decode(&alerts)?;
         let snapshot = match head.in_force {
             Some(_) => Some(decode(&snapshot)?),
             None => None,

@@ -1,5 +1,6 @@
 //! A policy as its file says it.
 
+use crate::alert::standing::AlertTerms;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -80,4 +81,5 @@ pub(super) struct Alert {
     pub(super) outbreak_in_zone: AlertLevel,
     pub(super) outbreak: AlertLevel,
     pub(super) enterprise_changed: AlertLevel,
+    pub(super) standing: AlertTerms,
 }

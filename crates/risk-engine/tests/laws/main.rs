@@ -5,6 +5,7 @@
     reason = "a test that cannot build its input must fail"
 )]
 
+mod alerts;
 mod backing;
 mod decisions;
 mod desk;

@@ -12,7 +12,7 @@ use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Day;
-use risk_engine::EngineRejection;
+use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
 
 impl Worker {
     pub(super) fn reject(
@@ -75,6 +75,7 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::SamePerson
         | EngineRejection::NothingToApprove
         | EngineRejection::UnknownAlert
+        | EngineRejection::Alert(_)
         | EngineRejection::UnknownCase => RejectionCode::NotAllowed,
     }
 }
@@ -122,7 +123,19 @@ pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Reje
         EngineRejection::UnknownCommand
         | EngineRejection::DecisionOver
         | EngineRejection::NothingToApprove => ("of", named_by(order).map(ToString::to_string)),
-        EngineRejection::UnknownAlert => match order {
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NotRaisedYet,
+            ..
+        }) => ("decided_at", Some(command.decided_at.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::SnoozeEnd,
+            ..
+        }) => ("until", until_of(order).map(|until| until.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NothingProposed,
+            ..
+        }) => ("of", named_by(order).map(ToString::to_string)),
+        EngineRejection::UnknownAlert | EngineRejection::Alert(_) => match order {
             Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
             Order::Grade { .. } | Order::Case { .. } => ("alert_id", None),
         },

@@ -173,11 +173,13 @@ impl Applier {
         }
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
-            Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
+            Effect::AlertRaised(alert) => self.gather.alert(alert)?,
+            Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
-            | Effect::WeekWatched(_) => {}
+            | Effect::WeekWatched(_)
+            | Effect::AlertTermsSet(_) => {}
         }
         self.position = entry + 1;
         Ok(())
