@@ -7,6 +7,7 @@ mod compare;
 mod decision;
 mod evidence;
 mod rates;
+mod signal;
 mod watch;
 
 pub use alert::{
@@ -23,6 +24,7 @@ pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,
 };
+pub use signal::SignalDto;
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;
@@ -67,6 +69,9 @@ pub struct ReceiptDto {
     /// A command's `command_id`, where one can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
+    /// A signal's `signal_id`, where one can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_id: Option<String>,
     /// What became of it.
     pub status: ReceiptStatusDto,
     /// Why it was rejected: a code of the closed list in docs/wire.md.
@@ -121,6 +126,8 @@ pub(crate) struct RecordIds {
     pub(crate) update_id: Option<String>,
     /// A command's.
     pub(crate) command_id: Option<String>,
+    /// A signal's.
+    pub(crate) signal_id: Option<String>,
 }
 
 impl RecordIds {

@@ -22,6 +22,7 @@ mod rates;
 mod request;
 mod results;
 mod router;
+mod signals;
 mod state;
 mod subjects;
 mod watch;

@@ -65,6 +65,8 @@ pub struct Intakes {
     pub registry: Option<Arc<dyn Intake>>,
     /// Of commands, if anything reads them.
     pub commands: Option<Arc<dyn Intake>>,
+    /// Of signals, if anything reads them.
+    pub signals: Option<Arc<dyn Intake>>,
 }
 
 impl std::fmt::Debug for Intakes {
@@ -80,6 +82,7 @@ impl Intakes {
             results,
             registry: None,
             commands: None,
+            signals: None,
         }
     }
 }

@@ -5,8 +5,10 @@
 
 pub mod lifecycle;
 pub mod moved;
+mod orders;
 pub mod standing;
 mod streams;
+pub mod terms;
 
 use crate::assessment::Assessment;
 use crate::event_time::Epoch;
@@ -39,17 +41,38 @@ pub enum AlertRule {
     Outbreak,
     /// An enterprise fails more than usual（企业质量波动）.
     EnterpriseChanged,
+    /// Several consumers complained（投诉聚集）.
+    ComplaintCluster,
+    /// The media reported（媒体曝光）.
+    MediaExposure,
+    /// A product was recalled（召回）.
+    Recall,
+    /// Somebody was hurt, or nearly（安全事故）.
+    Accident,
+    /// Another authority or another place found a nonconformity（外部抽检不合格）.
+    ExternalCheckFailed,
+    /// Goods of one supplier, factory, lot or trademark failed at several enterprises（供应链聚集）.
+    SupplyPath,
+    /// A grade rose before anything failed（潜在风险）.
+    LatentRisk,
 }
 
 impl AlertRule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::FastTestFailed,
         Self::SevereItemFailed,
         Self::BannedSubstance,
         Self::LevelRose,
         Self::Outbreak,
         Self::EnterpriseChanged,
+        Self::ComplaintCluster,
+        Self::MediaExposure,
+        Self::Recall,
+        Self::Accident,
+        Self::ExternalCheckFailed,
+        Self::SupplyPath,
+        Self::LatentRisk,
     ];
 
     /// The rule with this code.
@@ -66,6 +89,13 @@ impl AlertRule {
             Self::LevelRose => "level_rose",
             Self::Outbreak => "outbreak",
             Self::EnterpriseChanged => "enterprise_changed",
+            Self::ComplaintCluster => "complaint_cluster",
+            Self::MediaExposure => "media_exposure",
+            Self::Recall => "recall",
+            Self::Accident => "accident",
+            Self::ExternalCheckFailed => "external_check_failed",
+            Self::SupplyPath => "supply_path",
+            Self::LatentRisk => "latent_risk",
         }
     }
 }
@@ -95,6 +125,31 @@ pub struct Alert {
     pub reason_zh: String,
     /// Why, in English.
     pub reason_en: String,
+}
+
+impl Alert {
+    /// An alert of no zone and no result, raised by what `record` names at a time, with its Chinese and
+    /// its English sentence.
+    pub(crate) fn raised(
+        subject: Subject,
+        hazard: Option<HazardCode>,
+        (rule, level): (AlertRule, AlertLevel),
+        (record, raised_at): (&str, Timestamp),
+        (reason_zh, reason_en): (String, String),
+    ) -> Option<Self> {
+        Some(Self {
+            id: id_of(&subject, hazard.as_ref(), rule, record)?,
+            subject,
+            zone: None,
+            hazard,
+            rule,
+            level,
+            raised_at,
+            inspection_id: None,
+            reason_zh,
+            reason_en,
+        })
+    }
 }
 
 /// Marks an item whose failure means a banned substance, in its code: `banned-…` or `BAN-…`.
@@ -217,32 +272,37 @@ pub(crate) fn of_rise(
     if risen <= before || risen < policy.alert.level_rose_to || now.inherited {
         return None;
     }
-    let level = match risen {
-        RiskLevel::Serious => policy.alert.level_rose_to_serious,
-        RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined => {
-            policy.alert.level_rose
+    let failures = now.evidence.iter().map(|(_, count)| count.nonconforming);
+    let latent = failures.sum::<i32>() == 0;
+    let (rule, level) = match (latent, risen) {
+        (true, _) => (AlertRule::LatentRisk, policy.alert.latent_risk),
+        (false, RiskLevel::Serious) => (AlertRule::LevelRose, policy.alert.level_rose_to_serious),
+        (false, RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined) => {
+            (AlertRule::LevelRose, policy.alert.level_rose)
         }
     };
-    let record = format!("close {}", now.epoch.0);
     let percent = now.probability * 100.0;
-    Some(Alert {
-        id: id_of(&now.subject, None, AlertRule::LevelRose, &record)?,
-        subject: now.subject.clone(),
-        zone: None,
-        hazard: None,
-        rule: AlertRule::LevelRose,
-        level,
-        raised_at: ended_at,
-        inspection_id: None,
-        reason_zh: format!(
-            "风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
-            before.zh(),
-            risen.zh()
+    let (zh, en) = if latent {
+        ("尚未检出不合格，但", "nothing failed yet, but the ")
+    } else {
+        ("", "")
+    };
+    Alert::raised(
+        now.subject.clone(),
+        None,
+        (rule, level),
+        (&format!("close {}", now.epoch.0), ended_at),
+        (
+            format!(
+                "{zh}风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
+                before.zh(),
+                risen.zh()
+            ),
+            format!(
+                "{en}risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
+            ),
         ),
-        reason_en: format!(
-            "risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
-        ),
-    })
+    )
 }
 
 /// The alert of a subject that fails more than usual, by the close of `epoch`.

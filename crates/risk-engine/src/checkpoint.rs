@@ -117,6 +117,8 @@ enum Frame {
     Acted(Vec<(CommandId, u64)>),
     /// A piece of the alerts.
     Alerts(Vec<u8>),
+    /// A piece of the signals and the supply paths.
+    Signals(Vec<u8>),
     End,
 }
 
@@ -268,6 +270,11 @@ impl Engine {
         let alerts = alerts.map_err(|_error| CheckpointError::Damaged)?;
         for piece in alerts.chunks(PIECE) {
             put(&Frame::Alerts(piece.to_vec()))?;
+        }
+        let signals = postcard::to_stdvec(&(&self.signals, &self.paths));
+        let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in signals.chunks(PIECE) {
+            put(&Frame::Signals(piece.to_vec()))?;
         }
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;

@@ -51,13 +51,14 @@ impl Engine {
             None => {
                 let rows = with_rows(self.pending.first(), self.families.first_open());
                 let told = with_rows(self.frame.first_open(), self.decisions.first_due());
-                with_rows(rows, told)?
+                with_rows(with_rows(rows, told), self.signals.first_due())?
             }
             Some(last) => {
                 let from = last.next();
                 let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
                 let rows = with_rows(rows, self.frame.next_from(from));
                 let rows = with_rows(rows, self.decisions.next_from(from));
+                let rows = with_rows(rows, self.signals.next_from(from));
                 let week_end = self.calendar.week_end(from);
                 rows.map_or(week_end, |rows| rows.min(week_end))
             }
@@ -71,7 +72,11 @@ impl Engine {
             self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
         }
         self.tell_waking(epoch, effects);
+        let complained = self.signals.due_by(epoch);
+        let paths = self.paths_due(epoch);
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        self.raise_complaints(&complained, epoch, effects);
+        self.raise_paths(&paths, epoch, effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
             self.warn(epoch, effects);
@@ -127,6 +132,8 @@ impl Engine {
                 let terms = self.policy.alert.standing;
                 self.alerts.settle(*epoch, ended_at, &terms);
                 self.placed = *epoch;
+                self.signals.settle(*epoch);
+                self.paths.settle(*epoch, self.paths_since(*epoch));
                 return self.count(*epoch);
             }
             Effect::Assessed(assessment) => {
@@ -135,7 +142,12 @@ impl Engine {
             }
             Effect::AlertRaised(alert) => {
                 let terms = self.policy.alert.standing;
-                self.alerts.raise(self.placed, alert, &terms);
+                self.alerts.raise(self.placed, alert, &[], &terms);
+            }
+            Effect::SignalRaised(raised) => {
+                let terms = self.policy.alert.standing;
+                let (alert, signals) = (&raised.alert, &raised.signals);
+                self.alerts.raise(self.placed, alert, signals, &terms);
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
             // What moved it stands in the raises and commands.

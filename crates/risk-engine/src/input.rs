@@ -3,16 +3,18 @@
 use crate::alert::Alert;
 use crate::alert::lifecycle::AlertRefusal;
 use crate::alert::moved::AlertMoved;
-use crate::alert::standing::AlertTerms;
+use crate::alert::terms::AlertTerms;
 use crate::assessment::Assessment;
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
+use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::Signal;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,13 @@ pub enum Input<'a> {
         partition: &'a SourcePartition,
         /// What was decided.
         command: &'a Command,
+    },
+    /// A signal was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
     },
     /// A zone or product becomes known.
     Register(&'a Registration),
@@ -164,6 +173,8 @@ pub enum Effect {
     /// An alert opened, became graver, or changed by what an officer decided: to be told. What stands is
     /// counted from raises and commands.
     AlertMoved(Box<AlertMoved>),
+    /// Signals raised an alert.
+    SignalRaised(Box<SignalRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).
@@ -198,7 +209,16 @@ pub enum Recorded<'a> {
         /// The epoch it was accepted into.
         epoch: Epoch,
     },
-    /// Another input; results, entries of the register and commands go above.
+    /// What was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+    },
+    /// Another input; results, entries of the register, commands and signals go above.
     Input(&'a Input<'a>),
     /// What followed.
     Effect(&'a Effect),

@@ -1,8 +1,9 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
+mod signals;
 mod text;
 
-use crate::alert::standing::AlertTerms;
+use crate::alert::terms::AlertTerms;
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
@@ -17,6 +18,8 @@ use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+pub use signals::{PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -103,8 +106,14 @@ pub struct AlertPolicy {
     pub outbreak: AlertLevel,
     /// An enterprise fails more than usual.
     pub enterprise_changed: AlertLevel,
+    /// A grade rose before anything failed.
+    pub latent_risk: AlertLevel,
     /// How alerts merge, rise, keep quiet and close.
     pub standing: AlertTerms,
+    /// Which signals alert.
+    pub signals: SignalPolicy,
+    /// When goods of one path alert.
+    pub paths: PathPolicy,
 }
 
 /// What officers may decide.
@@ -212,7 +221,10 @@ impl Policy {
                 outbreak_in_zone: raw.alert.outbreak_in_zone,
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
-                standing: standing(raw.alert.standing)?,
+                standing: signals::standing(raw.alert.standing)?,
+                signals: signals::signals(raw.alert.signals)?,
+                latent_risk: raw.alert.latent_risk,
+                paths: signals::paths(raw.alert.paths)?,
             },
             detection: detection(raw.detection)?,
             decision: decision(&raw.decision)?,
@@ -253,30 +265,6 @@ fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyErr
     let checked = settings.check();
     checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
     Ok(settings)
-}
-
-fn standing(terms: AlertTerms) -> Result<AlertTerms, PolicyError> {
-    let counts = [
-        ("alert.standing.spread_zones", terms.spread_zones),
-        ("alert.standing.trend_raises", terms.trend_raises),
-        ("alert.standing.trend_days", terms.trend_days),
-        ("alert.standing.tell_again_days", terms.tell_again_days),
-        ("alert.standing.quiet_days", terms.quiet_days),
-    ];
-    for (key, count) in counts {
-        let rule = "must be between 2 and 1000";
-        within(key, f64::from(count), (2.0, 1000.0), rule)?;
-    }
-    let snooze = f64::from(terms.snooze_longest_days);
-    let key = "alert.standing.snooze_longest_days";
-    within(key, snooze, (0.0, 366.0), "must be between 0 and 366")?;
-    if terms.quiet_level == AlertLevel::One {
-        return Err(PolicyError::Range {
-            key: "alert.standing.quiet_level",
-            rule: "must not be one: an alert of level one is never quiet",
-        });
-    }
-    Ok(terms)
 }
 
 fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {

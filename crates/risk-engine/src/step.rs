@@ -5,7 +5,7 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert::{self, Alerts};
-use crate::decisions::Decisions;
+use crate::decisions::{Decisions, content_digest};
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
@@ -19,7 +19,9 @@ use crate::model::Model;
 use crate::policy::Policy;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
+use crate::signals::Signals;
 use crate::subjects::{SubjectIx, Subjects};
+use crate::supply::SupplyPaths;
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
 use risk_domain::decision::{Command, GradeCommand, Order};
@@ -80,15 +82,11 @@ pub struct Engine {
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
     pub(crate) alerts: Alerts,
+    pub(crate) signals: Signals,
+    pub(crate) paths: SupplyPaths,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
-}
-
-/// Tells commands of one id apart.
-fn content_digest(command: &Command) -> u64 {
-    let bytes = postcard::to_stdvec(command).unwrap_or_default();
-    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 impl Engine {
@@ -117,6 +115,8 @@ impl Engine {
             series: AllSeries::new(),
             warning: Warning::default(),
             alerts: Alerts::default(),
+            signals: Signals::default(),
+            paths: SupplyPaths::default(),
             placed: Epoch(i64::MIN),
             policy,
         })
@@ -224,6 +224,9 @@ impl Engine {
             Input::Command { partition, command } => {
                 self.step_command(partition, command, &mut effects)
             }
+            Input::Signal { partition, signal } => {
+                self.step_signal(partition, signal, &mut effects)
+            }
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -263,6 +266,14 @@ impl Engine {
             } => {
                 let partition = self.clocks.index_of(partition);
                 self.admit_command(partition, command, *epoch);
+            }
+            Recorded::Signal {
+                partition,
+                signal,
+                epoch,
+            } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_signal(partition, signal, *epoch);
             }
             Recorded::Input(input) => self.admit_input(input),
             Recorded::Effect(effect) => {
@@ -364,15 +375,6 @@ impl Engine {
         })
     }
 
-    /// Whether a command with this id came before: with this content, or with another.
-    fn knows_command(&self, command: &Command) -> Option<bool> {
-        if let Some(known) = self.acted.get(&command.command_id) {
-            return Some(*known == content_digest(command));
-        }
-        let known = self.decisions.command(&command.command_id)?;
-        Some(command.on_grade().as_ref() == Some(known))
-    }
-
     /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
     /// an alert or a case at once.
     fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
@@ -408,6 +410,7 @@ impl Engine {
         linked: &[Linked],
     ) {
         self.placed = epoch;
+        self.paths.admit(result, epoch);
         for link in linked {
             self.admit_link(link);
         }
@@ -461,7 +464,10 @@ impl Engine {
 
     fn admit_input(&mut self, input: &Input<'_>) {
         match input {
-            Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => {}
+            Input::Result(_)
+            | Input::Registry { .. }
+            | Input::Command { .. }
+            | Input::Signal { .. } => {}
             Input::Register(registration) => self.taxonomy.register(registration),
             Input::Hold(partitions) => {
                 for name in *partitions {

@@ -180,6 +180,11 @@ impl PipelineMetrics {
         Ok(metrics)
     }
 
+    /// Counts a raise.
+    pub(crate) fn raised(&self, level: AlertLevel) {
+        self.alerts.with_label_values(&[level.code()]).inc();
+    }
+
     /// Shows where the engine stands.
     pub(crate) fn show(&self, engine: &Engine) {
         let closed = engine.last_closed();

@@ -70,12 +70,14 @@ impl Reader {
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::AlertTermsSet(_)
-                | Effect::AlertMoved(_),
+                | Effect::AlertMoved(_)
+                | Effect::SignalRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Input(_) => {
                 let reason = "the history names it as a grade, which it is not".to_owned();
                 Err(StoreError::Record { entry, reason })
@@ -214,6 +216,7 @@ impl Reader {
             Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Input(_)
             | Record::Effect(_) => Ok(None),
         }
@@ -260,11 +263,13 @@ impl Reader {
                     | Effect::RatesTold(_)
                     | Effect::WeekWatched(_)
                     | Effect::AlertRaised(_)
-                    | Effect::AlertTermsSet(_),
+                    | Effect::AlertTermsSet(_)
+                    | Effect::SignalRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)
                 | Record::Command(_)
+                | Record::Signal(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });

@@ -24,7 +24,7 @@ use risk_store::{
     Placement, Positions, Reader, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
     SubjectQuery, Ticket, backup, restore,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -826,7 +826,7 @@ fn filters_choose_and_cursors_hold_only_for_their_own_list() {
         subject: Some(alert.subject.clone()),
         rule: Some(alert.rule),
         since: Some(at(20)),
-        level: None,
+        ..AlertQuery::default()
     };
     let found = reader.alerts(&of_subject, 1000, None).unwrap().items;
     let wanted = before.alerts.iter().filter(|it| {

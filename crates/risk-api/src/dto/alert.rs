@@ -89,7 +89,8 @@ pub struct AlertDto {
     /// Which hazard.
     pub hazard: Option<String>,
     /// The rule of the gravest raise, the latest of equal ones: fast_test_failed, severe_item_failed,
-    /// banned_substance, level_rose, outbreak or enterprise_changed.
+    /// banned_substance, level_rose, outbreak, enterprise_changed, complaint_cluster, media_exposure,
+    /// recall, accident, external_check_failed, supply_path or latent_risk.
     pub rule: String,
     /// All rules that raised it.
     pub rules: Vec<String>,
@@ -103,6 +104,8 @@ pub struct AlertDto {
     pub raises: u64,
     /// The latest results behind it, the newest last, sixteen at most.
     pub inspection_ids: Vec<String>,
+    /// The latest signals behind it, the newest last, sixteen at most.
+    pub signal_ids: Vec<String>,
     /// Who keeps it quiet, and until when.
     pub snooze: Option<SnoozeDto>,
     /// The closing, proposed or done.
@@ -142,6 +145,7 @@ impl AlertDto {
             last_raised_at: alert.last_raised_at.to_string(),
             raises: alert.raises,
             inspection_ids: results.map(ToString::to_string).collect(),
+            signal_ids: alert.signals.iter().map(ToString::to_string).collect(),
             snooze: alert.snooze.as_ref().map(SnoozeDto::new),
             closing: alert.closing.as_ref().map(ClosingDto::new),
             closed_at: alert.closed_at.map(|at| at.to_string()),
@@ -214,6 +218,8 @@ pub struct AlertMoveDto {
     pub command_id: Option<String>,
     /// The record behind it, where it was raised by one.
     pub inspection_id: Option<String>,
+    /// The signals behind it, where it was raised by some.
+    pub signal_ids: Vec<String>,
     /// State before; none where it opened.
     pub state_before: Option<String>,
     /// State now.
@@ -253,6 +259,12 @@ impl AlertMoveDto {
             actor: moved.cause.actor(),
             command_id: command_id.map(ToString::to_string),
             inspection_id: inspection_id.map(ToString::to_string),
+            signal_ids: moved
+                .cause
+                .signals()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             state_before: moved.before.map(|(state, _)| state.code().to_owned()),
             state: moved.state.code().to_owned(),
             level_before: moved.before.map(|(_, level)| level.to_string()),

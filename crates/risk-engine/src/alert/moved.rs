@@ -4,7 +4,7 @@ use super::AlertRule;
 use super::lifecycle::AlertState;
 use super::standing::StandingAlert;
 use risk_domain::decision::{Actor, Command, Order};
-use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId};
+use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId, SignalId};
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -22,6 +22,8 @@ pub enum MoveCause {
         rule: AlertRule,
         /// The record behind it.
         inspection_id: Option<InspectionId>,
+        /// The signals behind it.
+        signals: Vec<SignalId>,
     },
     /// An officer decided.
     Decided {
@@ -66,6 +68,14 @@ impl MoveCause {
             Self::Raised { rule, .. } => format!("system:{}", rule.code()),
             Self::Decided { actor, .. } => format!("officer:{}", actor.id),
             Self::SnoozeEnded => "system:snooze_end".to_owned(),
+        }
+    }
+
+    /// The signals behind it.
+    pub fn signals(&self) -> &[SignalId] {
+        match self {
+            Self::Raised { signals, .. } => signals,
+            Self::Decided { .. } | Self::SnoozeEnded => &[],
         }
     }
 

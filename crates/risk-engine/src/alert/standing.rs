@@ -5,53 +5,19 @@
 //! from the events, by the terms that the ledger names, so a ledger that is folded says the same.
 
 use super::lifecycle::{Act, AlertState, LifeRule, act_of, next};
+use super::terms::{AlertTerms, graver};
 use super::{Alert, AlertRule};
 use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::decision::Actor;
-use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId, ZoneId};
+use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId, SignalId, ZoneId};
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 
-/// Results that an alert names itself; all of them are found among its raises.
-const NAMED_RESULTS: usize = 16;
-
-/// How alerts merge, rise, keep quiet and close（预警规则参数）: what the ledger names once, and again
-/// when a policy changes it.
-#[doc(alias = "预警规则参数")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlertTerms {
-    /// Zones from which on an alert is one level graver.
-    pub spread_zones: u32,
-    /// Raises within [`Self::trend_days`] from which on it is one level graver.
-    pub trend_raises: u32,
-    /// Days.
-    pub trend_days: u32,
-    /// Spread and trend alone lift no alert above this.
-    pub lift_to: AlertLevel,
-    /// An open alert that is raised anew after so many days is told again.
-    pub tell_again_days: u32,
-    /// The longest snooze, in days.
-    pub snooze_longest_days: i32,
-    /// Alerts as grave as this or graver take a second person to close.
-    pub second_person_from: AlertLevel,
-    /// Days for which a false alarm quiets its stream.
-    pub quiet_days: u32,
-    /// It quiets what is no graver than this.
-    pub quiet_level: AlertLevel,
-}
-
-/// One level graver; one stays one.
-fn graver(level: AlertLevel) -> AlertLevel {
-    match level {
-        AlertLevel::One | AlertLevel::Two => AlertLevel::One,
-        AlertLevel::Three => AlertLevel::Two,
-        AlertLevel::Four => AlertLevel::Three,
-    }
-}
+/// Results and signals that an alert names itself; all of them are found among its raises.
+const NAMED: usize = 16;
 
 /// Quiet until an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +73,8 @@ pub struct StandingAlert {
     pub zones: BTreeSet<ZoneId>,
     /// The latest results behind it, the oldest first.
     pub inspections: VecDeque<InspectionId>,
+    /// The latest signals behind it, the oldest first.
+    pub signals: VecDeque<SignalId>,
     /// The rule of the gravest raise, the latest of equal ones.
     pub rule: AlertRule,
     /// Why, by that raise, in Chinese.
@@ -144,13 +112,15 @@ pub(crate) struct Raise {
     pub(crate) level: AlertLevel,
     pub(crate) zone: Option<ZoneId>,
     pub(crate) inspection_id: Option<InspectionId>,
+    pub(crate) signals: Vec<SignalId>,
     pub(crate) reason_zh: String,
     pub(crate) reason_en: String,
 }
 
-impl From<&Alert> for Raise {
-    fn from(alert: &Alert) -> Self {
+impl Raise {
+    pub(crate) fn new(alert: &Alert, signals: &[SignalId]) -> Self {
         Self {
+            signals: signals.to_vec(),
             at: alert.raised_at,
             rule: alert.rule,
             level: alert.level,
@@ -339,6 +309,7 @@ impl StandingAlert {
             rules: BTreeSet::new(),
             zones: BTreeSet::new(),
             inspections: VecDeque::new(),
+            signals: VecDeque::new(),
             rule: raise.rule,
             reason_zh: String::new(),
             reason_en: String::new(),
@@ -364,8 +335,16 @@ impl StandingAlert {
         {
             self.inspections.extend(raise.inspection_id.clone());
         }
-        if self.inspections.len() > NAMED_RESULTS {
+        if self.inspections.len() > NAMED {
             self.inspections.pop_front();
+        }
+        for signal in raise.signals.iter().rev() {
+            if !self.signals.contains(signal) {
+                self.signals.push_back(signal.clone());
+            }
+        }
+        while self.signals.len() > NAMED {
+            self.signals.pop_front();
         }
         // The graver a level, the less it is in its order.
         if raise.level <= self.raised_level {

@@ -5,19 +5,17 @@
 //! epoch that closed gets another record, so a close **settles** what lies in it: only the events of open
 //! epochs are kept one by one, however many there were.
 
-use super::lifecycle::{AlertRefusal, AlertState};
+use super::lifecycle::AlertState;
 use super::moved::{AlertMoved, MoveCause};
-use super::standing::{
-    AlertOrder, AlertTerms, Event, Raise, Standing, StandingAlert, StreamName, stream_id,
-};
+use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, StreamName, stream_id};
+use super::terms::AlertTerms;
 use super::{Alert, AlertRule};
 use crate::event_time::Epoch;
-use crate::input::{Effect, EngineRejection};
+use crate::input::Effect;
+use crate::signals::SignalRaised;
 use crate::step::Engine;
-use risk_domain::alert_action::AlertAction;
-use risk_domain::decision::{Command, Order};
-use risk_domain::ids::{AlertId, HazardCode};
-use risk_domain::scales::{AlertLevel, Role};
+use risk_domain::ids::{AlertId, HazardCode, SignalId};
+use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an event stands among those of its stream. What is raised comes before what is decided at the
 /// same time.
-type Place = (Epoch, Timestamp, bool, String);
+pub(super) type Place = (Epoch, Timestamp, bool, String);
 
 /// One stream: a subject with a hazard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,7 +67,7 @@ fn name_of(stream: u128) -> String {
 }
 
 /// The stream that an alert's id begins with.
-fn stream_of(alert: &AlertId) -> Option<u128> {
+pub(super) fn stream_of(alert: &AlertId) -> Option<u128> {
     let (stream, _number) = alert.as_str().rsplit_once('-')?;
     u128::from_str_radix(stream, 16).ok()
 }
@@ -173,8 +171,14 @@ impl Alerts {
     }
 
     /// Takes in a raise.
-    pub(crate) fn raise(&mut self, epoch: Epoch, alert: &Alert, policy: &AlertTerms) {
-        let text = serde_json::to_vec(alert).unwrap_or_default();
+    pub(crate) fn raise(
+        &mut self,
+        epoch: Epoch,
+        alert: &Alert,
+        signals: &[SignalId],
+        policy: &AlertTerms,
+    ) {
+        let text = serde_json::to_vec(&(alert, signals)).unwrap_or_default();
         let (count, sum) = &mut self.raised;
         *count += 1;
         *sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(&text));
@@ -188,7 +192,8 @@ impl Alerts {
             now: Standing::default(),
         });
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
-        stream.insert(id, place, Event::Raised(Box::new(alert.into())), &terms);
+        let raise = Raise::new(alert, signals);
+        stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
         self.lively.insert(id);
     }
 
@@ -232,6 +237,18 @@ impl Alerts {
         over.map(|(id, alert)| (id, alert.clone())).collect()
     }
 
+    /// What stands of an alert's stream where an order has its place; none where there is no such stream.
+    pub(super) fn at(
+        &self,
+        order: &AlertOrder,
+        epoch: Epoch,
+        terms: &AlertTerms,
+    ) -> Option<Standing> {
+        let id = stream_of(&order.alert)?;
+        let stream = self.streams.get(&id)?;
+        Some(stream.at(id, &place_of(epoch, order), terms))
+    }
+
     fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         self.streams.values().flat_map(|stream| {
             stream.now.alerts.iter().map(|alert| AlertEntry {
@@ -254,7 +271,7 @@ impl Alerts {
     }
 }
 
-fn place_of(epoch: Epoch, order: &AlertOrder) -> Place {
+pub(super) fn place_of(epoch: Epoch, order: &AlertOrder) -> Place {
     let id = order.command_id.to_string();
     (epoch, order.decided_at, true, id)
 }
@@ -321,7 +338,7 @@ impl Engine {
     }
 
     /// Names the policy's terms in the ledger, unless they stand there.
-    fn state_terms(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn state_terms(&mut self, effects: &mut Vec<Effect>) {
         let terms = self.policy.alert.standing;
         if self.alerts.terms != Some(terms) {
             self.conclude(Effect::AlertTermsSet(Box::new(terms)), effects);
@@ -330,6 +347,16 @@ impl Engine {
 
     /// Raises an alert: it opens one, or merges into the one that is open.
     pub(crate) fn raise(&mut self, alert: Box<Alert>, effects: &mut Vec<Effect>) {
+        self.raise_by(*alert, Vec::new(), effects);
+    }
+
+    /// The same, by signals.
+    pub(crate) fn raise_by(
+        &mut self,
+        alert: Alert,
+        signals: Vec<SignalId>,
+        effects: &mut Vec<Effect>,
+    ) {
         self.state_terms(effects);
         let id = stream_id(&alert.subject, alert.hazard.as_ref());
         let before = self.standing_of(id);
@@ -337,19 +364,25 @@ impl Engine {
             raise: alert.id.clone(),
             rule: alert.rule,
             inspection_id: alert.inspection_id.clone(),
+            signals: signals.clone(),
         };
         let at = alert.raised_at;
-        self.conclude(Effect::AlertRaised(alert), effects);
+        let effect = if signals.is_empty() {
+            Effect::AlertRaised(Box::new(alert))
+        } else {
+            Effect::SignalRaised(Box::new(SignalRaised { signals, alert }))
+        };
+        self.conclude(effect, effects);
         self.tell_moves(id, &before, at, &cause, effects);
     }
 
-    fn standing_of(&self, id: u128) -> Standing {
+    pub(super) fn standing_of(&self, id: u128) -> Standing {
         let stream = self.alerts.streams.get(&id);
         stream.map(|stream| stream.now.clone()).unwrap_or_default()
     }
 
     /// Says what changed of a stream's alerts beyond being raised again.
-    fn tell_moves(
+    pub(super) fn tell_moves(
         &self,
         id: u128,
         before: &Standing,
@@ -375,100 +408,6 @@ impl Engine {
                 effects.push(Effect::AlertMoved(Box::new(moved)));
             }
         }
-    }
-
-    /// The order that a command on an alert gives.
-    pub(crate) fn alert_order(&self, command: &Command) -> Option<AlertOrder> {
-        let Order::Alert { alert, action } = &command.order else {
-            return None;
-        };
-        let until = match action {
-            AlertAction::Snooze { until } => Some(self.policy.time.offset.start_of(until.plus(1))),
-            AlertAction::Acknowledge
-            | AlertAction::Investigate
-            | AlertAction::Wake
-            | AlertAction::Escalate { .. }
-            | AlertAction::Close { .. }
-            | AlertAction::Approve { .. }
-            | AlertAction::Reopen
-            | AlertAction::Note => None,
-        };
-        Some(AlertOrder {
-            command_id: command.command_id.clone(),
-            decided_at: command.decided_at,
-            until,
-            actor: command.actor.clone(),
-            reason: command.reason.to_string(),
-            alert: alert.clone(),
-            action: action.clone(),
-        })
-    }
-
-    /// The rule that an order breaks, where it would stand.
-    pub(crate) fn refuses_alert_order(
-        &self,
-        order: &AlertOrder,
-        epoch: Epoch,
-    ) -> Option<EngineRejection> {
-        let role = order.actor.role;
-        let approver = matches!(role, Role::Approver | Role::Administrator);
-        if !(approver || role == Role::Officer) {
-            return Some(EngineRejection::RoleMayNot);
-        }
-        let id = stream_of(&order.alert);
-        let stream = id.and_then(|id| Some((id, self.alerts.streams.get(&id)?)));
-        let (Some((id, stream)), Some(entry)) = (stream, self.alert(&order.alert)) else {
-            return Some(EngineRejection::UnknownAlert);
-        };
-        let terms = self.policy.alert.standing;
-        let standing = stream.at(id, &place_of(epoch, order), &terms);
-        let shown = standing.alerts.iter().find(|known| known.id == order.alert);
-        let shown = shown.unwrap_or(entry.alert);
-        let refusal = |rule| {
-            Some(EngineRejection::Alert(AlertRefusal {
-                rule,
-                state: shown.state,
-                level: shown.level,
-            }))
-        };
-        if let AlertAction::Approve { .. } = &order.action {
-            if !approver {
-                return Some(EngineRejection::RoleMayNot);
-            }
-            let proposer = standing.proposer(&order.alert);
-            let closes = standing.refuses(order, &terms).is_none();
-            if closes && proposer.is_some_and(|proposer| proposer.id == order.actor.id) {
-                return Some(EngineRejection::SamePerson);
-            }
-        }
-        if let AlertAction::Close {
-            disposition: risk_domain::alert_action::Disposition::Duplicate { of },
-        } = &order.action
-            && self.alert(of).is_none()
-        {
-            return refusal(super::lifecycle::LifeRule::DuplicateOf);
-        }
-        standing.refuses(order, &terms).and_then(refusal)
-    }
-
-    /// Takes in a command on an alert that was not refused, and says what it changed.
-    pub(crate) fn tell_alert_order(
-        &mut self,
-        command: &Command,
-        admit: impl FnOnce(&mut Self),
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(id) = self
-            .alert_order(command)
-            .and_then(|order| stream_of(&order.alert))
-        else {
-            return;
-        };
-        self.state_terms(effects);
-        let before = self.standing_of(id);
-        admit(self);
-        let cause = MoveCause::decided(command);
-        self.tell_moves(id, &before, command.decided_at, &cause, effects);
     }
 
     /// Says which alerts are snoozed no longer once an epoch has closed. They wake by the close itself.

@@ -86,7 +86,8 @@ impl Engine {
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
         let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
-        let (mut warning, mut alerts, mut ended) = (Vec::new(), Vec::new(), false);
+        let (mut warning, mut alerts, mut signals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ended = false;
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -122,6 +123,7 @@ impl Engine {
                 Frame::Snapshot(piece) => snapshot.extend(piece),
                 Frame::Warning(piece) => warning.extend(piece),
                 Frame::Alerts(piece) => alerts.extend(piece),
+                Frame::Signals(piece) => signals.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
                 }
@@ -131,6 +133,7 @@ impl Engine {
         engine.model.bins.settled = Arc::new(settled);
         engine.warning = decode(&warning)?;
         engine.alerts = decode(&alerts)?;
+        (engine.signals, engine.paths) = decode(&signals)?;
         let snapshot = match head.in_force {
             Some(_) => Some(decode(&snapshot)?),
             None => None,

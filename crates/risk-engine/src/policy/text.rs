@@ -1,6 +1,7 @@
 //! A policy as its file says it.
 
-use crate::alert::standing::AlertTerms;
+use super::{PathPolicy, SignalPolicy};
+use crate::alert::terms::AlertTerms;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -82,4 +83,7 @@ pub(super) struct Alert {
     pub(super) outbreak: AlertLevel,
     pub(super) enterprise_changed: AlertLevel,
     pub(super) standing: AlertTerms,
+    pub(super) signals: SignalPolicy,
+    pub(super) latent_risk: AlertLevel,
+    pub(super) paths: PathPolicy,
 }

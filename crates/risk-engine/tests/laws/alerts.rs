@@ -92,7 +92,8 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
-        | Effect::AlertTermsSet(_) => None,
+        | Effect::AlertTermsSet(_)
+        | Effect::SignalRaised(_) => None,
     });
     moves.collect()
 }

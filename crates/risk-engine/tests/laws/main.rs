@@ -12,4 +12,6 @@ mod desk;
 mod laws;
 mod model;
 mod register;
+mod signals;
+mod supply;
 mod warning;

@@ -52,7 +52,8 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
         | Effect::AlertTermsSet(_)
-        | Effect::AlertMoved(_) => None,
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)

@@ -182,6 +182,9 @@ pub struct AlertData {
     pub rule: Option<String>,
     /// The record behind it, where it was raised by one.
     pub inspection_id: Option<String>,
+    /// The signals behind it, where it was raised by some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signal_ids: Vec<String>,
     /// The command, where an officer decided.
     pub command_id: Option<String>,
     /// Until when it is quiet, if it is, RFC 3339.
@@ -328,6 +331,12 @@ fn alert(shard: u16, event_id: String, moved: &AlertMoved) -> AlertEvent {
             actor: moved.cause.actor(),
             rule,
             inspection_id: inspection_id.map(ToString::to_string),
+            signal_ids: moved
+                .cause
+                .signals()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             command_id: command_id.map(ToString::to_string),
             snoozed_until: moved.snoozed_until.map(|until| until.to_string()),
             disposition: moved.disposition.clone(),

@@ -101,7 +101,10 @@ fn verdicts(_generator: &mut SchemaGenerator) -> Schema {
 }
 
 fn classes(_generator: &mut SchemaGenerator) -> Schema {
-    let codes: Vec<&str> = CreditRiskClass::ALL.iter().map(|class| class.code()).collect();
+    let codes: Vec<&str> = CreditRiskClass::ALL
+        .iter()
+        .map(|class| class.code())
+        .collect();
     json_schema!({"type": "string", "enum": codes})
 }
 
@@ -148,11 +151,21 @@ fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
             Some(_) | None => Ok(()),
         }
     };
-    fits("verdict", record.verdict.as_ref(), SignalKind::ExternalCheck)?;
-    fits("credit_class", record.credit_class.as_ref(), SignalKind::CreditClass)?;
+    fits(
+        "verdict",
+        record.verdict.as_ref(),
+        SignalKind::ExternalCheck,
+    )?;
+    fits(
+        "credit_class",
+        record.credit_class.as_ref(),
+        SignalKind::CreditClass,
+    )?;
     let observed_at = checker.time("observed_at", &record.observed_at)?;
     let occurred_at = record.occurred_at.as_ref();
-    let occurred_at = occurred_at.map(|text| checker.time("occurred_at", text)).transpose()?;
+    let occurred_at = occurred_at
+        .map(|text| checker.time("occurred_at", text))
+        .transpose()?;
     if let (Some(at), Some(text)) = (occurred_at, &record.occurred_at)
         && at > observed_at
     {
@@ -162,7 +175,9 @@ fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
     }
     let place = Place::Field("product");
     let product = record.product.as_ref();
-    let product = product.map(|text| checker.product_code(place, text)).transpose()?;
+    let product = product
+        .map(|text| checker.product_code(place, text))
+        .transpose()?;
     let verdict = record.verdict.as_ref();
     let class = record.credit_class.as_ref();
     Ok(Signal {
@@ -175,7 +190,9 @@ fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
         zone_id: known(
             ("zone_id", "must be a zone of the reference data"),
             record.zone_id.as_ref(),
-            (RejectionCode::UnknownZone, |zone| checker.vocabulary.knows_zone(zone)),
+            (RejectionCode::UnknownZone, |zone| {
+                checker.vocabulary.knows_zone(zone)
+            }),
         )?,
         product,
         hazard: known(
@@ -216,7 +233,12 @@ fn severity(value: i64) -> Checked<Severity> {
     let severity = severity.and_then(|value| Severity::try_from(value).ok());
     severity.ok_or_else(|| {
         let rule = "must be 1, 2, 3 or 4";
-        Rejection::new(RejectionCode::OutOfRange, "severity", &value.to_string(), rule)
+        Rejection::new(
+            RejectionCode::OutOfRange,
+            "severity",
+            &value.to_string(),
+            rule,
+        )
     })
 }
 

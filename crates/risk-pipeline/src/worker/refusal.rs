@@ -11,6 +11,7 @@ use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::Signal;
 use risk_domain::time::Day;
 use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
 
@@ -62,6 +63,11 @@ impl Worker {
 pub(super) fn entry_rejection(why: EngineRejection, entry: &RegistryEntry) -> Rejection {
     let id = entry.update_id.as_str();
     Rejection::new(code_of(why), "update_id", id, why.to_string())
+}
+
+pub(super) fn signal_rejection(why: EngineRejection, signal: &Signal) -> Rejection {
+    let id = signal.signal_id.as_str();
+    Rejection::new(code_of(why), "signal_id", id, why.to_string())
 }
 
 fn code_of(why: EngineRejection) -> RejectionCode {

@@ -174,6 +174,7 @@ impl Applier {
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
             Effect::AlertRaised(alert) => self.gather.alert(alert)?,
+            Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)

@@ -112,6 +112,7 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         topic(&kafka.dead_letters_topic, 1, false, false),
         registry,
         topic(&kafka.commands_topic, 1, false, true),
+        topic(&kafka.signals_topic, 1, false, true),
     ];
     let topics: Vec<TopicSpec> = named
         .into_iter()
