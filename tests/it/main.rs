@@ -5,6 +5,8 @@
 
 mod alerts;
 mod architecture;
+mod case_life;
+mod cases;
 mod compose;
 mod crash;
 mod damage;

@@ -3,6 +3,8 @@
 
 mod alert;
 mod assessment;
+mod burden;
+mod case;
 mod compare;
 mod decision;
 mod evidence;
@@ -17,6 +19,8 @@ pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
+pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
+pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, ProposalDto, StepDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};

@@ -1,7 +1,9 @@
 //! What an officer does in a case（案件办理）: what is common to cases of every kind.
 
+use crate::case_act::{CaseAct, Measure};
 use crate::ids::{ActorId, CommandId};
 use crate::scales::named_scale;
+use crate::time::Day;
 use serde::{Deserialize, Serialize};
 
 named_scale! {
@@ -50,6 +52,15 @@ pub enum CaseAction {
         /// The command that proposed it.
         of: CommandId,
     },
+    /// An act of the case's procedure（办案行为）.
+    Take {
+        /// Which act.
+        act: CaseAct,
+        /// The last day of the term that it starts, where an officer sets an earlier one than the policy's.
+        due: Option<Day>,
+        /// What is done to the goods with it.
+        measures: Vec<Measure>,
+    },
 }
 
 impl CaseAction {
@@ -61,6 +72,7 @@ impl CaseAction {
             Self::ResumeClock => "resume_clock",
             Self::Note => "note",
             Self::Approve { .. } => "approve",
+            Self::Take { act, .. } => act.code(),
         }
     }
 

@@ -4,7 +4,9 @@
 //! Nothing here does I/O, reads a clock or draws randomness.
 
 pub mod alert_action;
+pub mod article;
 pub mod calendar;
+pub mod case_act;
 pub mod case_action;
 pub mod decision;
 pub mod ids;

@@ -5,6 +5,7 @@
 
 mod restore;
 
+use crate::case::{Docketed, Unsettled};
 use crate::event_time::{ClockParts, Epoch};
 use crate::evidence::{Row, Tally};
 use crate::frame::InFrame;
@@ -14,8 +15,9 @@ use crate::series::Series;
 use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
+use risk_domain::calendar::Calendar;
 use risk_domain::decision::GradeCommand;
-use risk_domain::ids::{CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::ids::{CaseId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -23,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot, of early warning and of alerts a frame.
@@ -49,6 +51,7 @@ struct Head {
     policy_hash: String,
     zones: BTreeMap<ZoneId, Option<ZoneId>>,
     products: BTreeMap<ProductCode, (SectorCode, Option<[f64; 4]>)>,
+    calendar: Calendar,
     clocks: Vec<ClockParts>,
     ticked: Option<Timestamp>,
     last_closed: Option<Epoch>,
@@ -115,6 +118,10 @@ enum Frame {
     Series(CompactString, Series),
     /// Commands on alerts and cases, with digests of their content.
     Acted(Vec<(CommandId, u64)>),
+    /// The facts and cases of a docket.
+    Docket(Box<Docketed>),
+    /// Results that wait for others, and ids of cases that later facts did away with.
+    Unsettled(Unsettled, Vec<(CaseId, u32)>),
     /// A piece of the alerts.
     Alerts(Vec<u8>),
     /// A piece of the signals and the supply paths.
@@ -161,6 +168,7 @@ impl Engine {
             policy_hash: self.policy.hash.clone(),
             zones: self.taxonomy.zones.clone(),
             products: self.taxonomy.products.clone(),
+            calendar: self.taxonomy.calendar.clone(),
             clocks,
             ticked,
             last_closed: self.last_closed,
@@ -210,6 +218,11 @@ impl Engine {
             put(&Frame::Families(vec![(members.collect(), closed)]))?;
         }
         self.write_model(&mut put)?;
+        for docket in self.cases.parts() {
+            put(&Frame::Docket(Box::new(docket)))?;
+        }
+        let (unsettled, gone) = self.cases.unsettled();
+        put(&Frame::Unsettled(unsettled, gone))?;
         put(&Frame::End)
     }
 

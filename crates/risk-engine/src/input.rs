@@ -5,6 +5,7 @@ use crate::alert::lifecycle::AlertRefusal;
 use crate::alert::moved::AlertMoved;
 use crate::alert::terms::AlertTerms;
 use crate::assessment::Assessment;
+use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
@@ -12,6 +13,7 @@ use crate::series::WeekRates;
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
+use risk_domain::ids::CaseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::Signal;
@@ -150,6 +152,9 @@ pub enum EngineRejection {
     /// It names no case.
     #[error("must name a case; `GET /v1/cases` lists them")]
     UnknownCase,
+    /// What a command on a case breaks, and where the case stood.
+    #[error("{0}")]
+    Case(CaseRefusal),
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
@@ -168,6 +173,10 @@ pub enum Effect {
     RatesTold(Box<WeekRates>),
     /// The week that closed last was watched for outbreaks, with these settings.
     WeekWatched(Box<DetectionSettings>),
+    /// A case was opened, went on, or had something noted.
+    CaseMoved(Box<CaseMove>),
+    /// A case is no more: an earlier record became known, and what it opened takes its place.
+    CaseGone(CaseId),
     /// From here on alerts merge, rise, keep quiet and close by these terms.
     AlertTermsSet(Box<AlertTerms>),
     /// An alert opened, became graver, or changed by what an officer decided: to be told. What stands is

@@ -5,6 +5,7 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert::{self, Alerts};
+use crate::case::Cases;
 use crate::decisions::{Decisions, content_digest};
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
@@ -87,6 +88,7 @@ pub struct Engine {
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
+    pub(crate) cases: Cases,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             signals: Signals::default(),
             paths: SupplyPaths::default(),
             placed: Epoch(i64::MIN),
+            cases: Cases::default(),
             policy,
         })
     }
@@ -170,10 +173,12 @@ impl Engine {
         self.clocks.all()
     }
 
-    /// Whether a tick at `now` would close an epoch, with no partition holding the watermark. The
+    /// Whether a tick at `now` would close an epoch or let a term of a case lapse, with no partition holding the watermark. The
     /// shell records a tick only then, or when a partition has gone idle.
     pub fn would_close(&self, now: Timestamp) -> bool {
-        !self.clocks.any_holds() && self.next_close(self.calendar.closable(now)).is_some()
+        let lapses = self.cases.next_lapse().is_some_and(|at| at <= now);
+        let closes = || self.next_close(self.calendar.closable(now)).is_some();
+        !self.clocks.any_holds() && (lapses || closes())
     }
 
     /// The last epoch that closed, and its end.
@@ -235,7 +240,9 @@ impl Engine {
                 })
             }
         };
+        self.judge_cases(&mut effects);
         self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        self.lapse_due(&mut effects);
         Step { outcome, effects }
     }
 
@@ -280,6 +287,8 @@ impl Engine {
                 self.apply(effect);
             }
         }
+        // What followed stands recorded beside it.
+        self.cases.judged();
     }
 
     fn step_result(&mut self, input: &ResultInput<'_>, effects: &mut Vec<Effect>) -> Outcome {
@@ -354,7 +363,10 @@ impl Engine {
                 let order = self.alert_order(command);
                 order.and_then(|order| self.refuses_alert_order(&order, epoch))
             }
-            Order::Case { .. } => Some(EngineRejection::UnknownCase),
+            Order::Case { case, .. } if !self.cases.knows(case) => {
+                Some(EngineRejection::UnknownCase)
+            }
+            Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
         };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
@@ -387,6 +399,7 @@ impl Engine {
                     let terms = self.policy.alert.standing;
                     self.alerts.decide(epoch, order, &terms);
                 }
+                self.cases.admit_command(command);
             }
         }
         self.clocks.advance(partition, command.decided_at);
@@ -428,6 +441,8 @@ impl Engine {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
             self.pending.push(epoch, row);
         }
+        self.cases
+            .admit_result(result, epoch, &self.policy, &self.taxonomy);
         self.clocks.advance(partition, result.observed_at);
     }
 

@@ -7,7 +7,7 @@ use prometheus::{
 use risk_domain::scales::AlertLevel;
 use risk_engine::rates::Rate;
 use risk_engine::series::CITY;
-use risk_engine::{AlertState, Engine};
+use risk_engine::{AlertState, CaseKind, Engine};
 use std::collections::BTreeMap;
 
 /// The publisher's metrics.
@@ -70,6 +70,12 @@ pub struct PipelineMetrics {
     pub standing_alerts: IntGaugeVec,
     /// Closed alerts, by rule and by what came of them.
     pub alert_dispositions: IntGaugeVec,
+    /// Cases opened, by kind.
+    pub cases_opened: IntCounterVec,
+    /// Open cases, by kind.
+    pub open_cases: IntGaugeVec,
+    /// Open cases with a term that lapsed without being kept, by kind.
+    pub overdue_cases: IntGaugeVec,
     /// Subjects ever seen, by kind.
     pub subjects: IntGaugeVec,
     /// Subjects by kind and recorded level.
@@ -144,6 +150,21 @@ impl PipelineMetrics {
                 ),
                 &["rule", "disposition"],
             )?,
+            cases_opened: IntCounterVec::new(
+                Opts::new("risk_engine_cases_opened_total", "Cases opened, by kind"),
+                &["kind"],
+            )?,
+            open_cases: IntGaugeVec::new(
+                Opts::new("risk_engine_open_cases", "Open cases, by kind"),
+                &["kind"],
+            )?,
+            overdue_cases: IntGaugeVec::new(
+                Opts::new(
+                    "risk_engine_overdue_cases",
+                    "Open cases with a term that lapsed without being kept, by kind",
+                ),
+                &["kind"],
+            )?,
             subjects: IntGaugeVec::new(
                 Opts::new("risk_engine_subjects", "Subjects ever seen, by kind"),
                 &["kind"],
@@ -174,6 +195,9 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.alert_moves.clone()))?;
         registry.register(Box::new(metrics.standing_alerts.clone()))?;
         registry.register(Box::new(metrics.alert_dispositions.clone()))?;
+        registry.register(Box::new(metrics.cases_opened.clone()))?;
+        registry.register(Box::new(metrics.open_cases.clone()))?;
+        registry.register(Box::new(metrics.overdue_cases.clone()))?;
         registry.register(Box::new(metrics.subjects.clone()))?;
         registry.register(Box::new(metrics.graded_subjects.clone()))?;
         registry.register(Box::new(metrics.pass_rate.clone()))?;
@@ -219,6 +243,15 @@ impl PipelineMetrics {
             self.alert_dispositions
                 .with_label_values(&labels)
                 .set(count as i64);
+        }
+        let cases = engine.case_counts();
+        for kind in CaseKind::ALL {
+            let (open, overdue) = cases.get(kind).copied().unwrap_or_default();
+            let kind = kind.code();
+            self.open_cases.with_label_values(&[kind]).set(open as i64);
+            self.overdue_cases
+                .with_label_values(&[kind])
+                .set(overdue as i64);
         }
         self.show_rates(engine);
     }

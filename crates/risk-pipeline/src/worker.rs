@@ -288,9 +288,15 @@ impl Worker {
                     metrics.alert_moves.with_label_values(&[moved.what()]).inc()
                 }
                 Effect::SnapshotFitted(_) => fitted = true,
+                Effect::CaseMoved(moved) if moved.kept == 0 => {
+                    let kind = moved.case.state.kind();
+                    metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+                }
                 Effect::Assessed(_)
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
                 | Effect::AlertTermsSet(_) => {}
             }
         }

@@ -78,6 +78,7 @@ impl Engine {
         let taxonomy = Taxonomy {
             zones: head.zones,
             products: head.products,
+            calendar: head.calendar,
         };
         let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
@@ -126,6 +127,10 @@ impl Engine {
                 Frame::Signals(piece) => signals.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
+                }
+                Frame::Docket(docket) => engine.cases.restore(*docket),
+                Frame::Unsettled(unsettled, gone) => {
+                    engine.cases.restore_unsettled(unsettled, gone);
                 }
                 Frame::End => ended = true,
             }

@@ -2,6 +2,7 @@
 
 use super::{PathPolicy, SignalPolicy};
 use crate::alert::terms::AlertTerms;
+use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -18,6 +19,8 @@ pub(super) struct Policy {
     pub(super) alert: Alert,
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
+    pub(super) burden: BurdenPolicy,
+    pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
 }

@@ -92,6 +92,8 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
         | Effect::SignalRaised(_) => None,
     });

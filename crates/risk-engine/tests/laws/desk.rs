@@ -375,6 +375,8 @@ impl Desk {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::WeekWatched(_)
+            | Effect::CaseMoved(_)
+            | Effect::CaseGone(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)
             | Effect::SignalRaised(_) => None,

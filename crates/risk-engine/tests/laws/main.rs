@@ -7,6 +7,8 @@
 
 mod alerts;
 mod backing;
+mod burden;
+mod cases;
 mod decisions;
 mod desk;
 mod laws;

@@ -120,6 +120,8 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,
@@ -261,6 +263,8 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_) => None,

@@ -51,6 +51,8 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,

@@ -3,6 +3,7 @@
 //! Described for people in `docs/wire.md`, and for programs in `docs/schema/command.v1.json`, which a
 //! test holds equal to [`schema`].
 
+mod case;
 mod write;
 
 pub use write::encode;
@@ -11,7 +12,7 @@ use super::check::{Checked, Checker, Codes, Place, codes, id, version};
 use super::v1::Text;
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits, reject, text_of};
 use risk_domain::alert_action::{AlertAction, Disposition};
-use risk_domain::case_action::{CaseAction, PauseReason};
+use risk_domain::case_action::PauseReason;
 use risk_domain::decision::{Actor, Command, Decision, Order};
 use risk_domain::ids::CommandId;
 use risk_domain::scales::{AlertLevel, RiskLevel, Role};
@@ -85,6 +86,13 @@ struct Record<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "grounds")]
     ground: Option<Text<'a>>,
+    /// The last day of the term that an act of a case starts（期限）, where it is earlier than the policy's.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
+    due: Option<Text<'a>>,
+    /// What is done to the goods（处置措施）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    measures: Option<Vec<case::Taken<'a>>>,
 }
 
 /// Who decides（决定人）.
@@ -102,8 +110,7 @@ struct By<'a> {
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
     let targets = [Target::Grade, Target::Alert, Target::Case];
-    let codes = targets.into_iter().flat_map(|target| target.kinds());
-    let codes: BTreeSet<&str> = codes.copied().collect();
+    let codes: BTreeSet<&str> = targets.into_iter().flat_map(Target::kinds).collect();
     json_schema!({"type": "string", "enum": codes})
 }
 
@@ -194,11 +201,11 @@ impl Target {
         }
     }
 
-    fn kinds(self) -> &'static [&'static str] {
+    fn kinds(self) -> Vec<&'static str> {
         match self {
-            Self::Grade => &Decision::CODES,
-            Self::Alert => &AlertAction::CODES,
-            Self::Case => &CaseAction::CODES,
+            Self::Grade => Decision::CODES.to_vec(),
+            Self::Alert => AlertAction::CODES.to_vec(),
+            Self::Case => case::kinds(),
         }
     }
 }
@@ -237,6 +244,9 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         ));
     }
     shape(record, target)?;
+    if target != Target::Case {
+        case::unused(record)?;
+    }
     let order = match (target, subject) {
         (Target::Grade, Some(subject)) => Order::Grade {
             subject,
@@ -248,7 +258,7 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         },
         (Target::Case, _) => Order::Case {
             case: id(Place::Field("case_id"), text(record.case_id.as_ref()))?,
-            action: case_action(record)?,
+            action: case::action(record)?,
         },
     };
     Ok(Command {
@@ -396,23 +406,6 @@ fn disposition(record: &Record<'_>) -> Checked<Disposition> {
             Err(Rejection::new(code, "disposition", other, rule))
         }
     }
-}
-
-fn case_action(record: &Record<'_>) -> Checked<CaseAction> {
-    Ok(match &*record.kind {
-        "assign" => CaseAction::Assign {
-            to: id(Place::Field("to"), text(record.to.as_ref()))?,
-        },
-        "pause_clock" => CaseAction::PauseClock {
-            ground: codes!(PauseReason, UnknownCode)
-                .read(Place::Field("ground"), text(record.ground.as_ref()))?,
-        },
-        "resume_clock" => CaseAction::ResumeClock,
-        "approve" => CaseAction::Approve {
-            of: command_named(record)?,
-        },
-        _note => CaseAction::Note,
-    })
 }
 
 /// The JSON Schema of version 1, as it is committed: indented, with a final newline.

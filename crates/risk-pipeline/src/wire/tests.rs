@@ -775,6 +775,7 @@ fn decided(path: &str, value: Value) -> Result<risk_domain::decision::Command, R
 #[test]
 fn a_command_is_read_and_written_back() {
     use risk_domain::alert_action::{AlertAction, Disposition};
+    use risk_domain::case_act::{CaseAct, Measure, MeasureKind};
     use risk_domain::case_action::{CaseAction, PauseReason};
     use risk_domain::decision::{Decision, Order};
     use risk_domain::ids::{ActorId, AlertId, CaseId};
@@ -823,6 +824,20 @@ fn a_command_is_read_and_written_back() {
         CaseAction::ResumeClock,
         CaseAction::Note,
         CaseAction::Approve { of },
+        CaseAction::Take {
+            act: CaseAct::Notify,
+            due: None,
+            measures: Vec::new(),
+        },
+        CaseAction::Take {
+            act: CaseAct::Guide,
+            due: Some(until),
+            measures: vec![Measure {
+                kind: MeasureKind::Withdraw,
+                quantity: Some(756),
+                unit: Some("支".into()),
+            }],
+        },
     ];
     let grade = grade.map(|decision| Order::Grade {
         subject: subject.clone(),
@@ -917,6 +932,26 @@ fn what_is_wrong_with_a_command_on_an_alert_or_a_case_is_named() {
             json!({"kind": "pause_clock", "alert_id": null, "case_id": "c1", "ground": "holiday"}),
             Code::UnknownCode,
             "ground",
+        ),
+        (
+            json!({"kind": "note", "alert_id": null, "case_id": "c1", "due": "2026-07-01"}),
+            Code::Contradiction,
+            "due",
+        ),
+        (
+            json!({"kind": "note", "measures": []}),
+            Code::Contradiction,
+            "measures",
+        ),
+        (
+            json!({"kind": "order", "alert_id": null, "case_id": "c1", "due": "soon"}),
+            Code::BadTime,
+            "due",
+        ),
+        (
+            json!({"kind": "guide", "alert_id": null, "case_id": "c1", "measures": [{"kind": "forget"}]}),
+            Code::UnknownCode,
+            "measures.kind",
         ),
         (
             json!({"kind": "note", "alert_id": null}),

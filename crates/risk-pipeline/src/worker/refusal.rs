@@ -13,6 +13,7 @@ use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::Signal;
 use risk_domain::time::Day;
+use risk_engine::case::{CaseRefusal, CaseRule};
 use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
 
 impl Worker {
@@ -82,7 +83,8 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::NothingToApprove
         | EngineRejection::UnknownAlert
         | EngineRejection::Alert(_)
-        | EngineRejection::UnknownCase => RejectionCode::NotAllowed,
+        | EngineRejection::UnknownCase
+        | EngineRejection::Case(_) => RejectionCode::NotAllowed,
     }
 }
 
@@ -120,6 +122,34 @@ fn named_by(order: &Order) -> Option<&CommandId> {
     }
 }
 
+/// Which field of a command in a case breaks the rule, and what it says.
+fn in_case(refusal: CaseRefusal, command: &Command) -> (&'static str, Option<String>) {
+    let Order::Case { action, .. } = &command.order else {
+        return ("case_id", None);
+    };
+    let due = match action {
+        CaseAction::Take { due, .. } => due.map(|due| due.to_string()),
+        CaseAction::Assign { .. }
+        | CaseAction::PauseClock { .. }
+        | CaseAction::ResumeClock
+        | CaseAction::Note
+        | CaseAction::Approve { .. } => None,
+    };
+    match refusal.rule {
+        CaseRule::NoSuchStep
+        | CaseRule::Closed
+        | CaseRule::PausedTwice
+        | CaseRule::NotPaused
+        | CaseRule::NoClockRuns
+        | CaseRule::Overtaken => ("kind", Some(action.code().to_owned())),
+        CaseRule::NotYetOpen => ("decided_at", Some(command.decided_at.to_string())),
+        CaseRule::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        CaseRule::SamePerson => ("actor.id", Some(command.actor.id.to_string())),
+        CaseRule::NothingToApprove => ("of", named_by(&command.order).map(ToString::to_string)),
+        CaseRule::DueBeforeStart | CaseRule::DueBeyondTerm | CaseRule::NoTermToSet => ("due", due),
+    }
+}
+
 pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Rejection {
     let order = &command.order;
     let (field, value) = match why {
@@ -149,6 +179,7 @@ pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Reje
             Order::Case { case, .. } => ("case_id", Some(case.to_string())),
             Order::Grade { .. } | Order::Alert { .. } => ("case_id", None),
         },
+        EngineRejection::Case(refusal) => in_case(refusal, command),
         EngineRejection::IdentityConflict | EngineRejection::CorrectionCycle => {
             ("command_id", None)
         }

@@ -1,8 +1,9 @@
 //! Commands as they are written.
 
-use super::{By, Record};
+use super::{By, Record, case};
 use crate::wire::v1::Text;
 use risk_domain::alert_action::{AlertAction, Disposition};
+use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
@@ -33,6 +34,8 @@ pub fn encode(command: &Command) -> Vec<u8> {
         duplicate_of: written.duplicate_of.map(|of| of.as_str().into()),
         to: written.to.map(|to| to.as_str().into()),
         ground: written.ground.map(lend),
+        due: written.due.as_deref().map(Into::into),
+        measures: case::written(written.measures),
     };
     // Writing plain structs with text keys to memory has no way to fail.
     serde_json::to_vec(&record).unwrap_or_default()
@@ -53,6 +56,8 @@ struct Written<'a> {
     duplicate_of: Option<&'a AlertId>,
     to: Option<&'a ActorId>,
     ground: Option<&'static str>,
+    due: Option<String>,
+    measures: &'a [Measure],
 }
 
 impl<'a> Written<'a> {
@@ -115,6 +120,14 @@ impl<'a> Written<'a> {
             CaseAction::Assign { to } => written.to = Some(to),
             CaseAction::PauseClock { ground } => written.ground = Some(ground.code()),
             CaseAction::Approve { of } => written.of = Some(of),
+            CaseAction::Take {
+                act: _,
+                due,
+                measures,
+            } => {
+                written.due = due.map(|due| due.to_string());
+                written.measures = measures;
+            }
             CaseAction::ResumeClock | CaseAction::Note => {}
         }
         written
