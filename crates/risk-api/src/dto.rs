@@ -5,6 +5,7 @@ mod assessment;
 mod compare;
 mod decision;
 mod evidence;
+mod observers;
 mod rates;
 mod watch;
 
@@ -15,9 +16,13 @@ pub use assessment::{
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use observers::{
+    MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
+    StrictnessDto,
+};
 pub use rates::{
-    CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
-    RatesDto, StrictnessDto, TargetDto,
+    AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,
+    RatesDto, TargetDto,
 };
 pub use watch::OutbreakDto;
 

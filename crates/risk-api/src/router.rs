@@ -53,7 +53,7 @@ static ROUTES: [Route; 28] = [
         || get(subjects::list),
     ),
     route("/v1/watch", &["limit", "cursor"], || get(watch::list)),
-    route("/v1/subjects/{id}", &[], || get(subjects::one)),
+    route("/v1/subjects/{id}", &["by"], || get(subjects::one)),
     route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
         get(subjects::history)
     }),
@@ -84,7 +84,9 @@ static ROUTES: [Route; 28] = [
         &["domain", "began", "ended", "weeks"],
         || get(rates::effect),
     ),
-    route("/v1/observers", &[], || get(rates::observers)),
+    route("/v1/observers", &["period", "limit"], || {
+        get(rates::observers)
+    }),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),
     route("/readyz", &[], || get(health::readyz)),

@@ -9,6 +9,7 @@ pub mod alert;
 mod appraise;
 pub mod assessment;
 mod backing;
+mod campaign;
 mod caution;
 pub mod checkpoint;
 mod close;
@@ -19,6 +20,7 @@ pub mod detection;
 mod digest;
 pub mod event_time;
 pub mod evidence;
+mod excess;
 mod family;
 mod fit_task;
 mod frame;
@@ -43,6 +45,7 @@ mod warning;
 pub use alert::{Alert, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
+pub use campaign::{AdjustedEffect, Domain};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;
@@ -50,6 +53,7 @@ pub use decisions::DecisionState;
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
+pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
 pub use input::{
@@ -58,9 +62,12 @@ pub use input::{
 pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use null_replay::{ByStream, NullReplay};
-pub use observers::ObserverReport;
+pub use observers::{
+    MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
+};
 pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;
+pub use risk_stats::interval::Bounds;
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};
 pub use warning::Outbreak;

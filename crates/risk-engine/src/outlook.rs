@@ -6,7 +6,7 @@
 
 use crate::assessment::{Contribution, Part};
 use crate::frame::Frame;
-use crate::logodds::{NO_GROUP, PartKind, Query, SinceSnapshot};
+use crate::logodds::{HalfLives, Left, NO_GROUP, PartKind, Query, SinceSnapshot};
 use crate::model::{Field, Groups, Model};
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
@@ -144,9 +144,12 @@ pub(crate) struct Outlook<'a> {
     model: &'a Model,
     subjects: &'a Subjects,
     frame: &'a Frame,
+    half_lives: HalfLives,
     since: Vec<&'a SinceSnapshot>,
     /// Targets with evidence that no close has counted.
     fresh: &'a [u32],
+    /// The week that is looked ahead to, and what is left by then; none for the snapshot's own time.
+    ahead: Option<(u16, Left)>,
     /// Products, zones and sectors.
     above: BTreeMap<SubjectIx, Estimate>,
     /// The target asked for last: most cells, enterprises and sites are the same one.
@@ -174,8 +177,10 @@ impl Engine {
             model: &self.model,
             subjects: &self.subjects,
             frame: &self.frame,
+            half_lives: self.policy.model.settings.half_lives,
             since: std::iter::once(&self.model.since).chain(open).collect(),
             fresh: fresh.unwrap_or_default(),
+            ahead: None,
             above: BTreeMap::new(),
             last: RefCell::new(None),
         };
@@ -192,6 +197,17 @@ impl Engine {
 }
 
 impl Outlook<'_> {
+    /// The same, so many weeks later, if nothing else comes.
+    pub(crate) fn later(mut self, weeks: u16) -> Self {
+        let snapshot = &self.model.snapshot;
+        let season = snapshot.as_of.saturating_add(snapshot.horizon);
+        self.ahead = (weeks > 0).then(|| {
+            let left = Left::after(weeks, &self.half_lives);
+            (season.saturating_add(weeks), left)
+        });
+        self
+    }
+
     fn weight(&self, target: u32) -> u32 {
         if self.fresh.contains(&target) {
             self.frame.weight_once_tested(target, self.subjects)
@@ -305,10 +321,12 @@ impl Outlook<'_> {
 
     fn target(&self, base: &Base) -> (Groups, Target) {
         let groups = self.model.groups(base, self.subjects);
-        let found = self
-            .model
-            .snapshot
-            .predict_since_all(&Query::new(&groups), &self.since);
+        let mut query = Query::new(&groups);
+        if let Some((week, left)) = self.ahead {
+            query.week = Some(week);
+            query.left = left;
+        }
+        let found = self.model.snapshot.predict_since_all(&query, &self.since);
         let fields = self.model.fields();
         let mut parts = [0.0; Part::ALL.len()];
         for (part, _) in found.calibrated_parts() {

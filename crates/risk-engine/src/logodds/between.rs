@@ -113,8 +113,7 @@ impl Snapshot {
             ..Query::new(groups)
         };
         let (eta, _) = self.log_odds(&query);
-        let units = f64::from(UNITS);
-        let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
+        let (tested, failed) = row.effective();
         let eta = eta + self.strictness(row);
         let (score, information) = self.link_of(row).score(eta, tested, failed);
         ScoreSum {

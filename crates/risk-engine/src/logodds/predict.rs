@@ -9,6 +9,7 @@ use super::fixed::{dot, waves};
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
 use super::rows::{Frame, NO_GROUP, Row};
+use super::settings::HalfLives;
 use super::snapshot::{CovariateEffect, Effect, ObserverEffects, Snapshot};
 
 /// What is asked.
@@ -20,6 +21,49 @@ pub struct Query<'a> {
     pub week: Option<u16>,
     /// Mode whose shift counts; none for the lot that a random draw would take.
     pub mode: Option<u8>,
+    /// How much of what passes is left by then; [`Left::ALL`] at the snapshot's time.
+    pub left: Left,
+}
+
+/// How much is left at a later time of what a snapshot says of recent weeks, if nothing new comes
+/// （近期效应的余留）.
+#[doc(alias = "近期效应的余留")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Left {
+    /// Share of the recent effects, 0 to 1: the next fits would see their results weigh that much.
+    recent: f64,
+    /// Share of the confirmed failures that are held to be remedied.
+    remedied: f64,
+}
+
+impl Left {
+    /// All of it.
+    pub const ALL: Self = Self {
+        recent: 1.0,
+        remedied: 1.0,
+    };
+
+    /// A recent effect: what is left of it, and the doubt that comes back.
+    fn of(self, now: Effect, prior: f64) -> Effect {
+        let left = self.recent;
+        if left < 1.0 {
+            Effect {
+                mean: left * now.mean,
+                variance: prior + left * left * (now.variance - prior),
+            }
+        } else {
+            now
+        }
+    }
+
+    /// What is left after so many weeks.
+    pub fn after(weeks: u16, half_lives: &HalfLives) -> Self {
+        let left = |half_life: f64| libm::exp2(-f64::from(weeks) / half_life);
+        Self {
+            recent: left(half_lives.recent),
+            remedied: left(half_lives.remedied),
+        }
+    }
 }
 
 impl<'a> Query<'a> {
@@ -29,6 +73,7 @@ impl<'a> Query<'a> {
             groups,
             week: None,
             mode: None,
+            left: Left::ALL,
         }
     }
 }
@@ -205,6 +250,18 @@ impl Snapshot {
         })
     }
 
+    /// Log-odds of what does not pass with time, in the query's season and mode: what results of any
+    /// week can be held against alike.
+    pub(crate) fn standing_log_odds(&self, query: &Query<'_>) -> f64 {
+        let stands = |kind| {
+            matches!(
+                kind,
+                PartKind::Base | PartKind::Lasting(_) | PartKind::Season | PartKind::Mode(_)
+            )
+        };
+        self.sum_of(query, stands).0
+    }
+
     /// The rest of what is usual: season, mode, selections and remedies by now.
     pub fn passing_log_odds(&self, query: &Query<'_>) -> f64 {
         let passing = |kind| {
@@ -237,9 +294,9 @@ impl Snapshot {
     /// mode, observers and its test's errors, in its own week.
     pub fn positive_probability(&self, row: &Row, groups: &[u32]) -> f64 {
         let query = Query {
-            groups,
             week: Some(row.week),
             mode: Some(row.mode),
+            ..Query::new(groups)
         };
         let (eta, _) = self.log_odds(&query);
         self.link_of(row).positive(eta + self.strictness(row))
@@ -309,8 +366,8 @@ impl Snapshot {
         }
         for (at, level) in self.levels.iter().enumerate() {
             if let Some(recent) = &level.recent {
-                let effect = effect_of(&recent.effects, group(at), recent.prior);
-                take(PartKind::Recent(at as u8), effect);
+                let now = effect_of(&recent.effects, group(at), recent.prior);
+                take(PartKind::Recent(at as u8), query.left.of(now, recent.prior));
             }
         }
         if let Some(season) = &self.season {
@@ -332,7 +389,16 @@ impl Snapshot {
             take(PartKind::Selected, certain(value(enterprise) + value(cell)));
         }
         if remedied.level.is_some() {
-            take(PartKind::Remedied, certain(value(remedied)));
+            // The covariate is ln(1 + confirmed failures).
+            let whole = value(remedied);
+            let left = query.left.remedied;
+            let part = if left < 1.0 && remedied.coefficient.mean != 0.0 {
+                let failures = libm::expm1(whole / remedied.coefficient.mean);
+                remedied.coefficient.mean * libm::log1p(left * failures)
+            } else {
+                whole
+            };
+            take(PartKind::Remedied, certain(part));
         }
         if let Some(mode) = query.mode {
             let shift = self.modes.get(usize::from(mode));

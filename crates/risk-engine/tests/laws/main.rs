@@ -6,6 +6,7 @@
 )]
 
 mod backing;
+mod campaign;
 mod decisions;
 mod desk;
 mod laws;
