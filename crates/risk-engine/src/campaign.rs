@@ -100,7 +100,7 @@ impl Engine {
             let Some(at) = periods.iter().position(|weeks| weeks.contains(&row.week)) else {
                 return;
             };
-            let inside = self.lies_in(row.target, base, &meant);
+            let inside = self.is_meant(row.target, base, &meant);
             let held = if inside { &mut treated } else { &mut others };
             if let Some(held) = held.get_mut(at) {
                 held.add(self.observed(row, base, sign));
@@ -147,7 +147,7 @@ impl Engine {
         }
     }
 
-    fn lies_in(&self, target: u32, base: &Base, meant: &[Meant<'_>]) -> bool {
+    fn is_meant(&self, target: u32, base: &Base, meant: &[Meant<'_>]) -> bool {
         meant.iter().any(|one| match one {
             Meant::City => true,
             Meant::Subject(subject) => {
@@ -165,7 +165,7 @@ impl Engine {
     /// where none is in the frame, by a shift of their lasting log-odds.
     fn mean_over(&self, meant: &[Meant<'_>]) -> impl Fn(f64) -> f64 + use<> {
         let all = self.subjects.linked();
-        let inside = all.filter(|(number, base)| self.lies_in(*number, base, meant));
+        let inside = all.filter(|(number, base)| self.is_meant(*number, base, meant));
         let log_odds = |number: u32, base: &Base| {
             let groups = self.model.groups(base, &self.subjects);
             let expected = self.model.snapshot.standing_log_odds(&Query::new(&groups));

@@ -53,11 +53,11 @@ impl Engine {
         let mut since = model.open(open.map(|(_, row)| row), &self.subjects);
         let targets = &self.subjects.kin(at).targets;
         let groups_of = |target: u32| model.groups(self.subjects.base(target), &self.subjects);
-        let expectations = self.expectations();
         let today = self.calendar.epoch_of(now).max(self.last_closed?);
         let day = self.calendar.day_of(today);
         let by = by.max(day);
         let epoch = self.calendar.last_of(by).max(today);
+        let occasion = self.occasion(epoch);
         let week = week_of(day);
         let later = week_of(by).saturating_sub(week);
         let mode = SelectionMode::ALL
@@ -76,7 +76,7 @@ impl Engine {
             let outlook = self.outlook(Some((&since, &[])), &[]).later(later);
             let estimate = outlook.of_targets(targets)?;
             probability = estimate.probability;
-            let level = self.level_of(estimate, &state.tallies, &expectations, at, epoch);
+            let level = self.level_of(estimate.law, &state.tallies, &occasion, at);
             if level < from {
                 return Some(Counterfactual {
                     from,

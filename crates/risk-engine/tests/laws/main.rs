@@ -6,7 +6,9 @@
 )]
 
 mod backing;
+mod burden;
 mod campaign;
+mod cases;
 mod decisions;
 mod desk;
 mod laws;

@@ -58,8 +58,8 @@ fn assessment(number: usize, level: RiskLevel, percent: u8) -> Assessment {
     let probability = f64::from(percent) / 100.0;
     Assessment {
         subject: subject(number),
-        zones: BTreeSet::from([ZoneId::new("z1").unwrap()]),
-        sectors: BTreeSet::new(),
+        zones: BTreeSet::from([ZoneId::new("z1").unwrap()]).into(),
+        sectors: BTreeSet::new().into(),
         epoch: Epoch(1),
         level,
         decision: None,
