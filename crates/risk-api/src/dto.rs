@@ -8,6 +8,7 @@ mod case;
 mod compare;
 mod decision;
 mod evidence;
+mod observers;
 mod rates;
 mod signal;
 mod watch;
@@ -24,9 +25,13 @@ pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, Prop
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use observers::{
+    MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
+    StrictnessDto,
+};
 pub use rates::{
-    CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
-    RatesDto, StrictnessDto, TargetDto,
+    AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,
+    RatesDto, TargetDto,
 };
 pub use signal::SignalDto;
 pub use watch::OutbreakDto;

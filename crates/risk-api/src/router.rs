@@ -57,7 +57,7 @@ static ROUTES: [Route; 36] = [
         || get(subjects::list),
     ),
     route("/v1/watch", &["limit", "cursor"], || get(watch::list)),
-    route("/v1/subjects/{id}", &[], || get(subjects::one)),
+    route("/v1/subjects/{id}", &["by"], || get(subjects::one)),
     route("/v1/subjects/{id}/history", &["limit", "cursor"], || {
         get(subjects::history)
     }),
@@ -123,7 +123,9 @@ static ROUTES: [Route; 36] = [
         || get(burden::suspicions),
     ),
     route("/v1/burden/{id}", &["on"], || get(burden::one)),
-    route("/v1/observers", &[], || get(rates::observers)),
+    route("/v1/observers", &["period", "limit"], || {
+        get(rates::observers)
+    }),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),
     route("/readyz", &[], || get(health::readyz)),

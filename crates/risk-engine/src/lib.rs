@@ -10,6 +10,7 @@ mod appraise;
 pub mod assessment;
 mod backing;
 pub mod burden;
+mod campaign;
 pub mod case;
 mod caution;
 pub mod checkpoint;
@@ -21,6 +22,7 @@ pub mod detection;
 mod digest;
 pub mod event_time;
 pub mod evidence;
+mod excess;
 mod family;
 mod fit_task;
 mod frame;
@@ -52,6 +54,7 @@ pub use alert::{Alert, AlertEntry, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
 pub use burden::{Burden, BurdenPolicy, Burdens, PriorCheck, Suspicion, SuspicionKind};
+pub use campaign::{AdjustedEffect, Domain};
 pub use case::{Case, CaseKind, CaseMove};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
@@ -60,6 +63,7 @@ pub use decisions::DecisionState;
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
+pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
 pub use input::{
@@ -68,9 +72,12 @@ pub use input::{
 pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use null_replay::{ByStream, NullReplay};
-pub use observers::ObserverReport;
+pub use observers::{
+    MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
+};
 pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;
+pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;
 pub use taxonomy::{Registration, Taxonomy};

@@ -45,8 +45,9 @@ pub use between::{ScoreSum, SinceSnapshot};
 pub use calibrate::{CalibrationRow, Calibrator};
 pub use error::FitError;
 pub use fit::{fit, nested_rows};
+pub(crate) use link::TestLink;
 pub use nested::{Nested, NestedMeans, NestedRow, NestedVariances};
-pub use predict::{Part, PartKind, Prediction, Query};
+pub use predict::{Left, Part, PartKind, Prediction, Query};
 pub use rows::{Basis, Evidence, Frame, NO_GROUP, NO_OBSERVER, Row, UNITS, Verification, merge};
 pub use selection::{SelectionStrength, SelectionWeek};
 pub use settings::{

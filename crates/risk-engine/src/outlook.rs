@@ -7,7 +7,7 @@
 use crate::assessment::{Contribution, Part};
 use crate::frame::Frame;
 use crate::logodds::told::Told;
-use crate::logodds::{NO_GROUP, PartKind, SinceSnapshot};
+use crate::logodds::{HalfLives, Left, NO_GROUP, PartKind, SinceSnapshot};
 use crate::model::{Field, Model};
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
@@ -231,6 +231,9 @@ pub(crate) struct Outlook<'a> {
     since: Vec<&'a SinceSnapshot>,
     /// Targets with evidence that no close has counted.
     fresh: &'a [u32],
+    /// The week that is looked ahead to, and what is left by then; none for the snapshot's own time.
+    ahead: Option<(u16, Left)>,
+    half_lives: HalfLives,
     places: Places,
     /// Products, zones and sectors.
     above: BTreeMap<SubjectIx, Estimate>,
@@ -263,6 +266,8 @@ impl Engine {
             frame: &self.frame,
             since: std::iter::once(&self.model.since).chain(open).collect(),
             fresh: fresh.unwrap_or_default(),
+            ahead: None,
+            half_lives: self.policy.model.settings.half_lives,
             places: Places::of(&self.model),
             above: BTreeMap::new(),
             shared: Vec::new(),
@@ -281,6 +286,17 @@ impl Engine {
 }
 
 impl Outlook<'_> {
+    /// The same, so many weeks later, if nothing else comes; of cells, enterprises and sites.
+    pub(crate) fn later(mut self, weeks: u16) -> Self {
+        let snapshot = &self.model.snapshot;
+        let season = snapshot.as_of.saturating_add(snapshot.horizon);
+        self.ahead = (weeks > 0).then(|| {
+            let left = Left::after(weeks, &self.half_lives);
+            (season.saturating_add(weeks), left)
+        });
+        self
+    }
+
     fn weight(&self, target: u32) -> u32 {
         if self.fresh.contains(&target) {
             self.frame.weight_once_tested(target, self.subjects)
@@ -431,7 +447,8 @@ impl Outlook<'_> {
             .map(|field| field.group_above(above, self.subjects))
             .collect();
         let snapshot = &self.model.snapshot;
-        snapshot.told(&groups, snapshot.waves(None), &self.since)
+        let week = self.ahead.map(|(week, _)| week);
+        snapshot.told(&groups, snapshot.waves(week), &self.since)
     }
 
     /// All that is said of a target.
@@ -444,6 +461,9 @@ impl Outlook<'_> {
         for (level, field) in &self.places.own {
             let group = field.group(base, self.subjects);
             snapshot.tell(told, *level, group, &self.since);
+        }
+        if let Some((_, left)) = self.ahead {
+            snapshot.fade(told, left);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
 mod cases;
+mod goals;
 mod signals;
 mod text;
 
@@ -12,18 +13,16 @@ use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
-use crate::rates::Target;
-use crate::series::CITY;
 use risk_domain::ids::PolicyVersion;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::selection::SelectionMode;
-use risk_domain::subject::Subject;
 use risk_domain::time::{CivilOffset, DAY_MILLIS};
 use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+pub use goals::{Benchmark, Goal, Goals, RateTarget, Wanted};
 pub use signals::{PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
@@ -154,16 +153,7 @@ pub struct Policy {
     /// How cases run.
     pub cases: CasePolicy,
     /// Pass rates that are to be reached.
-    pub targets: Vec<RateTarget>,
-}
-
-/// A pass rate that a domain is to reach（合格率目标）.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RateTarget {
-    /// The city, or a sector, a product or a zone by its text.
-    pub domain: String,
-    /// The pass rate.
-    pub target: Target,
+    pub goals: Goals,
 }
 
 /// Why a text is no policy.
@@ -249,7 +239,7 @@ impl Policy {
             decision: decision(&raw.decision)?,
             burden: checked(raw.burden.check(), raw.burden)?,
             cases: cases::cases(raw.cases)?,
-            targets: targets(&raw.targets)?,
+            goals: goals::goals(raw.targets, raw.benchmarks)?,
         })
     }
 }
@@ -301,31 +291,6 @@ fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {
             rule: "must be between 1 and 3660",
         })
     }
-}
-
-fn targets(raw: &[text::Target]) -> Result<Vec<RateTarget>, PolicyError> {
-    let target = |raw: &text::Target| {
-        let named = raw.domain == CITY
-            || matches!(
-                raw.domain.parse(),
-                Ok(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
-            );
-        let target = Target::new(raw.pass_rate).map_err(|_error| PolicyError::Range {
-            key: "targets.pass_rate",
-            rule: "must be above 0 and below 1",
-        })?;
-        let unnamed = PolicyError::Range {
-            key: "targets.domain",
-            rule: "must be city, or sector:, product: or zone: with a code",
-        };
-        named
-            .then(|| RateTarget {
-                domain: raw.domain.clone(),
-                target,
-            })
-            .ok_or(unnamed)
-    };
-    raw.iter().map(target).collect()
 }
 
 fn model(settings: Settings) -> Result<ModelPolicy, PolicyError> {

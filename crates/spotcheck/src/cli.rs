@@ -77,7 +77,7 @@ pub(crate) enum EvaluateCommand {
     /// the four weeks after each question's day (questions.ndjson), and at what rate the city failed in
     /// each quarter (quarters.ndjson), and when and where outbreaks showed, from what was known by then
     World(EvaluateWorld),
-    /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
+    /// A record set (NDJSON, optionally zstd; several files are one set): how likely each routine result fails, from results of
     /// earlier days; prints how well that was foretold, and how well raw rate, last result,
     /// beta-binomial and smoothed rate would have
     Records(EvaluateRecords),
@@ -85,8 +85,9 @@ pub(crate) enum EvaluateCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateRecords {
-    /// The record set
-    pub(crate) file: PathBuf,
+    /// The record set: one file, or several that make it up
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     /// Where to write the answers: lines of event_id and probability
     #[arg(long)]
     pub(crate) predictions: Option<PathBuf>,

@@ -152,8 +152,7 @@ impl Snapshot {
 
     /// The same as [`Self::surprise`], given the log-odds of the target in the row's mode.
     pub(crate) fn surprise_at(&self, row: &Row, eta: f64) -> ScoreSum {
-        let units = f64::from(UNITS);
-        let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
+        let (tested, failed) = row.effective();
         let eta = eta + self.strictness(row);
         let (score, information) = self.link_of(row).score(eta, tested, failed);
         ScoreSum {

@@ -8,7 +8,8 @@ use super::between::SinceSnapshot;
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
 use super::rows::{Frame, NO_GROUP, Row};
-use super::snapshot::{ObserverEffects, Snapshot};
+use super::settings::HalfLives;
+use super::snapshot::{Effect, ObserverEffects, Snapshot};
 use super::told::Told;
 
 /// What is asked.
@@ -20,6 +21,59 @@ pub struct Query<'a> {
     pub week: Option<u16>,
     /// Mode whose shift counts; none for the lot that a random draw would take.
     pub mode: Option<u8>,
+    /// How much of what passes is left by then; [`Left::ALL`] at the snapshot's time.
+    pub left: Left,
+}
+
+/// How much is left at a later time of what a snapshot says of recent weeks, if nothing new comes
+/// （近期效应的余留）.
+#[doc(alias = "近期效应的余留")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Left {
+    /// Share of the recent effects, 0 to 1: the next fits would see their results weigh that much.
+    recent: f64,
+    /// Share of the confirmed failures that are held to be remedied.
+    remedied: f64,
+}
+
+impl Left {
+    /// All of it.
+    pub const ALL: Self = Self {
+        recent: 1.0,
+        remedied: 1.0,
+    };
+
+    /// What is left after so many weeks.
+    pub fn after(weeks: u16, half_lives: &HalfLives) -> Self {
+        let left = |half_life: f64| libm::exp2(-f64::from(weeks) / half_life);
+        Self {
+            recent: left(half_lives.recent),
+            remedied: left(half_lives.remedied),
+        }
+    }
+
+    /// A recent effect: what is left of it, and the doubt that comes back.
+    pub(crate) fn of_recent(self, now: Effect, prior: f64) -> Effect {
+        let left = self.recent;
+        if left < 1.0 {
+            Effect {
+                mean: left * now.mean,
+                variance: prior + left * left * (now.variance - prior),
+            }
+        } else {
+            now
+        }
+    }
+
+    /// What is left of a part whose covariate is ln(1 + confirmed failures).
+    pub(crate) fn of_remedied(self, whole: f64, coefficient: f64) -> f64 {
+        if self.remedied < 1.0 && coefficient != 0.0 {
+            let failures = libm::expm1(whole / coefficient);
+            coefficient * libm::log1p(self.remedied * failures)
+        } else {
+            whole
+        }
+    }
 }
 
 impl<'a> Query<'a> {
@@ -29,6 +83,7 @@ impl<'a> Query<'a> {
             groups,
             week: None,
             mode: None,
+            left: Left::ALL,
         }
     }
 }
@@ -139,7 +194,8 @@ impl Snapshot {
     /// Predicts for one target with what has come since the fit as one more reason: a provisional
     /// figure, or what would be if these results came.
     pub fn predict_since(&self, query: &Query<'_>, since: &SinceSnapshot) -> Prediction {
-        let told = self.told(query.groups, self.waves(query.week), &[since]);
+        let mut told = self.told(query.groups, self.waves(query.week), &[since]);
+        self.fade(&mut told, query.left);
         self.predict_told(&told, query.mode, Some(told.moved()))
     }
 
@@ -216,6 +272,18 @@ impl Snapshot {
         })
     }
 
+    /// Log-odds of what does not pass with time, in the query's season and mode: what results of any
+    /// week can be held against alike.
+    pub(crate) fn standing_log_odds(&self, query: &Query<'_>) -> f64 {
+        let stands = |kind| {
+            matches!(
+                kind,
+                PartKind::Base | PartKind::Lasting(_) | PartKind::Season | PartKind::Mode(_)
+            )
+        };
+        self.sum_of(query, stands).0
+    }
+
     /// The rest of what is usual: season, mode, selections and remedies by now.
     pub fn passing_log_odds(&self, query: &Query<'_>) -> f64 {
         let passing = |kind| {
@@ -248,9 +316,9 @@ impl Snapshot {
     /// mode, observers and its test's errors, in its own week.
     pub fn positive_probability(&self, row: &Row, groups: &[u32]) -> f64 {
         let query = Query {
-            groups,
             week: Some(row.week),
             mode: Some(row.mode),
+            ..Query::new(groups)
         };
         let (eta, _) = self.log_odds(&query);
         self.link_of(row).positive(eta + self.strictness(row))

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::between::{ScoreSum, SinceSnapshot, moved};
 use super::fixed::{COVARIATES, dot, waves};
-use super::predict::{PartKind, Query};
+use super::predict::{Left, PartKind, Query};
 use super::rows::NO_GROUP;
 use super::snapshot::{Effect, Snapshot};
 
@@ -168,7 +168,23 @@ impl Snapshot {
 
     /// All that is said of what a query asks, without what has come since.
     pub(crate) fn told_of(&self, query: &Query<'_>) -> Told {
-        self.told(query.groups, self.waves(query.week), &[])
+        let mut told = self.told(query.groups, self.waves(query.week), &[]);
+        self.fade(&mut told, query.left);
+        told
+    }
+
+    /// Leaves of what is recent what is left of it at a later time.
+    pub(crate) fn fade(&self, told: &mut Told, left: Left) {
+        if left == Left::ALL {
+            return;
+        }
+        for (of, level) in told.levels.iter_mut().zip(&self.levels) {
+            if let Some(recent) = &level.recent {
+                of.recent = left.of_recent(of.recent, recent.prior);
+            }
+        }
+        let ([_, _, part], [_, _, remedied]) = (&mut told.covariates, &self.covariates);
+        *part = left.of_remedied(*part, remedied.coefficient.mean);
     }
 }
 

@@ -23,12 +23,23 @@ pub(super) struct Policy {
     pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
+    #[serde(default)]
+    pub(super) benchmarks: Vec<Benchmark>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
     pub(super) domain: String,
+    pub(super) pass_rate: Option<f64>,
+    pub(super) above: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Benchmark {
+    pub(super) name: String,
+    pub(super) from: String,
     pub(super) pass_rate: f64,
 }
 

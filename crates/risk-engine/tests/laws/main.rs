@@ -8,6 +8,7 @@
 mod alerts;
 mod backing;
 mod burden;
+mod campaign;
 mod cases;
 mod decisions;
 mod desk;
