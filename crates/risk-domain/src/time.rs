@@ -37,12 +37,11 @@ impl Timestamp {
 
     /// Parses RFC 3339 with an offset; fractions beyond the millisecond are dropped.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        let millis = match usual_form(text.as_bytes()) {
-            Some(millis) => millis,
-            None => {
-                let instant: jiff::Timestamp = text.parse().map_err(|_error| TimestampError)?;
-                instant.as_millisecond()
-            }
+        let millis = if let Some(millis) = usual_form(text.as_bytes()) {
+            millis
+        } else {
+            let instant: jiff::Timestamp = text.parse().map_err(|_error| TimestampError)?;
+            instant.as_millisecond()
         };
         if (Self::MIN.0..=Self::MAX.0).contains(&millis) {
             Ok(Self(millis))
