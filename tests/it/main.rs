@@ -4,6 +4,8 @@
 //! library of this package.
 
 mod architecture;
+mod case_life;
+mod cases;
 mod compose;
 mod crash;
 mod damage;

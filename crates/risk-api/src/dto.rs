@@ -2,6 +2,8 @@
 //! `docs/openapi.json`, and nothing inside follows from it.
 
 mod assessment;
+mod burden;
+mod case;
 mod compare;
 mod decision;
 mod evidence;
@@ -12,6 +14,8 @@ pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
+pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
+pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, ProposalDto, StepDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};

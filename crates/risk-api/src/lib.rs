@@ -5,6 +5,8 @@
 //! they are durable.
 
 mod alerts;
+mod burden;
+mod cases;
 mod compare;
 mod console;
 mod dead_letters;

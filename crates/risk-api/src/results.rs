@@ -62,8 +62,9 @@ pub(crate) async fn post_registry(
     take(&state, &*intake, &headers, body?).await
 }
 
-/// Post decisions of officers. The answer comes once they are durable; they count from the close of
-/// their day on, and provisional assessments show them at once.
+/// Post what officers decide on grades, alerts and cases. The answer comes once it is durable. Decisions
+/// on grades count from the close of their day on, and provisional assessments show them at once; what
+/// is decided on an alert or a case takes effect at once.
 #[utoipa::path(post, path = "/v1/commands", tag = "decisions",
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
     responses(

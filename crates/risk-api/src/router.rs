@@ -5,8 +5,8 @@ use crate::params::Params;
 use crate::request;
 use crate::state::ApiState;
 use crate::{
-    alerts, compare, console, dead_letters, decisions, evidence, health, live, metrics, openapi,
-    rates, results, subjects, watch,
+    alerts, burden, cases, compare, console, dead_letters, decisions, evidence, health, live,
+    metrics, openapi, rates, results, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -38,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 28] = [
+static ROUTES: [Route; 34] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route("/v1/commands", &[], || post(results::post_commands)),
@@ -70,6 +70,21 @@ static ROUTES: [Route; 28] = [
         &["level", "subject", "rule", "since", "limit", "cursor"],
         || get(alerts::list),
     ),
+    route(
+        "/v1/cases",
+        &[
+            "kind",
+            "state",
+            "open",
+            "subject",
+            "due_before",
+            "overdue",
+            "limit",
+            "cursor",
+        ],
+        || get(cases::list),
+    ),
+    route("/v1/cases/{id}", &[], || get(cases::one)),
     route("/v1/alerts/stream", &["after"], || get(live::live)),
     route("/v1/alerts/{id}", &[], || get(alerts::one)),
     route("/v1/dead-letters", &["code", "limit", "cursor"], || {
@@ -84,6 +99,24 @@ static ROUTES: [Route; 28] = [
         &["domain", "began", "ended", "weeks"],
         || get(rates::effect),
     ),
+    route(
+        "/v1/burden",
+        &["zone", "resting", "on", "sort", "limit", "cursor"],
+        || get(burden::list),
+    ),
+    route(
+        "/v1/burden/repeat",
+        &[
+            "producer", "standard", "brand", "model", "agency", "level", "on",
+        ],
+        || get(burden::repeat),
+    ),
+    route(
+        "/v1/burden/suspicions",
+        &["kind", "on", "limit", "cursor"],
+        || get(burden::suspicions),
+    ),
+    route("/v1/burden/{id}", &["on"], || get(burden::one)),
     route("/v1/observers", &[], || get(rates::observers)),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),

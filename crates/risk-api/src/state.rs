@@ -1,5 +1,6 @@
 //! What the handlers work with.
 
+use crate::burden::BurdenBook;
 use crate::error::ApiError;
 use crate::metrics::ApiMetrics;
 use prometheus::Registry;
@@ -131,6 +132,7 @@ pub(crate) struct Shared {
     /// Whether the server is closing: live streams have no end of their own.
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
+    pub(crate) burden: BurdenBook,
     /// Tells the requests of one process from those of another.
     process: u32,
     requests: AtomicU64,
@@ -161,6 +163,7 @@ impl ApiState {
             shown,
             closing,
             reads: Arc::new(Semaphore::new(READS)),
+            burden: BurdenBook::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))

@@ -3,7 +3,11 @@
 //! Facts and vocabulary only; conclusions live in `risk-engine`, choices in `risk-planner`.
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod alert_action;
+pub mod article;
 pub mod calendar;
+pub mod case_act;
+pub mod case_action;
 pub mod decision;
 pub mod ids;
 pub mod inspection;

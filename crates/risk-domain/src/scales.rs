@@ -50,6 +50,8 @@ impl TryFrom<u8> for Severity {
     }
 }
 
+/// A closed scale of codes: the enum, every value, and the way from and to its code.
+#[macro_export]
 macro_rules! named_scale {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -82,7 +84,7 @@ macro_rules! named_scale {
         }
     };
 }
-pub(crate) use named_scale;
+pub use named_scale;
 
 named_scale! {
     /// Risk level（风险等级）. "No data" is a level of its own, never "low".

@@ -222,6 +222,16 @@ impl Day {
         Self(self.0 - i32::from(self.weekday()))
     }
 
+    /// The same day of the month some months later or earlier, or the month's last day where it is
+    /// shorter: how a period in months ends.
+    #[must_use]
+    pub fn plus_months(self, months: i32) -> Self {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let date = epoch.saturating_add(jiff::Span::new().days(self.0.clamp(-700_000, 2_900_000)));
+        let moved = date.saturating_add(jiff::Span::new().months(months.clamp(-100_000, 100_000)));
+        Self::from_ymd(moved.year(), moved.month(), moved.day()).unwrap_or(self)
+    }
+
     /// This day moved by whole days.
     #[must_use]
     pub fn plus(self, days: i32) -> Self {
@@ -298,6 +308,14 @@ mod tests {
         assert_eq!(day.plus(6).week_start(), day);
         assert_eq!("2026-11-23".parse::<Day>().unwrap(), day);
         assert_eq!(Day::from_ymd(2026, 2, 29), None);
+    }
+
+    #[test]
+    fn months_end_on_the_same_day_or_the_last() {
+        let moved = |day: &str, months| day.parse::<Day>().unwrap().plus_months(months).to_string();
+        assert_eq!(moved("2026-03-15", 6), "2026-09-15");
+        assert_eq!(moved("2025-08-31", 6), "2026-02-28");
+        assert_eq!(moved("2026-03-31", -1), "2026-02-28");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::evidence::Tallies;
 use crate::input::Effect;
 use crate::model::week_of;
 use crate::step::{Engine, Standing, SubjectState};
-use crate::subjects::SubjectIx;
+use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
 
 impl Engine {
@@ -82,9 +82,9 @@ impl Engine {
         };
         let mut concluded = Vec::new();
         let outlook = self.outlook(None, &judged);
-        let expectations = self.expectations();
+        let occasion = self.occasion(epoch);
         for subject in judged {
-            if let Some(assessment) = self.judge(&outlook, &expectations, subject, epoch) {
+            if let Some(assessment) = self.judge(&outlook, &occasion, subject) {
                 let before = self
                     .state(subject)
                     .standing
@@ -95,15 +95,19 @@ impl Engine {
                     self.calendar.end_of(epoch),
                     &self.policy,
                 );
-                concluded.push((subject, Box::new(assessment), rise.map(Box::new)));
+                let begins = name_begins(&assessment.subject);
+                concluded.push((begins, subject, Box::new(assessment), rise.map(Box::new)));
             }
         }
-        for (subject, assessment, _) in &concluded {
+        for (_, subject, assessment, _) in &concluded {
             self.stand(*subject, assessment);
         }
         // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_unstable_by(|(_, one, _), (_, other, _)| one.subject.cmp(&other.subject));
-        for (_, assessment, rise) in concluded {
+        concluded.sort_unstable_by(|(one, _, first, _), (other, _, second, _)| {
+            one.cmp(other)
+                .then_with(|| first.subject.cmp(&second.subject))
+        });
+        for (_, _, assessment, rise) in concluded {
             effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
                 self.conclude(Effect::AlertRaised(alert), effects);
@@ -136,6 +140,8 @@ impl Engine {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
             }
+            Effect::CaseMoved(moved) => self.cases.apply(moved),
+            Effect::CaseGone(id) => self.cases.apply_gone(id),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);
             }
@@ -227,6 +233,7 @@ impl Engine {
         let due = self.decisions.take_due(epoch);
         touched.extend(due.iter().filter_map(|subject| self.subjects.find(subject)));
         self.last_closed = Some(epoch);
+        self.cases.close(epoch);
         touched.sort_unstable();
         touched.dedup();
         touched

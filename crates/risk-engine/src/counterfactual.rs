@@ -44,9 +44,9 @@ impl Engine {
         let mut since = model.open(open.map(|(_, row)| row), &self.subjects);
         let targets = &self.subjects.kin(at).targets;
         let groups_of = |target: u32| model.groups(self.subjects.base(target), &self.subjects);
-        let expectations = self.expectations();
         let last = self.last_closed?;
         let epoch = self.calendar.epoch_of(now).max(last);
+        let occasion = self.occasion(epoch);
         let week = week_of(self.calendar.day_of(epoch));
         let mode = SelectionMode::ALL
             .iter()
@@ -59,7 +59,7 @@ impl Engine {
             let outlook = self.outlook(Some((&since, &[])), &[]);
             let estimate = outlook.of_targets(targets)?;
             probability = estimate.probability;
-            let level = self.level_of(estimate, &state.tallies, &expectations, at, epoch);
+            let level = self.level_of(estimate.law, &state.tallies, &occasion, at);
             if level < from {
                 return Some(Counterfactual {
                     from,

@@ -2,12 +2,14 @@
 
 use crate::alert::Alert;
 use crate::assessment::Assessment;
+use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
+use risk_domain::ids::CaseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::time::Timestamp;
@@ -129,6 +131,15 @@ pub enum EngineRejection {
     /// A floor, or an override that was approved already.
     #[error("must name an override that nobody has approved yet")]
     NothingToApprove,
+    /// It names no alert.
+    #[error("must name an alert; `GET /v1/alerts` lists them")]
+    UnknownAlert,
+    /// It names no case.
+    #[error("must name a case; `GET /v1/cases` lists them")]
+    UnknownCase,
+    /// What a command on a case breaks, and where the case stood.
+    #[error("{0}")]
+    Case(CaseRefusal),
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
@@ -147,6 +158,10 @@ pub enum Effect {
     RatesTold(Box<WeekRates>),
     /// The week that closed last was watched for outbreaks, with these settings.
     WeekWatched(Box<DetectionSettings>),
+    /// A case was opened, went on, or had something noted.
+    CaseMoved(Box<CaseMove>),
+    /// A case is no more: an earlier record became known, and what it opened takes its place.
+    CaseGone(CaseId),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

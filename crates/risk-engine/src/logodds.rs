@@ -34,6 +34,7 @@ mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod solve;
 mod strictness;
+pub(crate) mod told;
 mod work;
 
 pub use accuracy::MethodAccuracy;

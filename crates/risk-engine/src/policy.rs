@@ -1,7 +1,12 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
+mod cases;
 mod text;
 
+pub use cases::CasePolicy;
+
+use crate::burden::BurdenPolicy;
+use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
@@ -132,6 +137,10 @@ pub struct Policy {
     pub detection: DetectionSettings,
     /// Decisions of officers.
     pub decision: DecisionPolicy,
+    /// Burden of inspection.
+    pub burden: BurdenPolicy,
+    /// How cases run.
+    pub cases: CasePolicy,
     /// Pass rates that are to be reached.
     pub targets: Vec<RateTarget>,
 }
@@ -156,6 +165,16 @@ pub enum PolicyError {
     Range {
         /// The key.
         key: &'static str,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A term of a case is missing, idle, or breaks a rule.
+    #[error("policy term `cases.terms.{kind}.{term}` {rule}")]
+    Term {
+        /// Of which kind of case.
+        kind: CaseKind,
+        /// Which term.
+        term: Term,
         /// The rule it breaks.
         rule: &'static str,
     },
@@ -210,8 +229,10 @@ impl Policy {
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
             },
-            detection: detection(raw.detection)?,
+            detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
+            burden: checked(raw.burden.check(), raw.burden)?,
+            cases: cases::cases(raw.cases)?,
             targets: targets(&raw.targets)?,
         })
     }
@@ -245,9 +266,12 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
     })
 }
 
-fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyError> {
-    let checked = settings.check();
-    checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
+/// Settings that hold their own rules.
+fn checked<T>(
+    result: Result<(), (&'static str, &'static str)>,
+    settings: T,
+) -> Result<T, PolicyError> {
+    result.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
     Ok(settings)
 }
 
@@ -445,7 +469,9 @@ mod tests {
     fn a_value_outside_its_range_is_refused_by_name() {
         let key = |error: PolicyError| match &error {
             PolicyError::Range { key, .. } => *key,
-            PolicyError::Toml(_) | PolicyError::Model(_) => panic!("{error}"),
+            PolicyError::Toml(_) | PolicyError::Model(_) | PolicyError::Term { .. } => {
+                panic!("{error}")
+            }
         };
         assert_eq!(
             key(changed("epoch_minutes = 1440", "epoch_minutes = 7")),
@@ -485,6 +511,10 @@ mod tests {
         assert_eq!(
             key(changed("longest_days = 180", "longest_days = 0")),
             "decision.longest_days"
+        );
+        assert_eq!(
+            key(changed("heap_band = 0.05", "heap_band = 0.5")),
+            "burden.heap_band"
         );
         assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
         assert_eq!(

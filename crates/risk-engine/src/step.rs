@@ -5,6 +5,7 @@
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
 use crate::alert;
+use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
@@ -22,8 +23,8 @@ use crate::series::AllSeries;
 use crate::subjects::{SubjectIx, Subjects};
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
-use risk_domain::decision::Command;
-use risk_domain::ids::{AlertId, InspectionId};
+use risk_domain::decision::{Command, GradeCommand, Order};
+use risk_domain::ids::{AlertId, CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
@@ -74,10 +75,19 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
+    /// Commands on alerts and cases, with digests of their content.
+    pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
     pub(crate) alerts: BTreeMap<AlertId, u64>,
+    pub(crate) cases: Cases,
+}
+
+/// Tells commands of one id apart.
+fn content_digest(command: &Command) -> u64 {
+    let bytes = postcard::to_stdvec(command).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 impl Engine {
@@ -101,10 +111,12 @@ impl Engine {
             closed_through: None,
             frame: Frame::default(),
             decisions: Decisions::default(),
+            acted: BTreeMap::new(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             warning: Warning::default(),
             alerts: BTreeMap::new(),
+            cases: Cases::default(),
             policy,
         })
     }
@@ -157,10 +169,12 @@ impl Engine {
         self.clocks.all()
     }
 
-    /// Whether a tick at `now` would close an epoch, with no partition holding the watermark. The
+    /// Whether a tick at `now` would close an epoch or let a term of a case lapse, with no partition holding the watermark. The
     /// shell records a tick only then, or when a partition has gone idle.
     pub fn would_close(&self, now: Timestamp) -> bool {
-        !self.clocks.any_holds() && self.next_close(self.calendar.closable(now)).is_some()
+        let lapses = self.cases.next_lapse().is_some_and(|at| at <= now);
+        let closes = || self.next_close(self.calendar.closable(now)).is_some();
+        !self.clocks.any_holds() && (lapses || closes())
     }
 
     /// The last epoch that closed, and its end.
@@ -217,7 +231,9 @@ impl Engine {
                 })
             }
         };
+        self.judge_cases(&mut effects);
         self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        self.lapse_due(&mut effects);
         Step { outcome, effects }
     }
 
@@ -254,6 +270,8 @@ impl Engine {
                 self.apply(effect);
             }
         }
+        // What followed stands recorded beside it.
+        self.cases.judged();
     }
 
     fn step_result(&mut self, input: &ResultInput<'_>, effects: &mut Vec<Effect>) -> Outcome {
@@ -306,15 +324,23 @@ impl Engine {
     }
 
     fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
-        match self.decisions.knows(command) {
+        match self.knows_command(command) {
             Some(true) => return Outcome::Duplicate,
             Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
         }
-        let decided_on = self.policy.time.offset.day_of(command.decided_at);
-        let refusal = self
-            .decisions
-            .refuses(command, self.policy.decision, decided_on);
+        let refusal = match &command.order {
+            Order::Grade { .. } => command.on_grade().and_then(|command| {
+                let decided_on = self.policy.time.offset.day_of(command.decided_at);
+                self.decisions
+                    .refuses(&command, self.policy.decision, decided_on)
+            }),
+            Order::Alert { .. } => Some(EngineRejection::UnknownAlert),
+            Order::Case { case, .. } if !self.cases.knows(case) => {
+                Some(EngineRejection::UnknownCase)
+            }
+            Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
+        };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
         }
@@ -329,11 +355,32 @@ impl Engine {
         })
     }
 
-    /// Takes in what an officer decided; the close of its epoch puts it in force.
+    /// Whether a command with this id came before: with this content, or with another.
+    fn knows_command(&self, command: &Command) -> Option<bool> {
+        if let Some(known) = self.acted.get(&command.command_id) {
+            return Some(*known == content_digest(command));
+        }
+        let known = self.decisions.command(&command.command_id)?;
+        Some(command.on_grade().as_ref() == Some(known))
+    }
+
+    /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
+    /// an alert or a case at once.
     fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
-        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
-        self.decisions.admit(epoch, command.clone(), &self.calendar);
+        match command.on_grade() {
+            Some(command) => self.admit_decision(command, epoch),
+            None => {
+                let digest = content_digest(command);
+                self.acted.insert(command.command_id.clone(), digest);
+                self.cases.admit_command(command);
+            }
+        }
         self.clocks.advance(partition, command.decided_at);
+    }
+
+    fn admit_decision(&mut self, command: GradeCommand, epoch: Epoch) {
+        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        self.decisions.admit(epoch, command, &self.calendar);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {
@@ -365,6 +412,8 @@ impl Engine {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
             self.pending.push(epoch, row);
         }
+        self.cases
+            .admit_result(result, epoch, &self.policy, &self.taxonomy);
         self.clocks.advance(partition, result.observed_at);
     }
 

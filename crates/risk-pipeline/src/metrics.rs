@@ -4,9 +4,9 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
 };
-use risk_engine::Engine;
 use risk_engine::rates::Rate;
 use risk_engine::series::CITY;
+use risk_engine::{CaseKind, Engine};
 use std::collections::BTreeMap;
 
 /// The publisher's metrics.
@@ -63,6 +63,12 @@ pub struct PipelineMetrics {
     pub closes: IntCounter,
     /// Alerts raised, by level.
     pub alerts: IntCounterVec,
+    /// Cases opened, by kind.
+    pub cases_opened: IntCounterVec,
+    /// Open cases, by kind.
+    pub open_cases: IntGaugeVec,
+    /// Open cases with a term that lapsed without being kept, by kind.
+    pub overdue_cases: IntGaugeVec,
     /// Subjects ever seen, by kind.
     pub subjects: IntGaugeVec,
     /// Subjects by kind and recorded level.
@@ -116,6 +122,21 @@ impl PipelineMetrics {
                 Opts::new("risk_engine_alerts_total", "Alerts raised, by level"),
                 &["level"],
             )?,
+            cases_opened: IntCounterVec::new(
+                Opts::new("risk_engine_cases_opened_total", "Cases opened, by kind"),
+                &["kind"],
+            )?,
+            open_cases: IntGaugeVec::new(
+                Opts::new("risk_engine_open_cases", "Open cases, by kind"),
+                &["kind"],
+            )?,
+            overdue_cases: IntGaugeVec::new(
+                Opts::new(
+                    "risk_engine_overdue_cases",
+                    "Open cases with a term that lapsed without being kept, by kind",
+                ),
+                &["kind"],
+            )?,
             subjects: IntGaugeVec::new(
                 Opts::new("risk_engine_subjects", "Subjects ever seen, by kind"),
                 &["kind"],
@@ -143,6 +164,9 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.paused_partitions.clone()))?;
         registry.register(Box::new(metrics.closes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.cases_opened.clone()))?;
+        registry.register(Box::new(metrics.open_cases.clone()))?;
+        registry.register(Box::new(metrics.overdue_cases.clone()))?;
         registry.register(Box::new(metrics.subjects.clone()))?;
         registry.register(Box::new(metrics.graded_subjects.clone()))?;
         registry.register(Box::new(metrics.pass_rate.clone()))?;
@@ -166,6 +190,15 @@ impl PipelineMetrics {
             self.subjects
                 .with_label_values(&[kind.code()])
                 .set(count as i64);
+        }
+        let cases = engine.case_counts();
+        for kind in CaseKind::ALL {
+            let (open, overdue) = cases.get(kind).copied().unwrap_or_default();
+            let kind = kind.code();
+            self.open_cases.with_label_values(&[kind]).set(open as i64);
+            self.overdue_cases
+                .with_label_values(&[kind])
+                .set(overdue as i64);
         }
         self.show_rates(engine);
     }

@@ -152,7 +152,7 @@ fn text_of<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<&'a str, Rejectio
 }
 
 /// The key of a record: the enterprise of a result, the site of an entry of the register, the subject
-/// of a command; `None` where the record cannot be read.
+/// or alert or case of a command; `None` where the record cannot be read.
 pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Keyed<'a> {
@@ -169,13 +169,20 @@ pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Decided<'a> {
         #[serde(borrow)]
-        subject: Cow<'a, str>,
+        subject: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        alert_id: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        case_id: Option<Cow<'a, str>>,
     }
     let keyed = || serde_json::from_slice::<Keyed<'_>>(bytes).ok();
     Some(match feed {
         Feed::Results => keyed()?.site.enterprise_id,
         Feed::Registry => keyed()?.site.site_id,
-        Feed::Commands => serde_json::from_slice::<Decided<'_>>(bytes).ok()?.subject,
+        Feed::Commands => {
+            let decided = serde_json::from_slice::<Decided<'_>>(bytes).ok()?;
+            decided.subject.or(decided.alert_id).or(decided.case_id)?
+        }
     })
 }
 

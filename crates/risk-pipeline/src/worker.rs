@@ -280,7 +280,15 @@ impl Worker {
                     .with_label_values(&[alert.level.code()])
                     .inc(),
                 Effect::SnapshotFitted(_) => fitted = true,
-                Effect::Assessed(_) | Effect::RatesTold(_) | Effect::WeekWatched(_) => {}
+                Effect::CaseMoved(moved) if moved.kept == 0 => {
+                    let kind = moved.case.state.kind();
+                    metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+                }
+                Effect::Assessed(_)
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;

@@ -33,6 +33,16 @@ pub enum Table {
     AlertOfSubject = b's',
     /// All alerts, newest first.
     AlertByTime = b't',
+    /// Case by id, without its events.
+    Case = b'C',
+    /// Cases by the time at which their next term lapses, the earliest first.
+    CaseByDue = b'D',
+    /// Event of a case, by its number.
+    CaseEvent = b'E',
+    /// All cases, those opened last first.
+    CaseByTime = b'L',
+    /// Cases of a subject, those opened last first.
+    CaseOfSubject = b'S',
 }
 
 /// A key being written.
@@ -82,6 +92,12 @@ impl Key {
     #[must_use]
     pub fn number_down(self, number: u64) -> Self {
         self.number(!number)
+    }
+
+    /// Adds a signed number, the least first.
+    #[must_use]
+    pub fn signed(self, number: i64) -> Self {
+        self.number(number as u64 ^ SIGN)
     }
 
     /// Adds a signed number, the greatest first.

@@ -39,7 +39,7 @@ pub use records::{
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
     SubjectQuery, ViewStats,
 };
 pub use writer::Writer;

@@ -6,15 +6,15 @@ use crate::ledger::LedgerReader;
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
 use crate::views::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
-    ViewStats, ViewsHandle,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
+    SubjectQuery, ViewStats, ViewsHandle,
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, EnterpriseId};
+use risk_domain::ids::{AlertId, CaseId, EnterpriseId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment, Effect};
+use risk_engine::{Alert, Assessment, Case, Effect};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -68,7 +68,9 @@ impl Reader {
                 | Effect::EpochClosed(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
-                | Effect::WeekWatched(_),
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -147,6 +149,40 @@ impl Reader {
         })
     }
 
+    /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
+    /// `max` entries were read; says from which entry to go on, and whether there is more. What follows
+    /// the ledger by position sees every result once.
+    pub fn follow_results(
+        &self,
+        from: u64,
+        max: u64,
+        mut take: impl FnMut(u64, &InspectionResult),
+    ) -> Result<(u64, bool), StoreError> {
+        let ledger = &self.views.ledger;
+        let end = ledger.entry_count();
+        let mut next = from;
+        if from >= end {
+            return Ok((next, false));
+        }
+        for block in ledger.blocks_from(from) {
+            let block = block?;
+            for (index, entry) in block.entries() {
+                let is_result = RecordKind::of(entry.kind) == Some(RecordKind::Result);
+                if index < from || !is_result {
+                    continue;
+                }
+                if let Record::Result(record) = Record::decode(index, &entry)? {
+                    take(index, &record.result);
+                }
+            }
+            next = block.header().tree_size();
+            if next >= end || next - from >= max {
+                break;
+            }
+        }
+        Ok((next, next < end))
+    }
+
     /// Some entries of enterprises' results, the newest first.
     fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
         let mut entries = Vec::new();
@@ -180,6 +216,22 @@ impl Reader {
     /// One alert.
     pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.views.read(|views| views.alert(id))
+    }
+
+    /// Cases without their events: those opened last first, or by the term that lapses next.
+    pub fn cases(
+        &self,
+        query: &CaseQuery,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Case>, StoreError> {
+        let list = List::cases(query.clone(), page(limit), cursor)?;
+        self.views.read(|views| list.page(views))
+    }
+
+    /// One case with its events.
+    pub fn case(&self, id: &CaseId) -> Result<Option<Case>, StoreError> {
+        self.views.read(|views| views.case(id))
     }
 
     /// Dead letters, the newest first.
@@ -242,12 +294,14 @@ impl Reader {
             let event = match self.record(entry)? {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
                 Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
+                Record::Effect(Effect::CaseMoved(moved)) => OutEvent::Case(moved),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
                 Record::Effect(
                     Effect::EpochClosed(_)
                     | Effect::SnapshotFitted(_)
                     | Effect::RatesTold(_)
-                    | Effect::WeekWatched(_),
+                    | Effect::WeekWatched(_)
+                    | Effect::CaseGone(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)

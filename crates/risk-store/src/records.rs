@@ -17,6 +17,7 @@
 //! in the personal section.
 
 mod block;
+mod command;
 mod rejection;
 mod result;
 mod shown;
@@ -32,6 +33,8 @@ use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+
+use command::CommandV1;
 
 pub use block::{BlockMetadata, Positions};
 pub use rejection::{Rejection, RejectionSummary};
@@ -177,6 +180,26 @@ pub struct Told<T> {
     pub told: T,
 }
 
+impl<T> Told<T> {
+    /// The same of what `told` makes of it.
+    fn map<U>(self, told: impl FnOnce(T) -> U) -> Told<U> {
+        let Self {
+            partition,
+            offset,
+            epoch,
+            late,
+            told: of,
+        } = self;
+        Told {
+            partition,
+            offset,
+            epoch,
+            late,
+            told: told(of),
+        }
+    }
+}
+
 /// What the register said of a site, as it was recorded.
 pub type RegistryRecord = Told<RegistryEntry>;
 /// What an officer decided, as it was recorded.
@@ -314,8 +337,8 @@ impl Record {
                 Ok(Self::Registry(Box::new(record)))
             }
             RecordKind::Command => {
-                let record = serde_json::from_slice(facts).map_err(unreadable)?;
-                Ok(Self::Command(Box::new(record)))
+                let record: Told<CommandV1> = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Command(Box::new(record.map(CommandV1::into))))
             }
         }
     }
@@ -354,6 +377,14 @@ pub(crate) fn encode_told<T: Serialize>(
     record: &Told<T>,
 ) -> Result<(), StoreError> {
     json(bytes, record)
+}
+
+/// Appends the facts of a command's entry.
+pub(crate) fn encode_command(
+    bytes: &mut Vec<u8>,
+    record: &CommandRecord,
+) -> Result<(), StoreError> {
+    json(bytes, &record.clone().map(CommandV1::from))
 }
 
 /// Appends the facts of an input's entry and says its kind. `None` for a result, for an entry of the

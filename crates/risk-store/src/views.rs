@@ -9,7 +9,7 @@
 //! Under load a subject is written once for many changes, yet no assessment is left out: its row lists
 //! the entries of all of them, its **history**, and the assessments themselves are read in the ledger.
 //!
-//! **Outgoing events.** An alert is an event. An assessment is an event if and only if its level
+//! **Outgoing events.** An alert is an event, and so is what changed in a case. An assessment is an event if and only if its level
 //! differs from that of the subject's assessment before it in the ledger; before the first one the
 //! level counts as undetermined. The rule looks at recorded entries alone, so every rebuild finds the
 //! same events under the same entry numbers.
@@ -19,6 +19,7 @@
 //! new generation can be built while the old one is still open.
 
 mod apply;
+mod cases;
 mod cursor;
 mod gather;
 mod groups;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use cases::CaseQuery;
 pub(crate) use history::HistoryList;
 pub(crate) use query::List;
 pub use query::{
@@ -48,7 +50,7 @@ pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 6;
+const VIEW_VERSION: u8 = 7;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of

@@ -68,6 +68,7 @@ pub(crate) struct Kafka {
     pub(crate) grades_topic: String,
     pub(crate) alerts_topic: String,
     pub(crate) dead_letters_topic: String,
+    pub(crate) cases_topic: String,
     pub(crate) partitions: Vec<i32>,
     pub(crate) transactional_id: String,
     #[serde(with = "duration")]

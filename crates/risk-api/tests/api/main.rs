@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod burden;
 mod city;
 mod contract;
 mod dead_letters;

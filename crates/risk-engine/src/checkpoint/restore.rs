@@ -78,6 +78,7 @@ impl Engine {
         let taxonomy = Taxonomy {
             zones: head.zones,
             products: head.products,
+            calendar: head.calendar,
         };
         let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
@@ -100,6 +101,7 @@ impl Engine {
                         engine.decisions.restore(epoch, command);
                     }
                 }
+                Frame::Acted(acted) => engine.acted.extend(acted),
                 Frame::Due(due) => engine.restore_due(due)?,
                 Frame::Pending(rows) => {
                     for (epoch, parts) in rows {
@@ -123,6 +125,10 @@ impl Engine {
                 Frame::Warning(piece) => warning.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
+                }
+                Frame::Docket(docket) => engine.cases.restore(*docket),
+                Frame::Unsettled(unsettled, gone) => {
+                    engine.cases.restore_unsettled(unsettled, gone);
                 }
                 Frame::End => ended = true,
             }

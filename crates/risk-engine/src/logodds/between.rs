@@ -27,7 +27,7 @@ pub struct ScoreSum {
 }
 
 impl ScoreSum {
-    fn combine(&mut self, other: Self, sign: i64) {
+    pub(crate) fn combine(&mut self, other: Self, sign: i64) {
         self.score = self.score.wrapping_add(sign.wrapping_mul(other.score));
         self.information = self
             .information
@@ -74,7 +74,8 @@ impl SinceSnapshot {
         }
     }
 
-    fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
+    /// Adds what a row has said to each of its groups, or takes it away with a sign of −1.
+    pub(crate) fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
         for (at, group) in groups.iter().enumerate() {
             if *group != NO_GROUP {
                 self.add_to(at, *group, sum, sign);
@@ -108,11 +109,20 @@ impl Snapshot {
     /// Score and information of a row under the frozen parameters, at the snapshot's horizon and
     /// with the row's mode, test and observers.
     pub fn surprise(&self, row: &Row, groups: &[u32]) -> ScoreSum {
+        self.surprise_at(row, self.in_mode(row.mode, groups))
+    }
+
+    /// Log-odds of a target in a mode, at the snapshot's horizon.
+    pub(crate) fn in_mode(&self, mode: u8, groups: &[u32]) -> f64 {
         let query = Query {
-            mode: Some(row.mode),
+            mode: Some(mode),
             ..Query::new(groups)
         };
-        let (eta, _) = self.log_odds(&query);
+        self.log_odds(&query).0
+    }
+
+    /// The same as [`Self::surprise`], given the log-odds of the target in the row's mode.
+    pub(crate) fn surprise_at(&self, row: &Row, eta: f64) -> ScoreSum {
         let units = f64::from(UNITS);
         let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
         let eta = eta + self.strictness(row);
@@ -124,39 +134,27 @@ impl Snapshot {
         }
     }
 
-    /// How much what has come since moves the log-odds of a target, level by level: each level takes
-    /// the part that its doubt has in the whole doubt (for one result, an extended Kalman filter's
-    /// gain).
+    /// How much what has come since moves the log-odds of a target.
     pub fn moved(&self, since: &SinceSnapshot, groups: &[u32]) -> f64 {
-        self.moved_by(&[since], groups)
+        self.told(groups, self.waves(None), &[since]).moved()
     }
+}
 
-    /// The same with sums that are kept apart.
-    pub(crate) fn moved_by(&self, since: &[&SinceSnapshot], groups: &[u32]) -> f64 {
-        let lasting = |at: usize, group: u32| {
-            let level = self.levels.get(at)?;
-            let known = level.lasting.get(group as usize);
-            Some(known.map_or(level.prior, |effect| effect.variance))
-        };
-        let doubts = groups.iter().enumerate();
-        let whole: f64 = doubts.filter_map(|(at, group)| lasting(at, *group)).sum();
-        let mut moved = 0.0;
-        for (at, group) in groups.iter().enumerate() {
-            let mut sum = ScoreSum::default();
-            for part in since {
-                sum.combine(part.sum(at, *group), 1);
-            }
-            // Less than nothing has come where a correction took away what the snapshot had seen; that
-            // shows at the next fit.
-            let told = sum.tested > 0 && sum.information > 0;
-            let Some(doubt) = lasting(at, *group).filter(|_| told) else {
-                continue;
-            };
-            let information = sum.information as f64 / PLACES;
-            let each = information / (sum.tested as f64 / f64::from(UNITS));
-            let step = doubt * sum.score as f64 / PLACES;
-            moved += step / (1.0 + doubt * information + each * (whole - doubt));
+/// How much what has come since moves log-odds, level by level, given each level's doubt: it takes the
+/// part that its doubt has in the whole doubt (for one result, an extended Kalman filter's gain).
+pub(crate) fn moved(levels: impl Iterator<Item = (f64, ScoreSum)> + Clone) -> f64 {
+    let whole: f64 = levels.clone().map(|(doubt, _)| doubt).sum();
+    let mut moved = 0.0;
+    for (doubt, sum) in levels {
+        // Less than nothing has come where a correction took away what the snapshot had seen; that
+        // shows at the next fit.
+        if sum.tested <= 0 || sum.information <= 0 {
+            continue;
         }
-        moved
+        let information = sum.information as f64 / PLACES;
+        let each = information / (sum.tested as f64 / f64::from(UNITS));
+        let step = doubt * sum.score as f64 / PLACES;
+        moved += step / (1.0 + doubt * information + each * (whole - doubt));
     }
+    moved
 }

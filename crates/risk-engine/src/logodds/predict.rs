@@ -5,11 +5,11 @@ use smallvec::SmallVec;
 
 use super::accuracy::MethodAccuracy;
 use super::between::SinceSnapshot;
-use super::fixed::{dot, waves};
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
 use super::rows::{Frame, NO_GROUP, Row};
-use super::snapshot::{CovariateEffect, Effect, ObserverEffects, Snapshot};
+use super::snapshot::{ObserverEffects, Snapshot};
+use super::told::Told;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -133,28 +133,20 @@ impl Prediction {
 impl Snapshot {
     /// Predicts for one target.
     pub fn predict(&self, query: &Query<'_>) -> Prediction {
-        self.predict_moved(query, None)
+        self.predict_told(&self.told_of(query), query.mode, None)
     }
 
     /// Predicts for one target with what has come since the fit as one more reason: a provisional
     /// figure, or what would be if these results came.
     pub fn predict_since(&self, query: &Query<'_>, since: &SinceSnapshot) -> Prediction {
-        self.predict_since_all(query, &[since])
+        let told = self.told(query.groups, self.waves(query.week), &[since]);
+        self.predict_told(&told, query.mode, Some(told.moved()))
     }
 
-    /// The same with sums that are kept apart.
-    pub(crate) fn predict_since_all(
-        &self,
-        query: &Query<'_>,
-        since: &[&SinceSnapshot],
-    ) -> Prediction {
-        self.predict_moved(query, Some(self.moved_by(since, query.groups)))
-    }
-
-    fn predict_moved(&self, query: &Query<'_>, moved: Option<f64>) -> Prediction {
+    fn predict_told(&self, told: &Told, mode: Option<u8>, moved: Option<f64>) -> Prediction {
         let mut parts = SmallVec::new();
         let mut variance = 0.0;
-        self.each_part(query, |kind, effect| {
+        self.each_part(told, mode, |kind, effect| {
             variance += effect.variance;
             let log_odds = effect.mean;
             parts.push(Part { kind, log_odds });
@@ -168,10 +160,11 @@ impl Snapshot {
         let log_odds = parts.iter().map(|part: &Part| part.log_odds).sum();
         let mean_log_odds = self.mean_log_odds(log_odds, variance);
         let deviation = self.interval_deviations * libm::sqrt(variance);
-        let mut ends = [0.0; LANES];
-        ends[0] = self.calibrator.apply(log_odds - deviation);
-        ends[1] = self.calibrator.apply(log_odds + deviation);
-        ends[2] = self.calibrator.apply(mean_log_odds);
+        let mut ends = [
+            self.calibrator.apply(log_odds - deviation),
+            self.calibrator.apply(log_odds + deviation),
+            self.calibrator.apply(mean_log_odds),
+        ];
         logistic(&mut ends);
         Prediction {
             parts,
@@ -185,6 +178,14 @@ impl Snapshot {
             shift: self.calibrator.intercept,
             slope: self.calibrator.slope,
         }
+    }
+
+    /// Calibrated mean probability of what has these log-odds before calibration.
+    pub(crate) fn probability(&self, log_odds: f64, variance: f64) -> f64 {
+        let mean = self.mean_log_odds(log_odds, variance);
+        let mut lane = [self.calibrator.apply(mean)];
+        logistic(&mut lane);
+        lane[0]
     }
 
     /// Log-odds before calibration, and their variance, without the reasons.
@@ -218,7 +219,7 @@ impl Snapshot {
 
     fn sum_of(&self, query: &Query<'_>, counts: impl Fn(PartKind) -> bool) -> (f64, f64) {
         let (mut sum, mut variance) = (0.0, 0.0);
-        self.each_part(query, |kind, effect| {
+        self.each_part(&self.told_of(query), query.mode, |kind, effect| {
             if counts(kind) {
                 sum += effect.mean;
                 variance += effect.variance;
@@ -281,72 +282,19 @@ impl Snapshot {
     /// Logit of the mean of σ over N(log_odds, variance).
     pub(crate) fn mean_log_odds(&self, log_odds: f64, variance: f64) -> f64 {
         let deviation = libm::sqrt(variance);
+        let (whole, rest) = self.rule.as_chunks::<LANES>();
         let mut mean = 0.0;
-        for nodes in self.rule.chunks(LANES) {
-            let mut lanes = [0.0; LANES];
-            for (lane, (node, _)) in lanes.iter_mut().zip(nodes) {
-                *lane = log_odds + deviation * node;
-            }
+        for nodes in whole {
+            let mut lanes = nodes.map(|(node, _)| log_odds + deviation * node);
             logistic(&mut lanes);
             let terms = nodes.iter().zip(lanes);
             mean += terms.map(|((_, weight), p)| weight * p).sum::<f64>();
         }
+        for (node, weight) in rest {
+            let mut lane = [log_odds + deviation * node];
+            logistic(&mut lane);
+            mean += weight * lane[0];
+        }
         logit(mean.clamp(1e-9, 1.0 - 1e-9))
     }
-
-    /// Names every part with its variance. Only the groups' own doubt counts: that of what all
-    /// share is calibrated, and does not tell one target from another.
-    fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, Effect)) {
-        let group = |level: usize| query.groups.get(level).copied().unwrap_or(NO_GROUP);
-        let certain = |mean: f64| Effect {
-            mean,
-            variance: 0.0,
-        };
-        take(PartKind::Base, certain(self.intercept.mean));
-        for (at, level) in self.levels.iter().enumerate() {
-            let effect = effect_of(&level.lasting, group(at), level.prior);
-            take(PartKind::Lasting(at as u8), effect);
-        }
-        for (at, level) in self.levels.iter().enumerate() {
-            if let Some(recent) = &level.recent {
-                let effect = effect_of(&recent.effects, group(at), recent.prior);
-                take(PartKind::Recent(at as u8), effect);
-            }
-        }
-        if let Some(season) = &self.season {
-            let own = season.amplitudes.get(group(season.level.into()) as usize);
-            let waves = match query.week {
-                Some(week) => waves(week.into(), season.period),
-                None => season.ahead,
-            };
-            let wave = own.map_or(0.0, |own| dot(own, &waves));
-            take(PartKind::Season, certain(wave));
-        }
-        let [enterprise, cell, remedied] = &self.covariates;
-        let value = |k: &CovariateEffect| {
-            let group = k.level.map_or(NO_GROUP, |level| group(level.into()));
-            let value = k.values.get(group as usize).copied().unwrap_or(0.0);
-            k.coefficient.mean * value
-        };
-        if enterprise.level.is_some() || cell.level.is_some() {
-            take(PartKind::Selected, certain(value(enterprise) + value(cell)));
-        }
-        if remedied.level.is_some() {
-            take(PartKind::Remedied, certain(value(remedied)));
-        }
-        if let Some(mode) = query.mode {
-            let shift = self.modes.get(usize::from(mode));
-            let shift = shift.map_or(0.0, |shift| shift.mean);
-            take(PartKind::Mode(mode), certain(shift));
-        }
-    }
-}
-
-/// An unseen group has the prior's effect; where the field was not told, the level says nothing and
-/// leaves its whole doubt.
-fn effect_of(effects: &[Effect], group: u32, prior: f64) -> Effect {
-    effects.get(group as usize).copied().unwrap_or(Effect {
-        mean: 0.0,
-        variance: prior,
-    })
 }

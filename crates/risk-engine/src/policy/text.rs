@@ -1,5 +1,6 @@
 //! A policy as its file says it.
 
+use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -16,6 +17,8 @@ pub(super) struct Policy {
     pub(super) alert: Alert,
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
+    pub(super) burden: BurdenPolicy,
+    pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
 }

@@ -345,7 +345,9 @@ impl Desk {
             | Effect::Assessed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
-            | Effect::WeekWatched(_) => None,
+            | Effect::WeekWatched(_)
+            | Effect::CaseMoved(_)
+            | Effect::CaseGone(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

@@ -6,6 +6,8 @@
 )]
 
 mod backing;
+mod burden;
+mod cases;
 mod decisions;
 mod desk;
 mod laws;

@@ -119,7 +119,9 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::Assessed(_)
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
-        | Effect::WeekWatched(_) => None,
+        | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -257,7 +259,9 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::AlertRaised(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
-                | Effect::WeekWatched(_) => None,
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_) => None,
             });
             levels.next()
         };

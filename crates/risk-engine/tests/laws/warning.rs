@@ -50,7 +50,9 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::Assessed(_)
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
-        | Effect::WeekWatched(_) => None,
+        | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)

@@ -1,5 +1,9 @@
-//! What goes out, as others read it: grades, alerts, dead letters. The shapes are a contract; their
+//! What goes out, as others read it: grades, alerts, cases, dead letters. The shapes are a contract; their
 //! JSON Schemas lie in `docs/schema/` and are compared with these types by a test.
+
+mod case;
+
+pub use case::{CaseDeadline, CaseEvent, CaseHappening};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,11 +27,13 @@ pub enum Outlet {
     Alerts,
     /// Rejected records, kept whole.
     DeadLetters,
+    /// What happened in cases.
+    Cases,
 }
 
 impl Outlet {
     /// Every outlet.
-    pub const ALL: [Self; 3] = [Self::Grades, Self::Alerts, Self::DeadLetters];
+    pub const ALL: [Self; 4] = [Self::Grades, Self::Alerts, Self::DeadLetters, Self::Cases];
 
     /// Its name as a metric's label.
     pub fn code(self) -> &'static str {
@@ -35,13 +41,14 @@ impl Outlet {
             Self::Grades => "grades",
             Self::Alerts => "alerts",
             Self::DeadLetters => "dead_letters",
+            Self::Cases => "cases",
         }
     }
 
     /// The media type of its values.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Grades | Self::DeadLetters => "application/json",
+            Self::Grades | Self::DeadLetters | Self::Cases => "application/json",
             Self::Alerts => "application/cloudevents+json; charset=UTF-8",
         }
     }
@@ -233,6 +240,11 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
             value: serde_json::to_vec(&alert(shard, raised))?,
         }),
         OutEvent::DeadLetter(rejection) => dead_letter(event_id, rejection),
+        OutEvent::Case(moved) => Ok(Message {
+            outlet: Outlet::Cases,
+            key: Some(moved.case.id.as_str().as_bytes().to_vec()),
+            value: serde_json::to_vec(&case::case_event(event_id, moved))?,
+        }),
     }
 }
 
@@ -353,6 +365,7 @@ pub fn schema(outlet: Outlet) -> String {
         Outlet::Grades => schemars::schema_for!(GradeEvent),
         Outlet::Alerts => schemars::schema_for!(AlertEvent),
         Outlet::DeadLetters => schemars::schema_for!(DeadLetterEvent),
+        Outlet::Cases => schemars::schema_for!(CaseEvent),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
@@ -365,6 +378,7 @@ pub fn schema_file(outlet: Outlet) -> &'static str {
         Outlet::Grades => "grade.v1.json",
         Outlet::Alerts => "alert.v1.json",
         Outlet::DeadLetters => "dead-letter.v1.json",
+        Outlet::Cases => "case.v1.json",
     }
 }
 

@@ -5,13 +5,12 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
-    RegistryRecord, Rejection, RejectionSummary, Told, encode_effect, encode_input,
+    RegistryRecord, Rejection, RejectionSummary, encode_command, encode_effect, encode_input,
     encode_placement, encode_rejected, encode_rejection, encode_told,
 };
 use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
-use serde::Serialize;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy)]
@@ -119,23 +118,25 @@ impl OpenBlock {
     }
 
     pub(crate) fn push_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
-        self.push_told(RecordKind::Registry, record)
+        self.push_told(RecordKind::Registry, |bytes| encode_told(bytes, record))
     }
 
     pub(crate) fn push_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
-        let index = self.push_told(RecordKind::Command, record)?;
+        let encode = |bytes: &mut Vec<u8>| encode_command(bytes, record);
+        let index = self.push_told(RecordKind::Command, encode)?;
         let actor = format!("officer:{}", record.told.actor.id);
         self.officers.push((index, actor));
         Ok(index)
     }
 
-    fn push_told<T: Serialize>(
+    /// Appends an entry that has facts alone.
+    fn push_told(
         &mut self,
         kind: RecordKind,
-        record: &Told<T>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
         let start = self.bytes.len();
-        encode_told(&mut self.bytes, record).inspect_err(|_| self.bytes.truncate(start))?;
+        encode(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         Ok(self.close(kind, start, [end; 4]))
     }

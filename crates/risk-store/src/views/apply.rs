@@ -10,6 +10,7 @@
 //! come again: a subject's row names the entries that it has seen ([`super::row`]), the events are found
 //! anew from it, and all other rows say the same when they are written twice.
 
+use super::cases::CaseChanges;
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
 use super::results;
@@ -18,7 +19,7 @@ use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
-use risk_domain::ids::EnterpriseId;
+use risk_domain::ids::{CaseId, EnterpriseId};
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
 use sled::Batch;
@@ -40,6 +41,7 @@ struct Writing {
     to: u64,
     rows: std::vec::IntoIter<KeyValue>,
     subjects: std::vec::IntoIter<(Subject, Changes)>,
+    cases: std::collections::btree_map::IntoIter<CaseId, CaseChanges>,
     /// Events found so far.
     events: Vec<(u64, u8)>,
     /// Lists of all events, once all are found.
@@ -136,6 +138,8 @@ impl Applier {
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
             Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
+            Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
+            Effect::CaseGone(id) => self.gather.case_gone(id),
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
@@ -190,6 +194,7 @@ impl Applier {
             to: self.position,
             rows: rows.into_iter(),
             subjects: subjects.into_iter(),
+            cases: gather.cases.into_iter(),
             events: gather.events,
             lists: None,
             rejected: gather.rejected,
@@ -262,6 +267,8 @@ impl Writing {
                 batch.put(key, value);
             } else if let Some((subject, changes)) = self.subjects.next() {
                 self.subject(views, &subject, changes, batch)?;
+            } else if let Some((id, changes)) = self.cases.next() {
+                views.write_case(&id, changes, batch)?;
             } else if let Some(lists) = &mut self.lists {
                 let Some((key, value)) = lists.next() else {
                     return Ok(Written::All { keys: self.keys });
@@ -316,20 +323,20 @@ impl Writing {
 
 /// A batch that knows its size.
 #[derive(Default)]
-struct SizedBatch {
+pub(super) struct SizedBatch {
     batch: Batch,
     keys: usize,
     bytes: usize,
 }
 
 impl SizedBatch {
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.keys += 1;
         self.bytes += key.len() + value.len();
         self.batch.insert(key, value);
     }
 
-    fn remove(&mut self, key: &[u8]) {
+    pub(super) fn remove(&mut self, key: &[u8]) {
         self.keys += 1;
         self.batch.remove(key);
     }

@@ -40,12 +40,12 @@ impl Order<'_> {
 
 fn group_of(assessment: &Assessment) -> String {
     let mut group = String::new();
-    for zone in &assessment.zones {
+    for zone in assessment.zones.iter() {
         group.push_str(zone.as_str());
         group.push(NEXT_ID);
     }
     group.push(SECTORS);
-    for sector in &assessment.sectors {
+    for sector in assessment.sectors.iter() {
         group.push_str(sector.as_str());
         group.push(NEXT_ID);
     }

@@ -9,7 +9,7 @@ use risk_domain::ids::{AlertId, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
-use risk_engine::{Alert, AlertRule, Assessment};
+use risk_engine::{Alert, AlertRule, Assessment, CaseMove};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -81,6 +81,8 @@ pub enum OutEvent {
     Alert(Box<Alert>),
     /// A record was rejected.
     DeadLetter(Box<Rejection>),
+    /// A case was opened, went on, or had something noted.
+    Case(Box<CaseMove>),
 }
 
 /// A dead letter as it is listed.
@@ -109,7 +111,7 @@ pub struct ViewStats {
 
 /// One way through the views: the tables to merge, and where each page ends.
 #[derive(Clone)]
-struct Walk {
+pub(super) struct Walk {
     prefixes: Vec<Key>,
     backwards: bool,
     /// The end of the key after which the page begins.
@@ -118,14 +120,14 @@ struct Walk {
 }
 
 /// Rows of a walk with the ends of their keys, and whether more may follow.
-struct Walked<T> {
+pub(super) struct Walked<T> {
     rows: Vec<T>,
     last: Option<Vec<u8>>,
     more: bool,
 }
 
 impl<T> Walked<T> {
-    fn page(self, list: u32) -> Page<T> {
+    pub(super) fn page(self, list: u32) -> Page<T> {
         let last = self.last.filter(|_| self.more);
         Page {
             next: last.map(|last| cursor::encode(list, &last)),
@@ -137,7 +139,7 @@ impl<T> Walked<T> {
 type Row = sled::Result<(IVec, IVec)>;
 
 /// What a row of a walk is to its page.
-enum Pick<T> {
+pub(super) enum Pick<T> {
     Take(T),
     Pass,
     /// Neither this row nor any after it.
@@ -145,7 +147,7 @@ enum Pick<T> {
 }
 
 impl Views {
-    fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
+    pub(super) fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
         match self.db.get(key)? {
             Some(value) => Ok(Some(postcard::from_bytes(&value)?)),
             None => Ok(None),
@@ -168,7 +170,7 @@ impl Views {
     }
 
     /// Walks several tables at once, in the order of what follows their prefixes.
-    fn walk<T>(
+    pub(super) fn walk<T>(
         &self,
         walk: &Walk,
         mut pick: impl FnMut(&[u8], &[u8]) -> Result<Pick<T>, Damaged>,
@@ -270,7 +272,19 @@ pub(crate) struct List<Q> {
 }
 
 impl<Q> List<Q> {
-    fn new(
+    pub(super) fn query(&self) -> &Q {
+        &self.query
+    }
+
+    pub(super) fn walk(&self) -> &Walk {
+        &self.walk
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(super) fn new(
         query: Q,
         name: &str,
         prefixes: Vec<Key>,

@@ -174,11 +174,13 @@ fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
         (Outlet::Grades, config.grades_topic.clone()),
         (Outlet::Alerts, config.alerts_topic.clone()),
         (Outlet::DeadLetters, config.dead_letters_topic.clone()),
+        (Outlet::Cases, config.cases_topic.clone()),
     ];
+    let topics = topics.into_iter().filter(|(_, topic)| !topic.is_empty());
     let sink = KafkaSink::open(KafkaSinkConfig {
         bootstrap_servers: config.bootstrap_servers.clone(),
         transactional_id: format!("{}-{shard}", config.transactional_id),
-        topics: topics.into(),
+        topics: topics.collect(),
         timeout: Duration::from_secs(30),
         extra: config.client_options(),
     })?;

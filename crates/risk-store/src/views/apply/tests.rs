@@ -74,12 +74,14 @@ fn assessment(number: usize, level: RiskLevel, percent: u8) -> Assessment {
             .0
             .iter()
             .map(|id| ZoneId::new(id).unwrap())
-            .collect(),
+            .collect::<BTreeSet<_>>()
+            .into(),
         sectors: SEEN[number]
             .1
             .iter()
             .map(|id| SectorCode::new(id).unwrap())
-            .collect(),
+            .collect::<BTreeSet<_>>()
+            .into(),
         epoch: Epoch(1),
         level,
         decision: None,
