@@ -21,13 +21,11 @@ pub enum Table {
     Grade = b'g',
     /// Entries of older grades of a subject, in lists, the newest first.
     History = b'h',
-    /// Checkpoint of the engine, frame by frame.
-    Checkpoint = b'k',
     /// Facts about the views themselves.
     Meta = b'm',
     /// Entries that are outgoing events, in lists.
     Outbox = b'o',
-    /// Subjects of a kind within a scope, the most probable failure first.
+    /// Subjects of a kind, and of a group of it, the most probable failure first.
     Probability = b'p',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',

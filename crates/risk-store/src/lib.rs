@@ -11,6 +11,7 @@
 //!
 //! Everything after step 3 can be made again from the ledger, and is, whenever it is behind or damaged.
 
+mod checkpoint;
 mod commit;
 mod error;
 mod fold;

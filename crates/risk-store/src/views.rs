@@ -21,9 +21,9 @@
 
 mod apply;
 mod cases;
-mod checkpoint;
 mod cursor;
 mod gather;
+mod groups;
 mod history;
 mod outbox;
 mod query;
@@ -41,7 +41,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use cases::CaseQuery;
-pub(crate) use checkpoint::taxonomy_digest;
 pub(crate) use history::HistoryList;
 pub(crate) use query::List;
 pub use query::{
@@ -55,6 +54,9 @@ pub(crate) use thread::ViewThread;
 const VIEW_VERSION: u8 = 7;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
+/// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of
+/// the ledger, and what it loses is taken in again.
+const SLED_SYNC_MILLIS: u64 = 10_000;
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Damaged>) -> Result<T, D
 pub(crate) struct Views {
     db: sled::Db,
     dir: PathBuf,
+    groups: groups::Groups,
 }
 
 impl Views {
@@ -98,9 +101,10 @@ impl Views {
             let db = sled::Config::new()
                 .path(dir)
                 .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(Some(500))
+                .flush_every_ms(Some(SLED_SYNC_MILLIS))
                 .open()?;
             Ok(Self {
+                groups: groups::Groups::load(&db)?,
                 db,
                 dir: dir.to_path_buf(),
             })

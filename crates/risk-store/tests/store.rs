@@ -415,6 +415,48 @@ fn a_checkpoint_shortens_the_start_and_changes_nothing() {
 }
 
 #[test]
+fn a_checkpoint_that_is_damaged_or_of_another_ledger_is_passed_over() {
+    let (dir, _, _) = lived();
+    let mut worker = Worker::open(&store(dir.path()));
+    let Opened { writer, engine, .. } = &mut worker.opened;
+    writer.checkpoint(engine).unwrap();
+    let expected = worker.hash();
+    worker.close();
+    let path = dir.path().join("shards/000/checkpoint");
+    let whole = fs::read(&path).unwrap();
+    let stands = || {
+        let worker = Worker::open(&store(dir.path()));
+        assert_eq!(worker.hash(), expected);
+        worker.opened.report.checkpoint
+    };
+    assert_ne!(stands(), 0);
+    for place in [0, 9, 40, whole.len() / 2, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(stands(), 0, "byte {place}");
+        fs::write(&path, &whole[..place]).unwrap();
+        assert_eq!(stands(), 0, "cut at {place}");
+    }
+    // Of a ledger that says something else.
+    let other = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(other.path()));
+    worker.result(0, &result("elsewhere", 1, 0, false));
+    worker.settle();
+    let elsewhere = worker.hash();
+    worker.close();
+    fs::write(other.path().join("shards/000/checkpoint"), &whole).unwrap();
+    let worker = Worker::open(&store(other.path()));
+    assert_eq!(worker.opened.report.checkpoint, 0);
+    assert_eq!(worker.hash(), elsewhere);
+    drop(worker);
+    fs::write(&path, &whole).unwrap();
+    assert_ne!(stands(), 0);
+    assert_eq!(store(dir.path()).rebuild().unwrap(), expected);
+    assert!(!path.exists(), "a rebuild begins without it");
+}
+
+#[test]
 fn what_was_not_committed_never_happened() {
     let dir = TempDir::new().unwrap();
     let mut worker = Worker::open(&store(dir.path()));

@@ -1,6 +1,6 @@
 //! Taking ledger entries into the views.
 //!
-//! A write to sled costs some microseconds a key, and an assessment has up to a dozen of them; so
+//! A write to sled costs some microseconds a key, and an assessment that moves takes five of them; so
 //! changes are first **gathered** by subject, which costs next to nothing and reads nothing, and then
 //! **written**, each subject once however often it changed. While one gather is being written, batch by
 //! batch, the next one is filled.
@@ -20,7 +20,7 @@ use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
 use risk_domain::ids::{CaseId, EnterpriseId};
-use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
 use sled::Batch;
 use std::collections::BTreeMap;
@@ -32,44 +32,6 @@ const BATCH_KEYS: usize = if cfg!(test) { 4 } else { 900 };
 const BATCH_BYTES: usize = 1 << 20;
 /// Batches after which the file is synced.
 const SYNC_BATCHES: u32 = 64;
-
-/// The tables of the subjects of a kind, by probability.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scope<'a> {
-    All,
-    Zone(&'a str),
-    Sector(&'a str),
-}
-
-impl Scope<'_> {
-    /// The part of the key before the probability.
-    pub(super) fn prefix(self, kind: SubjectKind) -> Key {
-        let key = Key::of(Table::Probability).kind(kind);
-        match self {
-            Self::All => key.byte(0).text(""),
-            Self::Zone(zone) => key.byte(1).text(zone),
-            Self::Sector(sector) => key.byte(2).text(sector),
-        }
-    }
-}
-
-/// Keys under which an assessment is found by probability.
-fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
-    let subject = assessment.subject.to_string();
-    let kind = assessment.subject.kind();
-    let zones = assessment.zones.iter();
-    let zones = zones.map(|zone| Scope::Zone(zone.as_str()));
-    let sectors = assessment.sectors.iter();
-    let sectors = sectors.map(|sector| Scope::Sector(sector.as_str()));
-    std::iter::once(Scope::All)
-        .chain(zones)
-        .chain(sectors)
-        .map(|scope| {
-            let key = scope.prefix(kind).float_down(assessment.probability);
-            key.text(&subject).into_bytes()
-        })
-        .collect()
-}
 
 /// A gather that is being written: what is left of it.
 #[derive(Debug)]
@@ -343,16 +305,14 @@ impl Writing {
         if !moved {
             return Ok(());
         }
-        let old_keys = before.as_ref().map(probability_keys).unwrap_or_default();
-        let now = row.assessment()?;
-        let keys = now.as_ref().map(probability_keys).unwrap_or_default();
-        for old in &old_keys {
-            if !keys.contains(old) {
-                batch.remove(old);
+        let keys_of = |of: Option<Assessment>| of.map(|of| views.probability_keys(&of));
+        let old_keys = keys_of(before);
+        let keys = keys_of(row.assessment()?);
+        if keys != old_keys {
+            for old in old_keys.into_iter().flatten() {
+                batch.remove(&old);
             }
-        }
-        for key in keys {
-            if !old_keys.contains(&key) {
+            for key in keys.into_iter().flatten() {
                 batch.put(key, Vec::new());
             }
         }

@@ -1,6 +1,5 @@
 //! Questions to the views（查询）, each a page at a time.
 
-use super::apply::Scope;
 use super::row::{GradeRow, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
@@ -115,6 +114,7 @@ pub struct ViewStats {
 }
 
 /// One way through the views: the tables to merge, and where each page ends.
+#[derive(Clone)]
 pub(super) struct Walk {
     prefixes: Vec<Key>,
     backwards: bool,
@@ -285,6 +285,12 @@ impl Views {
     }
 }
 
+/// Which subjects, and in which order.
+pub(crate) struct Subjects {
+    query: SubjectQuery,
+    order: SubjectOrder,
+}
+
 /// A list that is asked for page by page: its walk, its number, its filter.
 pub(crate) struct List<Q> {
     query: Q,
@@ -329,29 +335,17 @@ impl<Q> List<Q> {
     }
 }
 
-impl List<SubjectQuery> {
+impl List<Subjects> {
     pub(crate) fn subjects(
         query: SubjectQuery,
         order: SubjectOrder,
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let kinds = match query.kind {
-            Some(kind) => vec![kind],
-            None => SubjectKind::ALL.to_vec(),
-        };
-        let scope = match (&query.zone, &query.sector) {
-            (Some(zone), _) => Scope::Zone(zone.as_str()),
-            (None, Some(sector)) => Scope::Sector(sector.as_str()),
-            (None, None) => Scope::All,
-        };
-        let prefixes = kinds.into_iter().map(|kind| match order {
-            SubjectOrder::Name => Key::of(Table::Grade).kind(kind),
-            SubjectOrder::ProbabilityDesc | SubjectOrder::ProbabilityAsc => scope.prefix(kind),
-        });
-        let prefixes = prefixes.collect();
         let name = format!("subjects {query:?} {order:?}");
-        let mut list = Self::new(query, &name, prefixes, limit, cursor)?;
+        let asked = Subjects { query, order };
+        // Which tables there are to merge is known when a page is asked for.
+        let mut list = Self::new(asked, &name, Vec::new(), limit, cursor)?;
         list.walk.backwards = order == SubjectOrder::ProbabilityAsc;
         Ok(list)
     }
@@ -362,7 +356,7 @@ impl List<SubjectQuery> {
             zone,
             sector,
             level,
-        } = &self.query;
+        } = &self.query.query;
         zone.as_ref()
             .is_none_or(|zone| assessment.zones.contains(zone))
             && sector
@@ -371,8 +365,29 @@ impl List<SubjectQuery> {
             && level.is_none_or(|level| assessment.level == level)
     }
 
+    fn prefixes(&self, views: &Views) -> Vec<Key> {
+        let Subjects { query, order } = &self.query;
+        let kinds = match query.kind {
+            Some(kind) => vec![kind],
+            None => SubjectKind::ALL.to_vec(),
+        };
+        match order {
+            SubjectOrder::Name => {
+                let grades = kinds.iter().map(|kind| Key::of(Table::Grade).kind(*kind));
+                grades.collect()
+            }
+            SubjectOrder::ProbabilityDesc | SubjectOrder::ProbabilityAsc => {
+                views.orders(&kinds, query)
+            }
+        }
+    }
+
     pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
-        let walked = views.walk(&self.walk, |key, value| {
+        let walk = Walk {
+            prefixes: self.prefixes(views),
+            ..self.walk.clone()
+        };
+        let walked = views.walk(&walk, |key, value| {
             let found = if key.first() == Some(&(Table::Grade as u8)) {
                 Some(GradeRow::assessment_of(value)?)
             } else {
