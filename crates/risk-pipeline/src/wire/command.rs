@@ -4,21 +4,22 @@
 //! test holds equal to [`schema`].
 
 mod case;
+mod written;
 
 use super::check::{Checked, Checker, Codes, Place, codes, id, version};
 use super::v1::Text;
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits, reject, text_of};
 use risk_domain::alert_action::{AlertAction, Disposition};
-use risk_domain::case_act::Measure;
-use risk_domain::case_action::{CaseAction, PauseReason};
+use risk_domain::case_action::PauseReason;
 use risk_domain::decision::{Actor, Command, Decision, Order};
-use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
+use risk_domain::ids::CommandId;
 use risk_domain::scales::{AlertLevel, RiskLevel, Role};
 use risk_domain::subject::Subject;
 use risk_domain::time::{Day, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use written::Written;
 
 /// What an officer decides on a grade, an alert or a case（命令）, version 1.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -437,99 +438,6 @@ pub fn encode(command: &Command) -> Vec<u8> {
     };
     // Writing plain structs with text keys to memory has no way to fail.
     serde_json::to_vec(&record).unwrap_or_default()
-}
-
-/// The fields of an order.
-#[derive(Default)]
-struct Written<'a> {
-    subject: Option<String>,
-    alert: Option<&'a AlertId>,
-    case: Option<&'a CaseId>,
-    kind: &'static str,
-    level: Option<&'static str>,
-    until: Option<String>,
-    of: Option<&'a CommandId>,
-    alert_level: Option<&'static str>,
-    disposition: Option<&'static str>,
-    duplicate_of: Option<&'a AlertId>,
-    to: Option<&'a ActorId>,
-    ground: Option<&'static str>,
-    due: Option<String>,
-    measures: &'a [Measure],
-}
-
-impl<'a> Written<'a> {
-    fn of(order: &'a Order) -> Self {
-        match order {
-            Order::Grade { subject, decision } => Self {
-                subject: Some(subject.to_string()),
-                kind: decision.code(),
-                ..Self::of_decision(decision)
-            },
-            Order::Alert { alert, action } => Self {
-                alert: Some(alert),
-                kind: action.code(),
-                ..Self::of_alert(action)
-            },
-            Order::Case { case, action } => Self {
-                case: Some(case),
-                kind: action.code(),
-                ..Self::of_case(action)
-            },
-        }
-    }
-
-    fn of_decision(decision: &'a Decision) -> Self {
-        let mut written = Self::default();
-        match decision {
-            Decision::Override { level, until } | Decision::Floor { level, until } => {
-                written.level = Some(level.code());
-                written.until = Some(until.to_string());
-            }
-            Decision::Approve { of } | Decision::Withdraw { of } => written.of = Some(of),
-        }
-        written
-    }
-
-    fn of_alert(action: &'a AlertAction) -> Self {
-        let mut written = Self::default();
-        match action {
-            AlertAction::Snooze { until } => written.until = Some(until.to_string()),
-            AlertAction::Escalate { to } => written.alert_level = Some(to.code()),
-            AlertAction::Close { disposition } => {
-                written.disposition = Some(disposition.code());
-                if let Disposition::Duplicate { of } = disposition {
-                    written.duplicate_of = Some(of);
-                }
-            }
-            AlertAction::Approve { of } => written.of = Some(of),
-            AlertAction::Acknowledge
-            | AlertAction::Investigate
-            | AlertAction::Wake
-            | AlertAction::Reopen
-            | AlertAction::Note => {}
-        }
-        written
-    }
-
-    fn of_case(action: &'a CaseAction) -> Self {
-        let mut written = Self::default();
-        match action {
-            CaseAction::Assign { to } => written.to = Some(to),
-            CaseAction::PauseClock { ground } => written.ground = Some(ground.code()),
-            CaseAction::Approve { of } => written.of = Some(of),
-            CaseAction::Take {
-                act: _,
-                due,
-                measures,
-            } => {
-                written.due = due.map(|due| due.to_string());
-                written.measures = measures;
-            }
-            CaseAction::ResumeClock | CaseAction::Note => {}
-        }
-        written
-    }
 }
 
 /// The JSON Schema of version 1, as it is committed: indented, with a final newline.
