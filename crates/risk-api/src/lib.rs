@@ -24,6 +24,7 @@ mod rates;
 mod request;
 mod results;
 mod router;
+mod signals;
 mod state;
 mod subjects;
 mod watch;

@@ -15,6 +15,8 @@ use utoipa::OpenApi;
         crate::results::post,
         crate::results::post_registry,
         crate::results::post_commands,
+        crate::results::post_signals,
+        crate::signals::list,
         crate::decisions::list,
         crate::watch::list,
         crate::subjects::list,

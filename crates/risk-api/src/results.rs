@@ -88,6 +88,31 @@ pub(crate) async fn post_commands(
     take(&state, &*intake, &headers, body?).await
 }
 
+/// Post signals: complaints, media exposure, recalls, accidents, credit classes, external checks, online
+/// monitoring. The answer comes once they are durable.
+#[utoipa::path(post, path = "/v1/signals", tag = "signals",
+    request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/signal.v1.json: a line each, or a JSON object or array as application/json"),
+    responses(
+        (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
+        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
+        (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "This process reads no signals: kafka.signals_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn post_signals(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let Some(intake) = state.0.parts.intakes.signals.clone() else {
+        let why = "this process reads no signals: kafka.signals_topic is empty";
+        return Err(ApiError::NotFound(why.to_owned()));
+    };
+    take(&state, &*intake, &headers, body?).await
+}
+
 /// Hands the records of a body in, and waits for what becomes of them.
 async fn take(
     state: &ApiState,
@@ -215,6 +240,7 @@ fn item((place, receipt): (Place, Receipt)) -> ReceiptDto {
         inspection_id: place.ids.inspection_id,
         update_id: place.ids.update_id,
         command_id: place.ids.command_id,
+        signal_id: place.ids.signal_id,
         status,
         code: None,
         field: None,

@@ -6,7 +6,7 @@ use crate::request;
 use crate::state::ApiState;
 use crate::{
     alerts, burden, cases, compare, console, dead_letters, decisions, evidence, health, live,
-    metrics, openapi, rates, results, subjects, watch,
+    metrics, openapi, rates, results, signals, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -38,10 +38,14 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 34] = [
+static ROUTES: [Route; 36] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route("/v1/commands", &[], || post(results::post_commands)),
+    route("/v1/signals", &[], || post(results::post_signals)),
+    route("/v1/subjects/{id}/signals", &["limit", "cursor"], || {
+        get(signals::list)
+    }),
     route(
         "/v1/decisions",
         &["subject", "state", "limit", "cursor"],
@@ -67,7 +71,9 @@ static ROUTES: [Route; 34] = [
     }),
     route(
         "/v1/alerts",
-        &["level", "subject", "rule", "since", "limit", "cursor"],
+        &[
+            "state", "level", "subject", "rule", "since", "limit", "cursor",
+        ],
         || get(alerts::list),
     ),
     route(

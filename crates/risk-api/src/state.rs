@@ -66,6 +66,8 @@ pub struct Intakes {
     pub registry: Option<Arc<dyn Intake>>,
     /// Of commands, if anything reads them.
     pub commands: Option<Arc<dyn Intake>>,
+    /// Of signals, if anything reads them.
+    pub signals: Option<Arc<dyn Intake>>,
 }
 
 impl std::fmt::Debug for Intakes {
@@ -81,6 +83,7 @@ impl Intakes {
             results,
             registry: None,
             commands: None,
+            signals: None,
         }
     }
 }

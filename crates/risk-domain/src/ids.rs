@@ -126,6 +126,8 @@ string_ids! {
     PolicyVersion,
     /// A statement of the register（登记信息编号）.
     UpdateId,
+    /// A signal（信号编号）.
+    SignalId,
     /// A command of an officer（命令编号）.
     CommandId,
     /// An officer's number or account（人员编号）.

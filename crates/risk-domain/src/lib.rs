@@ -15,5 +15,6 @@ pub mod reference;
 pub mod registry;
 pub mod scales;
 pub mod selection;
+pub mod signal;
 pub mod subject;
 pub mod time;

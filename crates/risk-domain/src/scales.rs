@@ -4,7 +4,10 @@
 ///
 /// Source: Decision 2010/15/EU, table 3; GB/T 22760-2020 names 微弱, 一般, 严重, 非常严重.
 #[doc(alias = "伤害程度")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum Severity {
     /// First aid, usually fully reversible（微弱）.
     One = 1,
@@ -33,6 +36,12 @@ impl Severity {
     /// 0 to 3, for arrays by severity.
     pub fn index(self) -> usize {
         self as usize - 1
+    }
+}
+
+impl From<Severity> for u8 {
+    fn from(severity: Severity) -> Self {
+        severity.get()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::subjects::SubjectIx;
 use compact_str::CompactString;
 use risk_domain::calendar::Calendar;
 use risk_domain::decision::GradeCommand;
-use risk_domain::ids::{AlertId, CaseId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::ids::{CaseId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
-/// Bytes of the snapshot and of early warning a frame.
+/// Bytes of the snapshot, of early warning and of alerts a frame.
 const PIECE: usize = 64 * 1024;
 
 /// Why a checkpoint cannot be used. None of these loses anything: the ledger has it all.
@@ -58,7 +58,6 @@ struct Head {
     in_force: Option<InForce>,
     laboratories: Vec<(CompactString, bool)>,
     inspectors: Vec<(CompactString, bool)>,
-    alerts: BTreeMap<AlertId, u64>,
 }
 
 /// Stratum, generation, count, nonconforming, and the two decayed sums.
@@ -123,6 +122,10 @@ enum Frame {
     Docket(Box<Docketed>),
     /// Results that wait for others, and ids of cases that later facts did away with.
     Unsettled(Unsettled, Vec<(CaseId, u32)>),
+    /// A piece of the alerts.
+    Alerts(Vec<u8>),
+    /// A piece of the signals and the supply paths.
+    Signals(Vec<u8>),
     End,
 }
 
@@ -172,7 +175,6 @@ impl Engine {
             in_force: self.model.in_force,
             laboratories: self.model.observers.laboratories.parts(),
             inspectors: self.model.observers.inspectors.parts(),
-            alerts: self.alerts.clone(),
         })))?;
         let subjects: Vec<SubjectIx> = self.subjects.all().collect();
         for chunk in subjects.chunks(FRAME) {
@@ -276,6 +278,16 @@ impl Engine {
         let warning = warning.map_err(|_error| CheckpointError::Damaged)?;
         for piece in warning.chunks(PIECE) {
             put(&Frame::Warning(piece.to_vec()))?;
+        }
+        let alerts = postcard::to_stdvec(&self.alerts);
+        let alerts = alerts.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in alerts.chunks(PIECE) {
+            put(&Frame::Alerts(piece.to_vec()))?;
+        }
+        let signals = postcard::to_stdvec(&(&self.signals, &self.paths));
+        let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in signals.chunks(PIECE) {
+            put(&Frame::Signals(piece.to_vec()))?;
         }
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;

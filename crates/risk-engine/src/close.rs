@@ -51,13 +51,14 @@ impl Engine {
             None => {
                 let rows = with_rows(self.pending.first(), self.families.first_open());
                 let told = with_rows(self.frame.first_open(), self.decisions.first_due());
-                with_rows(rows, told)?
+                with_rows(with_rows(rows, told), self.signals.first_due())?
             }
             Some(last) => {
                 let from = last.next();
                 let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
                 let rows = with_rows(rows, self.frame.next_from(from));
                 let rows = with_rows(rows, self.decisions.next_from(from));
+                let rows = with_rows(rows, self.signals.next_from(from));
                 let week_end = self.calendar.week_end(from);
                 rows.map_or(week_end, |rows| rows.min(week_end))
             }
@@ -70,7 +71,12 @@ impl Engine {
         if let Some(snapshot) = self.take_fit() {
             self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
         }
+        self.tell_waking(epoch, effects);
+        let complained = self.signals.due_by(epoch);
+        let paths = self.paths_due(epoch);
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        self.raise_complaints(&complained, epoch, effects);
+        self.raise_paths(&paths, epoch, effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
             self.warn(epoch, effects);
@@ -110,7 +116,7 @@ impl Engine {
         for (_, _, assessment, rise) in concluded {
             effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
-                self.conclude(Effect::AlertRaised(alert), effects);
+                self.raise(alert, effects);
             }
         }
     }
@@ -125,16 +131,31 @@ impl Engine {
     /// whose evidence a close counted.
     pub(crate) fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
         match effect {
-            Effect::EpochClosed(epoch) => return self.count(*epoch),
+            Effect::EpochClosed(epoch) => {
+                let ended_at = self.calendar.end_of(*epoch);
+                let terms = self.policy.alert.standing;
+                self.alerts.settle(*epoch, ended_at, &terms);
+                self.placed = *epoch;
+                self.signals.settle(*epoch);
+                self.paths.settle(*epoch, self.paths_since(*epoch));
+                return self.count(*epoch);
+            }
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
                 self.stand(subject, assessment);
             }
             Effect::AlertRaised(alert) => {
-                let text = serde_json::to_vec(alert).unwrap_or_default();
-                self.alerts
-                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+                let terms = self.policy.alert.standing;
+                self.alerts.raise(self.placed, alert, &[], &terms);
             }
+            Effect::SignalRaised(raised) => {
+                let terms = self.policy.alert.standing;
+                let (alert, signals) = (&raised.alert, &raised.signals);
+                self.alerts.raise(self.placed, alert, signals, &terms);
+            }
+            Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
+            // What moved it stands in the raises and commands.
+            Effect::AlertMoved(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.

@@ -9,7 +9,7 @@ use crate::event_time::{Epoch, EpochCalendar};
 use crate::input::EngineRejection;
 use crate::policy::DecisionPolicy;
 use crate::step::Engine;
-use risk_domain::decision::{Decision, GradeCommand};
+use risk_domain::decision::{Command, Decision, GradeCommand};
 use risk_domain::ids::CommandId;
 use risk_domain::scales::{RiskLevel, Role};
 use risk_domain::subject::Subject;
@@ -283,7 +283,22 @@ impl Decisions {
     }
 }
 
+/// Tells commands of one id apart.
+pub(crate) fn content_digest(command: &Command) -> u64 {
+    let bytes = postcard::to_stdvec(command).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
 impl Engine {
+    /// Whether a command with this id came before: with this content, or with another.
+    pub(crate) fn knows_command(&self, command: &Command) -> Option<bool> {
+        if let Some(known) = self.acted.get(&command.command_id) {
+            return Some(*known == content_digest(command));
+        }
+        let known = self.decisions.command(&command.command_id)?;
+        Some(command.on_grade().as_ref() == Some(known))
+    }
+
     /// Every override and floor with where it stands on a day, those that came last first.
     pub fn decisions(&self, on: Day) -> Vec<(&GradeCommand, DecisionState)> {
         let all = self.decisions.parts();

@@ -314,9 +314,16 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     lines.add("warning");
     let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
+    lines.add("signals");
+    for line in engine.signals.lines() {
+        lines.add(&line);
+    }
+    lines.add("supply paths");
+    let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
     lines.add("alerts");
-    for (id, digest) in &engine.alerts {
-        lines.add(&format!("{id} {digest:016x}"));
+    for line in engine.alerts.lines() {
+        lines.add(&line);
     }
     lines.add("cases");
     engine.cases.hashed(&mut |bytes| {

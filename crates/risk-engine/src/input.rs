@@ -1,17 +1,22 @@
 //! What can happen to the engine, and what it says in return.
 
 use crate::alert::Alert;
+use crate::alert::lifecycle::AlertRefusal;
+use crate::alert::moved::AlertMoved;
+use crate::alert::terms::AlertTerms;
 use crate::assessment::Assessment;
 use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
+use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
 use risk_domain::ids::CaseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::Signal;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +38,13 @@ pub enum Input<'a> {
         partition: &'a SourcePartition,
         /// What was decided.
         command: &'a Command,
+    },
+    /// A signal was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
     },
     /// A zone or product becomes known.
     Register(&'a Registration),
@@ -134,6 +146,9 @@ pub enum EngineRejection {
     /// It names no alert.
     #[error("must name an alert; `GET /v1/alerts` lists them")]
     UnknownAlert,
+    /// The life of the alert does not allow it.
+    #[error(transparent)]
+    Alert(#[from] AlertRefusal),
     /// It names no case.
     #[error("must name a case; `GET /v1/cases` lists them")]
     UnknownCase,
@@ -162,6 +177,13 @@ pub enum Effect {
     CaseMoved(Box<CaseMove>),
     /// A case is no more: an earlier record became known, and what it opened takes its place.
     CaseGone(CaseId),
+    /// From here on alerts merge, rise, keep quiet and close by these terms.
+    AlertTermsSet(Box<AlertTerms>),
+    /// An alert opened, became graver, or changed by what an officer decided: to be told. What stands is
+    /// counted from raises and commands.
+    AlertMoved(Box<AlertMoved>),
+    /// Signals raised an alert.
+    SignalRaised(Box<SignalRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).
@@ -196,7 +218,16 @@ pub enum Recorded<'a> {
         /// The epoch it was accepted into.
         epoch: Epoch,
     },
-    /// Another input; results, entries of the register and commands go above.
+    /// What was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+    },
+    /// Another input; results, entries of the register, commands and signals go above.
     Input(&'a Input<'a>),
     /// What followed.
     Effect(&'a Effect),

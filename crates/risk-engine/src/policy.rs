@@ -1,10 +1,12 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
 mod cases;
+mod signals;
 mod text;
 
 pub use cases::CasePolicy;
 
+use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
@@ -21,6 +23,8 @@ use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+pub use signals::{PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +111,14 @@ pub struct AlertPolicy {
     pub outbreak: AlertLevel,
     /// An enterprise fails more than usual.
     pub enterprise_changed: AlertLevel,
+    /// A grade rose before anything failed.
+    pub latent_risk: AlertLevel,
+    /// How alerts merge, rise, keep quiet and close.
+    pub standing: AlertTerms,
+    /// Which signals alert.
+    pub signals: SignalPolicy,
+    /// When goods of one path alert.
+    pub paths: PathPolicy,
 }
 
 /// What officers may decide.
@@ -228,6 +240,10 @@ impl Policy {
                 outbreak_in_zone: raw.alert.outbreak_in_zone,
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
+                standing: signals::standing(raw.alert.standing)?,
+                signals: signals::signals(raw.alert.signals)?,
+                latent_risk: raw.alert.latent_risk,
+                paths: signals::paths(raw.alert.paths)?,
             },
             detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
@@ -515,6 +531,14 @@ mod tests {
         assert_eq!(
             key(changed("heap_band = 0.05", "heap_band = 0.5")),
             "burden.heap_band"
+        );
+        assert_eq!(
+            key(changed("trend_raises = 3", "trend_raises = 1")),
+            "alert.standing.trend_raises"
+        );
+        assert_eq!(
+            key(changed("quiet_level = \"three\"", "quiet_level = \"one\"")),
+            "alert.standing.quiet_level"
         );
         assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
         assert_eq!(

@@ -4,9 +4,9 @@
 //! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
-use crate::alert;
+use crate::alert::{self, Alerts};
 use crate::case::Cases;
-use crate::decisions::Decisions;
+use crate::decisions::{Decisions, content_digest};
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
@@ -20,11 +20,13 @@ use crate::model::Model;
 use crate::policy::Policy;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
+use crate::signals::Signals;
 use crate::subjects::{SubjectIx, Subjects};
+use crate::supply::SupplyPaths;
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
 use risk_domain::decision::{Command, GradeCommand, Order};
-use risk_domain::ids::{AlertId, CommandId, InspectionId};
+use risk_domain::ids::{CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
@@ -80,14 +82,13 @@ pub struct Engine {
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
-    pub(crate) alerts: BTreeMap<AlertId, u64>,
+    pub(crate) alerts: Alerts,
+    pub(crate) signals: Signals,
+    pub(crate) paths: SupplyPaths,
+    /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
+    /// close that can raise something.
+    pub(crate) placed: Epoch,
     pub(crate) cases: Cases,
-}
-
-/// Tells commands of one id apart.
-fn content_digest(command: &Command) -> u64 {
-    let bytes = postcard::to_stdvec(command).unwrap_or_default();
-    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 impl Engine {
@@ -115,7 +116,10 @@ impl Engine {
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             warning: Warning::default(),
-            alerts: BTreeMap::new(),
+            alerts: Alerts::default(),
+            signals: Signals::default(),
+            paths: SupplyPaths::default(),
+            placed: Epoch(i64::MIN),
             cases: Cases::default(),
             policy,
         })
@@ -222,7 +226,12 @@ impl Engine {
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
             Input::Registry { partition, entry } => self.step_entry(partition, entry),
-            Input::Command { partition, command } => self.step_command(partition, command),
+            Input::Command { partition, command } => {
+                self.step_command(partition, command, &mut effects)
+            }
+            Input::Signal { partition, signal } => {
+                self.step_signal(partition, signal, &mut effects)
+            }
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -265,6 +274,14 @@ impl Engine {
                 let partition = self.clocks.index_of(partition);
                 self.admit_command(partition, command, *epoch);
             }
+            Recorded::Signal {
+                partition,
+                signal,
+                epoch,
+            } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_signal(partition, signal, *epoch);
+            }
             Recorded::Input(input) => self.admit_input(input),
             Recorded::Effect(effect) => {
                 self.apply(effect);
@@ -289,9 +306,7 @@ impl Engine {
         let epoch = own.max(self.first_open());
         self.admit_result(input.partition, result, epoch, input.linked);
         for alert in alert::of_record(result, &self.policy) {
-            if !self.alerts.contains_key(&alert.id) {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
-            }
+            self.raise(Box::new(alert), effects);
         }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
@@ -323,19 +338,31 @@ impl Engine {
         self.clocks.advance(partition, entry.observed_at);
     }
 
-    fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
+    fn step_command(
+        &mut self,
+        partition: &SourcePartition,
+        command: &Command,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         match self.knows_command(command) {
             Some(true) => return Outcome::Duplicate,
             Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
         }
+        let partition = self.clocks.index_of(partition);
+        let clock = self.clocks.latest(partition);
+        let (own, late) = self.calendar.assign(command.decided_at, clock);
+        let epoch = own.max(self.first_open());
         let refusal = match &command.order {
             Order::Grade { .. } => command.on_grade().and_then(|command| {
                 let decided_on = self.policy.time.offset.day_of(command.decided_at);
                 self.decisions
                     .refuses(&command, self.policy.decision, decided_on)
             }),
-            Order::Alert { .. } => Some(EngineRejection::UnknownAlert),
+            Order::Alert { .. } => {
+                let order = self.alert_order(command);
+                order.and_then(|order| self.refuses_alert_order(&order, epoch))
+            }
             Order::Case { case, .. } if !self.cases.knows(case) => {
                 Some(EngineRejection::UnknownCase)
             }
@@ -344,24 +371,20 @@ impl Engine {
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
         }
-        let partition = self.clocks.index_of(partition);
-        let clock = self.clocks.latest(partition);
-        let (own, late) = self.calendar.assign(command.decided_at, clock);
-        let epoch = own.max(self.first_open());
-        self.admit_command(partition, command, epoch);
+        match &command.order {
+            Order::Alert { .. } => self.tell_alert_order(
+                command,
+                |engine| engine.admit_command(partition, command, epoch),
+                effects,
+            ),
+            Order::Grade { .. } | Order::Case { .. } => {
+                self.admit_command(partition, command, epoch);
+            }
+        }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
             late: late || epoch > own,
         })
-    }
-
-    /// Whether a command with this id came before: with this content, or with another.
-    fn knows_command(&self, command: &Command) -> Option<bool> {
-        if let Some(known) = self.acted.get(&command.command_id) {
-            return Some(*known == content_digest(command));
-        }
-        let known = self.decisions.command(&command.command_id)?;
-        Some(command.on_grade().as_ref() == Some(known))
     }
 
     /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
@@ -372,6 +395,10 @@ impl Engine {
             None => {
                 let digest = content_digest(command);
                 self.acted.insert(command.command_id.clone(), digest);
+                if let Some(order) = self.alert_order(command) {
+                    let terms = self.policy.alert.standing;
+                    self.alerts.decide(epoch, order, &terms);
+                }
                 self.cases.admit_command(command);
             }
         }
@@ -395,6 +422,8 @@ impl Engine {
         epoch: Epoch,
         linked: &[Linked],
     ) {
+        self.placed = epoch;
+        self.paths.admit(result, epoch);
         for link in linked {
             self.admit_link(link);
         }
@@ -450,7 +479,10 @@ impl Engine {
 
     fn admit_input(&mut self, input: &Input<'_>) {
         match input {
-            Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => {}
+            Input::Result(_)
+            | Input::Registry { .. }
+            | Input::Command { .. }
+            | Input::Signal { .. } => {}
             Input::Register(registration) => self.taxonomy.register(registration),
             Input::Hold(partitions) => {
                 for name in *partitions {

@@ -4,9 +4,10 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
 };
+use risk_domain::scales::AlertLevel;
 use risk_engine::rates::Rate;
 use risk_engine::series::CITY;
-use risk_engine::{CaseKind, Engine};
+use risk_engine::{AlertState, CaseKind, Engine};
 use std::collections::BTreeMap;
 
 /// The publisher's metrics.
@@ -63,6 +64,12 @@ pub struct PipelineMetrics {
     pub closes: IntCounter,
     /// Alerts raised, by level.
     pub alerts: IntCounterVec,
+    /// What changed of alerts, by what it was.
+    pub alert_moves: IntCounterVec,
+    /// Alerts, by state and level.
+    pub standing_alerts: IntGaugeVec,
+    /// Closed alerts, by rule and by what came of them.
+    pub alert_dispositions: IntGaugeVec,
     /// Cases opened, by kind.
     pub cases_opened: IntCounterVec,
     /// Open cases, by kind.
@@ -119,8 +126,29 @@ impl PipelineMetrics {
             )?,
             closes: IntCounter::new("risk_engine_closes_total", "Epochs closed")?,
             alerts: IntCounterVec::new(
-                Opts::new("risk_engine_alerts_total", "Alerts raised, by level"),
+                Opts::new(
+                    "risk_engine_alerts_total",
+                    "Raises of alerts, merged ones included, by level",
+                ),
                 &["level"],
+            )?,
+            alert_moves: IntCounterVec::new(
+                Opts::new(
+                    "risk_engine_alert_moves_total",
+                    "What changed of alerts, by what it was",
+                ),
+                &["what"],
+            )?,
+            standing_alerts: IntGaugeVec::new(
+                Opts::new("risk_engine_standing_alerts", "Alerts, by state and level"),
+                &["state", "level"],
+            )?,
+            alert_dispositions: IntGaugeVec::new(
+                Opts::new(
+                    "risk_engine_alert_dispositions",
+                    "Closed alerts, by rule and by what came of them",
+                ),
+                &["rule", "disposition"],
             )?,
             cases_opened: IntCounterVec::new(
                 Opts::new("risk_engine_cases_opened_total", "Cases opened, by kind"),
@@ -164,6 +192,9 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.paused_partitions.clone()))?;
         registry.register(Box::new(metrics.closes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.alert_moves.clone()))?;
+        registry.register(Box::new(metrics.standing_alerts.clone()))?;
+        registry.register(Box::new(metrics.alert_dispositions.clone()))?;
         registry.register(Box::new(metrics.cases_opened.clone()))?;
         registry.register(Box::new(metrics.open_cases.clone()))?;
         registry.register(Box::new(metrics.overdue_cases.clone()))?;
@@ -171,6 +202,11 @@ impl PipelineMetrics {
         registry.register(Box::new(metrics.graded_subjects.clone()))?;
         registry.register(Box::new(metrics.pass_rate.clone()))?;
         Ok(metrics)
+    }
+
+    /// Counts a raise.
+    pub(crate) fn raised(&self, level: AlertLevel) {
+        self.alerts.with_label_values(&[level.code()]).inc();
     }
 
     /// Shows where the engine stands.
@@ -189,6 +225,23 @@ impl PipelineMetrics {
         for (kind, count) in of_kind {
             self.subjects
                 .with_label_values(&[kind.code()])
+                .set(count as i64);
+        }
+        let counts = engine.alert_counts();
+        for state in AlertState::ALL {
+            for level in AlertLevel::ALL {
+                let count = counts.get(&(state, *level)).copied().unwrap_or_default();
+                let labels = [state.code(), level.code()];
+                self.standing_alerts
+                    .with_label_values(&labels)
+                    .set(count as i64);
+            }
+        }
+        self.alert_dispositions.reset();
+        for ((rule, disposition), count) in engine.alert_feedback() {
+            let labels = [rule.code(), disposition];
+            self.alert_dispositions
+                .with_label_values(&labels)
                 .set(count as i64);
         }
         let cases = engine.case_counts();

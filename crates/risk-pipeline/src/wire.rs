@@ -9,6 +9,7 @@ pub mod command;
 pub mod event;
 pub mod registry;
 mod reject;
+pub mod signal;
 mod v1;
 
 pub use reject::{Rejection, RejectionCode};
@@ -151,7 +152,7 @@ fn text_of<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<&'a str, Rejectio
     simdutf8::basic::from_utf8(bytes).map_err(|_| reject::not_utf8(bytes))
 }
 
-/// The key of a record: the enterprise of a result, the site of an entry of the register, the subject
+/// The key of a record: the enterprise of a result or a signal, the site of an entry of the register, the subject
 /// or alert or case of a command; `None` where the record cannot be read.
 pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
@@ -167,6 +168,11 @@ pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
         site_id: Cow<'a, str>,
     }
     #[derive(Deserialize)]
+    struct Heard<'a> {
+        #[serde(borrow)]
+        enterprise_id: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
     struct Decided<'a> {
         #[serde(borrow)]
         subject: Option<Cow<'a, str>>,
@@ -179,6 +185,10 @@ pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     Some(match feed {
         Feed::Results => keyed()?.site.enterprise_id,
         Feed::Registry => keyed()?.site.site_id,
+        Feed::Signals => {
+            let heard = serde_json::from_slice::<Heard<'_>>(bytes).ok()?;
+            heard.enterprise_id
+        }
         Feed::Commands => {
             let decided = serde_json::from_slice::<Decided<'_>>(bytes).ok()?;
             decided.subject.or(decided.alert_id).or(decided.case_id)?

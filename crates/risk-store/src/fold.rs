@@ -172,6 +172,11 @@ pub(crate) fn fold(
                     entry: &record.told,
                     epoch: record.epoch,
                 }),
+                Record::Signal(record) => engine.fold(&Recorded::Signal {
+                    partition: &record.heard.partition,
+                    signal: &record.heard.told,
+                    epoch: record.heard.epoch,
+                }),
                 Record::Command(record) => engine.fold(&Recorded::Command {
                     partition: &record.partition,
                     command: &record.told,
@@ -330,6 +335,15 @@ pub(crate) fn replay(
                         entry: &record.told,
                     });
                     report.place(*index, (record.epoch, record.late), &step);
+                    step
+                }
+                Record::Signal(record) => {
+                    let heard = &record.heard;
+                    let step = engine.step(&Input::Signal {
+                        partition: &heard.partition,
+                        signal: &heard.told,
+                    });
+                    report.place(*index, (heard.epoch, heard.late), &step);
                     step
                 }
                 Record::Command(record) => {

@@ -11,7 +11,7 @@ use risk_domain::subject::SubjectKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Table {
-    /// Alert by id.
+    /// Raise by id.
     Alert = b'a',
     /// Number of dead letters by reason code.
     DeadLetterCount = b'c',
@@ -31,10 +31,12 @@ pub enum Table {
     Probability = b'p',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
-    /// Alerts of a subject, newest first.
+    /// Raises of a subject's alerts, newest first.
     AlertOfSubject = b's',
-    /// All alerts, newest first.
+    /// All raises, newest first.
     AlertByTime = b't',
+    /// What changed of an alert, in the ledger's order.
+    AlertMove = b'v',
     /// Case by id, without its events.
     Case = b'C',
     /// Cases by the time at which their next term lapses, the earliest first.

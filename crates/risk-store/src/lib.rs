@@ -33,7 +33,7 @@ pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, RegistryRecord, Rejection,
-    RejectionSummary, ResultRecord, ShownEntry, Told,
+    RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};

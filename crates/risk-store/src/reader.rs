@@ -14,7 +14,7 @@ use crate::writer::BlockCache;
 use risk_domain::ids::{AlertId, CaseId, EnterpriseId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment, Case, Effect};
+use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -70,12 +70,16 @@ impl Reader {
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
-                | Effect::CaseGone(_),
+                | Effect::CaseGone(_)
+                | Effect::AlertTermsSet(_)
+                | Effect::AlertMoved(_)
+                | Effect::SignalRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Input(_) => {
                 let reason = "the history names it as a grade, which it is not".to_owned();
                 Err(StoreError::Record { entry, reason })
@@ -97,7 +101,7 @@ impl Reader {
         self.views.read(|views| list.page(views))
     }
 
-    /// Alerts, the newest first.
+    /// Raises of alerts, the newest first.
     pub fn alerts(
         &self,
         query: &AlertQuery,
@@ -213,7 +217,16 @@ impl Reader {
         Ok((first..=last).rev().collect())
     }
 
-    /// One alert.
+    /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
+    pub fn alert_moves(
+        &self,
+        id: &AlertId,
+        max: usize,
+    ) -> Result<Vec<(u64, AlertMoved)>, StoreError> {
+        self.views.read(|views| views.alert_moves(id, max))
+    }
+
+    /// One raise.
     pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.views.read(|views| views.alert(id))
     }
@@ -255,6 +268,7 @@ impl Reader {
             Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Input(_)
             | Record::Effect(_) => Ok(None),
         }
@@ -293,7 +307,7 @@ impl Reader {
         for entry in entries {
             let event = match self.record(entry)? {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
-                Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
+                Record::Effect(Effect::AlertMoved(moved)) => OutEvent::Alert(moved),
                 Record::Effect(Effect::CaseMoved(moved)) => OutEvent::Case(moved),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
                 Record::Effect(
@@ -301,11 +315,15 @@ impl Reader {
                     | Effect::SnapshotFitted(_)
                     | Effect::RatesTold(_)
                     | Effect::WeekWatched(_)
-                    | Effect::CaseGone(_),
+                    | Effect::CaseGone(_)
+                    | Effect::AlertRaised(_)
+                    | Effect::AlertTermsSet(_)
+                    | Effect::SignalRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)
                 | Record::Command(_)
+                | Record::Signal(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });
@@ -316,21 +334,21 @@ impl Reader {
         Ok(events)
     }
 
-    /// Alerts of entries from `from` on, the oldest first, at most `max`, each with its entry; and
+    /// What changed of alerts, by entries from `from` on, the oldest first, at most `max`, each with its entry; and
     /// the entry to go on from. Nothing below that entry is left out.
     pub fn alerts_after(
         &self,
         from: u64,
         max: usize,
-    ) -> Result<(Vec<(u64, Alert)>, u64), StoreError> {
+    ) -> Result<(Vec<(u64, AlertMoved)>, u64), StoreError> {
         let (entries, next) = self.views.read(|views| views.alert_entries(from, max))?;
         let mut alerts = Vec::with_capacity(entries.len());
         for entry in entries {
-            let Record::Effect(Effect::AlertRaised(alert)) = self.record(entry)? else {
+            let Record::Effect(Effect::AlertMoved(moved)) = self.record(entry)? else {
                 let reason = "the outbox names it as an alert, which it is not".to_owned();
                 return Err(StoreError::Record { entry, reason });
             };
-            alerts.push((entry, *alert));
+            alerts.push((entry, *moved));
         }
         Ok((alerts, next))
     }

@@ -7,6 +7,7 @@
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
 //! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
+//! | signal | what was heard but of people, where it was read, its epoch | – | people and their words | – |
 //! | effect | – | – | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
@@ -29,6 +30,7 @@ use risk_domain::decision::Command;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
@@ -69,11 +71,13 @@ pub enum RecordKind {
     Registry = 8,
     /// An officer decided.
     Command = 9,
+    /// A signal was heard.
+    Signal = 10,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -83,6 +87,7 @@ impl RecordKind {
         Self::Effect,
         Self::Registry,
         Self::Command,
+        Self::Signal,
     ];
 
     /// The kind with this number.
@@ -102,6 +107,7 @@ impl RecordKind {
             Self::Effect => "effect",
             Self::Registry => "registry",
             Self::Command => "command",
+            Self::Signal => "signal",
         }
     }
 }
@@ -205,6 +211,15 @@ pub type RegistryRecord = Told<RegistryEntry>;
 /// What an officer decided, as it was recorded.
 pub type CommandRecord = Told<Command>;
 
+/// What was heard, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalRecord {
+    /// The signal.
+    pub heard: Told<Signal>,
+    /// People and their words, which stand apart; empty where nothing was said or it was erased.
+    pub personal: SignalPersonal,
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
@@ -216,6 +231,8 @@ pub enum Record {
     Registry(Box<RegistryRecord>),
     /// What an officer decided.
     Command(Box<CommandRecord>),
+    /// What was heard.
+    Signal(Box<SignalRecord>),
     /// Another input.
     Input(InputRecord),
     /// What followed.
@@ -340,6 +357,15 @@ impl Record {
                 let record: Told<CommandV1> = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Command(Box::new(record.map(CommandV1::into))))
             }
+            RecordKind::Signal => {
+                let heard = serde_json::from_slice(facts).map_err(&unreadable)?;
+                let personal = if entry.personal.is_empty() {
+                    SignalPersonal::default()
+                } else {
+                    serde_json::from_slice(entry.personal).map_err(&unreadable)?
+                };
+                Ok(Self::Signal(Box::new(SignalRecord { heard, personal })))
+            }
         }
     }
 }
@@ -387,14 +413,28 @@ pub(crate) fn encode_command(
     json(bytes, &record.clone().map(CommandV1::from))
 }
 
+/// Appends what is personal of a signal; nothing where nothing is.
+pub(crate) fn encode_personal(
+    bytes: &mut Vec<u8>,
+    personal: &SignalPersonal,
+) -> Result<(), StoreError> {
+    if personal.is_empty() {
+        return Ok(());
+    }
+    json(bytes, personal)
+}
+
 /// Appends the facts of an input's entry and says its kind. `None` for a result, for an entry of the
-/// register and for a command, which have forms of their own.
+/// register, for a command and for a signal, which have forms of their own.
 pub(crate) fn encode_input(
     bytes: &mut Vec<u8>,
     input: &Input<'_>,
 ) -> Result<Option<RecordKind>, StoreError> {
     let kind = match input {
-        Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => return Ok(None),
+        Input::Result(_)
+        | Input::Registry { .. }
+        | Input::Command { .. }
+        | Input::Signal { .. } => return Ok(None),
         Input::Register(registration) => {
             json(bytes, registration)?;
             RecordKind::Registration

@@ -9,7 +9,8 @@
 //! Under load a subject is written once for many changes, yet no assessment is left out: its row lists
 //! the entries of all of them, its **history**, and the assessments themselves are read in the ledger.
 //!
-//! **Outgoing events.** An alert is an event, and so is what changed in a case. An assessment is an event if and only if its level
+//! **Outgoing events.** What changes of an alert is an event, a raise that merges is none; what changed in a
+//! case is one. An assessment is an event if and only if its level
 //! differs from that of the subject's assessment before it in the ledger; before the first one the
 //! level counts as undetermined. The rule looks at recorded entries alone, so every rebuild finds the
 //! same events under the same entry numbers.
@@ -51,7 +52,7 @@ pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 6;
+const VIEW_VERSION: u8 = 7;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 

@@ -132,6 +132,29 @@ pub(crate) struct EvaluateWorld {
 pub(crate) enum SimulateCommand {
     /// A city from the seeds: results.ndjson, frame.ndjson and, apart from them, truth.ndjson
     City(SimulateCity),
+    /// Play sampling policies against one another on synthetic cities, two years each at equal budget:
+    /// failures proved, and how well each lets the city's failure rate be told. Names: random,
+    /// status_quo, points (the bureau's list), smoothed, greedy, spotcheck, oracle (knows the truth)
+    Plan(SimulatePlan),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulatePlan {
+    /// Seeds of the cities, as 20..30; the last is not included
+    #[arg(long, default_value = "20..30")]
+    pub(crate) seeds: String,
+    /// Policies to play, parted by commas
+    #[arg(long, value_delimiter = ',', default_value = "random,points,spotcheck")]
+    pub(crate) policy: Vec<String>,
+    /// How sharply supervisory checks follow risk; default: as the planning policy has it
+    #[arg(long)]
+    pub(crate) gamma: Option<f64>,
+    /// Cities played at once
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate {
             command: SimulateCommand::City(args),
         } => simulate::city(&args),
+        Command::Simulate {
+            command: SimulateCommand::Plan(args),
+        } => simulate::plan(&args),
     }
 }
 

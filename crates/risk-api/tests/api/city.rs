@@ -320,6 +320,7 @@ fn state(
         intakes: Intakes {
             registry: Some(Arc::<Surroundings>::clone(&desk)),
             commands: Some(Arc::<Surroundings>::clone(&desk)),
+            signals: Some(Arc::<Surroundings>::clone(&desk)),
             results: desk,
         },
         readiness,

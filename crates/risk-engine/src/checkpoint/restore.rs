@@ -83,12 +83,12 @@ impl Engine {
         let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
         engine.last_closed = head.last_closed;
-        engine.alerts = head.alerts;
         let observers = &mut engine.model.observers;
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
         let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
-        let (mut warning, mut ended) = (Vec::new(), false);
+        let (mut warning, mut alerts, mut signals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ended = false;
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -123,6 +123,8 @@ impl Engine {
                 }
                 Frame::Snapshot(piece) => snapshot.extend(piece),
                 Frame::Warning(piece) => warning.extend(piece),
+                Frame::Alerts(piece) => alerts.extend(piece),
+                Frame::Signals(piece) => signals.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
                 }
@@ -135,6 +137,8 @@ impl Engine {
         }
         engine.model.bins.settled = Arc::new(settled);
         engine.warning = decode(&warning)?;
+        engine.alerts = decode(&alerts)?;
+        (engine.signals, engine.paths) = decode(&signals)?;
         let snapshot = match head.in_force {
             Some(_) => Some(decode(&snapshot)?),
             None => None,

@@ -1,5 +1,7 @@
 //! A policy as its file says it.
 
+use super::{PathPolicy, SignalPolicy};
+use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
@@ -83,4 +85,8 @@ pub(super) struct Alert {
     pub(super) outbreak_in_zone: AlertLevel,
     pub(super) outbreak: AlertLevel,
     pub(super) enterprise_changed: AlertLevel,
+    pub(super) standing: AlertTerms,
+    pub(super) signals: SignalPolicy,
+    pub(super) latent_risk: AlertLevel,
+    pub(super) paths: PathPolicy,
 }

@@ -5,6 +5,7 @@
     reason = "a test that cannot build its input must fail"
 )]
 
+mod alerts;
 mod backing;
 mod burden;
 mod cases;
@@ -13,4 +14,6 @@ mod desk;
 mod laws;
 mod model;
 mod register;
+mod signals;
+mod supply;
 mod warning;

@@ -121,7 +121,10 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
-        | Effect::CaseGone(_) => None,
+        | Effect::CaseGone(_)
+        | Effect::AlertTermsSet(_)
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -261,7 +264,10 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
-                | Effect::CaseGone(_) => None,
+                | Effect::CaseGone(_)
+                | Effect::AlertTermsSet(_)
+                | Effect::AlertMoved(_)
+                | Effect::SignalRaised(_) => None,
             });
             levels.next()
         };

@@ -52,7 +52,10 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::RatesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
-        | Effect::CaseGone(_) => None,
+        | Effect::CaseGone(_)
+        | Effect::AlertTermsSet(_)
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)

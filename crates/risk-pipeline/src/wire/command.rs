@@ -4,7 +4,9 @@
 //! test holds equal to [`schema`].
 
 mod case;
-mod written;
+mod write;
+
+pub use write::encode;
 
 use super::check::{Checked, Checker, Codes, Place, codes, id, version};
 use super::v1::Text;
@@ -19,7 +21,6 @@ use risk_domain::time::{Day, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use written::Written;
 
 /// What an officer decides on a grade, an alert or a case（命令）, version 1.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -405,39 +406,6 @@ fn disposition(record: &Record<'_>) -> Checked<Disposition> {
             Err(Rejection::new(code, "disposition", other, rule))
         }
     }
-}
-
-/// Writes a command in version 1. [`decode`] gives the same back.
-pub fn encode(command: &Command) -> Vec<u8> {
-    let written = Written::of(&command.order);
-    let decided_at = command.decided_at.to_string();
-    let lend = |text: &'static str| -> Text<'_> { text.into() };
-    let record = Record {
-        schema_version: Some(1),
-        command_id: command.command_id.as_str().into(),
-        decided_at: decided_at.as_str().into(),
-        actor: By {
-            id: command.actor.id.as_str().into(),
-            role: command.actor.role.code().into(),
-        },
-        reason: command.reason.as_str().into(),
-        subject: written.subject.as_deref().map(Into::into),
-        alert_id: written.alert.map(|alert| alert.as_str().into()),
-        case_id: written.case.map(|case| case.as_str().into()),
-        kind: written.kind.into(),
-        level: written.level.map(lend),
-        until: written.until.as_deref().map(Into::into),
-        of: written.of.map(|of| of.as_str().into()),
-        alert_level: written.alert_level.map(lend),
-        disposition: written.disposition.map(lend),
-        duplicate_of: written.duplicate_of.map(|of| of.as_str().into()),
-        to: written.to.map(|to| to.as_str().into()),
-        ground: written.ground.map(lend),
-        due: written.due.as_deref().map(Into::into),
-        measures: case::written(written.measures),
-    };
-    // Writing plain structs with text keys to memory has no way to fail.
-    serde_json::to_vec(&record).unwrap_or_default()
 }
 
 /// The JSON Schema of version 1, as it is committed: indented, with a final newline.

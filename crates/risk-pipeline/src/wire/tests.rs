@@ -432,6 +432,7 @@ fn the_committed_schema_is_the_generated_one() {
         ("inspection-result.v1.json", schema()),
         ("registry-update.v1.json", registry::schema()),
         ("command.v1.json", command::schema()),
+        ("signal.v1.json", signal::schema()),
     ] {
         let committed = std::fs::read_to_string(folder.join(file)).unwrap();
         assert_eq!(

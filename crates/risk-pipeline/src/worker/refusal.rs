@@ -11,9 +11,10 @@ use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::Signal;
 use risk_domain::time::Day;
-use risk_engine::EngineRejection;
 use risk_engine::case::{CaseRefusal, CaseRule};
+use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
 
 impl Worker {
     pub(super) fn reject(
@@ -65,6 +66,11 @@ pub(super) fn entry_rejection(why: EngineRejection, entry: &RegistryEntry) -> Re
     Rejection::new(code_of(why), "update_id", id, why.to_string())
 }
 
+pub(super) fn signal_rejection(why: EngineRejection, signal: &Signal) -> Rejection {
+    let id = signal.signal_id.as_str();
+    Rejection::new(code_of(why), "signal_id", id, why.to_string())
+}
+
 fn code_of(why: EngineRejection) -> RejectionCode {
     match why {
         EngineRejection::IdentityConflict => RejectionCode::IdentityConflict,
@@ -76,6 +82,7 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::SamePerson
         | EngineRejection::NothingToApprove
         | EngineRejection::UnknownAlert
+        | EngineRejection::Alert(_)
         | EngineRejection::UnknownCase
         | EngineRejection::Case(_) => RejectionCode::NotAllowed,
     }
@@ -152,7 +159,19 @@ pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Reje
         EngineRejection::UnknownCommand
         | EngineRejection::DecisionOver
         | EngineRejection::NothingToApprove => ("of", named_by(order).map(ToString::to_string)),
-        EngineRejection::UnknownAlert => match order {
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NotRaisedYet,
+            ..
+        }) => ("decided_at", Some(command.decided_at.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::SnoozeEnd,
+            ..
+        }) => ("until", until_of(order).map(|until| until.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NothingProposed,
+            ..
+        }) => ("of", named_by(order).map(ToString::to_string)),
+        EngineRejection::UnknownAlert | EngineRejection::Alert(_) => match order {
             Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
             Order::Grade { .. } | Order::Case { .. } => ("alert_id", None),
         },

@@ -88,6 +88,7 @@ impl Made {
                     from,
                     until,
                     product_class: product_classes[product],
+                    zone_class: 0,
                 });
             }
         }
@@ -112,9 +113,14 @@ impl Made {
                 }
             }
         }
+        let severities = (0..settings.products).map(|_| severities(random)).collect();
+        let zone_classes = thirds(&of_zone, 0.25, random);
+        for cell in &mut cells {
+            cell.zone_class = zone_classes.get(cell.zone).copied().unwrap_or(0);
+        }
         Self {
             mean_fixed: fixed.iter().sum::<f64>() / fixed.len().max(1) as f64,
-            severities: (0..settings.products).map(|_| severities(random)).collect(),
+            severities,
             cells,
             outbreaks,
             product_classes,

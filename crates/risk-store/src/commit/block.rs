@@ -5,8 +5,9 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
-    RegistryRecord, Rejection, RejectionSummary, encode_command, encode_effect, encode_input,
-    encode_placement, encode_rejected, encode_rejection, encode_told,
+    RegistryRecord, Rejection, RejectionSummary, SignalRecord, encode_command, encode_effect,
+    encode_input, encode_personal, encode_placement, encode_rejected, encode_rejection,
+    encode_told,
 };
 use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
@@ -129,6 +130,16 @@ impl OpenBlock {
         Ok(index)
     }
 
+    pub(crate) fn push_signal(&mut self, record: &SignalRecord) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_told(&mut self.bytes, &record.heard).inspect_err(|_| self.bytes.truncate(start))?;
+        let facts = self.bytes.len();
+        encode_personal(&mut self.bytes, &record.personal)
+            .inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(RecordKind::Signal, start, [facts, facts, end, end]))
+    }
+
     /// Appends an entry that has facts alone.
     fn push_told(
         &mut self,
@@ -192,7 +203,8 @@ impl OpenBlock {
                 | RecordKind::Hold
                 | RecordKind::Tick
                 | RecordKind::Ended
-                | RecordKind::Registry => ACTOR_PIPELINE,
+                | RecordKind::Registry
+                | RecordKind::Signal => ACTOR_PIPELINE,
             },
             facts: section(facts)?,
             party: section(party)?,

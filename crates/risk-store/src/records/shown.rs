@@ -48,7 +48,8 @@ impl ShownEntry {
                 | RecordKind::Tick
                 | RecordKind::Ended
                 | RecordKind::Registry
-                | RecordKind::Command,
+                | RecordKind::Command
+                | RecordKind::Signal,
             )
             | None => (json(entry.facts), json(entry.party), json(entry.decision)),
         };

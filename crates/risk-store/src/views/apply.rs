@@ -175,13 +175,16 @@ impl Applier {
         }
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
-            Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
+            Effect::AlertRaised(alert) => self.gather.alert(alert)?,
+            Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
+            Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
             Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
             Effect::CaseGone(id) => self.gather.case_gone(id),
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
-            | Effect::WeekWatched(_) => {}
+            | Effect::WeekWatched(_)
+            | Effect::AlertTermsSet(_) => {}
         }
         self.position = entry + 1;
         Ok(())

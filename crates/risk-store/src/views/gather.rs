@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use risk_domain::ids::{CaseId, EnterpriseId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment, CaseMove};
+use risk_engine::{Alert, AlertMoved, Assessment, CaseMove};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -83,7 +83,8 @@ impl Gather {
         self.bytes += size_of::<u64>();
     }
 
-    pub(super) fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
+    /// What raised an alert: found by its id, time and subject, and no event.
+    pub(super) fn alert(&mut self, alert: &Alert) -> Result<(), Damaged> {
         let id = alert.id.as_str();
         let raised = alert.raised_at.millis();
         let by_id = Key::of(Table::Alert).text(id);
@@ -93,6 +94,12 @@ impl Gather {
         self.row(by_id, postcard::to_stdvec(alert)?);
         self.row(by_time, Vec::new());
         self.row(of_subject, Vec::new());
+        Ok(())
+    }
+
+    pub(super) fn moved(&mut self, entry: u64, moved: &AlertMoved) -> Result<(), Damaged> {
+        let key = Key::of(Table::AlertMove).text(moved.alert.as_str());
+        self.row(key.number(entry), postcard::to_stdvec(moved)?);
         self.events.push((entry, EventKind::Alert as u8));
         Ok(())
     }

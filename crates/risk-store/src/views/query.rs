@@ -6,11 +6,11 @@ use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
 use crate::records::{Rejection, RejectionSummary};
-use risk_domain::ids::{AlertId, SectorCode, ZoneId};
+use risk_domain::ids::{AlertId, HazardCode, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
-use risk_engine::{Alert, AlertRule, Assessment, CaseMove};
+use risk_engine::{Alert, AlertMoved, AlertRule, Assessment, CaseMove};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub enum SubjectOrder {
     Name,
 }
 
-/// Which alerts.
+/// Which raises of alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertQuery {
     /// Of this level.
@@ -64,6 +64,10 @@ pub struct AlertQuery {
     pub rule: Option<AlertRule>,
     /// Raised at this instant of the data's time, or later.
     pub since: Option<Timestamp>,
+    /// Raised at this instant, or earlier.
+    pub until: Option<Timestamp>,
+    /// Of this hazard, or of none.
+    pub hazard: Option<Option<HazardCode>>,
 }
 
 /// Which dead letters.
@@ -78,8 +82,8 @@ pub struct DeadLetterQuery {
 pub enum OutEvent {
     /// A subject's recorded level changed.
     Grade(Box<Assessment>),
-    /// An alert was raised.
-    Alert(Box<Alert>),
+    /// An alert opened, or something of it changed.
+    Alert(Box<AlertMoved>),
     /// A record was rejected.
     DeadLetter(Box<Rejection>),
     /// A case was opened, went on, or had something noted.
@@ -245,6 +249,29 @@ impl Views {
         self.decoded(Key::of(Table::Alert).text(id.as_str()).as_bytes())
     }
 
+    /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
+    pub(crate) fn alert_moves(
+        &self,
+        id: &AlertId,
+        max: usize,
+    ) -> Result<Vec<(u64, AlertMoved)>, Damaged> {
+        let prefix = Key::of(Table::AlertMove).text(id.as_str());
+        let rows = self.db.scan_prefix(prefix.as_bytes()).rev().take(max);
+        let moves = rows.map(|row| {
+            let (key, value) = row?;
+            let mut parts = Parts::of(&key, Table::AlertMove);
+            let entry = parts.as_mut().and_then(|parts| {
+                parts.text()?;
+                parts.number()
+            });
+            let entry = entry.ok_or_else(|| Damaged::because("a key of an alert's move"))?;
+            Ok((entry, postcard::from_bytes(&value)?))
+        });
+        let mut moves = moves.collect::<Result<Vec<_>, Damaged>>()?;
+        moves.reverse();
+        Ok(moves)
+    }
+
     pub(crate) fn shown_to(&self) -> Result<u64, Damaged> {
         self.position()
     }
@@ -389,17 +416,23 @@ impl List<AlertQuery> {
             subject: _,
             rule,
             since,
+            until,
+            hazard,
         } = &self.query;
         let walked = views.walk(&self.walk, |key, _| {
             let (raised, id) = raised_of(key).ok_or_else(|| Damaged::because("an alert key"))?;
             if since.is_some_and(|since| raised < since.millis()) {
                 return Ok(Pick::Stop);
             }
+            if until.is_some_and(|until| raised > until.millis()) {
+                return Ok(Pick::Pass);
+            }
             let alert = views
                 .alert(&id)?
                 .ok_or_else(|| Damaged::because("an alert key without alert"))?;
             let wanted = level.is_none_or(|level| alert.level == level)
-                && rule.is_none_or(|rule| alert.rule == rule);
+                && rule.is_none_or(|rule| alert.rule == rule)
+                && hazard.as_ref().is_none_or(|hazard| alert.hazard == *hazard);
             Ok(if wanted {
                 Pick::Take(alert)
             } else {

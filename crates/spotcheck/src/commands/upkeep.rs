@@ -113,6 +113,7 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         topic(&kafka.cases_topic, args.partitions, false, false),
         registry,
         topic(&kafka.commands_topic, 1, false, true),
+        topic(&kafka.signals_topic, 1, false, true),
     ];
     let topics: Vec<TopicSpec> = named
         .into_iter()

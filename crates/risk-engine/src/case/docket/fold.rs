@@ -154,6 +154,8 @@ impl<'a> Fold<'a> {
                 return;
             };
             deadline.lapsed = true;
+            // A term that was over when its clock started lapses with what started it.
+            let at = at.max(case.events.last().map_or(at, |event| event.at));
             let by = By {
                 actor: CompactString::new(format!("system:term:{}", term.code())),
                 role: None,
@@ -172,9 +174,11 @@ impl<'a> Fold<'a> {
 
     fn result(&mut self, at: Timestamp, id: &InspectionId, fact: &ResultFact) {
         let by = By::result(id);
+        // Only what stands before it in the order of facts is known to it.
+        let own = (at, FactId::Result(id.clone()));
         let known = |other: &InspectionId| {
-            let is = |key: &FactKey| key.1 == FactId::Result(other.clone());
-            self.facts.keys().any(is)
+            let mut before = self.facts.range(..&own);
+            before.any(|(key, _)| key.1 == FactId::Result(other.clone()))
         };
         let linked = fact.upon.iter().any(known);
         let failed = match fact.found {

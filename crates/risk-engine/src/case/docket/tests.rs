@@ -2,7 +2,9 @@ use super::*;
 use crate::case::act::{Act, Capacity};
 use crate::case::enforcement::{Goods, Stage};
 use crate::case::machine::Transition;
-use crate::case::{CaseKind, Ending, enforcement, farm_produce, fast_test, food_check, spot_check};
+use crate::case::{
+    CaseKind, CaseState, Ending, enforcement, farm_produce, fast_test, food_check, spot_check,
+};
 use crate::case::{Span, Switches, Term};
 use crate::policy::Policy;
 use risk_domain::case_act::CaseAct;

@@ -1,32 +1,67 @@
-//! The fields in which an order stands on the wire.
+//! Commands as they are written.
 
+use super::{By, Record, case};
+use crate::wire::v1::Text;
 use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
-use risk_domain::decision::{Decision, Order};
+use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
+
+/// Writes a command in version 1. [`decode`] gives the same back.
+pub fn encode(command: &Command) -> Vec<u8> {
+    let written = Written::of(&command.order);
+    let decided_at = command.decided_at.to_string();
+    let lend = |text: &'static str| -> Text<'_> { text.into() };
+    let record = Record {
+        schema_version: Some(1),
+        command_id: command.command_id.as_str().into(),
+        decided_at: decided_at.as_str().into(),
+        actor: By {
+            id: command.actor.id.as_str().into(),
+            role: command.actor.role.code().into(),
+        },
+        reason: command.reason.as_str().into(),
+        subject: written.subject.as_deref().map(Into::into),
+        alert_id: written.alert.map(|alert| alert.as_str().into()),
+        case_id: written.case.map(|case| case.as_str().into()),
+        kind: written.kind.into(),
+        level: written.level.map(lend),
+        until: written.until.as_deref().map(Into::into),
+        of: written.of.map(|of| of.as_str().into()),
+        alert_level: written.alert_level.map(lend),
+        disposition: written.disposition.map(lend),
+        duplicate_of: written.duplicate_of.map(|of| of.as_str().into()),
+        to: written.to.map(|to| to.as_str().into()),
+        ground: written.ground.map(lend),
+        due: written.due.as_deref().map(Into::into),
+        measures: case::written(written.measures),
+    };
+    // Writing plain structs with text keys to memory has no way to fail.
+    serde_json::to_vec(&record).unwrap_or_default()
+}
 
 /// The fields of an order.
 #[derive(Default)]
-pub(super) struct Written<'a> {
-    pub(super) subject: Option<String>,
-    pub(super) alert: Option<&'a AlertId>,
-    pub(super) case: Option<&'a CaseId>,
-    pub(super) kind: &'static str,
-    pub(super) level: Option<&'static str>,
-    pub(super) until: Option<String>,
-    pub(super) of: Option<&'a CommandId>,
-    pub(super) alert_level: Option<&'static str>,
-    pub(super) disposition: Option<&'static str>,
-    pub(super) duplicate_of: Option<&'a AlertId>,
-    pub(super) to: Option<&'a ActorId>,
-    pub(super) ground: Option<&'static str>,
-    pub(super) due: Option<String>,
-    pub(super) measures: &'a [Measure],
+struct Written<'a> {
+    subject: Option<String>,
+    alert: Option<&'a AlertId>,
+    case: Option<&'a CaseId>,
+    kind: &'static str,
+    level: Option<&'static str>,
+    until: Option<String>,
+    of: Option<&'a CommandId>,
+    alert_level: Option<&'static str>,
+    disposition: Option<&'static str>,
+    duplicate_of: Option<&'a AlertId>,
+    to: Option<&'a ActorId>,
+    ground: Option<&'static str>,
+    due: Option<String>,
+    measures: &'a [Measure],
 }
 
 impl<'a> Written<'a> {
-    pub(super) fn of(order: &'a Order) -> Self {
+    fn of(order: &'a Order) -> Self {
         match order {
             Order::Grade { subject, decision } => Self {
                 subject: Some(subject.to_string()),
