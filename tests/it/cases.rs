@@ -23,7 +23,7 @@ use risk_domain::reference::Reference;
 use risk_domain::scales::{Role, Severity};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::time::{Day, Timestamp};
-use risk_engine::case::CaseState;
+use risk_engine::case::{CaseState, Span};
 use risk_engine::{
     Case, Engine, EngineRejection, Input, Linked, Outcome, Policy, ResultInput, SourcePartition,
     Taxonomy,
@@ -445,5 +445,30 @@ fn every_path_of_every_machine_goes_as_it_is_written() -> Result<()> {
     let seen = codes(&mut walked.iter().copied());
     let missed: Vec<_> = all.difference(&seen).collect();
     ensure!(missed.is_empty(), "no scenario walks through {missed:?}");
+    Ok(())
+}
+
+#[test]
+fn the_guide_names_every_term_with_its_length_clause_and_mark() -> Result<()> {
+    let guide = fs::read_to_string(process::workspace_root()?.join("docs/cases.md"))?;
+    let policy = Policy::builtin()?;
+    for (kind, term, rule) in policy.cases.terms() {
+        let length = match rule.span {
+            Span::Hours(hours) => format!("{hours} hours"),
+            Span::CalendarDays(days) => format!("{} calendar days", days.0),
+            Span::WorkingDays(days) => format!("{} working days", days.0),
+            Span::Months(months) => format!("{months} months"),
+        };
+        let row = |line: &&str| {
+            line.starts_with(&format!("| `{term}` |"))
+                && line.contains(&format!("| {length}"))
+                && line.contains(&rule.basis)
+                && line.ends_with(&format!("| {} |", rule.mark))
+        };
+        ensure!(
+            guide.lines().any(|line| row(&line)),
+            "docs/cases.md: {kind} {term}"
+        );
+    }
     Ok(())
 }

@@ -29,7 +29,7 @@ fn truth(text: &str) -> Option<bool> {
         ("kind" = Option<String>, Query, description = "fast_test, spot_check, food_check, farm_produce or enforcement"),
         ("state" = Option<String>, Query, description = "only those that stand so, as docs/cases.md draws it; closed at the end"),
         ("open" = Option<bool>, Query, description = "true for open cases only, false for closed ones"),
-        ("subject" = Option<String>, Query, description = "only of this enterprise with a product, as cell:enterprise/product"),
+        ("subject" = Option<String>, Query, description = "only of this enterprise with a product, as cell:enterprise:product"),
         ("due_before" = Option<String>, Query, description = "only with a term that lapses before this time, RFC 3339, the earliest first"),
         ("overdue" = Option<bool>, Query, description = "true for those with a term that lapsed without being kept"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 1000, 50 by default"),
@@ -64,7 +64,7 @@ pub(crate) async fn list(
         open: params.parse("open", "must be true or false", truth)?,
         subject: params.parse(
             "subject",
-            "must be an enterprise with a product, as cell:E1/TOY-PL",
+            "must be an enterprise with a product, as cell:E1:TOY-PL",
             |text| {
                 let subject = text.parse::<Subject>().ok();
                 subject.filter(|subject| matches!(subject, Subject::Cell(..)))

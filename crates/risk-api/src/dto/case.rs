@@ -101,7 +101,7 @@ pub struct CaseDto {
     pub kind: String,
     /// The kind in Chinese.
     pub kind_zh: String,
-    /// The enterprise with the product, as `cell:enterprise/product`.
+    /// The enterprise with the product, as `cell:enterprise:product`.
     pub subject: String,
     /// The enterprise's public name, where one is known.
     pub subject_name: Option<String>,

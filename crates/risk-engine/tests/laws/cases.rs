@@ -380,9 +380,14 @@ fn five_thousand_failures_in_a_minute_are_one_case() {
 
 #[test]
 fn years_read_at_once_end_where_streaming_would_have_ended() {
-    // The same failures, with time told by a second enterprise day by day, or only at the end.
+    // The same failed fast tests, with time told by a second enterprise day by day, or only at the end.
     let failures: Vec<InspectionResult> = (0..6)
-        .map(|id| failing(id, id, i64::from(id) * 20))
+        .map(|id| {
+            let mut one = failing(id, id, i64::from(id) * 20);
+            one.mode = SelectionMode::FastTest;
+            one.test.kind = TestKind::Rapid;
+            one
+        })
         .collect();
     let mut streamed = Desk::new(1);
     let mut number = 100;

@@ -14,7 +14,6 @@ use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::case::CaseEvent;
 use risk_engine::{Case, CaseKind, CaseMove};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Which cases.
@@ -34,12 +33,8 @@ pub struct CaseQuery {
     pub overdue: Option<bool>,
 }
 
-/// A case as it stands, its events aside.
-#[derive(Serialize, Deserialize)]
-struct CaseRow {
-    case: Case,
-    events: u32,
-}
+/// A case as it stands, its events aside, and their number.
+type CaseRow = (Case, u32);
 
 /// What happened to one case since the last write.
 #[derive(Debug, Default)]
@@ -120,23 +115,23 @@ impl Views {
         batch: &mut SizedBatch,
     ) -> Result<(), Damaged> {
         let before = self.case_row(id)?;
-        if let Some(due) = before.as_ref().and_then(|row| due_key(&row.case)) {
+        if let Some(due) = before.as_ref().and_then(|(case, _)| due_key(case)) {
             batch.remove(&due);
         }
         let Some((case, events)) = changes.stands else {
-            let Some(row) = before else {
+            let Some((case, events)) = before else {
                 return Ok(());
             };
             batch.remove(&case_key(id));
-            for place in places(&row.case) {
+            for place in places(&case) {
                 batch.remove(&place);
             }
-            for number in 0..row.events {
+            for number in 0..events {
                 batch.remove(&event_key(id, number));
             }
             return Ok(());
         };
-        let longer = before.map_or(0, |row| row.events);
+        let longer = before.map_or(0, |(_, events)| events);
         for number in events..longer {
             batch.remove(&event_key(id, number));
         }
@@ -149,16 +144,13 @@ impl Views {
         if let Some(due) = due_key(&case) {
             batch.put(due, Vec::new());
         }
-        batch.put(
-            case_key(id),
-            postcard::to_stdvec(&CaseRow { case, events })?,
-        );
+        batch.put(case_key(id), postcard::to_stdvec(&(case, events))?);
         Ok(())
     }
 
     /// A case with its events.
     pub(crate) fn case(&self, id: &CaseId) -> Result<Option<Case>, Damaged> {
-        let Some(CaseRow { mut case, events }) = self.case_row(id)? else {
+        let Some((mut case, events)) = self.case_row(id)? else {
             return Ok(None);
         };
         for number in 0..events {
@@ -211,9 +203,8 @@ impl List<CaseQuery> {
         let walked = views.walk(self.walk(), |key, _| {
             let id = id_of(key).ok_or_else(|| Damaged::because("a key of a case"))?;
             let row = views.case_row(&id)?;
-            let case = row
-                .ok_or_else(|| Damaged::because("a case's key without case"))?
-                .case;
+            let row = row.ok_or_else(|| Damaged::because("a case's key without case"))?;
+            let (case, _) = row;
             let due = case.next_deadline().map(|next| next.lapses_at.millis());
             if before.is_some_and(|before| due.is_none_or(|due| due >= before)) {
                 return Ok(Pick::Stop);

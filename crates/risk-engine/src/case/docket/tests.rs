@@ -1,12 +1,18 @@
 use super::*;
+use crate::case::act::{Act, Capacity};
 use crate::case::enforcement::{Goods, Stage};
+use crate::case::machine::Transition;
+use crate::case::{
+    CaseKind, CaseState, Ending, enforcement, farm_produce, fast_test, food_check, spot_check,
+};
 use crate::case::{Span, Switches, Term};
 use crate::policy::Policy;
 use risk_domain::case_act::CaseAct;
 use risk_domain::case_action::PauseReason;
 use risk_domain::ids::{ActorId, EnterpriseId, ProductCode};
 use risk_domain::reference::Reference;
-use risk_domain::time::CivilOffset;
+use risk_domain::scales::Role;
+use risk_domain::time::{CivilOffset, Day};
 use std::collections::BTreeSet;
 
 struct World {

@@ -18,7 +18,7 @@ pub struct CaseEvent {
     pub case_id: String,
     /// Its kind: fast_test, spot_check, food_check, farm_produce, enforcement.
     pub kind: String,
-    /// The enterprise with the product, as `cell:enterprise/product`.
+    /// The enterprise with the product, as `cell:enterprise:product`.
     pub subject: String,
     /// The hazard of what failed first, where the record names one.
     pub hazard: Option<String>,
