@@ -252,7 +252,11 @@ fn check_every_block(store: &Store, script: &[Scripted]) -> BTreeMap<i32, u64> {
                     (named.partition, result.offset)
                 }
                 Record::Rejection(rejection) => (rejection.partition.partition, rejection.offset),
-                Record::Registry(_) | Record::Command(_) | Record::Input(_) | Record::Effect(_) => {
+                Record::Registry(_)
+                | Record::Command(_)
+                | Record::Signal(_)
+                | Record::Input(_)
+                | Record::Effect(_) => {
                     continue;
                 }
             };
