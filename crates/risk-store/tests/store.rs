@@ -849,11 +849,15 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
         }
     }
     let (mut grades, mut alerts, mut dead_letters) = (0, 0, 0);
+    let mut cases = BTreeSet::new();
     for (_, event) in &before.events {
         match event {
             OutEvent::Grade(_) => grades += 1,
             OutEvent::Alert(moved) => alerts += usize::from(moved.before.is_none()),
             OutEvent::DeadLetter(_) => dead_letters += 1,
+            OutEvent::Case(moved) => {
+                cases.insert(moved.case.id.clone());
+            }
         }
     }
     assert_eq!(grades, expected);
@@ -864,6 +868,7 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
         .collect();
     assert_eq!(alerts, streams.len());
     assert_eq!(dead_letters, before.dead_letters.values().sum::<u64>());
+    assert!(!cases.is_empty(), "failures open cases");
 }
 
 #[test]
@@ -913,7 +918,7 @@ fn alerts_are_followed_by_position_without_gap_or_repetition() {
         .into_iter()
         .filter_map(|(entry, event)| match event {
             OutEvent::Alert(alert) => Some((entry, *alert)),
-            OutEvent::Grade(_) | OutEvent::DeadLetter(_) => None,
+            OutEvent::Grade(_) | OutEvent::DeadLetter(_) | OutEvent::Case(_) => None,
         })
         .collect();
     assert!(expected.len() > 3);
