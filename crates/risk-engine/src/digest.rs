@@ -248,6 +248,24 @@ fn bins(engine: &Engine, lines: &mut Lines) {
     }
 }
 
+/// What is under watch, what was heard and what alerts stand.
+fn warnings(engine: &Engine, lines: &mut Lines) {
+    lines.add("warning");
+    let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
+    lines.add("signals");
+    for line in engine.signals.lines() {
+        lines.add(&line);
+    }
+    lines.add("supply paths");
+    let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
+    lines.add("alerts");
+    for line in engine.alerts.lines() {
+        lines.add(&line);
+    }
+}
+
 pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     let mut lines = Lines(Sha256::new());
     let (subjects, observers) = (&engine.subjects, &engine.model.observers);
@@ -311,20 +329,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             xxhash_rust::xxh3::xxh3_64(&bytes)
         ));
     }
-    lines.add("warning");
-    let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
-    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
-    lines.add("signals");
-    for line in engine.signals.lines() {
-        lines.add(&line);
-    }
-    lines.add("supply paths");
-    let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
-    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
-    lines.add("alerts");
-    for line in engine.alerts.lines() {
-        lines.add(&line);
-    }
+    warnings(engine, &mut lines);
     lines.add("cases");
     engine.cases.hashed(&mut |bytes| {
         lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes)));

@@ -87,22 +87,100 @@ pub struct PipelineMetrics {
 /// Weeks that a pass rate in the metrics is of.
 const RATE_WEEKS: u16 = 13;
 
+/// Counters of a name, registered.
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+/// Gauges of a name, registered.
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntGaugeVec> {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauges.clone()))?;
+    Ok(gauges)
+}
+
+/// Raises, moves, what stands, and what came of it.
+type OfAlerts = (IntCounterVec, IntCounterVec, IntGaugeVec, IntGaugeVec);
+
+fn of_alerts(registry: &Registry) -> prometheus::Result<OfAlerts> {
+    let alerts = counters(
+        registry,
+        "risk_engine_alerts_total",
+        "Raises of alerts, merged ones included, by level",
+        &["level"],
+    )?;
+    let alert_moves = counters(
+        registry,
+        "risk_engine_alert_moves_total",
+        "What changed of alerts, by what it was",
+        &["what"],
+    )?;
+    let standing_alerts = gauges(
+        registry,
+        "risk_engine_standing_alerts",
+        "Alerts, by state and level",
+        &["state", "level"],
+    )?;
+    let alert_dispositions = gauges(
+        registry,
+        "risk_engine_alert_dispositions",
+        "Closed alerts, by rule and by what came of them",
+        &["rule", "disposition"],
+    )?;
+    Ok((alerts, alert_moves, standing_alerts, alert_dispositions))
+}
+
+/// Cases opened, open ones, overdue ones.
+fn of_cases(registry: &Registry) -> prometheus::Result<(IntCounterVec, IntGaugeVec, IntGaugeVec)> {
+    let cases_opened = counters(
+        registry,
+        "risk_engine_cases_opened_total",
+        "Cases opened, by kind",
+        &["kind"],
+    )?;
+    let open_cases = gauges(
+        registry,
+        "risk_engine_open_cases",
+        "Open cases, by kind",
+        &["kind"],
+    )?;
+    let overdue_cases = gauges(
+        registry,
+        "risk_engine_overdue_cases",
+        "Open cases with a term that lapsed without being kept, by kind",
+        &["kind"],
+    )?;
+    Ok((cases_opened, open_cases, overdue_cases))
+}
+
 impl PipelineMetrics {
     /// Registers every metric.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let (alerts, alert_moves, standing_alerts, alert_dispositions) = of_alerts(registry)?;
+        let (cases_opened, open_cases, overdue_cases) = of_cases(registry)?;
         let metrics = Self {
-            records: IntCounterVec::new(
-                Opts::new(
-                    "risk_pipeline_records_total",
-                    "Records read, by disposition",
-                ),
+            records: counters(
+                registry,
+                "risk_pipeline_records_total",
+                "Records read, by disposition",
                 &["disposition"],
             )?,
-            dead_letters: IntCounterVec::new(
-                Opts::new(
-                    "risk_pipeline_dead_letters_total",
-                    "Dead letters, by reason",
-                ),
+            dead_letters: counters(
+                registry,
+                "risk_pipeline_dead_letters_total",
+                "Dead letters, by reason",
                 &["reason"],
             )?,
             batch_seconds: Histogram::with_opts(
@@ -125,55 +203,23 @@ impl PipelineMetrics {
                 "Partitions paused because they are too far ahead of the slowest",
             )?,
             closes: IntCounter::new("risk_engine_closes_total", "Epochs closed")?,
-            alerts: IntCounterVec::new(
-                Opts::new(
-                    "risk_engine_alerts_total",
-                    "Raises of alerts, merged ones included, by level",
-                ),
-                &["level"],
-            )?,
-            alert_moves: IntCounterVec::new(
-                Opts::new(
-                    "risk_engine_alert_moves_total",
-                    "What changed of alerts, by what it was",
-                ),
-                &["what"],
-            )?,
-            standing_alerts: IntGaugeVec::new(
-                Opts::new("risk_engine_standing_alerts", "Alerts, by state and level"),
-                &["state", "level"],
-            )?,
-            alert_dispositions: IntGaugeVec::new(
-                Opts::new(
-                    "risk_engine_alert_dispositions",
-                    "Closed alerts, by rule and by what came of them",
-                ),
-                &["rule", "disposition"],
-            )?,
-            cases_opened: IntCounterVec::new(
-                Opts::new("risk_engine_cases_opened_total", "Cases opened, by kind"),
+            alerts,
+            alert_moves,
+            standing_alerts,
+            alert_dispositions,
+            cases_opened,
+            open_cases,
+            overdue_cases,
+            subjects: gauges(
+                registry,
+                "risk_engine_subjects",
+                "Subjects ever seen, by kind",
                 &["kind"],
             )?,
-            open_cases: IntGaugeVec::new(
-                Opts::new("risk_engine_open_cases", "Open cases, by kind"),
-                &["kind"],
-            )?,
-            overdue_cases: IntGaugeVec::new(
-                Opts::new(
-                    "risk_engine_overdue_cases",
-                    "Open cases with a term that lapsed without being kept, by kind",
-                ),
-                &["kind"],
-            )?,
-            subjects: IntGaugeVec::new(
-                Opts::new("risk_engine_subjects", "Subjects ever seen, by kind"),
-                &["kind"],
-            )?,
-            graded_subjects: IntGaugeVec::new(
-                Opts::new(
-                    "risk_engine_graded_subjects",
-                    "Subjects, by kind and recorded level",
-                ),
+            graded_subjects: gauges(
+                registry,
+                "risk_engine_graded_subjects",
+                "Subjects, by kind and recorded level",
                 &["kind", "level"],
             )?,
             pass_rate: GaugeVec::new(
@@ -184,22 +230,11 @@ impl PipelineMetrics {
                 &["domain", "figure", "bound"],
             )?,
         };
-        registry.register(Box::new(metrics.records.clone()))?;
-        registry.register(Box::new(metrics.dead_letters.clone()))?;
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.watermark.clone()))?;
         registry.register(Box::new(metrics.stopped_partitions.clone()))?;
         registry.register(Box::new(metrics.paused_partitions.clone()))?;
         registry.register(Box::new(metrics.closes.clone()))?;
-        registry.register(Box::new(metrics.alerts.clone()))?;
-        registry.register(Box::new(metrics.alert_moves.clone()))?;
-        registry.register(Box::new(metrics.standing_alerts.clone()))?;
-        registry.register(Box::new(metrics.alert_dispositions.clone()))?;
-        registry.register(Box::new(metrics.cases_opened.clone()))?;
-        registry.register(Box::new(metrics.open_cases.clone()))?;
-        registry.register(Box::new(metrics.overdue_cases.clone()))?;
-        registry.register(Box::new(metrics.subjects.clone()))?;
-        registry.register(Box::new(metrics.graded_subjects.clone()))?;
         registry.register(Box::new(metrics.pass_rate.clone()))?;
         Ok(metrics)
     }

@@ -50,7 +50,8 @@ impl Engine {
         if !(approver || role == Role::Officer) {
             return Some(EngineRejection::RoleMayNot);
         }
-        let terms = self.policy.alert.standing;
+        // The terms by which it will be folded: those that a raise named last.
+        let terms = self.alerts.terms(&self.policy.alert.standing);
         let standing = self.alerts.at(order, epoch, &terms);
         let (Some(standing), Some(entry)) = (standing, self.alert(&order.alert)) else {
             return Some(EngineRejection::UnknownAlert);
@@ -97,7 +98,6 @@ impl Engine {
         else {
             return;
         };
-        self.state_terms(effects);
         let before = self.standing_of(id);
         admit(self);
         let cause = MoveCause::decided(command);

@@ -134,7 +134,7 @@ impl Stream {
 }
 
 impl Alerts {
-    fn terms(&self, policy: &AlertTerms) -> AlertTerms {
+    pub(super) fn terms(&self, policy: &AlertTerms) -> AlertTerms {
         self.terms.unwrap_or(*policy)
     }
 
@@ -338,7 +338,7 @@ impl Engine {
     }
 
     /// Names the policy's terms in the ledger, unless they stand there.
-    pub(super) fn state_terms(&mut self, effects: &mut Vec<Effect>) {
+    fn state_terms(&mut self, effects: &mut Vec<Effect>) {
         let terms = self.policy.alert.standing;
         if self.alerts.terms != Some(terms) {
             self.conclude(Effect::AlertTermsSet(Box::new(terms)), effects);

@@ -6,7 +6,7 @@ use super::{
 use crate::event_time::{Clocks, Epoch};
 use crate::evidence::{Row, Stratum, Tallies, Tally, Verdict};
 use crate::family::{Known, Member};
-use crate::model::{BASES, VERIFICATIONS};
+use crate::model::{BASES, InForce, VERIFICATIONS};
 use crate::policy::Policy;
 use crate::sampling::{Numbered, Sampling};
 use crate::step::{Engine, Standing, SubjectState};
@@ -60,6 +60,15 @@ fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
     })
 }
 
+/// What stands in pieces, over several frames.
+#[derive(Default)]
+struct Pieces {
+    snapshot: Vec<u8>,
+    warning: Vec<u8>,
+    alerts: Vec<u8>,
+    signals: Vec<u8>,
+}
+
 impl Engine {
     /// Reads a state back. `frames` are those that [`Self::checkpoint`] gave, in order.
     pub fn restore(
@@ -86,9 +95,7 @@ impl Engine {
         let observers = &mut engine.model.observers;
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
-        let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
-        let (mut warning, mut alerts, mut signals) = (Vec::new(), Vec::new(), Vec::new());
-        let mut ended = false;
+        let (mut settled, mut pieces, mut ended) = (Vec::new(), Pieces::default(), false);
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -121,10 +128,10 @@ impl Engine {
                         Kept::Taken => engine.model.bins.taken.extend(bins),
                     }
                 }
-                Frame::Snapshot(piece) => snapshot.extend(piece),
-                Frame::Warning(piece) => warning.extend(piece),
-                Frame::Alerts(piece) => alerts.extend(piece),
-                Frame::Signals(piece) => signals.extend(piece),
+                Frame::Snapshot(piece) => pieces.snapshot.extend(piece),
+                Frame::Warning(piece) => pieces.warning.extend(piece),
+                Frame::Alerts(piece) => pieces.alerts.extend(piece),
+                Frame::Signals(piece) => pieces.signals.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
                 }
@@ -136,22 +143,31 @@ impl Engine {
             }
         }
         engine.model.bins.settled = Arc::new(settled);
-        engine.warning = decode(&warning)?;
-        engine.alerts = decode(&alerts)?;
-        (engine.signals, engine.paths) = decode(&signals)?;
-        let snapshot = match head.in_force {
-            Some(_) => Some(decode(&snapshot)?),
-            None => None,
-        };
-        let Engine {
-            model, subjects, ..
-        } = &mut engine;
-        model.restore(head.in_force, snapshot, subjects);
+        engine.restore_pieces(head.in_force, &pieces)?;
         if ended {
             Ok(engine)
         } else {
             Err(CheckpointError::Damaged)
         }
+    }
+
+    fn restore_pieces(
+        &mut self,
+        in_force: Option<InForce>,
+        pieces: &Pieces,
+    ) -> Result<(), CheckpointError> {
+        self.warning = decode(&pieces.warning)?;
+        self.alerts = decode(&pieces.alerts)?;
+        (self.signals, self.paths) = decode(&pieces.signals)?;
+        let snapshot = match in_force {
+            Some(_) => Some(decode(&pieces.snapshot)?),
+            None => None,
+        };
+        let Self {
+            model, subjects, ..
+        } = self;
+        model.restore(in_force, snapshot, subjects);
+        Ok(())
     }
 
     fn restore_bases(&mut self, bases: Vec<(Vec<u32>, bool)>) -> Result<(), CheckpointError> {

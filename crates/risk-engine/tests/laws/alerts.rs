@@ -206,6 +206,7 @@ fn raises_that_heap_up_make_an_alert_graver_and_long_silence_is_told_again() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one life, from end to end")]
 fn an_alert_lives_by_the_rules_and_what_came_of_it_is_counted() {
     let mut desk = Desk::new(1);
     desk.post(0, &screened(1, 1, 0));

@@ -133,34 +133,7 @@ pub fn decode(
 fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
     version(record.schema_version)?;
     let kind = codes!(SignalKind, UnknownCode).read(Place::Field("kind"), &record.kind)?;
-    let fits = |field: &'static str, value: Option<&Text<'_>>, of: SignalKind| {
-        let rule = |rule: &str| format!("{rule} a signal of the kind {kind}");
-        match value {
-            Some(value) if kind != of => Err(Rejection::new(
-                RejectionCode::Contradiction,
-                field,
-                value,
-                rule("must be absent from"),
-            )),
-            None if kind == of => Err(Rejection::new(
-                RejectionCode::MissingField,
-                field,
-                "",
-                rule("must be present in"),
-            )),
-            Some(_) | None => Ok(()),
-        }
-    };
-    fits(
-        "verdict",
-        record.verdict.as_ref(),
-        SignalKind::ExternalCheck,
-    )?;
-    fits(
-        "credit_class",
-        record.credit_class.as_ref(),
-        SignalKind::CreditClass,
-    )?;
+    fits(record, kind)?;
     let observed_at = checker.time("observed_at", &record.observed_at)?;
     let occurred_at = record.occurred_at.as_ref();
     let occurred_at = occurred_at
@@ -214,6 +187,38 @@ fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
             })
             .transpose()?,
     })
+}
+
+/// What only some kinds have, they have.
+fn fits(record: &Record<'_>, kind: SignalKind) -> Checked<()> {
+    let fits = |field: &'static str, value: Option<&Text<'_>>, of: SignalKind| {
+        let rule = |rule: &str| format!("{rule} a signal of the kind {kind}");
+        match value {
+            Some(value) if kind != of => Err(Rejection::new(
+                RejectionCode::Contradiction,
+                field,
+                value,
+                rule("must be absent from"),
+            )),
+            None if kind == of => Err(Rejection::new(
+                RejectionCode::MissingField,
+                field,
+                "",
+                rule("must be present in"),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    };
+    fits(
+        "verdict",
+        record.verdict.as_ref(),
+        SignalKind::ExternalCheck,
+    )?;
+    fits(
+        "credit_class",
+        record.credit_class.as_ref(),
+        SignalKind::CreditClass,
+    )
 }
 
 /// An identifier that the reference data know.

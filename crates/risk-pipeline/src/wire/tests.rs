@@ -773,6 +773,7 @@ fn decided(path: &str, value: Value) -> Result<risk_domain::decision::Command, R
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of all that there is")]
 fn a_command_is_read_and_written_back() {
     use risk_domain::alert_action::{AlertAction, Disposition};
     use risk_domain::case_act::{CaseAct, Measure, MeasureKind};
@@ -881,6 +882,7 @@ fn on_alert(more: Value) -> Result<risk_domain::decision::Command, Rejection> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of all that there is")]
 fn what_is_wrong_with_a_command_on_an_alert_or_a_case_is_named() {
     use RejectionCode as Code;
     for (more, code, field) in [
