@@ -6,6 +6,7 @@ mod burden;
 mod compare;
 mod decision;
 mod evidence;
+mod plan;
 mod rates;
 mod watch;
 
@@ -17,6 +18,11 @@ pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use plan::{
+    BeaconValueDto, BudgetPointDto, ClashDto, CommitmentDto, DrawDto, ExpectedDto, PlanDto,
+    PlanLineDto, PlanListDto, PlanSamplesDto, PlanSelectionDto, PlanStateDto, PlanSummaryDto,
+    PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto, ShadowPriceDto, ShortfallDto,
+};
 pub use rates::{
     CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
     RatesDto, StrictnessDto, TargetDto,

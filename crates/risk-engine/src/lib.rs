@@ -38,7 +38,9 @@ mod sampling;
 pub mod series;
 pub mod step;
 mod subjects;
+mod targets;
 pub mod taxonomy;
+mod visits;
 mod warning;
 
 pub use alert::{Alert, AlertRule};
@@ -64,7 +66,9 @@ pub use observers::ObserverReport;
 pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;
 pub use step::Engine;
+pub use targets::{ModeEstimates, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
+pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.

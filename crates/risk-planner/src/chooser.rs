@@ -46,7 +46,10 @@ impl Scene<'_> {
         let screened = mode == SelectionMode::FastTest;
         match standing {
             Standing::Eligible => {
-                !screened || self.pool.can_be_fast_tested(&self.pool.get(unit).target.product)
+                !screened
+                    || self
+                        .pool
+                        .can_be_fast_tested(&self.pool.get(unit).target.product)
             }
             // Fast tests are no checks by law, but whom it spares has just been seen.
             Standing::Resting(_) | Standing::Barred(_) => false,
@@ -227,18 +230,24 @@ impl<'a> Chooser<'a> {
         let alerted = self.fill(mode, kept.min(special), order, |unit| {
             scene.pool.get(unit).alerted
         });
-        targeted.special.extend(alerted.into_iter().map(|unit| Chosen {
-            unit,
-            why: Why::Alert,
-        }));
+        targeted
+            .special
+            .extend(alerted.into_iter().map(|unit| Chosen {
+                unit,
+                why: Why::Alert,
+            }));
         for campaign in scene.campaigns {
             let room = special - targeted.special.len();
             let most = room.min(campaign.tests as usize);
-            let found = self.fill(mode, most, order, |unit| fits_campaign(scene, campaign, unit));
-            targeted.special.extend(found.into_iter().map(|unit| Chosen {
-                unit,
-                why: Why::Campaign(campaign.id.clone()),
-            }));
+            let found = self.fill(mode, most, order, |unit| {
+                fits_campaign(scene, campaign, unit)
+            });
+            targeted
+                .special
+                .extend(found.into_iter().map(|unit| Chosen {
+                    unit,
+                    why: Why::Campaign(campaign.id.clone()),
+                }));
         }
         let rest = [special - targeted.special.len(), fast];
         let chosen = if self.crosses(order) && rest[0] + rest[1] <= MOST_PROGRAMMED {
@@ -295,7 +304,10 @@ impl<'a> Chooser<'a> {
         }
         let targets = |limit: &Limit| MODES.iter().any(|mode| limit.counts(*mode));
         let owed = limits.all.iter().zip(&self.owed);
-        if owed.clone().any(|(limit, owed)| *owed > 0 && targets(limit)) {
+        if owed
+            .clone()
+            .any(|(limit, owed)| *owed > 0 && targets(limit))
+        {
             return true;
         }
         let caps = |at: &&u16| {
@@ -347,9 +359,12 @@ impl<'a> Chooser<'a> {
     /// Minima that greedy choice left unmet.
     fn unmet(&self, budgets: [usize; 2]) -> Vec<Clash> {
         let all = self.scene.limits.all.iter().zip(&self.owed).enumerate();
-        let short = all.filter(|(_, (limit, owed))| {
-            **owed > 0 && limit.mode != Some(SelectionMode::EnforcementTest)
-        });
+        // Minima of checks are kept by their strata, and of enforcement by what is owed.
+        let elsewhere = [
+            Some(SelectionMode::SupervisoryCheck),
+            Some(SelectionMode::EnforcementTest),
+        ];
+        let short = all.filter(|(_, (limit, owed))| **owed > 0 && !elsewhere.contains(&limit.mode));
         short
             .map(|(at, (limit, owed))| self.clash(at, limit, limit.tests - owed, budgets))
             .collect()
@@ -400,8 +415,7 @@ impl<'a> Chooser<'a> {
 }
 
 /// The targeted modes, in the order in which they choose.
-pub(crate) const MODES: [SelectionMode; 2] =
-    [SelectionMode::SpecialCheck, SelectionMode::FastTest];
+pub(crate) const MODES: [SelectionMode; 2] = [SelectionMode::SpecialCheck, SelectionMode::FastTest];
 
 fn fits_campaign(scene: Scene<'_>, campaign: &Campaign, unit: u32) -> bool {
     let candidate = scene.pool.get(unit);

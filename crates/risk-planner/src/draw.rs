@@ -36,7 +36,9 @@ impl Secret {
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
             for digit in pair {
-                let value = char::from(*digit).to_digit(16).ok_or(DrawError::SecretText)?;
+                let value = char::from(*digit)
+                    .to_digit(16)
+                    .ok_or(DrawError::SecretText)?;
                 *byte = *byte << 4 | value as u8;
             }
         }
@@ -158,7 +160,10 @@ impl DrawKey {
         mac.update(b"\t");
         mac.update(unit.as_bytes());
         let digest = mac.finalize().into_bytes();
-        let first = digest.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        let first = digest
+            .iter()
+            .take(8)
+            .fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
         let odd = (first >> 12) * 2 + 1;
         odd as f64 / 9_007_199_254_740_992.0
     }
@@ -192,9 +197,8 @@ pub(crate) fn draw(
     if quota > count {
         return Err(wrong());
     }
-    let by_rank = |one: &usize, other: &usize| {
-        ranks[*one].total_cmp(&ranks[*other]).then(one.cmp(other))
-    };
+    let by_rank =
+        |one: &usize, other: &usize| ranks[*one].total_cmp(&ranks[*other]).then(one.cmp(other));
     let mut order: Vec<usize> = (0..count).collect();
     match stratum.scheme {
         Scheme::Pareto => {
@@ -213,7 +217,9 @@ pub(crate) fn draw(
         Scheme::Systematic => {
             let mut line: Vec<usize> = order.clone();
             line.sort_unstable_by(|one, other| {
-                uniforms[*one].total_cmp(&uniforms[*other]).then(one.cmp(other))
+                uniforms[*one]
+                    .total_cmp(&uniforms[*other])
+                    .then(one.cmp(other))
             });
             let mut taken = vec![false; count];
             let (mut reached, mut teeth) = (0.0, 0_usize);
@@ -248,7 +254,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
-    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    let digits = |byte: &u8| {
+        [
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]
+    };
     bytes.iter().flat_map(digits).collect()
 }
 

@@ -345,5 +345,7 @@ fn members(limits: &[Limit], pool: &Pool) -> Vec<SmallVec<[u16; 4]>> {
 
 /// Names of limits, for a message.
 pub(crate) fn names<'a>(limits: impl Iterator<Item = &'a Limit>) -> Vec<String> {
-    limits.map(|limit| format_compact!("{limit}").into()).collect()
+    limits
+        .map(|limit| format_compact!("{limit}").into())
+        .collect()
 }

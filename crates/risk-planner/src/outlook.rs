@@ -311,7 +311,10 @@ pub(crate) fn affordable(
     };
     let sound = |value: f64| value.is_finite() && value >= 0.0;
     if !sound(money.total) {
-        return Err(FieldError::new("money.total", "must be finite and not negative"));
+        return Err(FieldError::new(
+            "money.total",
+            "must be finite and not negative",
+        ));
     }
     if let Some((mode, _)) = money.per_test.iter().find(|(_, price)| !sound(**price)) {
         let field = format!("money.per_test.{mode}");
@@ -328,7 +331,11 @@ pub(crate) fn affordable(
     if asked <= money.total {
         return Ok((budgets, Vec::new()));
     }
-    let mean = pool.candidates().iter().map(|of| of.probability).sum::<f64>()
+    let mean = pool
+        .candidates()
+        .iter()
+        .map(|of| of.probability)
+        .sum::<f64>()
         / pool.len().max(1) as f64;
     let mut order = [
         SelectionMode::FastTest,
@@ -337,7 +344,10 @@ pub(crate) fn affordable(
     ];
     let per_yuan = |mode: &SelectionMode| view.finds(*mode, mean) / price(*mode).max(1e-9);
     order.sort_by(|one, other| per_yuan(one).total_cmp(&per_yuan(other)));
-    let last = [SelectionMode::RiskEvaluation, SelectionMode::EnforcementTest];
+    let last = [
+        SelectionMode::RiskEvaluation,
+        SelectionMode::EnforcementTest,
+    ];
     for mode in order.into_iter().chain(last) {
         let over = cost(&budgets) - money.total;
         if over <= 0.0 || price(mode) <= 0.0 {
@@ -354,7 +364,10 @@ pub(crate) fn affordable(
         *budget = budget.saturating_sub(fewer);
     }
     let tests = |budgets: &Budgets| -> u32 {
-        SelectionMode::ALL.iter().map(|mode| budgets.of(*mode)).sum()
+        SelectionMode::ALL
+            .iter()
+            .map(|mode| budgets.of(*mode))
+            .sum()
     };
     let clash = Clash {
         limit: format!("budgets: {} tests", tests(&request.budgets)),

@@ -3,7 +3,7 @@
 mod lines;
 
 use crate::chooser::{Chooser, Scene, Targeted};
-use crate::draw::{Beacon, Commitment, Drawn, DrawError, DrawKey, Secret, draw};
+use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Drawn, Secret, draw};
 use crate::limits::{Clash, FieldError, Limits};
 use crate::outlook::{self, BudgetPoint, Precision, ShadowPrice};
 use crate::policy::{PlanningPolicy, PlanningPolicyError, Rules};
@@ -218,7 +218,8 @@ impl<'a> Design<'a> {
         check_budgets(request)?;
         for (at, campaign) in request.campaigns.iter().enumerate() {
             if let Some(zone) = campaign.zones.iter().find(|zone| !pool.knows_zone(zone)) {
-                let rule = format!("names zone {zone}, which neither register nor reference data has");
+                let rule =
+                    format!("names zone {zone}, which neither register nor reference data has");
                 return Err(FieldError::new(format!("campaigns[{at}].zones"), rule).into());
             }
         }
@@ -268,7 +269,12 @@ impl<'a> Design<'a> {
 
     /// Writes the text that is committed to: every stratum with its units, weights and probabilities.
     pub fn write_pool(&self, out: impl FnMut(&str)) {
-        pool_text(&self.draw, &self.strata, |unit| &self.pool.get(unit).target, out);
+        pool_text(
+            &self.draw,
+            &self.strata,
+            |unit| &self.pool.get(unit).target,
+            out,
+        );
     }
 
     /// What is published before the draw.
@@ -375,7 +381,12 @@ impl<'a> Design<'a> {
             .map(|unit| uniform(&self.pool.get(unit.unit).target.to_string()))
             .collect();
         let start = uniform(&stratum.name);
-        draw(stratum, &uniforms, start, reserves(stratum.quota, self.rules.reserves))
+        draw(
+            stratum,
+            &uniforms,
+            start,
+            reserves(stratum.quota, self.rules.reserves),
+        )
     }
 
     fn expected(&self, lines: &[Line]) -> ExpectedFinds {
@@ -424,9 +435,7 @@ impl<'a> Design<'a> {
                 SelectionMode::SupervisoryCheck if planned < self.weights.len() as u32 => {
                     ShortfallCause::Caps(caps.to_vec())
                 }
-                SelectionMode::SpecialCheck => {
-                    ShortfallCause::Pool(targeted.special.len() as u32)
-                }
+                SelectionMode::SpecialCheck => ShortfallCause::Pool(targeted.special.len() as u32),
                 SelectionMode::FastTest => ShortfallCause::Pool(targeted.fast.len() as u32),
                 SelectionMode::RiskEvaluation
                 | SelectionMode::SupervisoryCheck

@@ -168,7 +168,10 @@ impl PlanningPolicy {
                 return Err(PlanningPolicyError::Basis(one.mode));
             }
         }
-        if let Some(mode) = SelectionMode::ALL.iter().find(|mode| !basis.contains_key(mode)) {
+        if let Some(mode) = SelectionMode::ALL
+            .iter()
+            .find(|mode| !basis.contains_key(mode))
+        {
             return Err(PlanningPolicyError::Basis(*mode));
         }
         Ok(Arc::new(Self {
@@ -237,7 +240,11 @@ impl Rules {
                 within(self.temperature, 10.0),
                 "must lie from 0 to 10",
             ),
-            ("reserves", within(self.reserves, 10.0), "must lie from 0 to 10"),
+            (
+                "reserves",
+                within(self.reserves, 10.0),
+                "must lie from 0 to 10",
+            ),
             (
                 "visits_per_team_day",
                 self.visits_per_team_day > 0,
@@ -274,14 +281,34 @@ mod tests {
         for (from, to, field) in [
             ("gamma = 5.0", "gamma = -1.0", "gamma"),
             ("floor = 0.10", "floor = 0.0", "floor"),
-            ("resting_weight = 0.05", "resting_weight = 0.0", "resting_weight"),
+            (
+                "resting_weight = 0.05",
+                "resting_weight = 0.0",
+                "resting_weight",
+            ),
             ("strata = 5", "strata = 0", "strata"),
-            ("enterprise_visits = 3", "enterprise_visits = 0", "enterprise_visits"),
-            ("enterprise_per_plan = 2", "enterprise_per_plan = 0", "enterprise_per_plan"),
-            ("alert_share = 0.3333333333", "alert_share = 1.5", "alert_share"),
+            (
+                "enterprise_visits = 3",
+                "enterprise_visits = 0",
+                "enterprise_visits",
+            ),
+            (
+                "enterprise_per_plan = 2",
+                "enterprise_per_plan = 0",
+                "enterprise_per_plan",
+            ),
+            (
+                "alert_share = 0.3333333333",
+                "alert_share = 1.5",
+                "alert_share",
+            ),
             ("temperature = 0.0", "temperature = -0.1", "temperature"),
             ("reserves = 0.2", "reserves = -0.2", "reserves"),
-            ("visits_per_team_day = 8", "visits_per_team_day = 0", "visits_per_team_day"),
+            (
+                "visits_per_team_day = 8",
+                "visits_per_team_day = 0",
+                "visits_per_team_day",
+            ),
             ("confidence = 0.90", "confidence = 1.0", "confidence"),
             ("A = 0.25", "A = 0.0", "class_weights"),
         ] {
@@ -290,17 +317,31 @@ mod tests {
             assert!(error.to_string().contains(field), "{to}: {error}");
         }
         let twice = text.replacen("mode = \"fast_test\"", "mode = \"special_check\"", 1);
-        assert!(matches!(PlanningPolicy::from_toml(&twice), Err(PlanningPolicyError::Basis(_))));
+        assert!(matches!(
+            PlanningPolicy::from_toml(&twice),
+            Err(PlanningPolicyError::Basis(_))
+        ));
         let unknown = text.replacen("gamma", "gama", 1);
-        assert!(matches!(PlanningPolicy::from_toml(&unknown), Err(PlanningPolicyError::Text(_))));
+        assert!(matches!(
+            PlanningPolicy::from_toml(&unknown),
+            Err(PlanningPolicyError::Text(_))
+        ));
     }
 
     #[test]
     fn a_request_may_change_rules_within_their_ranges() {
         let rules = PlanningPolicy::builtin().unwrap().rules.clone();
-        let changed = rules.with(&RuleChanges { gamma: Some(2.0), ..RuleChanges::default() }).unwrap();
+        let changed = rules
+            .with(&RuleChanges {
+                gamma: Some(2.0),
+                ..RuleChanges::default()
+            })
+            .unwrap();
         assert_eq!((changed.gamma, changed.floor), (2.0, rules.floor));
-        let wrong = rules.with(&RuleChanges { gamma: Some(f64::NAN), ..RuleChanges::default() });
+        let wrong = rules.with(&RuleChanges {
+            gamma: Some(f64::NAN),
+            ..RuleChanges::default()
+        });
         assert!(wrong.is_err());
     }
 }

@@ -318,19 +318,49 @@ pub(crate) mod tests {
     #[test]
     fn a_pool_is_sorted_and_refuses_what_no_plan_can_be_made_of() {
         let pool = Pool::new(
-            vec![candidate("B", "1", 0.1), candidate("A", "2", 0.2), candidate("A", "1", 0.3)],
+            vec![
+                candidate("B", "1", 0.1),
+                candidate("A", "2", 0.2),
+                candidate("A", "1", 0.3),
+            ],
             Surroundings::default(),
         )
         .unwrap();
-        let found: Vec<(f64, u32)> = (0..3).map(|at| (pool.get(at).probability, pool.enterprise(at))).collect();
+        let found: Vec<(f64, u32)> = (0..3)
+            .map(|at| (pool.get(at).probability, pool.enterprise(at)))
+            .collect();
         assert_eq!(found, [(0.3, 0), (0.2, 0), (0.1, 1)]);
         let twice = Pool::new(vec![candidate("A", "1", 0.1); 2], Surroundings::default());
         assert!(matches!(twice, Err(PoolError::Twice(_))));
         for (field, wrong) in [
-            ("probability", Candidate { probability: 0.0, ..candidate("A", "1", 0.1) }),
-            ("variance", Candidate { variance: f64::NAN, ..candidate("A", "1", 0.1) }),
-            ("harm", Candidate { harm: -1.0, ..candidate("A", "1", 0.1) }),
-            ("log_odds", Candidate { log_odds: f64::INFINITY, ..candidate("A", "1", 0.1) }),
+            (
+                "probability",
+                Candidate {
+                    probability: 0.0,
+                    ..candidate("A", "1", 0.1)
+                },
+            ),
+            (
+                "variance",
+                Candidate {
+                    variance: f64::NAN,
+                    ..candidate("A", "1", 0.1)
+                },
+            ),
+            (
+                "harm",
+                Candidate {
+                    harm: -1.0,
+                    ..candidate("A", "1", 0.1)
+                },
+            ),
+            (
+                "log_odds",
+                Candidate {
+                    log_odds: f64::INFINITY,
+                    ..candidate("A", "1", 0.1)
+                },
+            ),
         ] {
             let error = Pool::new(vec![wrong], Surroundings::default()).unwrap_err();
             assert!(error.to_string().contains(field), "{error}");
@@ -343,7 +373,10 @@ pub(crate) mod tests {
         let laboratory = view.finds(SelectionMode::SpecialCheck, 0.2);
         assert!((laboratory - 0.2).abs() < 1e-12);
         let fast = view.finds(SelectionMode::FastTest, 0.2);
-        assert!((fast - 0.2 * (0.8 * 0.6 + 0.2 * 0.05)).abs() < 1e-12, "{fast}");
+        assert!(
+            (fast - 0.2 * (0.8 * 0.6 + 0.2 * 0.05)).abs() < 1e-12,
+            "{fast}"
+        );
         let teaches = |mode| view.teaches(mode, 0.2, 1.0);
         assert!((teaches(SelectionMode::SpecialCheck) - 0.16).abs() < 1e-12);
         assert!(teaches(SelectionMode::FastTest) < teaches(SelectionMode::SpecialCheck));

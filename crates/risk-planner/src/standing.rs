@@ -73,23 +73,44 @@ mod tests {
             (rules.rest_days, Standing::Resting(Resting::Visited)),
             (rules.rest_days + 1, Standing::Eligible),
         ] {
-            let visited = Candidate { last_visit: ago(days), ..plain.clone() };
+            let visited = Candidate {
+                last_visit: ago(days),
+                ..plain.clone()
+            };
             assert_eq!(Standing::of(&visited, &rules, day), expected, "{days} days");
         }
         for (days, expected) in [
-            (rules.repeat_guard_days, Standing::Barred(Barred::CheckedAbove)),
+            (
+                rules.repeat_guard_days,
+                Standing::Barred(Barred::CheckedAbove),
+            ),
             (rules.repeat_guard_days + 1, Standing::Eligible),
         ] {
-            let above = Candidate { checked_above: ago(days), ..plain.clone() };
+            let above = Candidate {
+                checked_above: ago(days),
+                ..plain.clone()
+            };
             assert_eq!(Standing::of(&above, &rules, day), expected, "{days} days");
         }
-        let own = Candidate { checked: ago(10), ..plain.clone() };
-        assert_eq!(Standing::of(&own, &rules, day), Standing::Barred(Barred::Checked));
+        let own = Candidate {
+            checked: ago(10),
+            ..plain.clone()
+        };
+        assert_eq!(
+            Standing::of(&own, &rules, day),
+            Standing::Barred(Barred::Checked)
+        );
         for (visits, expected) in [
             (rules.enterprise_visits - 1, Standing::Eligible),
-            (rules.enterprise_visits, Standing::Resting(Resting::EnterpriseVisits)),
+            (
+                rules.enterprise_visits,
+                Standing::Resting(Resting::EnterpriseVisits),
+            ),
         ] {
-            let burdened = Candidate { enterprise_visits: visits, ..plain.clone() };
+            let burdened = Candidate {
+                enterprise_visits: visits,
+                ..plain.clone()
+            };
             assert_eq!(Standing::of(&burdened, &rules, day), expected);
         }
     }

@@ -92,7 +92,10 @@ pub(crate) fn evaluations(pool: &Pool, rules: &Rules, budget: u32) -> Vec<Stratu
     // shares in proportion would do.
     let shares = shares.unwrap_or_else(|_| {
         let all: f64 = sizes.iter().sum();
-        sizes.iter().map(|size| budget as f64 * size / all).collect()
+        sizes
+            .iter()
+            .map(|size| budget as f64 * size / all)
+            .collect()
     });
     let least = vec![1; count];
     let most: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
@@ -135,13 +138,17 @@ fn within(mut quotas: Vec<u64>, shares: &[f64], least: &[u64], most: &[u64]) -> 
             std::cmp::Ordering::Less => places
                 .filter(|at| quotas[*at] < most[*at])
                 .max_by(|one, other| {
-                    apart(*one, &quotas).total_cmp(&apart(*other, &quotas)).then(other.cmp(one))
+                    apart(*one, &quotas)
+                        .total_cmp(&apart(*other, &quotas))
+                        .then(other.cmp(one))
                 })
                 .map(|at| (at, true)),
             std::cmp::Ordering::Greater => places
                 .filter(|at| quotas[*at] > least[*at])
                 .min_by(|one, other| {
-                    apart(*one, &quotas).total_cmp(&apart(*other, &quotas)).then(one.cmp(other))
+                    apart(*one, &quotas)
+                        .total_cmp(&apart(*other, &quotas))
+                        .then(one.cmp(other))
                 })
                 .map(|at| (at, false)),
         };
@@ -155,11 +162,7 @@ fn within(mut quotas: Vec<u64>, shares: &[f64], least: &[u64], most: &[u64]) -> 
 
 /// Weights of supervisory checks: (floor·mean + (1 − floor)·own) of harm^γ, times the class's weight,
 /// less for those that rest. Those whom the law spares are not in.
-pub(crate) fn check_weights(
-    pool: &Pool,
-    rules: &Rules,
-    standing: &[Standing],
-) -> Vec<(u32, f64)> {
+pub(crate) fn check_weights(pool: &Pool, rules: &Rules, standing: &[Standing]) -> Vec<(u32, f64)> {
     let harm = |unit: u32| {
         let candidate = pool.get(unit);
         let harm = if rules.harm_weighted {
@@ -221,7 +224,11 @@ pub(crate) fn checks(
     }
     let shares: Vec<f64> = parts
         .values()
-        .map(|part| part.iter().map(|at| expected.get(*at).copied().unwrap_or(0.0)).sum())
+        .map(|part| {
+            part.iter()
+                .map(|at| expected.get(*at).copied().unwrap_or(0.0))
+                .sum()
+        })
         .collect();
     let bounds: Vec<Bounded> = family
         .iter()
@@ -240,11 +247,14 @@ pub(crate) fn checks(
             continue;
         }
         let name = stratum_name(of, limits, pool);
-        let units = part.iter().zip(probabilities).map(|(at, probability)| StratumUnit {
-            unit: weights[*at].0,
-            weight: weights[*at].1,
-            probability,
-        });
+        let units = part
+            .iter()
+            .zip(probabilities)
+            .map(|(at, probability)| StratumUnit {
+                unit: weights[*at].0,
+                weight: weights[*at].1,
+                probability,
+            });
         strata.push(Stratum {
             mode,
             name,
@@ -309,14 +319,17 @@ fn family(limits: &Limits) -> Vec<usize> {
 }
 
 fn stratum_name(of: &[usize], limits: &Limits, pool: &Pool) -> CompactString {
-    let innermost = of.iter().map(|at| &limits.all[*at].group).max_by_key(|group| {
-        // The innermost of nested zones has the longest way up.
-        if let Group::Zone(zone) = group {
-            pool.zone_path(zone).count()
-        } else {
-            0
-        }
-    });
+    let innermost = of
+        .iter()
+        .map(|at| &limits.all[*at].group)
+        .max_by_key(|group| {
+            // The innermost of nested zones has the longest way up.
+            if let Group::Zone(zone) = group {
+                pool.zone_path(zone).count()
+            } else {
+                0
+            }
+        });
     innermost.map_or_else(
         || CompactString::from("all others"),
         |group| format_compact!("{group}"),
@@ -339,7 +352,9 @@ fn bounded(
     limits: &Limits,
 ) -> Bounded {
     let within = parts.keys().enumerate();
-    let within = within.filter(|(_, of)| of.contains(&at)).map(|(part, _)| part);
+    let within = within
+        .filter(|(_, of)| of.contains(&at))
+        .map(|(part, _)| part);
     // Evaluations are drawn first and take what they take; what is expected of them is kept free.
     let taken: f64 = if limit.counts(SelectionMode::RiskEvaluation) {
         let units = evaluations.iter().flat_map(|stratum| &stratum.units);
@@ -363,6 +378,23 @@ fn bounded(
     }
 }
 
+/// Takes away what is above the caps, where the quota is furthest above its share.
+fn keep_caps(quotas: &mut [u64], shares: &[f64], bounds: &[Bounded]) {
+    for bound in bounds {
+        let sum = |quotas: &[u64]| -> u64 { bound.parts.iter().map(|part| quotas[*part]).sum() };
+        while sum(quotas) > bound.most {
+            let apart = |part: usize| shares[part] - quotas[part] as f64;
+            let from = bound.parts.iter().copied().filter(|part| quotas[*part] > 0);
+            let from = from
+                .min_by(|one, other| apart(*one).total_cmp(&apart(*other)).then(one.cmp(other)));
+            match from {
+                Some(part) => quotas[part] -= 1,
+                None => break,
+            }
+        }
+    }
+}
+
 /// Moves quotas until the bounds are kept. A cap that pushes draws out where no other part can take
 /// them leaves draws out; a minimum that cannot be reached is told.
 fn repair(
@@ -382,25 +414,15 @@ fn repair(
                 .all(|of| !of.parts.contains(&part) || sum(of, quotas) < of.most)
     };
     let total: u64 = quotas.iter().sum();
-    // Caps first: what is above them goes.
-    for bound in bounds {
-        while sum(bound, &quotas) > bound.most {
-            let from = bound.parts.iter().copied().filter(|part| quotas[*part] > 0);
-            let from = from.min_by(|one, other| {
-                apart(*one, &quotas).total_cmp(&apart(*other, &quotas)).then(one.cmp(other))
-            });
-            match from {
-                Some(part) => quotas[part] -= 1,
-                None => break,
-            }
-        }
-    }
+    keep_caps(&mut quotas, shares, bounds);
     let mut unkept = Vec::new();
     for bound in bounds {
         while sum(bound, &quotas) < bound.least {
             let best = |parts: &mut dyn Iterator<Item = usize>, quotas: &[u64]| {
                 parts.max_by(|one, other| {
-                    apart(*one, quotas).total_cmp(&apart(*other, quotas)).then(other.cmp(one))
+                    apart(*one, quotas)
+                        .total_cmp(&apart(*other, quotas))
+                        .then(other.cmp(one))
                 })
             };
             // Room in the whole budget, or a donor that no minimum holds.
@@ -408,19 +430,25 @@ fn repair(
             let donor = (0..quotas.len())
                 .filter(|part| quotas[*part] > 0 && !bound.parts.contains(part))
                 .filter(|part| {
-                    bounds.iter().all(|of| {
-                        !of.parts.contains(part) || sum(of, &quotas) > of.least
-                    })
+                    bounds
+                        .iter()
+                        .all(|of| !of.parts.contains(part) || sum(of, &quotas) > of.least)
                 })
                 .min_by(|one, other| {
-                    apart(*one, &quotas).total_cmp(&apart(*other, &quotas)).then(one.cmp(other))
+                    apart(*one, &quotas)
+                        .total_cmp(&apart(*other, &quotas))
+                        .then(one.cmp(other))
                 });
             let mut without = quotas.clone();
             if !room {
                 let Some(donor) = donor else { break };
                 without[donor] -= 1;
             }
-            let mut gaining = bound.parts.iter().copied().filter(|part| may_gain(*part, &without));
+            let mut gaining = bound
+                .parts
+                .iter()
+                .copied()
+                .filter(|part| may_gain(*part, &without));
             let Some(to) = best(&mut gaining, &without) else {
                 break;
             };
@@ -439,7 +467,9 @@ fn repair(
     while quotas.iter().sum::<u64>() < total {
         let places = (0..quotas.len()).filter(|part| may_gain(*part, &quotas));
         let to = places.max_by(|one, other| {
-            apart(*one, &quotas).total_cmp(&apart(*other, &quotas)).then(other.cmp(one))
+            apart(*one, &quotas)
+                .total_cmp(&apart(*other, &quotas))
+                .then(other.cmp(one))
         });
         match to {
             Some(part) => quotas[part] += 1,

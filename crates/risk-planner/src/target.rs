@@ -110,7 +110,13 @@ mod tests {
     #[test]
     fn texts_that_name_no_target_say_why() {
         assert_eq!("E/S".parse::<Target>().unwrap_err(), TargetError::Parts);
-        assert_eq!("E/S%41/P".parse::<Target>().unwrap_err(), TargetError::Escape);
-        assert_eq!("E//P".parse::<Target>().unwrap_err(), TargetError::Id(IdError::Empty));
+        assert_eq!(
+            "E/S%41/P".parse::<Target>().unwrap_err(),
+            TargetError::Escape
+        );
+        assert_eq!(
+            "E//P".parse::<Target>().unwrap_err(),
+            TargetError::Id(IdError::Empty)
+        );
     }
 }

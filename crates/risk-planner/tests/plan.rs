@@ -1,10 +1,17 @@
 //! Laws of plans, and what peers got wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "helpers of tests fail as tests do, and a story is told whole"
+)]
+
 use proptest::prelude::*;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
+use risk_planner::policy::RuleChanges;
 use risk_planner::wire::draw::{DrawRecord, VerifyError};
 use risk_planner::wire::request::{
     BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
@@ -47,9 +54,18 @@ fn candidate(number: usize) -> Candidate {
 
 fn surroundings() -> Surroundings {
     let zone = |text: &str| ZoneId::new(text).unwrap();
-    let parents = [("Z0", "W"), ("Z1", "W"), ("Z2", "C"), ("Z3", "C"), ("W", "C")];
+    let parents = [
+        ("Z0", "W"),
+        ("Z1", "W"),
+        ("Z2", "C"),
+        ("Z3", "C"),
+        ("W", "C"),
+    ];
     Surroundings {
-        parents: parents.into_iter().map(|(id, of)| (zone(id), zone(of))).collect(),
+        parents: parents
+            .into_iter()
+            .map(|(id, of)| (zone(id), zone(of)))
+            .collect(),
         kits: BTreeMap::new(),
     }
 }
@@ -88,7 +104,10 @@ fn count(plan: &Plan, mode: SelectionMode) -> usize {
 }
 
 fn in_zone(plan: &Plan, zones: &[&str]) -> u32 {
-    let within = plan.lines.iter().filter(|line| zones.contains(&line.zone.as_str()));
+    let within = plan
+        .lines
+        .iter()
+        .filter(|line| zones.contains(&line.zone.as_str()));
     within.count() as u32
 }
 
@@ -119,13 +138,22 @@ fn a_week_has_all_its_tests_and_every_line_says_why() {
     let [enforcement] = plan.shortfalls.as_slice() else {
         panic!("{:?}", plan.shortfalls);
     };
-    assert_eq!((enforcement.mode, enforcement.asked), (SelectionMode::EnforcementTest, 15));
+    assert_eq!(
+        (enforcement.mode, enforcement.asked),
+        (SelectionMode::EnforcementTest, 15)
+    );
     assert_eq!(enforcement.cause, ShortfallCause::Leads(0));
     for line in &plan.lines {
         let (zh, en) = line.sentences();
-        assert!(zh.contains('；') && en.contains("expected to fail"), "{zh} {en}");
+        assert!(
+            zh.contains('；') && en.contains("expected to fail"),
+            "{zh} {en}"
+        );
         assert!(line.finds > 0.0 && line.finds < 1.0 && line.information > 0.0);
-        let drawn = matches!(line.mode, SelectionMode::RiskEvaluation | SelectionMode::SupervisoryCheck);
+        let drawn = matches!(
+            line.mode,
+            SelectionMode::RiskEvaluation | SelectionMode::SupervisoryCheck
+        );
         assert_eq!(line.inclusion.is_some(), drawn, "{line:?}");
     }
     assert!(plan.expected.lower < plan.expected.value && plan.expected.value < plan.expected.upper);
@@ -139,13 +167,20 @@ fn chicago_the_list_keeps_rest_and_burden() {
     let plan = plan_of(&week(), &pool, 2).unwrap();
     let mut targeted = BTreeSet::new();
     let mut of_enterprise: BTreeMap<(SelectionMode, &EnterpriseId), u32> = BTreeMap::new();
-    let drawn: BTreeSet<&Target> = plan.lines.iter().filter(|line| line.inclusion.is_some()).map(|line| &line.target).collect();
+    let drawn: BTreeSet<&Target> = plan
+        .lines
+        .iter()
+        .filter(|line| line.inclusion.is_some())
+        .map(|line| &line.target)
+        .collect();
     for line in plan.lines.iter().filter(|line| line.inclusion.is_none()) {
         let candidate = &pool.candidates()[pool.find(&line.target).unwrap()];
         assert_eq!(candidate.last_visit, None, "{line:?}");
         assert!(targeted.insert(&line.target), "{line:?} stands twice");
         assert!(!drawn.contains(&line.target), "{line:?} was drawn already");
-        let so_far = of_enterprise.entry((line.mode, &line.target.enterprise)).or_default();
+        let so_far = of_enterprise
+            .entry((line.mode, &line.target.enterprise))
+            .or_default();
         *so_far += 1;
         assert!(*so_far <= 2, "{line:?}");
     }
@@ -159,36 +194,106 @@ fn customs_hybrid_the_logged_draw_is_the_executed_one() {
     let policy = PlanningPolicy::builtin().unwrap();
     let view = ModelView::default();
     let request = PlanRequest {
-        beacon: Some(BeaconRequest { source: "drand".into(), round: "9".into() }),
+        beacon: Some(BeaconRequest {
+            source: "drand".into(),
+            round: "9".into(),
+        }),
         ..week()
     };
-    let design = Design::new(&policy, &request, &pool, &view, day(), DrawId::new("D").unwrap()).unwrap();
+    let design = Design::new(
+        &policy,
+        &request,
+        &pool,
+        &view,
+        day(),
+        DrawId::new("D").unwrap(),
+    )
+    .unwrap();
     let secret = secret(3);
     let commitment = design.commit(&secret);
     let key = DrawKey::new(&secret, commitment.beacon.as_ref(), Some("beef")).unwrap();
     let plan = design.draw(&key).unwrap();
     let mut text = String::new();
     design.write_pool(|part| text.push_str(part));
-    let record = DrawRecord::new(&commitment, &secret, Some("beef"), policy.rules.reserves, &plan);
+    let record = DrawRecord::new(
+        &commitment,
+        &secret,
+        Some("beef"),
+        policy.rules.reserves,
+        &plan,
+    );
     // What is published is JSON: it must survive the trip.
     let read: DrawRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
     let verified = read.verify(&text).unwrap();
     assert_eq!(verified.lines, 60);
-    let drawn: Vec<String> = plan.lines.iter().filter(|line| line.inclusion.is_some()).map(|line| line.target.to_string()).collect();
-    assert_eq!(read.lines.iter().map(|line| line.target.clone()).collect::<Vec<_>>(), drawn);
+    let drawn: Vec<String> = plan
+        .lines
+        .iter()
+        .filter(|line| line.inclusion.is_some())
+        .map(|line| line.target.to_string())
+        .collect();
+    assert_eq!(
+        read.lines
+            .iter()
+            .map(|line| line.target.clone())
+            .collect::<Vec<_>>(),
+        drawn
+    );
 
     let unit = text.lines().nth(3).unwrap();
     let altered = text.replacen(unit, &unit.replace("1.0", "2.0"), 1);
-    assert!(matches!(read.verify(&altered), Err(VerifyError::Pool { .. })));
-    let swapped = { let mut record = read.clone(); record.lines.swap(0, 1); record };
-    assert!(matches!(swapped.verify(&text), Err(VerifyError::List { list: "lines", number: 1, .. })));
-    let dropped = { let mut record = read.clone(); record.reserves.pop(); record };
-    assert!(matches!(dropped.verify(&text), Err(VerifyError::List { list: "reserves", .. })));
-    let secret = { let mut record = read.clone(); record.secret = "00".repeat(32); record };
-    assert!(matches!(secret.verify(&text), Err(VerifyError::Secret { .. })));
-    let beacon = { let mut record = read.clone(); record.beacon_value = Some("beee".to_owned()); record };
-    assert!(matches!(beacon.verify(&text), Err(VerifyError::List { .. })));
-    let silent = { let mut record = read; record.beacon_value = None; record };
+    assert!(matches!(
+        read.verify(&altered),
+        Err(VerifyError::Pool { .. })
+    ));
+    let swapped = {
+        let mut record = read.clone();
+        record.lines.swap(0, 1);
+        record
+    };
+    assert!(matches!(
+        swapped.verify(&text),
+        Err(VerifyError::List {
+            list: "lines",
+            number: 1,
+            ..
+        })
+    ));
+    let dropped = {
+        let mut record = read.clone();
+        record.reserves.pop();
+        record
+    };
+    assert!(matches!(
+        dropped.verify(&text),
+        Err(VerifyError::List {
+            list: "reserves",
+            ..
+        })
+    ));
+    let secret = {
+        let mut record = read.clone();
+        record.secret = "00".repeat(32);
+        record
+    };
+    assert!(matches!(
+        secret.verify(&text),
+        Err(VerifyError::Secret { .. })
+    ));
+    let beacon = {
+        let mut record = read.clone();
+        record.beacon_value = Some("beee".to_owned());
+        record
+    };
+    assert!(matches!(
+        beacon.verify(&text),
+        Err(VerifyError::List { .. })
+    ));
+    let silent = {
+        let mut record = read;
+        record.beacon_value = None;
+        record
+    };
     assert!(matches!(silent.verify(&text), Err(VerifyError::Draw(_))));
 }
 
@@ -199,9 +304,19 @@ fn probabilities_must_follow_from_the_weights() {
     let policy = PlanningPolicy::builtin().unwrap();
     let view = ModelView::default();
     let request = week();
-    let design = Design::new(&policy, &request, &pool, &view, day(), DrawId::new("D").unwrap()).unwrap();
+    let design = Design::new(
+        &policy,
+        &request,
+        &pool,
+        &view,
+        day(),
+        DrawId::new("D").unwrap(),
+    )
+    .unwrap();
     let secret = secret(4);
-    let plan = design.draw(&DrawKey::new(&secret, None, None).unwrap()).unwrap();
+    let plan = design
+        .draw(&DrawKey::new(&secret, None, None).unwrap())
+        .unwrap();
     let mut text = String::new();
     design.write_pool(|part| text.push_str(part));
     let bent: String = text
@@ -209,12 +324,20 @@ fn probabilities_must_follow_from_the_weights() {
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
             match fields.as_slice() {
-                [target, weight, _] if target.starts_with("E00000/") => format!("{target}\t{weight}\t0.9\n"),
+                [target, weight, _] if target.starts_with("E00000/") => {
+                    format!("{target}\t{weight}\t0.9\n")
+                }
                 _ => format!("{line}\n"),
             }
         })
         .collect();
-    let mut record = DrawRecord::new(&design.commit(&secret), &secret, None, policy.rules.reserves, &plan);
+    let mut record = DrawRecord::new(
+        &design.commit(&secret),
+        &secret,
+        None,
+        policy.rules.reserves,
+        &plan,
+    );
     let VerifyError::Pool { found, .. } = record.verify(&bent).unwrap_err() else {
         panic!("an altered pool has another hash");
     };
@@ -243,7 +366,12 @@ fn zhejiang_random_reg_org_quota_above_the_pool_takes_all_and_says_so() {
     let plan = plan_of(&week(), &pool, 7).unwrap();
     assert_eq!(count(&plan, SelectionMode::RiskEvaluation), 10);
     assert_eq!(count(&plan, SelectionMode::SupervisoryCheck), 10);
-    assert!(plan.lines.iter().filter_map(|line| line.inclusion).all(|pi| (pi - 1.0).abs() < 1e-12));
+    assert!(
+        plan.lines
+            .iter()
+            .filter_map(|line| line.inclusion)
+            .all(|pi| (pi - 1.0).abs() < 1e-12)
+    );
     let shortfall = |mode| plan.shortfalls.iter().find(|of| of.mode == mode).unwrap();
     let checks = shortfall(SelectionMode::SupervisoryCheck);
     assert_eq!((checks.asked, checks.planned), (40, 10));
@@ -258,23 +386,75 @@ fn an_empty_pool_zero_budgets_and_weightless_units_are_stated_choices() {
     assert_eq!(empty.shortfalls.len(), 5);
     let nothing = plan_of(&PlanRequest::default(), &pool(50), 1).unwrap();
     assert!(nothing.lines.is_empty() && nothing.shortfalls.is_empty());
-    let harmless = (0..50).map(|at| Candidate { harm: 0.0, ..candidate(at) }).collect();
+    let harmless = (0..50)
+        .map(|at| Candidate {
+            harm: 0.0,
+            ..candidate(at)
+        })
+        .collect();
     let harmless = Pool::new(harmless, surroundings()).unwrap();
     let plan = plan_of(&week(), &harmless, 1).unwrap();
     assert_eq!(count(&plan, SelectionMode::SupervisoryCheck), 40);
-    assert!(plan.lines.iter().filter_map(|line| line.inclusion).all(|pi| pi > 0.0));
+    assert!(
+        plan.lines
+            .iter()
+            .filter_map(|line| line.inclusion)
+            .all(|pi| pi > 0.0)
+    );
 }
 
 #[test]
 fn zones_that_nobody_knows_and_bounds_of_nothing_name_their_field() {
     let pool = pool(50);
     for (request, field) in [
-        (PlanRequest { minima: vec![zone_bound("Z9", 1)], ..week() }, "minima[0].zone"),
-        (PlanRequest { caps: vec![BoundRequest::default()], ..week() }, "caps[0]"),
-        (PlanRequest { team_days: BTreeMap::from([(ZoneId::new("Z9").unwrap(), 1.0)]), ..week() }, "team_days"),
-        (PlanRequest { team_days: BTreeMap::from([(ZoneId::new("Z1").unwrap(), f64::NAN)]), ..week() }, "team_days.Z1"),
-        (PlanRequest { money: Some(Money { total: -1.0, ..Money::default() }), ..week() }, "money.total"),
-        (PlanRequest { budgets: Budgets { fast_test: u32::MAX, ..Budgets::default() }, ..PlanRequest::default() }, "budgets.fast_test"),
+        (
+            PlanRequest {
+                minima: vec![zone_bound("Z9", 1)],
+                ..week()
+            },
+            "minima[0].zone",
+        ),
+        (
+            PlanRequest {
+                caps: vec![BoundRequest::default()],
+                ..week()
+            },
+            "caps[0]",
+        ),
+        (
+            PlanRequest {
+                team_days: BTreeMap::from([(ZoneId::new("Z9").unwrap(), 1.0)]),
+                ..week()
+            },
+            "team_days",
+        ),
+        (
+            PlanRequest {
+                team_days: BTreeMap::from([(ZoneId::new("Z1").unwrap(), f64::NAN)]),
+                ..week()
+            },
+            "team_days.Z1",
+        ),
+        (
+            PlanRequest {
+                money: Some(Money {
+                    total: -1.0,
+                    ..Money::default()
+                }),
+                ..week()
+            },
+            "money.total",
+        ),
+        (
+            PlanRequest {
+                budgets: Budgets {
+                    fast_test: u32::MAX,
+                    ..Budgets::default()
+                },
+                ..PlanRequest::default()
+            },
+            "budgets.fast_test",
+        ),
     ] {
         match plan_of(&request, &pool, 1) {
             Err(PlanError::Field(error)) => assert_eq!(error.field, field),
@@ -287,29 +467,72 @@ fn zones_that_nobody_knows_and_bounds_of_nothing_name_their_field() {
 fn caps_of_zones_hold_and_a_cap_of_zero_empties_a_zone_of_targeted_tests() {
     let pool = pool(900);
     let request = PlanRequest {
-        caps: vec![zone_bound("Z1", 0), zone_bound("Z2", 12), zone_bound("C", 100)],
+        caps: vec![
+            zone_bound("Z1", 0),
+            zone_bound("Z2", 12),
+            zone_bound("C", 100),
+        ],
         ..week()
     };
     let plan = plan_of(&request, &pool, 8).unwrap();
-    let evaluated = |zone: &str| plan.lines.iter().filter(|line| line.mode == SelectionMode::RiskEvaluation && line.zone.as_str() == zone).count() as u32;
+    let evaluated = |zone: &str| {
+        plan.lines
+            .iter()
+            .filter(|line| line.mode == SelectionMode::RiskEvaluation && line.zone.as_str() == zone)
+            .count() as u32
+    };
     // Evaluations are drawn from the whole frame; what they pass a cap by is told.
     assert_eq!(in_zone(&plan, &["Z1"]), evaluated("Z1"));
-    let over: u32 = plan.overruns.iter().filter(|(limit, _)| limit.contains("zone Z1")).map(|(_, by)| *by).sum();
+    let over: u32 = plan
+        .overruns
+        .iter()
+        .filter(|(limit, _)| limit.contains("zone Z1"))
+        .map(|(_, by)| *by)
+        .sum();
     assert_eq!(over, evaluated("Z1"));
-    assert!(in_zone(&plan, &["Z2"]) <= 12.max(evaluated("Z2")));
+    let passed = |zone: &str| -> u32 {
+        let of_zone = plan
+            .overruns
+            .iter()
+            .filter(|(limit, _)| limit.contains(zone));
+        of_zone.map(|(_, by)| *by).sum()
+    };
+    assert!(in_zone(&plan, &["Z2"]) <= 12 + passed("zone Z2"));
+    assert!(passed("zone Z2") <= evaluated("Z2"));
     assert!(in_zone(&plan, &["Z0", "Z1", "Z2", "Z3"]) <= 100 + over);
-    let fast = plan.shortfalls.iter().find(|of| of.mode == SelectionMode::FastTest).unwrap();
-    assert!(matches!(&fast.cause, ShortfallCause::Caps(caps) if caps.iter().any(|cap| cap.contains("zone C"))), "{fast:?}");
+    let fast = plan
+        .shortfalls
+        .iter()
+        .find(|of| of.mode == SelectionMode::FastTest)
+        .unwrap();
+    assert!(
+        matches!(&fast.cause, ShortfallCause::Caps(caps) if caps.iter().any(|cap| cap.contains("zone C"))),
+        "{fast:?}"
+    );
 }
 
 #[test]
 fn minima_of_zones_are_strata_of_checks_and_their_draws_are_certain() {
     let pool = pool(900);
-    let minimum = BoundRequest { mode: Some(SelectionMode::SupervisoryCheck), ..zone_bound("Z3", 20) };
-    let plan = plan_of(&PlanRequest { minima: vec![minimum], ..week() }, &pool, 9).unwrap();
-    let checks = plan.lines.iter().filter(|line| line.mode == SelectionMode::SupervisoryCheck);
+    let minimum = BoundRequest {
+        mode: Some(SelectionMode::SupervisoryCheck),
+        ..zone_bound("Z3", 30)
+    };
+    let plan = plan_of(
+        &PlanRequest {
+            minima: vec![minimum],
+            ..week()
+        },
+        &pool,
+        9,
+    )
+    .unwrap();
+    let checks = plan
+        .lines
+        .iter()
+        .filter(|line| line.mode == SelectionMode::SupervisoryCheck);
     assert_eq!(checks.clone().count(), 40);
-    assert_eq!(checks.filter(|line| line.zone.as_str() == "Z3").count(), 20);
+    assert_eq!(checks.filter(|line| line.zone.as_str() == "Z3").count(), 30);
 }
 
 #[test]
@@ -317,17 +540,45 @@ fn crossing_minima_are_kept_at_the_least_loss() {
     let pool = pool(900);
     let request = PlanRequest {
         minima: vec![sector_bound("S1", 70), zone_bound("Z0", 60)],
-        benches: vec![Bench { name: "toys".into(), tests: 9, products: vec![ProductCode::new("P1").unwrap()], sectors: vec![] }],
+        benches: vec![Bench {
+            name: "toys".into(),
+            tests: 9,
+            products: vec![ProductCode::new("P1").unwrap()],
+            sectors: vec![],
+        }],
         ..week()
     };
     let plan = plan_of(&request, &pool, 10).unwrap();
-    let of_sector = plan.lines.iter().filter(|line| line.sector.as_str() == "S1").count();
+    let of_sector = plan
+        .lines
+        .iter()
+        .filter(|line| line.sector.as_str() == "S1")
+        .count();
     assert!(of_sector >= 70, "{of_sector}");
     assert!(in_zone(&plan, &["Z0"]) >= 60);
-    let targeted_toys = plan.lines.iter().filter(|line| line.mode == SelectionMode::SpecialCheck && line.target.product.as_str() == "P1").count();
-    let drawn_toys = plan.lines.iter().filter(|line| line.inclusion.is_some() && line.target.product.as_str() == "P1").count();
-    assert!(targeted_toys + drawn_toys <= 9.max(drawn_toys), "{targeted_toys} and {drawn_toys}");
-    assert!(plan.prices.iter().any(|price| price.constraint.contains("sector S1") && price.finds > 0.0), "{:?}", plan.prices);
+    let targeted_toys = plan
+        .lines
+        .iter()
+        .filter(|line| {
+            line.mode == SelectionMode::SpecialCheck && line.target.product.as_str() == "P1"
+        })
+        .count();
+    let drawn_toys = plan
+        .lines
+        .iter()
+        .filter(|line| line.inclusion.is_some() && line.target.product.as_str() == "P1")
+        .count();
+    assert!(
+        targeted_toys + drawn_toys <= 9.max(drawn_toys),
+        "{targeted_toys} and {drawn_toys}"
+    );
+    assert!(
+        plan.prices
+            .iter()
+            .any(|price| price.constraint.contains("sector S1") && price.finds > 0.0),
+        "{:?}",
+        plan.prices
+    );
 }
 
 #[test]
@@ -335,7 +586,11 @@ fn constraints_that_clash_name_one_another_and_the_nearest_plan() {
     let pool = pool(900);
     let clash = PlanRequest {
         minima: vec![sector_bound("S1", 80)],
-        caps: vec![BoundRequest { tests: 30, sector: Some(SectorCode::new("S1").unwrap()), ..BoundRequest::default() }],
+        caps: vec![BoundRequest {
+            tests: 30,
+            sector: Some(SectorCode::new("S1").unwrap()),
+            ..BoundRequest::default()
+        }],
         ..week()
     };
     let error = plan_of(&clash, &pool, 11).unwrap_err();
@@ -343,11 +598,34 @@ fn constraints_that_clash_name_one_another_and_the_nearest_plan() {
         panic!("{error}");
     };
     assert_eq!(clashes.len(), 1, "{error}");
-    assert!(clashes[0].limit.starts_with("minima: sector S1 at least 80"), "{error}");
-    assert!(clashes[0].against.iter().any(|other| other.starts_with("caps: sector S1 at most 30")), "{error}");
-    let relaxed = plan_of(&PlanRequest { relax: true, ..clash }, &pool, 11).unwrap();
+    assert!(
+        clashes[0]
+            .limit
+            .starts_with("minima: sector S1 at least 80"),
+        "{error}"
+    );
+    assert!(
+        clashes[0]
+            .against
+            .iter()
+            .any(|other| other.starts_with("caps: sector S1 at most 30")),
+        "{error}"
+    );
+    let relaxed = plan_of(
+        &PlanRequest {
+            relax: true,
+            ..clash
+        },
+        &pool,
+        11,
+    )
+    .unwrap();
     assert_eq!(relaxed.relaxed, *clashes);
-    let of_sector = relaxed.lines.iter().filter(|line| line.sector.as_str() == "S1").count();
+    let of_sector = relaxed
+        .lines
+        .iter()
+        .filter(|line| line.sector.as_str() == "S1")
+        .count();
     assert_eq!(of_sector as u32, clashes[0].nearest);
 }
 
@@ -356,51 +634,132 @@ fn money_that_does_not_reach_is_a_clash_and_relaxed_from_the_dearest_find() {
     let pool = pool(300);
     let money = Money {
         total: 60_000.0,
-        per_test: BTreeMap::from([(SelectionMode::SupervisoryCheck, 1000.0), (SelectionMode::SpecialCheck, 1000.0), (SelectionMode::FastTest, 50.0), (SelectionMode::RiskEvaluation, 800.0)]),
+        per_test: BTreeMap::from([
+            (SelectionMode::SupervisoryCheck, 1000.0),
+            (SelectionMode::SpecialCheck, 1000.0),
+            (SelectionMode::FastTest, 50.0),
+            (SelectionMode::RiskEvaluation, 800.0),
+        ]),
     };
-    let request = PlanRequest { money: Some(money), ..week() };
-    assert!(matches!(plan_of(&request, &pool, 1), Err(PlanError::Clashes(_))));
-    let plan = plan_of(&PlanRequest { relax: true, ..request }, &pool, 1).unwrap();
+    let request = PlanRequest {
+        money: Some(money),
+        ..week()
+    };
+    assert!(matches!(
+        plan_of(&request, &pool, 1),
+        Err(PlanError::Clashes(_))
+    ));
+    let plan = plan_of(
+        &PlanRequest {
+            relax: true,
+            ..request
+        },
+        &pool,
+        1,
+    )
+    .unwrap();
     let tests = |mode| count(&plan, mode) as f64;
-    let cost = 1000.0 * (tests(SelectionMode::SupervisoryCheck) + tests(SelectionMode::SpecialCheck)) + 50.0 * tests(SelectionMode::FastTest) + 800.0 * tests(SelectionMode::RiskEvaluation);
+    let cost = 1000.0
+        * (tests(SelectionMode::SupervisoryCheck) + tests(SelectionMode::SpecialCheck))
+        + 50.0 * tests(SelectionMode::FastTest)
+        + 800.0 * tests(SelectionMode::RiskEvaluation);
     assert!(cost <= 60_000.0, "{cost}");
-    assert_eq!(tests(SelectionMode::RiskEvaluation), 20.0);
-    assert!(plan.shortfalls.iter().any(|of| of.cause == ShortfallCause::Money));
+    assert_eq!(count(&plan, SelectionMode::RiskEvaluation), 20);
+    assert!(
+        plan.shortfalls
+            .iter()
+            .any(|of| of.cause == ShortfallCause::Money)
+    );
 }
 
 #[test]
 fn alerts_campaigns_and_leads_come_first() {
     let mut candidates: Vec<Candidate> = (0..600).map(candidate).collect();
     for at in [402, 404, 406] {
-        candidates[at] = Candidate { alerted: true, probability: 0.011, last_visit: None, ..candidates[at].clone() };
+        candidates[at] = Candidate {
+            alerted: true,
+            probability: 0.011,
+            last_visit: None,
+            ..candidates[at].clone()
+        };
     }
     let pool = Pool::new(candidates, surroundings()).unwrap();
-    let lead = |kind, enterprise: &str| Lead { kind, enterprise: EnterpriseId::new(enterprise).unwrap(), product: None, alert: None, case: None, due: None };
+    let lead = |kind, enterprise: &str| Lead {
+        kind,
+        enterprise: EnterpriseId::new(enterprise).unwrap(),
+        product: None,
+        alert: None,
+        case: None,
+        due: None,
+    };
     let request = PlanRequest {
-        campaigns: vec![Campaign { id: risk_domain::ids::CampaignId::new("autumn").unwrap(), tests: 5, zones: vec![ZoneId::new("W").unwrap()], sectors: vec![SectorCode::new("S2").unwrap()], products: vec![], enterprises: vec![] }],
-        leads: vec![lead(LeadKind::Tip, "E00007"), lead(LeadKind::Case, "E00008"), lead(LeadKind::Tip, "nobody")],
+        campaigns: vec![Campaign {
+            id: risk_domain::ids::CampaignId::new("autumn").unwrap(),
+            tests: 5,
+            zones: vec![ZoneId::new("W").unwrap()],
+            sectors: vec![SectorCode::new("S2").unwrap()],
+            products: vec![],
+            enterprises: vec![],
+        }],
+        leads: vec![
+            lead(LeadKind::Tip, "E00007"),
+            lead(LeadKind::Case, "E00008"),
+            lead(LeadKind::Tip, "nobody"),
+        ],
         ..week()
     };
     let plan = plan_of(&request, &pool, 12).unwrap();
-    let reasons = |code: &str| plan.lines.iter().filter(|line| line.reason.code() == code).count();
-    let drawn_alerted = plan.lines.iter().filter(|line| line.inclusion.is_some() && line.probability == 0.011).count();
+    let reasons = |code: &str| {
+        plan.lines
+            .iter()
+            .filter(|line| line.reason.code() == code)
+            .count()
+    };
+    let drawn_alerted = plan
+        .lines
+        .iter()
+        .filter(|line| {
+            line.inclusion.is_some() && line.probability < 0.0111 && line.probability > 0.0109
+        })
+        .count();
     assert_eq!(reasons("alert") + drawn_alerted, 3);
     assert_eq!(reasons("campaign"), 5);
     for line in plan.lines.iter().filter(|line| line.campaign.is_some()) {
-        assert!(["Z0", "Z1"].contains(&line.zone.as_str()) && line.sector.as_str() == "S2", "{line:?}");
+        assert!(
+            ["Z0", "Z1"].contains(&line.zone.as_str()) && line.sector.as_str() == "S2",
+            "{line:?}"
+        );
     }
-    let owed: Vec<&str> = plan.lines.iter().filter(|line| line.mode == SelectionMode::EnforcementTest).map(|line| line.target.enterprise.as_str()).collect();
+    let owed: Vec<&str> = plan
+        .lines
+        .iter()
+        .filter(|line| line.mode == SelectionMode::EnforcementTest)
+        .map(|line| line.target.enterprise.as_str())
+        .collect();
     assert_eq!(owed, ["E00008", "E00007"]);
     assert_eq!(plan.unplaced.len(), 1);
 }
 
 #[test]
 fn larger_budgets_find_more_and_each_test_more_is_worth_less_than_the_mean() {
-    let plan = plan_of(&week(), &pool(900), 13).unwrap();
+    let request = PlanRequest {
+        rules: RuleChanges {
+            harm_weighted: Some(false),
+            ..RuleChanges::default()
+        },
+        ..week()
+    };
+    let plan = plan_of(&request, &pool(900), 13).unwrap();
     let finds: Vec<f64> = plan.curve.iter().map(|point| point.finds).collect();
     assert_eq!(plan.curve.len(), 5);
     assert!(finds.windows(2).all(|pair| pair[0] < pair[1]), "{finds:?}");
-    let price = |name: &str| plan.prices.iter().find(|price| price.constraint == name).unwrap().finds;
+    let price = |name: &str| {
+        plan.prices
+            .iter()
+            .find(|price| price.constraint == name)
+            .unwrap()
+            .finds
+    };
     let mean = |mode: SelectionMode| {
         let of_mode = plan.lines.iter().filter(|line| line.mode == mode);
         let finds: Vec<f64> = of_mode.map(|line| line.finds).collect();
@@ -414,15 +773,28 @@ fn larger_budgets_find_more_and_each_test_more_is_worth_less_than_the_mean() {
 #[test]
 fn precision_is_told_of_the_city_its_zones_and_sectors() {
     let plan = plan_of(&week(), &pool(900), 14).unwrap();
-    let kinds: BTreeMap<&str, usize> = plan.precision.iter().fold(BTreeMap::new(), |mut all, part| {
-        *all.entry(part.kind).or_default() += 1;
-        all
-    });
-    assert_eq!(kinds, BTreeMap::from([("city", 1), ("sector", 3), ("zone", 6)]));
-    let city = plan.precision.iter().find(|part| part.kind == "city").unwrap();
+    let kinds: BTreeMap<&str, usize> =
+        plan.precision
+            .iter()
+            .fold(BTreeMap::new(), |mut all, part| {
+                *all.entry(part.kind).or_default() += 1;
+                all
+            });
+    assert_eq!(
+        kinds,
+        BTreeMap::from([("city", 1), ("sector", 3), ("zone", 6)])
+    );
+    let city = plan
+        .precision
+        .iter()
+        .find(|part| part.kind == "city")
+        .unwrap();
     assert_eq!(city.targets, 900);
     for part in &plan.precision {
-        assert!(part.standard_error.unwrap() >= city.standard_error.unwrap() * 0.999, "{part:?}");
+        assert!(
+            part.standard_error.unwrap() >= city.standard_error.unwrap() * 0.999,
+            "{part:?}"
+        );
         assert!(part.quarterly.unwrap() < part.standard_error.unwrap());
     }
 }

@@ -22,6 +22,7 @@ mod progress;
 mod reader;
 pub mod records;
 mod salt;
+mod shelf;
 mod store;
 mod views;
 mod writer;
@@ -36,6 +37,7 @@ pub use records::{
     RejectionSummary, ResultRecord, ShownEntry, Told,
 };
 pub use salt::fresh_seed;
+pub use shelf::PlanShelf;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
     AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,

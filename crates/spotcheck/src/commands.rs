@@ -2,12 +2,16 @@
 
 mod evaluate;
 mod import;
+mod plan;
 mod serve;
 mod simulate;
 mod tune_alerts;
 mod upkeep;
 
-use crate::cli::{Command, EvaluateCommand, LedgerCommand, SimulateCommand, TopicsCommand};
+use crate::cli::{
+    Command, DrawCommand, EvaluateCommand, LedgerCommand, PlanArgs, PlanCommand, SimulateCommand,
+    TopicsCommand,
+};
 use crate::config::Config;
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,6 +43,21 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate {
             command: EvaluateCommand::Records(args),
         } => evaluate::records(&args),
+        Command::Plan(PlanArgs {
+            command: Some(PlanCommand::Evaluate(args)),
+            ..
+        }) => plan::evaluate(&args),
+        Command::Plan(PlanArgs {
+            command: None,
+            make: Some(args),
+        }) => plan::plan(&args),
+        Command::Plan(PlanArgs {
+            command: None,
+            make: None,
+        }) => anyhow::bail!("plan wants --request and --out; see spotcheck plan --help"),
+        Command::Draw {
+            command: DrawCommand::Verify(args),
+        } => plan::verify(&args),
         Command::Simulate {
             command: SimulateCommand::City(args),
         } => simulate::city(&args),

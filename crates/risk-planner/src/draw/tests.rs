@@ -46,7 +46,10 @@ fn frequencies(stratum: &Stratum, draws: u64) -> Vec<f64> {
             counts[at] += 1;
         }
     }
-    counts.iter().map(|count| *count as f64 / draws as f64).collect()
+    counts
+        .iter()
+        .map(|count| *count as f64 / draws as f64)
+        .collect()
 }
 
 /// A peer's truncated systematic step left a third of its pool without any chance: here every unit
@@ -71,7 +74,10 @@ fn zhejiang_random_main_every_unit_is_drawn_as_often_as_logged() {
             let error = libm::sqrt(pi * (1.0 - pi) / DRAWS as f64);
             // Twenty-four comparisons: five standard errors are passed once in a hundred thousand runs.
             let apart = (frequency - pi).abs();
-            assert!(apart <= 5.0 * error + slack, "{pi} drawn {frequency}, {scheme:?}");
+            assert!(
+                apart <= 5.0 * error + slack,
+                "{pi} drawn {frequency}, {scheme:?}"
+            );
         }
     }
 }
@@ -155,7 +161,11 @@ fn secrets_read_back_and_never_show() {
     assert_eq!(Secret::from_hex(&secret.reveal()).unwrap(), secret);
     assert_eq!(format!("{secret:?}"), "Secret(***)");
     for wrong in ["", "a5", &"g".repeat(64), &"é".repeat(32)] {
-        assert_eq!(Secret::from_hex(wrong), Err(DrawError::SecretText), "{wrong}");
+        assert_eq!(
+            Secret::from_hex(wrong),
+            Err(DrawError::SecretText),
+            "{wrong}"
+        );
     }
 }
 
@@ -167,7 +177,8 @@ proptest! {
         systematic in any::<bool>(),
         seed in any::<u64>(),
     ) {
-        let quota = (part * weights.len() as f64) as u32;
+        // A stratum of which none is drawn is not made.
+        let quota = ((part * weights.len() as f64) as u32).max(1);
         let scheme = if systematic { Scheme::Systematic } else { Scheme::Pareto };
         let stratum = stratum(&weights, quota, scheme);
         let found = drawn(&stratum, &key(seed));

@@ -276,11 +276,7 @@ impl DrawRecord {
     }
 }
 
-fn agree(
-    list: &'static str,
-    drawn: &[DrawnLine],
-    said: &[DrawnLine],
-) -> Result<(), VerifyError> {
+fn agree(list: &'static str, drawn: &[DrawnLine], said: &[DrawnLine]) -> Result<(), VerifyError> {
     for at in 0..drawn.len().max(said.len()) {
         let (expected, found) = (drawn.get(at), said.get(at));
         if expected != found {
@@ -310,8 +306,7 @@ fn agree(
 fn check_probabilities(stratum: &Stratum) -> Result<(), VerifyError> {
     let wrong = || VerifyError::Weights(stratum.name.clone());
     let weights: Vec<f64> = stratum.units.iter().map(|unit| unit.weight).collect();
-    let follow =
-        inclusion_probabilities(&weights, stratum.quota as usize).map_err(|_| wrong())?;
+    let follow = inclusion_probabilities(&weights, stratum.quota as usize).map_err(|_| wrong())?;
     let all = stratum.units.iter().zip(follow);
     let close = |(unit, probability): (&StratumUnit, f64)| {
         unit.probability > 0.0 && (unit.probability - probability).abs() < 1e-9
@@ -333,7 +328,9 @@ fn read_pool<'a>(
     if lines.next().map(|(_, line)| line) != Some(POOL_FORMAT) {
         return Err(wrong(1, "must name the format"));
     }
-    let named = lines.next().and_then(|(_, line)| line.strip_prefix("draw\t"));
+    let named = lines
+        .next()
+        .and_then(|(_, line)| line.strip_prefix("draw\t"));
     if named != Some(draw.as_str()) {
         return Err(wrong(2, "must name the draw of the record"));
     }

@@ -44,7 +44,10 @@ fn seeds(text: &str) -> anyhow::Result<Range<u64>> {
         Some(from..to.trim().parse::<u64>().ok()?)
     });
     let seeds = parts.with_context(|| format!("--seeds must be A..B, as 20..30, not `{text}`"))?;
-    ensure!(!seeds.is_empty(), "--seeds {text} names no seed: B is not included");
+    ensure!(
+        !seeds.is_empty(),
+        "--seeds {text} names no seed: B is not included"
+    );
     Ok(seeds)
 }
 

@@ -50,7 +50,11 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Proved failures, those of tips apart.
     pub(super) fn total(&self) -> f64 {
-        self.found.iter().take(4).map(|found| f64::from(*found)).sum()
+        self.found
+            .iter()
+            .take(4)
+            .map(|found| f64::from(*found))
+            .sum()
     }
 }
 
@@ -114,7 +118,8 @@ impl<'a> Play<'a> {
         for week in 0..weeks {
             let active = self.city.active(week);
             let truth = active.iter().map(|cell| self.city.theta(*cell, week));
-            self.truths.push(truth.sum::<f64>() / active.len().max(1) as f64);
+            self.truths
+                .push(truth.sum::<f64>() / active.len().max(1) as f64);
             if week < BURN_IN {
                 self.city.status_quo_week(week);
             } else if self.policy.is_status_quo() {
@@ -275,10 +280,7 @@ impl<'a> Play<'a> {
                 .design
                 .filter(|_| corrected)
                 .map(|rate| (rate.value, rate.lower, rate.upper)),
-            composite: rates
-                .composite
-                .filter(|_| corrected)
-                .map(|rate| rate.value),
+            composite: rates.composite.filter(|_| corrected).map(|rate| rate.value),
         })
     }
 }
@@ -288,9 +290,9 @@ fn row(one: &Inspected) -> Row {
     let basis = match one.mode {
         SelectionMode::RiskEvaluation => Basis::Random,
         SelectionMode::EnforcementTest => Basis::Informative,
-        SelectionMode::SupervisoryCheck
-        | SelectionMode::SpecialCheck
-        | SelectionMode::FastTest => Basis::Ignorable,
+        SelectionMode::SupervisoryCheck | SelectionMode::SpecialCheck | SelectionMode::FastTest => {
+            Basis::Ignorable
+        }
     };
     let row = Row::new(
         one.cell as u32,

@@ -12,8 +12,8 @@ use risk_domain::time::Day;
 use risk_planner::policy::RuleChanges;
 use risk_planner::wire::request::Budgets;
 use risk_planner::{
-    Candidate, Design, DrawKey, FastTestYield, ModelView, PlanRequest, PlanningPolicy, Pool, Secret,
-    Surroundings, Target,
+    Candidate, Design, DrawKey, FastTestYield, ModelView, PlanRequest, PlanningPolicy, Pool,
+    Secret, Surroundings, Target,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -112,15 +112,23 @@ impl Policy {
             Kind::Random => Ok(at_random(play, active, &mut random)),
             Kind::Spotcheck => self.planned(play, week, active, &mut random),
             Kind::StatusQuo => bail!("the status quo plays by itself"),
-            Kind::Points => Ok(highest(play, week, active, &points(play, week), &mut random)),
+            Kind::Points => Ok(highest(
+                play,
+                week,
+                active,
+                &points(play, week),
+                &mut random,
+            )),
             Kind::Smoothed => {
                 let scores = smoothed(play, week);
                 Ok(highest(play, week, active, &scores, &mut random))
             }
             Kind::Greedy => {
                 let foretold = |cell| {
-                    play.query(cell, week, |snapshot, query| snapshot.predict(query).probability)
-                        .unwrap_or(0.0)
+                    play.query(cell, week, |snapshot, query| {
+                        snapshot.predict(query).probability
+                    })
+                    .unwrap_or(0.0)
                 };
                 let scores: Vec<f64> = (0..play.city.cell_count()).map(foretold).collect();
                 Ok(highest(play, week, active, &scores, &mut random))
@@ -142,8 +150,10 @@ impl Policy {
         random: &mut ChaCha12Rng,
     ) -> anyhow::Result<Tests> {
         let day = day_of(week);
-        let candidates: anyhow::Result<Vec<Candidate>> =
-            active.iter().map(|cell| candidate(play, week, *cell)).collect();
+        let candidates: anyhow::Result<Vec<Candidate>> = active
+            .iter()
+            .map(|cell| candidate(play, week, *cell))
+            .collect();
         let pool = Pool::new(candidates?, Surroundings::default())?;
         let view = view(play);
         let [evaluations, checks, special, fast, _] = budgets(play);
@@ -166,7 +176,10 @@ impl Policy {
         for line in plan.lines {
             let cell = line.target.site.as_str().parse::<usize>();
             let cell = cell.context("a site that is no cell")?;
-            tests.entry(line.mode).or_default().push((cell, line.inclusion));
+            tests
+                .entry(line.mode)
+                .or_default()
+                .push((cell, line.inclusion));
         }
         Ok(tests)
     }
@@ -275,9 +288,7 @@ fn highest(
         .filter(|cell| rested(cell))
         .map(|cell| (scores[*cell], random.random::<f64>(), *cell))
         .collect();
-    ranked.sort_by(|one, other| {
-        other.0.total_cmp(&one.0).then(one.1.total_cmp(&other.1))
-    });
+    ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.total_cmp(&other.1)));
     let [_, checks, special, fast, _] = budgets(play);
     let modes = [
         (SelectionMode::SpecialCheck, special),
@@ -337,8 +348,7 @@ fn points(play: &Play<'_>, week: u32) -> Vec<f64> {
             return 0.0;
         };
         let history = histories[cell.enterprise];
-        let past = 15.0 * history.failures + 7.0 * history.failures_before
-            + 10.0 * history.severe
+        let past = 15.0 * history.failures + 7.0 * history.failures_before + 10.0 * history.severe
             - 2.0 * history.passes;
         let unknown = if history.tests > 0.0 { 0.0 } else { 10.0 };
         15.0 * cell.product_class as f64

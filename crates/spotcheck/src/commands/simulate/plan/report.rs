@@ -74,7 +74,10 @@ impl<'a> Report<'a> {
     }
 
     fn against(&self, name: &str) -> Option<Vec<f64>> {
-        let at = self.policies.iter().position(|policy| policy.name == name)?;
+        let at = self
+            .policies
+            .iter()
+            .position(|policy| policy.name == name)?;
         Some(self.totals(at))
     }
 
@@ -124,9 +127,8 @@ impl<'a> Report<'a> {
         let totals = self.totals(at);
         let found = Mean::of(&totals);
         let played = &self.played[at];
-        let mean = |of: fn(&Outcome) -> f64| {
-            Mean::of(&played.iter().map(of).collect::<Vec<f64>>()).value
-        };
+        let mean =
+            |of: fn(&Outcome) -> f64| Mean::of(&played.iter().map(of).collect::<Vec<f64>>()).value;
         let by_mode = MODES.iter().enumerate().map(|(place, mode)| {
             let sum = |of: fn(&Outcome) -> &[u32; 5]| -> f64 {
                 played.iter().map(|one| f64::from(of(one)[place])).sum()
@@ -163,7 +165,15 @@ impl<'a> Report<'a> {
     pub(super) fn table(&self) -> Vec<String> {
         let mut lines = vec![format!(
             "{:<11} {:>14} {:>15} {:>15} {:>8} {:>9} {:>6} {:>8} {:>9}",
-            "policy", "found", "x random", "x points", "rmse", "composite", "cover", "pooled", "true rate"
+            "policy",
+            "found",
+            "x random",
+            "x points",
+            "rmse",
+            "composite",
+            "cover",
+            "pooled",
+            "true rate"
         )];
         let shown = |figure: Option<f64>, digits: usize| {
             figure.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
