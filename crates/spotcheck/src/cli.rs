@@ -50,9 +50,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EvaluateCommand,
     },
-    /// Make a sampling plan from a data directory: the list as JSON, CSV and XLSX, and the draw's pool and
-    /// record
-    Plan(PlanArgs),
+    /// Sampling plans from a data directory
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
     /// Random draws of plans
     Draw {
         #[command(subcommand)]
@@ -151,17 +153,10 @@ pub(crate) struct DrawVerify {
     pub(crate) pool: PathBuf,
 }
 
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct PlanArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<PlanCommand>,
-    #[command(flatten)]
-    pub(crate) make: Option<PlanMake>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
+    /// Make a plan: the list as JSON, CSV and XLSX, and the draw's pool and record
+    Make(PlanMake),
     /// What checks drawn with another gamma would have found in the weeks that were planned, from logged
     /// probabilities and results, with an interval and a warning where the two overlap too little; and
     /// visits against risk by zone

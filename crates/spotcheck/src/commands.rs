@@ -9,7 +9,7 @@ mod tune_alerts;
 mod upkeep;
 
 use crate::cli::{
-    Command, DrawCommand, EvaluateCommand, LedgerCommand, PlanArgs, PlanCommand, SimulateCommand,
+    Command, DrawCommand, EvaluateCommand, LedgerCommand, PlanCommand, SimulateCommand,
     TopicsCommand,
 };
 use crate::config::Config;
@@ -43,18 +43,12 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate {
             command: EvaluateCommand::Records(args),
         } => evaluate::records(&args),
-        Command::Plan(PlanArgs {
-            command: Some(PlanCommand::Evaluate(args)),
-            ..
-        }) => plan::evaluate(&args),
-        Command::Plan(PlanArgs {
-            command: None,
-            make: Some(args),
-        }) => plan::plan(&args),
-        Command::Plan(PlanArgs {
-            command: None,
-            make: None,
-        }) => anyhow::bail!("plan wants --request and --out; see spotcheck plan --help"),
+        Command::Plan {
+            command: PlanCommand::Make(args),
+        } => plan::plan(&args),
+        Command::Plan {
+            command: PlanCommand::Evaluate(args),
+        } => plan::evaluate(&args),
         Command::Draw {
             command: DrawCommand::Verify(args),
         } => plan::verify(&args),
