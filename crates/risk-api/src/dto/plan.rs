@@ -2,7 +2,6 @@
 
 use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
-use risk_domain::selection::SelectionMode;
 use risk_planner::detail::Detail;
 use risk_planner::wire::request::{BeaconRequest, Budgets, Lead};
 use risk_planner::{
@@ -446,7 +445,6 @@ fn line_of(
     let detail = Detail::of(line, reference, policy)?;
     let (zh, en) = line.sentences();
     let drawn = line.inclusion.is_some();
-    let owed = line.mode == SelectionMode::EnforcementTest;
     Some(PlanLineDto {
         mode: line.mode.to_string(),
         rank: line.rank,
@@ -465,7 +463,7 @@ fn line_of(
         },
         selection: PlanSelectionDto {
             basis: line.basis.to_string(),
-            draw_id: (drawn && !owed).then(|| plan.draw.to_string()),
+            draw_id: drawn.then(|| plan.draw.to_string()),
             inclusion_probability: line.inclusion,
             campaign_id: line.campaign.as_ref().map(ToString::to_string),
         },
