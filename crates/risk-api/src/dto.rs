@@ -9,6 +9,7 @@ mod compare;
 mod decision;
 mod evidence;
 mod observers;
+mod plan;
 mod rates;
 mod signal;
 mod watch;
@@ -28,6 +29,11 @@ pub use evidence::{BehindDto, EvidenceResultDto};
 pub use observers::{
     MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
     StrictnessDto,
+};
+pub use plan::{
+    BeaconValueDto, BudgetPointDto, ClashDto, CommitmentDto, DrawDto, ExpectedDto, PlanDto,
+    PlanLineDto, PlanListDto, PlanSamplesDto, PlanSelectionDto, PlanStateDto, PlanSummaryDto,
+    PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto, ShadowPriceDto, ShortfallDto,
 };
 pub use rates::{
     AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,

@@ -21,6 +21,8 @@ pub(crate) enum ApiError {
     BadBody(String),
     /// Return `404 Not Found`.
     NotFound(String),
+    /// Return `409 Conflict`: constraints of a plan clash, or a draw stands otherwise.
+    Conflict(String),
     /// Return `405 Method Not Allowed`.
     MethodNotAllowed,
     /// Return `413 Content Too Large`.
@@ -98,6 +100,11 @@ impl ApiError {
                 "The body cannot be read",
                 StatusCode::BAD_REQUEST,
             ),
+            Self::Conflict(_) => kind(
+                "conflict",
+                "What is asked for clashes with what stands",
+                StatusCode::CONFLICT,
+            ),
             Self::NotFound(_) => kind("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => kind(
                 "method-not-allowed",
@@ -143,6 +150,7 @@ impl ApiError {
         match self {
             Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
             Self::BadBody(why) => why.clone(),
+            Self::Conflict(why) => why.clone(),
             Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "see /openapi.json for the methods of each route".to_owned(),
             Self::TooLarge => "send the records in several requests".to_owned(),

@@ -20,6 +20,7 @@ mod live;
 mod metrics;
 pub mod openapi;
 mod params;
+pub mod plans;
 mod rates;
 mod request;
 mod results;

@@ -6,7 +6,7 @@ use crate::request;
 use crate::state::ApiState;
 use crate::{
     alerts, burden, cases, compare, console, dead_letters, decisions, evidence, health, live,
-    metrics, openapi, rates, results, signals, subjects, watch,
+    metrics, openapi, plans, rates, results, signals, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -38,7 +38,7 @@ struct Route {
 
 /// The table of routes. The router is made of it, queries are checked against it, and a test
 /// compares the OpenAPI document with it.
-static ROUTES: [Route; 36] = [
+static ROUTES: [Route; 45] = [
     route("/v1/results", &[], || post(results::post)),
     route("/v1/registry", &[], || post(results::post_registry)),
     route("/v1/commands", &[], || post(results::post_commands)),
@@ -126,6 +126,17 @@ static ROUTES: [Route; 36] = [
     route("/v1/observers", &["period", "limit"], || {
         get(rates::observers)
     }),
+    route("/v1/plans", &["limit", "cursor"], || {
+        get(plans::list).post(plans::post)
+    }),
+    route("/v1/plans/{id}", &[], || get(plans::one)),
+    route("/v1/plans/{id}/lines.csv", &[], || get(plans::csv)),
+    route("/v1/plans/{id}/lines.xlsx", &[], || get(plans::xlsx)),
+    route("/v1/plans/{id}/lines.html", &[], || get(plans::html)),
+    route("/v1/plans/{id}/draw", &[], || post(plans::draw)),
+    route("/v1/plans/{id}/reveal", &[], || post(plans::reveal)),
+    route("/v1/draws/{id}", &[], || get(plans::draw_one)),
+    route("/v1/draws/{id}/pool", &[], || get(plans::draw_pool)),
     route("/v1/status", &[], || get(health::status)),
     route("/healthz", &[], || get(health::healthz)),
     route("/readyz", &[], || get(health::readyz)),

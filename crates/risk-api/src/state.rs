@@ -3,11 +3,13 @@
 use crate::burden::BurdenBook;
 use crate::error::ApiError;
 use crate::metrics::ApiMetrics;
+use crate::plans::VisitBook;
 use prometheus::Registry;
 use risk_domain::reference::Reference;
 use risk_domain::time::Timestamp;
 use risk_engine::Engine;
-use risk_store::Reader;
+use risk_planner::PlanningPolicy;
+use risk_store::{PlanShelf, Reader};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,6 +104,10 @@ pub struct ApiParts {
     pub engine: Arc<RwLock<Engine>>,
     /// Names of places and products.
     pub reference: Arc<Reference>,
+    /// How plans are made.
+    pub planning: Arc<PlanningPolicy>,
+    /// Where plans are kept.
+    pub shelf: PlanShelf,
     /// Take what is posted.
     pub intakes: Intakes,
     /// Tells whether the process is ready.
@@ -136,6 +142,7 @@ pub(crate) struct Shared {
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
     pub(crate) burden: BurdenBook,
+    pub(crate) visits: VisitBook,
     /// Tells the requests of one process from those of another.
     process: u32,
     requests: AtomicU64,
@@ -167,6 +174,7 @@ impl ApiState {
             closing,
             reads: Arc::new(Semaphore::new(READS)),
             burden: BurdenBook::default(),
+            visits: VisitBook::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))

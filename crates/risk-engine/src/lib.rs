@@ -43,7 +43,9 @@ mod signals;
 pub mod step;
 mod subjects;
 mod supply;
+mod targets;
 pub mod taxonomy;
+mod visits;
 mod warning;
 
 pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
@@ -80,7 +82,9 @@ pub use reasons::Reason;
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;
+pub use targets::{ModeEstimates, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
+pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.

@@ -359,9 +359,12 @@ impl<'a> Chooser<'a> {
     /// Minima that greedy choice left unmet.
     fn unmet(&self, budgets: [usize; 2]) -> Vec<Clash> {
         let all = self.scene.limits.all.iter().zip(&self.owed).enumerate();
-        let short = all.filter(|(_, (limit, owed))| {
-            **owed > 0 && limit.mode != Some(SelectionMode::EnforcementTest)
-        });
+        // Minima of checks are kept by their strata, and of enforcement by what is owed.
+        let elsewhere = [
+            Some(SelectionMode::SupervisoryCheck),
+            Some(SelectionMode::EnforcementTest),
+        ];
+        let short = all.filter(|(_, (limit, owed))| **owed > 0 && !elsewhere.contains(&limit.mode));
         short
             .map(|(at, (limit, owed))| self.clash(at, limit, limit.tests - owed, budgets))
             .collect()

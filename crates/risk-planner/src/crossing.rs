@@ -70,69 +70,92 @@ impl Program<'_> {
     }
 }
 
+/// A program as the solver takes it.
+#[derive(Default)]
+struct Formulation {
+    variables: ProblemVariables,
+    worth: Expression,
+    of_mode: [Expression; 2],
+    of_unit: Vec<Vec<Variable>>,
+    of_limit: BTreeMap<usize, Expression>,
+    /// By enterprise and mode: the sum, and of how many it is.
+    of_enterprise: BTreeMap<(u32, usize), (Expression, u32)>,
+    /// Every choice, with the place of its mode and its unit.
+    choices: Vec<(Variable, usize, u32)>,
+    /// What minima lack, by limit.
+    short: BTreeMap<usize, Variable>,
+}
+
+impl Formulation {
+    fn of(program: &Program<'_>) -> Self {
+        let mut all = Self::default();
+        let mut greatest = 0.0_f64;
+        for unit in program.shortlist() {
+            let mut own = Vec::new();
+            for place in 0..MODES.len() {
+                if let Some(value) = program.open(unit, place) {
+                    greatest = greatest.max(value);
+                    own.push(all.choice(program, unit, place, value));
+                }
+            }
+            all.of_unit.push(own);
+        }
+        let price = 1000.0 * greatest.max(1e-9);
+        for (at, owed) in program.owed.iter().enumerate() {
+            if *owed > 0 && all.of_limit.contains_key(&at) {
+                let slack = all.variables.add(variable().min(0.0).max(f64::from(*owed)));
+                all.worth -= price * slack;
+                all.short.insert(at, slack);
+            }
+        }
+        all
+    }
+
+    fn choice(&mut self, program: &Program<'_>, unit: u32, place: usize, value: f64) -> Variable {
+        let scene = program.scene;
+        let chosen = self.variables.add(variable().binary());
+        self.worth += value * chosen;
+        self.of_mode[place] += chosen;
+        for at in scene.limits.counted(unit, MODES[place]) {
+            *self.of_limit.entry(at).or_default() += chosen;
+        }
+        let owner = (scene.pool.enterprise(unit), place);
+        let (sum, count) = self.of_enterprise.entry(owner).or_default();
+        *sum += chosen;
+        *count += 1;
+        self.choices.push((chosen, place, unit));
+        chosen
+    }
+}
+
+impl Program<'_> {
+    /// What a unit is worth to a mode that may take it.
+    fn open(&self, unit: u32, place: usize) -> Option<f64> {
+        let (scene, mode) = (self.scene, MODES[place]);
+        let product = &scene.pool.get(unit).target.product;
+        let screened = place == 1 && !scene.pool.can_be_fast_tested(product);
+        let closed = scene
+            .limits
+            .counted(unit, mode)
+            .any(|at| self.left[at] <= 0);
+        let may = self.budgets[place] > 0 && !screened && !closed;
+        may.then(|| scene.value(unit, mode))
+    }
+}
+
 /// Solves a program.
 pub(crate) fn solve(program: &Program<'_>) -> Solved {
-    let units = program.shortlist();
     let scene = program.scene;
-    let limits = scene.limits;
-    let mut variables = ProblemVariables::new();
-    let mut worth = Expression::default();
-    let mut of_mode = [Expression::default(), Expression::default()];
-    let mut of_unit: Vec<Vec<Variable>> = Vec::new();
-    let mut of_limit: BTreeMap<usize, Expression> = BTreeMap::new();
-    let mut of_enterprise: BTreeMap<(u32, usize), (Expression, u32)> = BTreeMap::new();
-    let mut choices = Vec::new();
-    let mut greatest = 0.0_f64;
-    for unit in &units {
-        let mut own = Vec::new();
-        for (place, mode) in MODES.iter().enumerate() {
-            let product = &scene.pool.get(*unit).target.product;
-            let screened = place == 1 && !scene.pool.can_be_fast_tested(product);
-            let closed = limits.counted(*unit, *mode).any(|at| program.left[at] <= 0);
-            if program.budgets[place] == 0 || screened || closed {
-                continue;
-            }
-            let value = scene.value(*unit, *mode);
-            greatest = greatest.max(value);
-            let chosen = variables.add(variable().binary());
-            worth += value * chosen;
-            of_mode[place] += chosen;
-            for at in limits.counted(*unit, *mode) {
-                *of_limit.entry(at).or_default() += chosen;
-            }
-            let (sum, count) = of_enterprise
-                .entry((scene.pool.enterprise(*unit), place))
-                .or_default();
-            *sum += chosen;
-            *count += 1;
-            own.push(chosen);
-            choices.push((chosen, place, *unit));
-        }
-        of_unit.push(own);
-    }
-    let price = 1000.0 * greatest.max(1e-9);
-    let mut short: BTreeMap<usize, Variable> = BTreeMap::new();
-    for (at, owed) in program
-        .owed
-        .iter()
-        .enumerate()
-        .filter(|(_, owed)| **owed > 0)
-    {
-        if of_limit.contains_key(&at) {
-            let slack = variables.add(variable().min(0.0).max(f64::from(*owed)));
-            worth -= price * slack;
-            short.insert(at, slack);
-        }
-    }
-    let mut model = variables.maximise(worth).using(microlp);
-    for (sum, budget) in of_mode.into_iter().zip(program.budgets) {
+    let all = Formulation::of(program);
+    let mut model = all.variables.maximise(all.worth).using(microlp);
+    for (sum, budget) in all.of_mode.into_iter().zip(program.budgets) {
         model = model.with(constraint!(sum <= budget as f64));
     }
-    for own in of_unit.iter().filter(|own| own.len() > 1) {
+    for own in all.of_unit.iter().filter(|own| own.len() > 1) {
         let sum: Expression = own.iter().copied().sum();
         model = model.with(constraint!(sum <= 1.0));
     }
-    for ((enterprise, place), (sum, count)) in of_enterprise {
+    for ((enterprise, place), (sum, count)) in all.of_enterprise {
         let used = if place == 0 {
             program.used.get(&enterprise).copied().unwrap_or(0)
         } else {
@@ -143,13 +166,13 @@ pub(crate) fn solve(program: &Program<'_>) -> Solved {
             model = model.with(constraint!(sum <= f64::from(room)));
         }
     }
-    for (at, sum) in of_limit {
-        match limits.all[at].bound {
+    for (at, sum) in all.of_limit {
+        match scene.limits.all[at].bound {
             Bound::AtMost => {
                 model = model.with(constraint!(sum <= program.left[at] as f64));
             }
             Bound::AtLeast => {
-                if let Some(slack) = short.get(&at) {
+                if let Some(slack) = all.short.get(&at) {
                     model = model.with(constraint!(sum + *slack >= f64::from(program.owed[at])));
                 }
             }
@@ -160,7 +183,7 @@ pub(crate) fn solve(program: &Program<'_>) -> Solved {
         return Solved::default();
     };
     let mut solved = Solved::default();
-    for (chosen, place, unit) in choices {
+    for (chosen, place, unit) in all.choices {
         if found.value(chosen) > 0.5 {
             solved.chosen[place].push(unit);
         }

@@ -75,7 +75,7 @@ impl Detail {
                 severity: item.severity,
             })
             .collect();
-        items.sort_by(|one, other| other.severity.cmp(&one.severity));
+        items.sort_by_key(|item| std::cmp::Reverse(item.severity));
         items.truncate(ITEMS);
         // An evaluation is bought as a consumer would; only checks keep a backup sample.
         let keeps_backup = match line.mode {

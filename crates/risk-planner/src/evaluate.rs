@@ -316,30 +316,69 @@ mod tests {
 
     #[test]
     fn too_little_overlap_is_told() {
-        let unit = |logged, other, found| LoggedUnit { logged, other, expected: 0.1, found };
+        let unit = |logged, other, found| LoggedUnit {
+            logged,
+            other,
+            expected: 0.1,
+            found,
+        };
         let mut units = vec![unit(0.02, 1.0, Some(0.0)), unit(0.9, 0.01, Some(1.0))];
         units.extend(vec![unit(0.0, 0.5, None); 10]);
         let found = off_policy(&units).unwrap();
         assert_eq!(found.warnings.len(), 2, "{found:?}");
-        assert_eq!(off_policy(&[unit(0.5, 0.5, None)]), Err(EvaluationError::Empty));
-        assert_eq!(off_policy(&[unit(0.0, 0.5, Some(1.0))]), Err(EvaluationError::Impossible));
-        assert_eq!(off_policy(&[unit(1.5, 0.5, None)]), Err(EvaluationError::Probability));
+        assert_eq!(
+            off_policy(&[unit(0.5, 0.5, None)]),
+            Err(EvaluationError::Empty)
+        );
+        assert_eq!(
+            off_policy(&[unit(0.0, 0.5, Some(1.0))]),
+            Err(EvaluationError::Impossible)
+        );
+        assert_eq!(
+            off_policy(&[unit(1.5, 0.5, None)]),
+            Err(EvaluationError::Probability)
+        );
     }
 
     #[test]
     fn fairness_holds_visits_against_risk() {
-        let group = |name: &str, visits, risk| GroupBurden { name: name.to_owned(), visits, risk };
-        let found = fairness(&[group("A", 100.0, 10.0), group("B", 100.0, 10.0), group("C", 0.0, 0.0)]);
-        assert!(found.iter().all(|of| !of.uneven && (of.ratio - 1.0).abs() < 1e-12));
+        let group = |name: &str, visits, risk| GroupBurden {
+            name: name.to_owned(),
+            visits,
+            risk,
+        };
+        let found = fairness(&[
+            group("A", 100.0, 10.0),
+            group("B", 100.0, 10.0),
+            group("C", 0.0, 0.0),
+        ]);
+        assert!(
+            found
+                .iter()
+                .all(|of| !of.uneven && (of.ratio - 1.0).abs() < 1e-12)
+        );
         let found = fairness(&[group("A", 180.0, 10.0), group("B", 20.0, 10.0)]);
         assert!(found.iter().all(|of| of.uneven), "{found:?}");
     }
 
     #[test]
     fn a_race_says_nothing_before_its_end() {
-        let race = Race { experts: (200, 10), engine: (199, 40), registered_tests: 400 };
+        let race = Race {
+            experts: (200, 10),
+            engine: (199, 40),
+            registered_tests: 400,
+        };
         assert_eq!(race.verdict(), RaceVerdict::Running(1));
-        let RaceVerdict::Ended { difference, lower, upper } = (Race { engine: (200, 40), ..race }).verdict() else {
+        let RaceVerdict::Ended {
+            difference,
+            lower,
+            upper,
+        } = (Race {
+            engine: (200, 40),
+            ..race
+        })
+        .verdict()
+        else {
             panic!("it has ended");
         };
         assert!(lower > 0.0 && lower < difference && difference < upper);

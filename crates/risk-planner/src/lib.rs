@@ -13,15 +13,16 @@
 
 mod chooser;
 mod crossing;
-
+pub mod detail;
 mod draw;
-
+pub mod evaluate;
 mod limits;
 mod outlook;
 mod plan;
 pub mod policy;
 mod pool;
 mod reason;
+mod route;
 mod standing;
 mod strata;
 mod target;
@@ -34,6 +35,7 @@ pub use plan::{Design, Line, Plan, PlanError, Shortfall, ShortfallCause};
 pub use policy::{PlanningPolicy, PlanningPolicyError};
 pub use pool::{Candidate, FastTestYield, ModelView, Pool, PoolError, Surroundings};
 pub use reason::Reason;
+pub use route::{TeamDay, team_days};
 pub use standing::{Barred, Resting, Standing};
 pub use strata::{Scheme, Stratum};
 pub use target::{Target, TargetError};

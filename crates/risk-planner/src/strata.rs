@@ -378,6 +378,23 @@ fn bounded(
     }
 }
 
+/// Takes away what is above the caps, where the quota is furthest above its share.
+fn keep_caps(quotas: &mut [u64], shares: &[f64], bounds: &[Bounded]) {
+    for bound in bounds {
+        let sum = |quotas: &[u64]| -> u64 { bound.parts.iter().map(|part| quotas[*part]).sum() };
+        while sum(quotas) > bound.most {
+            let apart = |part: usize| shares[part] - quotas[part] as f64;
+            let from = bound.parts.iter().copied().filter(|part| quotas[*part] > 0);
+            let from = from
+                .min_by(|one, other| apart(*one).total_cmp(&apart(*other)).then(one.cmp(other)));
+            match from {
+                Some(part) => quotas[part] -= 1,
+                None => break,
+            }
+        }
+    }
+}
+
 /// Moves quotas until the bounds are kept. A cap that pushes draws out where no other part can take
 /// them leaves draws out; a minimum that cannot be reached is told.
 fn repair(
@@ -397,21 +414,7 @@ fn repair(
                 .all(|of| !of.parts.contains(&part) || sum(of, quotas) < of.most)
     };
     let total: u64 = quotas.iter().sum();
-    // Caps first: what is above them goes.
-    for bound in bounds {
-        while sum(bound, &quotas) > bound.most {
-            let from = bound.parts.iter().copied().filter(|part| quotas[*part] > 0);
-            let from = from.min_by(|one, other| {
-                apart(*one, &quotas)
-                    .total_cmp(&apart(*other, &quotas))
-                    .then(one.cmp(other))
-            });
-            match from {
-                Some(part) => quotas[part] -= 1,
-                None => break,
-            }
-        }
-    }
+    keep_caps(&mut quotas, shares, bounds);
     let mut unkept = Vec::new();
     for bound in bounds {
         while sum(bound, &quotas) < bound.least {

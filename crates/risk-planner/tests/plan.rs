@@ -1,10 +1,17 @@
 //! Laws of plans, and what peers got wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "helpers of tests fail as tests do, and a story is told whole"
+)]
+
 use proptest::prelude::*;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
+use risk_planner::policy::RuleChanges;
 use risk_planner::wire::draw::{DrawRecord, VerifyError};
 use risk_planner::wire::request::{
     BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
@@ -483,7 +490,15 @@ fn caps_of_zones_hold_and_a_cap_of_zero_empties_a_zone_of_targeted_tests() {
         .map(|(_, by)| *by)
         .sum();
     assert_eq!(over, evaluated("Z1"));
-    assert!(in_zone(&plan, &["Z2"]) <= 12.max(evaluated("Z2")));
+    let passed = |zone: &str| -> u32 {
+        let of_zone = plan
+            .overruns
+            .iter()
+            .filter(|(limit, _)| limit.contains(zone));
+        of_zone.map(|(_, by)| *by).sum()
+    };
+    assert!(in_zone(&plan, &["Z2"]) <= 12 + passed("zone Z2"));
+    assert!(passed("zone Z2") <= evaluated("Z2"));
     assert!(in_zone(&plan, &["Z0", "Z1", "Z2", "Z3"]) <= 100 + over);
     let fast = plan
         .shortfalls
@@ -501,7 +516,7 @@ fn minima_of_zones_are_strata_of_checks_and_their_draws_are_certain() {
     let pool = pool(900);
     let minimum = BoundRequest {
         mode: Some(SelectionMode::SupervisoryCheck),
-        ..zone_bound("Z3", 20)
+        ..zone_bound("Z3", 30)
     };
     let plan = plan_of(
         &PlanRequest {
@@ -517,7 +532,7 @@ fn minima_of_zones_are_strata_of_checks_and_their_draws_are_certain() {
         .iter()
         .filter(|line| line.mode == SelectionMode::SupervisoryCheck);
     assert_eq!(checks.clone().count(), 40);
-    assert_eq!(checks.filter(|line| line.zone.as_str() == "Z3").count(), 20);
+    assert_eq!(checks.filter(|line| line.zone.as_str() == "Z3").count(), 30);
 }
 
 #[test]
@@ -649,7 +664,7 @@ fn money_that_does_not_reach_is_a_clash_and_relaxed_from_the_dearest_find() {
         + 50.0 * tests(SelectionMode::FastTest)
         + 800.0 * tests(SelectionMode::RiskEvaluation);
     assert!(cost <= 60_000.0, "{cost}");
-    assert_eq!(tests(SelectionMode::RiskEvaluation), 20.0);
+    assert_eq!(count(&plan, SelectionMode::RiskEvaluation), 20);
     assert!(
         plan.shortfalls
             .iter()
@@ -703,7 +718,9 @@ fn alerts_campaigns_and_leads_come_first() {
     let drawn_alerted = plan
         .lines
         .iter()
-        .filter(|line| line.inclusion.is_some() && line.probability == 0.011)
+        .filter(|line| {
+            line.inclusion.is_some() && line.probability < 0.0111 && line.probability > 0.0109
+        })
         .count();
     assert_eq!(reasons("alert") + drawn_alerted, 3);
     assert_eq!(reasons("campaign"), 5);
@@ -725,7 +742,14 @@ fn alerts_campaigns_and_leads_come_first() {
 
 #[test]
 fn larger_budgets_find_more_and_each_test_more_is_worth_less_than_the_mean() {
-    let plan = plan_of(&week(), &pool(900), 13).unwrap();
+    let request = PlanRequest {
+        rules: RuleChanges {
+            harm_weighted: Some(false),
+            ..RuleChanges::default()
+        },
+        ..week()
+    };
+    let plan = plan_of(&request, &pool(900), 13).unwrap();
     let finds: Vec<f64> = plan.curve.iter().map(|point| point.finds).collect();
     assert_eq!(plan.curve.len(), 5);
     assert!(finds.windows(2).all(|pair| pair[0] < pair[1]), "{finds:?}");

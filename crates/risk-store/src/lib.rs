@@ -23,6 +23,7 @@ mod progress;
 mod reader;
 pub mod records;
 mod salt;
+mod shelf;
 mod store;
 mod views;
 mod writer;
@@ -37,6 +38,7 @@ pub use records::{
     RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
+pub use shelf::PlanShelf;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
     AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,

@@ -50,6 +50,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EvaluateCommand,
     },
+    /// Sampling plans from a data directory
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// Random draws of plans
+    Draw {
+        #[command(subcommand)]
+        command: DrawCommand,
+    },
     /// Write synthetic data with known truth
     Simulate {
         #[command(subcommand)]
@@ -127,6 +137,67 @@ pub(crate) struct EvaluateWorld {
     /// Where to write the weekly lists of early warning: lines of week, product and zone
     #[arg(long)]
     pub(crate) list: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DrawCommand {
+    /// Draw again from the published pool and record alone, on any machine; exits 1 and names the first
+    /// difference if the list does not hold
+    Verify(DrawVerify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrawVerify {
+    /// The published record (record.json)
+    pub(crate) record: PathBuf,
+    /// The published pool (pool.txt)
+    pub(crate) pool: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Make a plan: the list as JSON, CSV and XLSX, and the draw's pool and record
+    Make(PlanMake),
+    /// What checks drawn with another gamma would have found in the weeks that were planned, from logged
+    /// probabilities and results, with an interval and a warning where the two overlap too little; and
+    /// visits against risk by zone
+    Evaluate(PlanEvaluate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanEvaluate {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Planning policy that the plans were made by; default: the one that ships
+    #[arg(long)]
+    pub(crate) planning: Option<PathBuf>,
+    /// How sharply checks would have followed expected harm
+    #[arg(long)]
+    pub(crate) gamma: f64,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanMake {
+    /// What the plan is to be, in TOML or JSON; config/plans/week.toml is an example
+    #[arg(long)]
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Planning policy; default: the one that ships
+    #[arg(long)]
+    pub(crate) planning: Option<PathBuf>,
+    /// Id of the plan; default: P- and its first day
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Value of the beacon that the request names
+    #[arg(long)]
+    pub(crate) beacon_value: Option<String>,
+    /// Directory to write to; made when missing
+    #[arg(long)]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

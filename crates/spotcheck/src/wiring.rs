@@ -1,6 +1,6 @@
 //! How the parts are put together.
 
-use crate::config::Config;
+use crate::config::{Config, Http};
 use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
 use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt};
@@ -17,7 +17,8 @@ use risk_pipeline::wire::{ReferenceVocabulary, Vocabulary, WireLimits};
 use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
 };
-use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
+use risk_planner::PlanningPolicy;
+use risk_store::{Committed, Opened, PlanShelf, Reader, Store, StoreOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -354,13 +355,16 @@ pub(crate) fn api(
     running: &Running,
     reference: &Arc<Reference>,
     intakes: Intakes,
-    max_body_bytes: usize,
+    http: &Http,
+    data_dir: &Path,
 ) -> anyhow::Result<ApiState> {
     let metrics = ApiMetrics::register(&running.registry)?;
     Ok(ApiState::new(ApiParts {
         reader: running.reader.clone(),
         engine: Arc::clone(&running.engine),
         reference: Arc::clone(reference),
+        planning: PlanningPolicy::builtin()?,
+        shelf: PlanShelf::of(data_dir),
         intakes,
         readiness: Arc::new(Ready {
             status: Arc::clone(&running.status),
@@ -369,6 +373,6 @@ pub(crate) fn api(
         now: Arc::new(|| SystemClock.now()),
         registry: running.registry.clone(),
         metrics,
-        max_body_bytes,
+        max_body_bytes: http.max_body_bytes,
     }))
 }

@@ -193,7 +193,8 @@ impl City {
             posted: Mutex::default(),
             not_ready: Mutex::default(),
         });
-        let state = state(reader.clone(), &engine, reference, &around);
+        let shelf = risk_store::PlanShelf::of(dir.path());
+        let state = state(reader.clone(), &engine, reference, &around, shelf);
         let mut city = Self {
             writer,
             reader,
@@ -308,6 +309,7 @@ fn state(
     engine: &Arc<RwLock<Engine>>,
     reference: Arc<Reference>,
     around: &Arc<Surroundings>,
+    shelf: risk_store::PlanShelf,
 ) -> ApiState {
     let registry = Registry::new();
     let metrics = ApiMetrics::register(&registry).unwrap();
@@ -317,6 +319,8 @@ fn state(
         reader,
         engine: Arc::clone(engine),
         reference,
+        planning: risk_planner::PlanningPolicy::builtin().unwrap(),
+        shelf,
         intakes: Intakes {
             registry: Some(Arc::<Surroundings>::clone(&desk)),
             commands: Some(Arc::<Surroundings>::clone(&desk)),

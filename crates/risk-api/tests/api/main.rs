@@ -14,6 +14,7 @@ mod contract;
 mod dead_letters;
 mod evidence;
 mod locks;
+mod plans;
 mod rates;
 mod results;
 mod stream;

@@ -177,7 +177,8 @@ proptest! {
         systematic in any::<bool>(),
         seed in any::<u64>(),
     ) {
-        let quota = (part * weights.len() as f64) as u32;
+        // A stratum of which none is drawn is not made.
+        let quota = ((part * weights.len() as f64) as u32).max(1);
         let scheme = if systematic { Scheme::Systematic } else { Scheme::Pareto };
         let stratum = stratum(&weights, quota, scheme);
         let found = drawn(&stratum, &key(seed));

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub(super) struct Lines<'a, 'd> {
     design: &'a Design<'d>,
     key: &'a DrawKey,
-    lines: Vec<Line>,
+    taken: Vec<Line>,
     reserves: Vec<Reserve>,
 }
 
@@ -22,7 +22,7 @@ impl<'a, 'd> Lines<'a, 'd> {
         Self {
             design,
             key,
-            lines: Vec::new(),
+            taken: Vec::new(),
             reserves: Vec::new(),
         }
     }
@@ -31,7 +31,7 @@ impl<'a, 'd> Lines<'a, 'd> {
         let candidate = self.design.pool.get(unit);
         let text = candidate.target.to_string();
         let view = self.design.view;
-        let placed = self.lines.iter().rev().find(|line| line.mode == mode);
+        let placed = self.taken.iter().rev().find(|line| line.mode == mode);
         Line {
             mode,
             rank: placed.map_or(0, |line| line.rank) + 1,
@@ -73,7 +73,7 @@ impl<'a, 'd> Lines<'a, 'd> {
                 }
             };
             let line = self.line(unit.unit, stratum.mode, SelectionBasis::Random, reason);
-            self.lines.push(Line {
+            self.taken.push(Line {
                 inclusion: Some(unit.probability),
                 stratum: Some(stratum.name.clone()),
                 ..line
@@ -117,7 +117,7 @@ impl<'a, 'd> Lines<'a, 'd> {
                 LeadKind::Tip => SelectionBasis::Complaint,
             };
             let line = self.line(unit, mode, basis, Reason::Owed(lead.kind));
-            self.lines.push(Line {
+            self.taken.push(Line {
                 lead: Some(lead.clone()),
                 ..line
             });
@@ -158,14 +158,14 @@ impl<'a, 'd> Lines<'a, 'd> {
                     Why::Campaign(id) => (Reason::Campaign(id.clone()), Some(id.clone())),
                 };
                 let line = self.line(one.unit, mode, SelectionBasis::Targeted, reason);
-                self.lines.push(Line { campaign, ..line });
+                self.taken.push(Line { campaign, ..line });
             }
         }
     }
 
     /// Lines by mode and rank, and replacements.
     pub(super) fn finish(mut self) -> (Vec<Line>, Vec<Reserve>) {
-        self.lines.sort_by_key(|line| (line.mode, line.rank));
-        (self.lines, self.reserves)
+        self.taken.sort_by_key(|line| (line.mode, line.rank));
+        (self.taken, self.reserves)
     }
 }

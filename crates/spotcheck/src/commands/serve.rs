@@ -43,7 +43,13 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         sink: ends.sink,
     };
     let running = wiring::run(opened, inlet)?;
-    let api = wiring::api(&running, &reference, ends.posts, config.http.max_body_bytes)?;
+    let api = wiring::api(
+        &running,
+        &reference,
+        ends.posts,
+        &config.http,
+        &config.data_dir,
+    )?;
     answer(running, api, config.http.listen)
 }
 

@@ -78,9 +78,8 @@ fn play_all(
             });
         }
     });
-    let mut done = match done.into_inner() {
-        Ok(done) => done,
-        Err(_) => bail!("a city was left unfinished"),
+    let Ok(mut done) = done.into_inner() else {
+        bail!("a city was left unfinished");
     };
     done.sort_by_key(|(at, _)| *at);
     let mut played: Vec<Vec<Outcome>> = policies.iter().map(|_| Vec::new()).collect();

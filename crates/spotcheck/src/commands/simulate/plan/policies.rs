@@ -9,6 +9,7 @@ use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, Zo
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
+use risk_engine::logodds::Snapshot;
 use risk_planner::policy::RuleChanges;
 use risk_planner::wire::request::Budgets;
 use risk_planner::{
@@ -196,7 +197,7 @@ fn day_of(week: u32) -> Day {
 
 fn candidate(play: &Play<'_>, week: u32, cell: usize) -> anyhow::Result<Candidate> {
     let of = play.city.cell(cell).context("no such cell")?;
-    let foretold = play.query(cell, week, |snapshot, query| snapshot.predict(query));
+    let foretold = play.query(cell, week, Snapshot::predict);
     let foretold = foretold.context("no fit was made")?;
     let visits = play.visits.get(&of.enterprise).map_or(0, |weeks| {
         let from = weeks.partition_point(|visit| visit + WINDOW_WEEKS < week);
