@@ -1,26 +1,40 @@
-//! The engine alone: cost of a result, of a close, and memory of a subject.
+//! The engine alone: cost of a result, of a close, of a fit, and memory of a subject.
 
-use crate::measure::{Stopwatch, rate, resident_bytes, say, timed};
+use crate::measure::{rate, resident_bytes, say, thread_time};
 use crate::stream;
 use anyhow::Context;
-use risk_engine::{Effect, Engine, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy};
+use risk_domain::inspection::InspectionResult;
+use risk_domain::time::{CivilOffset, Day};
+use risk_engine::{
+    Effect, Engine, Epoch, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy,
+};
+use risk_sim::BulkStream;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The engine alone, from memory: admission, daily and weekly closes, memory of a subject
+/// Results that are made before they are stepped.
+const BATCH: usize = 4096;
+
+/// The engine alone, from memory, in processor time: admission, daily and weekly closes, fits, memory
+/// of a subject
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     stream: stream::Args,
 }
 
-/// What closes cost.
+/// What the parts cost. A close is counted with the effects that it leaves behind.
 #[derive(Debug, Default)]
-struct Closes {
+struct Costs {
+    admission: Duration,
     weekly: u64,
     weekly_took: Duration,
     daily: u64,
     daily_took: Duration,
+    freezing: Duration,
+    fits: u64,
+    fitting: Duration,
     assessed: u64,
 }
 
@@ -37,20 +51,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let held = [partition.clone()];
     engine.step(&Input::Hold(&held));
     let index = engine.partition(&partition);
-    let mut closes = Closes::default();
-    let mut stepping = Duration::ZERO;
-    let mut batch = Vec::with_capacity(4096);
-    let mut stream = args.stream.results()?;
+    let mut costs = Costs::default();
+    let mut stream = args.stream.results()?.peekable();
+    let (mut batch, mut day) = (Vec::with_capacity(BATCH), None);
     let mut results = 0_u64;
-    loop {
-        batch.clear();
-        batch.extend(stream.by_ref().take(4096));
-        if batch.is_empty() {
-            break;
-        }
-        let watch = Stopwatch::start();
+    while next_batch(&mut stream, &mut batch, &mut day) {
+        let start = thread_time()?;
+        let mut effects = Vec::new();
         for result in &batch {
-            let at = Stopwatch::start();
             let step = engine.step(&Input::Result(ResultInput {
                 partition: index,
                 result,
@@ -62,36 +70,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 matches!(step.outcome, Outcome::Accepted(_)),
                 "a result was refused"
             );
-            if !step.effects.is_empty() {
-                closes.note(&step.effects, at.elapsed());
-            }
+            effects.extend(step.effects);
         }
-        stepping += watch.elapsed();
+        costs.note(&mut engine, effects, start)?;
         results += batch.len() as u64;
     }
     drop(batch);
-    let (_, took) = timed(|| engine.step(&Input::Ended(&held)));
-    stepping += took;
+    let start = thread_time()?;
+    let effects = engine.step(&Input::Ended(&held)).effects;
+    costs.note(&mut engine, effects, start)?;
     let subjects: u64 = engine.subject_counts().values().sum();
     let used = resident_bytes()?.saturating_sub(before);
-    let admitted = stepping.saturating_sub(closes.weekly_took + closes.daily_took);
-    say("results", &results.to_string());
-    say("subjects", &subjects.to_string());
-    say("engine, everything", &rate(results, stepping));
-    say("  admission", &rate(results, admitted));
-    say(
-        &format!("  daily closes ({})", closes.daily),
-        &rate(results, closes.daily_took),
-    );
-    say(
-        &format!("  weekly closes ({}), a subject judged", closes.weekly),
-        &rate(closes.weekly * subjects, closes.weekly_took),
-    );
-    say(
-        "  weekly closes, spread over results",
-        &rate(results, closes.weekly_took),
-    );
-    say("assessments recorded", &closes.assessed.to_string());
+    costs.tell(results, subjects);
     let per_subject = used.checked_div(subjects).context("no subjects")?;
     say("memory a subject, all in all", &format!("{per_subject} B"));
     let use_of = engine.memory();
@@ -102,20 +92,103 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Closes {
-    fn note(&mut self, effects: &[Effect], took: Duration) {
-        let is = |found: fn(&Effect) -> bool| {
-            effects.iter().filter(|effect| found(effect)).count() as u64
-        };
-        let fitted = is(|effect| matches!(effect, Effect::SnapshotFitted(_)));
-        self.assessed += is(|effect| matches!(effect, Effect::Assessed(_)));
-        let closed = is(|effect| matches!(effect, Effect::EpochClosed(_)));
-        if fitted > 0 {
-            self.weekly += fitted;
-            self.weekly_took += took;
-        } else if closed > 0 {
-            self.daily += closed;
-            self.daily_took += took;
+/// The next results of one day; the first of a day, which closes another, comes alone.
+fn next_batch(
+    stream: &mut Peekable<BulkStream>,
+    batch: &mut Vec<InspectionResult>,
+    day: &mut Option<Day>,
+) -> bool {
+    batch.clear();
+    let of = |result: &InspectionResult| Some(CivilOffset::CHINA.day_of(result.observed_at));
+    if let Some(first) = stream.next_if(|result| of(result) != *day) {
+        *day = of(&first);
+        batch.push(first);
+        return true;
+    }
+    while batch.len() < BATCH
+        && let Some(next) = stream.next_if(|result| of(result) == *day)
+    {
+        batch.push(next);
+    }
+    !batch.is_empty()
+}
+
+/// Whether a day is the last of its week: 1970 began on a Thursday.
+fn ends_week(epoch: Epoch) -> bool {
+    epoch.0.rem_euclid(7) == 3
+}
+
+impl Costs {
+    /// Counts what was stepped since `start`, and runs the fit that is due.
+    fn note(
+        &mut self,
+        engine: &mut Engine,
+        effects: Vec<Effect>,
+        start: Duration,
+    ) -> anyhow::Result<()> {
+        let (mut daily, mut weekly) = (0, 0);
+        for effect in &effects {
+            if let Effect::EpochClosed(epoch) = effect {
+                if ends_week(*epoch) {
+                    weekly += 1;
+                } else {
+                    daily += 1;
+                }
+            }
+            self.assessed += u64::from(matches!(effect, Effect::Assessed(_)));
         }
+        drop(effects);
+        let took = thread_time()?.saturating_sub(start);
+        if weekly > 0 {
+            self.weekly_took += took;
+        } else if daily > 0 {
+            self.daily_took += took;
+        } else {
+            self.admission += took;
+        }
+        self.weekly += weekly;
+        self.daily += daily;
+        if weekly > 0 {
+            let start = thread_time()?;
+            let task = engine.fit_task();
+            let frozen = thread_time()?;
+            self.freezing += frozen.saturating_sub(start);
+            if let Some(task) = task {
+                task.run();
+                self.fits += 1;
+                self.fitting += thread_time()?.saturating_sub(frozen);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, results: u64, subjects: u64) {
+        let closes = self.daily_took + self.weekly_took + self.freezing;
+        say("results", &results.to_string());
+        say("subjects", &subjects.to_string());
+        let all = self.admission + closes;
+        say("engine, all but fits", &rate(results, all));
+        say("  admission", &rate(results, self.admission));
+        say(
+            &format!("  daily closes ({})", self.daily),
+            &rate(results, self.daily_took),
+        );
+        say(
+            &format!("  weekly closes ({})", self.weekly),
+            &rate(results, self.weekly_took),
+        );
+        say(
+            "    of one subject judged there",
+            &rate((self.weekly * subjects).max(1), self.weekly_took),
+        );
+        say(
+            "  freezing what is to be fitted",
+            &rate(results, self.freezing),
+        );
+        say(
+            &format!("fits ({}), beside the stream in the program", self.fits),
+            &rate(results, self.fitting),
+        );
+        say("assessments recorded", &self.assessed.to_string());
     }
 }

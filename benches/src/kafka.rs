@@ -1,6 +1,6 @@
 //! End to end: from a real broker into the durable ledger, against a loop that only polls.
 
-use crate::measure::{Stopwatch, cpu_seconds, rate, say};
+use crate::measure::{Stopwatch, ThreadSampler, cpu_seconds, rate, say};
 use crate::{rig, stream};
 use anyhow::{Context, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -112,9 +112,11 @@ fn end_to_end(broker: &KafkaBroker, results: u64, polled: Duration) -> anyhow::R
     let watch = Stopwatch::start();
     let rig = rig::worker(dir.path(), Box::new(source))?;
     let cpu = cpu_seconds()?;
+    let threads = ThreadSampler::start();
     let report = rig.worker.run()?;
     let shown = watch.elapsed();
     let cpu = cpu_seconds()? - cpu;
+    let threads = threads.finish();
     ensure!(report.accepted == results, "{report:?}");
     let durable = rig.durable.lock().unwrap_or_else(PoisonError::into_inner);
     let last = durable.last.context("nothing became durable")?;
@@ -136,5 +138,11 @@ fn end_to_end(broker: &KafkaBroker, results: u64, polled: Duration) -> anyhow::R
         "  processor time of this process, a result",
         &format!("{:.2} µs", cpu * 1e6 / results as f64),
     );
+    for (name, used) in threads {
+        let each = used.as_secs_f64() * 1e6 / results as f64;
+        if each >= 0.01 {
+            say(&format!("    {name}"), &format!("{each:.2} µs"));
+        }
+    }
     Ok(())
 }

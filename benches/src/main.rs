@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod kafka;
 mod measure;
+mod planner;
 mod refit;
 mod replay;
 mod rig;
@@ -30,6 +31,7 @@ enum What {
     Http(http::Args),
     Identity(identity::Args),
     Kafka(kafka::Args),
+    Planner(planner::Args),
     Refit(refit::Args),
     Replay(replay::Args),
     Stages(stages::Args),
@@ -41,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         What::Http(args) => http::run(&args),
         What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),
+        What::Planner(args) => planner::run(&args),
         What::Refit(args) => refit::run(&args),
         What::Replay(args) => replay::run(&args),
         What::Stages(args) => stages::run(&args),

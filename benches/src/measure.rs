@@ -6,7 +6,11 @@
     reason = "measuring reads the clock, and its outcome is printed"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Runs something and says how long it took.
@@ -35,6 +39,87 @@ impl Stopwatch {
     }
 }
 
+/// A watch of the processor time that this thread uses, whatever else the machine does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ThreadWatch(Duration);
+
+impl ThreadWatch {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        Ok(Self(on_processor("/proc/thread-self")?))
+    }
+
+    pub(crate) fn elapsed(self) -> anyhow::Result<Duration> {
+        Ok(on_processor("/proc/thread-self")?.saturating_sub(self.0))
+    }
+}
+
+/// Processor time of a thread, by its folder in /proc.
+fn on_processor(task: &str) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(format!("{task}/schedstat"))?;
+    let nanos = stat.split_whitespace().next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanos.parse()?))
+}
+
+/// Watches the processor time of all threads of this process, by name, also of those that end.
+#[derive(Debug)]
+pub(crate) struct ThreadSampler {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<BTreeMap<String, Duration>>,
+}
+
+impl ThreadSampler {
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    pub(crate) fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut tasks = BTreeMap::new();
+            let before = sample(&mut tasks);
+            while !stopped.load(Ordering::SeqCst) {
+                std::thread::sleep(Self::PAUSE);
+                sample(&mut tasks);
+            }
+            let mut by_name: BTreeMap<String, Duration> = BTreeMap::new();
+            for (task, (name, used)) in tasks {
+                let used = used.saturating_sub(before.get(&task).copied().unwrap_or_default());
+                *by_name.entry(name).or_default() += used;
+            }
+            by_name
+        });
+        Self { stop, thread }
+    }
+
+    /// Processor time by name of thread since the start.
+    pub(crate) fn finish(self) -> BTreeMap<String, Duration> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Notes how much each thread has used; says what those there are have used.
+fn sample(tasks: &mut BTreeMap<String, (String, Duration)>) -> BTreeMap<String, Duration> {
+    let mut now = BTreeMap::new();
+    for task in fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let folder = task.path();
+        let folder = folder.to_string_lossy();
+        // A thread may end meanwhile.
+        let (Ok(name), Ok(used)) = (
+            fs::read_to_string(format!("{folder}/comm")),
+            on_processor(&folder),
+        ) else {
+            continue;
+        };
+        now.insert(folder.to_string(), used);
+        tasks.insert(folder.into_owned(), (name.trim().to_owned(), used));
+    }
+    now
+}
+
 /// A point in time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(Instant);
@@ -47,6 +132,13 @@ impl Moment {
 
 pub(crate) fn now() -> Moment {
     Moment(Instant::now())
+}
+
+/// Processor time that this thread has used.
+pub(crate) fn thread_time() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = stat.split_whitespace().next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanos.parse()?))
 }
 
 /// Processor time that this process has used, all threads, in seconds.

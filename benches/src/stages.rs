@@ -1,6 +1,7 @@
-//! What each stage of a result's trip costs by itself, on one core, in the order of the trip.
+//! What each stage of a result's trip costs by itself, in processor time of one thread, in the order of
+//! the trip.
 
-use crate::measure::{Stopwatch, rate, say, timed};
+use crate::measure::{ThreadWatch, rate, say};
 use crate::stream;
 use anyhow::ensure;
 use risk_domain::inspection::InspectionResult;
@@ -48,14 +49,14 @@ fn decode(lines: &[Vec<u8>]) -> anyhow::Result<()> {
     let known = ReferenceVocabulary::of(&stream::reference()?);
     let limits = WireLimits::default();
     let received = Timestamp::from_millis(i64::MAX / 2);
-    let watch = Stopwatch::start();
+    let watch = ThreadWatch::start()?;
     for line in lines {
         let decoded = wire::decode(line, received, &known, &limits);
         ensure!(black_box(decoded).is_ok(), "a record was refused");
     }
     say(
         "wire: decode and check",
-        &rate(lines.len() as u64, watch.elapsed()),
+        &rate(lines.len() as u64, watch.elapsed()?),
     );
     Ok(())
 }
@@ -68,14 +69,14 @@ struct Sections {
 
 fn encode(results: &[InspectionResult]) -> anyhow::Result<Vec<Sections>> {
     let mut encoded = EncodedResult::default();
-    let watch = Stopwatch::start();
+    let watch = ThreadWatch::start()?;
     for result in results {
         encoded.encode(result)?;
         black_box(encoded.digest());
     }
     say(
         "encode for the ledger, and digest",
-        &rate(results.len() as u64, watch.elapsed()),
+        &rate(results.len() as u64, watch.elapsed()?),
     );
     let mut entries = Vec::with_capacity(results.len());
     for result in results {
@@ -96,7 +97,7 @@ fn encode(results: &[InspectionResult]) -> anyhow::Result<Vec<Sections>> {
 fn identity(results: &[InspectionResult]) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let (mut index, _) = IdentityIndex::open(dir.path(), IdentitySettings::default())?;
-    let watch = Stopwatch::start();
+    let watch = ThreadWatch::start()?;
     for (at, result) in results.iter().enumerate() {
         let id = IdHash::of(result.inspection_id.as_str().as_bytes());
         ensure!(index.lookup(id)?.is_none(), "an id came twice");
@@ -112,7 +113,7 @@ fn identity(results: &[InspectionResult]) -> anyhow::Result<()> {
     }
     say(
         "identity: look up and insert, files written here too",
-        &rate(results.len() as u64, watch.elapsed()),
+        &rate(results.len() as u64, watch.elapsed()?),
     );
     Ok(())
 }
@@ -128,7 +129,7 @@ fn engine(results: &[InspectionResult]) -> anyhow::Result<()> {
     };
     engine.step(&Input::Hold(std::slice::from_ref(&name)));
     let partition = engine.partition(&name);
-    let watch = Stopwatch::start();
+    let watch = ThreadWatch::start()?;
     for result in results {
         let step = engine.step(&Input::Result(ResultInput {
             partition,
@@ -144,7 +145,7 @@ fn engine(results: &[InspectionResult]) -> anyhow::Result<()> {
     }
     say(
         "engine: all of it, closes included",
-        &rate(results.len() as u64, watch.elapsed()),
+        &rate(results.len() as u64, watch.elapsed()?),
     );
     Ok(())
 }
@@ -165,7 +166,7 @@ fn entry(sections: &Sections) -> Entry<'_> {
 fn ledger(entries: &[Sections]) -> anyhow::Result<()> {
     let mut builder = BlockBuilder::new(Chain::empty(0), 1)?;
     let mut written = 0;
-    let watch = Stopwatch::start();
+    let watch = ThreadWatch::start()?;
     for block in entries.chunks(BLOCK) {
         builder.begin(fresh_seed());
         for sections in block {
@@ -177,7 +178,7 @@ fn ledger(entries: &[Sections]) -> anyhow::Result<()> {
     }
     say(
         "ledger: hash and compress",
-        &rate(entries.len() as u64, watch.elapsed()),
+        &rate(entries.len() as u64, watch.elapsed()?),
     );
     say(
         "  bytes of one, on disk",
@@ -187,17 +188,13 @@ fn ledger(entries: &[Sections]) -> anyhow::Result<()> {
 }
 
 fn read_back(entries: &[Sections]) -> anyhow::Result<()> {
-    let (decoded, took) = timed(|| {
-        entries.iter().enumerate().try_for_each(|(at, sections)| {
-            let record = Record::decode(at as u64, &entry(sections))?;
-            black_box(record);
-            Ok::<(), risk_store::StoreError>(())
-        })
-    });
-    decoded?;
+    let watch = ThreadWatch::start()?;
+    for (at, sections) in entries.iter().enumerate() {
+        black_box(Record::decode(at as u64, &entry(sections))?);
+    }
     say(
         "replay: read an entry back",
-        &rate(entries.len() as u64, took),
+        &rate(entries.len() as u64, watch.elapsed()?),
     );
     Ok(())
 }

@@ -3,7 +3,10 @@
 //! What they start (a Kafka broker, a Prometheus server, the `spotcheck` binary) comes from the
 //! library of this package.
 
+mod alerts;
 mod architecture;
+mod case_life;
+mod cases;
 mod compose;
 mod contract;
 mod crash;

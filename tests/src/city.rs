@@ -248,10 +248,11 @@ pub fn kafka_section(broker: &KafkaBroker, until_end: bool) -> String {
     )
 }
 
-/// Keys of the same section that send events to topics of these names, which must exist.
+/// Keys of the same section that send events to topics of these names, which must exist; those of cases
+/// are not sent.
 pub fn outlets(grades: &str, alerts: &str, dead_letters: &str) -> String {
     format!(
-        "grades_topic = \"{grades}\"\nalerts_topic = \"{alerts}\"\ndead_letters_topic = \"{dead_letters}\"\n"
+        "grades_topic = \"{grades}\"\nalerts_topic = \"{alerts}\"\ndead_letters_topic = \"{dead_letters}\"\ncases_topic = \"\"\n"
     )
 }
 

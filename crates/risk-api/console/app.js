@@ -255,7 +255,8 @@ stream.addEventListener("open", () => {
 });
 stream.addEventListener("error", () => { state.live = false; drawAlerts(); });
 stream.addEventListener("alert", (event) => {
-  const alert = JSON.parse(event.data).data;
-  state.alerts.set(alert.id, alert);
+  const moved = JSON.parse(event.data).data;
+  if (moved.state === "closed") state.alerts.delete(moved.alert_id);
+  else state.alerts.set(moved.alert_id, { ...moved, id: moved.alert_id, raised_at: moved.at });
   drawAlerts();
 });

@@ -1,12 +1,11 @@
-//! Alerts（预警）: the list, and one. The live stream is [`crate::live`].
+//! Alerts（预警）: the list, and one with its history. The live stream is [`crate::live`].
 
-use crate::dto::{AlertDto, Names, Page, ProblemDto};
+use crate::dto::{AlertDetailDto, AlertDto, AlertMoveDto, Names, Page, ProblemDto, RaiseDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
-use crate::subjects::known_of;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -14,33 +13,92 @@ use risk_domain::ids::AlertId;
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use risk_engine::{Alert, AlertRule, Engine};
+use risk_engine::{AlertEntry, AlertMoved, AlertRule, AlertState, Engine};
 use risk_store::{AlertQuery, MAX_PAGE};
 
-pub(crate) fn shown(parts: &ApiParts, engine: &Engine, alert: &Alert) -> AlertDto {
-    AlertDto::new(alert, Names::of(&alert.subject, engine, &parts.reference))
-}
+/// Moves and raises that are shown with one alert.
+const SHOWN: usize = 1000;
 
-/// Whether somebody may be shown an alert.
-pub(crate) fn is_shown(
+pub(crate) fn moved(
     parts: &ApiParts,
-    identity: &Identity,
-    alert: &Alert,
-) -> Result<bool, ApiError> {
-    if identity.zones().is_none() {
-        return Ok(true);
-    }
-    let taxonomy = parts.engine().taxonomy().clone();
-    identity.sees_alert(alert, &taxonomy, |subject| known_of(parts, subject))
+    engine: &Engine,
+    entry: u64,
+    moved: &AlertMoved,
+) -> AlertMoveDto {
+    let names = Names::of(&moved.subject, engine, &parts.reference);
+    AlertMoveDto::new(entry, moved, names)
 }
 
-/// Alerts, the newest first.
+fn shown(parts: &ApiParts, engine: &Engine, entry: &AlertEntry<'_>) -> AlertDto {
+    AlertDto::new(entry, Names::of(entry.subject, engine, &parts.reference))
+}
+
+fn is_shown(identity: &Identity, engine: &Engine, entry: &AlertEntry<'_>) -> bool {
+    identity.sees_alert(entry.subject, &entry.alert.zones, engine)
+}
+
+/// Whether somebody may be shown what changed of an alert: the alert's zones decide.
+pub(crate) fn is_move_shown(identity: &Identity, engine: &Engine, moved: &AlertMoved) -> bool {
+    let entry = engine.alert(&moved.alert);
+    let zones = entry.iter().flat_map(|entry| &entry.alert.zones);
+    identity.sees_alert(&moved.subject, zones, engine)
+}
+
+/// Which alerts.
+struct Wanted {
+    state: Option<AlertState>,
+    level: Option<AlertLevel>,
+    subject: Option<Subject>,
+    rule: Option<AlertRule>,
+    since: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn of(params: &Params) -> Result<Self, ApiError> {
+        let rules = AlertRule::ALL.map(AlertRule::code).join(", ");
+        Ok(Self {
+            state: params.parse(
+                "state",
+                "must be open, acknowledged, investigating or closed",
+                AlertState::from_code,
+            )?,
+            level: params.parse(
+                "level",
+                "must be one, two, three or four",
+                AlertLevel::from_code,
+            )?,
+            subject: params.parse("subject", "must be a subject, as enterprise:ID", |text| {
+                text.parse::<Subject>().ok()
+            })?,
+            rule: params.parse(
+                "rule",
+                &format!("must be one of {rules}"),
+                AlertRule::from_code,
+            )?,
+            since: params.parse("since", "must be an RFC 3339 time with an offset", |text| {
+                Timestamp::parse(text).ok()
+            })?,
+        })
+    }
+
+    fn fits(&self, entry: &AlertEntry<'_>) -> bool {
+        let alert = entry.alert;
+        self.state.is_none_or(|state| alert.state == state)
+            && self.level.is_none_or(|level| alert.level == level)
+            && self.subject.as_ref().is_none_or(|of| entry.subject == of)
+            && self.rule.is_none_or(|rule| alert.rules.contains(&rule))
+            && self.since.is_none_or(|since| alert.last_raised_at >= since)
+    }
+}
+
+/// Alerts, those that opened last first.
 #[utoipa::path(get, path = "/v1/alerts", tag = "alerts",
     params(
+        ("state" = Option<String>, Query, description = "open, acknowledged, investigating or closed"),
         ("level" = Option<String>, Query, description = "one, two, three or four"),
         ("subject" = Option<String>, Query, description = "only of this subject"),
-        ("rule" = Option<String>, Query, description = "only of this rule"),
-        ("since" = Option<String>, Query, description = "only raised at this time or later, RFC 3339"),
+        ("rule" = Option<String>, Query, description = "only those that this rule raised, among others"),
+        ("since" = Option<String>, Query, description = "only those raised last at this time or later, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 1000, 50 by default"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
         ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
@@ -54,53 +112,43 @@ pub(crate) async fn list(
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let rules = AlertRule::ALL.map(AlertRule::code).join(", ");
-    let query = AlertQuery {
-        level: params.parse(
-            "level",
-            "must be one, two, three or four",
-            AlertLevel::from_code,
-        )?,
-        subject: params.parse("subject", "must be a subject, as enterprise:ID", |text| {
-            text.parse::<Subject>().ok()
-        })?,
-        rule: params.parse(
-            "rule",
-            &format!("must be one of {rules}"),
-            AlertRule::from_code,
-        )?,
-        since: params.parse("since", "must be an RFC 3339 time with an offset", |text| {
-            Timestamp::parse(text).ok()
-        })?,
-    };
+    let wanted = Wanted::of(&params)?;
     let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
     let read = move |parts: &ApiParts| {
-        let page = parts.reader.alerts(&query, limit, cursor.as_deref())?;
-        let mut seen = Vec::with_capacity(page.items.len());
-        for alert in page.items {
-            if is_shown(parts, &identity, &alert)? {
-                seen.push(alert);
+        let engine = parts.engine();
+        let all = engine.alerts().into_iter();
+        let fits =
+            |entry: &AlertEntry<'_>| wanted.fits(entry) && is_shown(&identity, &engine, entry);
+        let mut fits = all.filter(fits).peekable();
+        if let Some(after) = &cursor {
+            let last = |entry: &AlertEntry<'_>| entry.alert.id.as_str() == after;
+            while fits.next_if(|entry| !last(entry)).is_some() {}
+            if fits.next().is_none() {
+                return Err(ApiError::BadParameter {
+                    field: "cursor".to_owned(),
+                    rule: "must be the `next` of a page, and its last alert must still be listed"
+                        .to_owned(),
+                });
             }
         }
-        let engine = parts.engine();
-        let items = seen.iter();
-        let answer = Page {
-            items: items.map(|alert| shown(parts, &engine, alert)).collect(),
-            next: page.next,
-        };
+        let rows = fits.by_ref().take(limit);
+        let items: Vec<AlertDto> = rows.map(|entry| shown(parts, &engine, &entry)).collect();
+        let last = items.last().map(|last| last.id.clone());
+        let next = last.filter(|_| fits.peek().is_some());
+        drop(fits);
         drop(engine);
-        tagged_json(&headers, &answer)
+        tagged_json(&headers, &Page { items, next })
     };
     state.read(read).await
 }
 
-/// One alert.
+/// One alert with its history and what raised it.
 #[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts",
     params(
         ("id" = String, Path, description = "the alert's id"),
         ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
     responses(
-        (status = 200, description = "The alert", body = AlertDto),
+        (status = 200, description = "The alert", body = AlertDetailDto),
         (status = 304, description = "The answer at hand still stands"),
         (status = 404, description = "No such alert", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
@@ -114,14 +162,37 @@ pub(crate) async fn one(
         return Err(missing);
     };
     let read = move |parts: &ApiParts| {
-        let alert = parts.reader.alert(&known)?;
+        let engine = parts.engine();
         // An alert of another zone is as if it were not.
-        let alert = match alert {
-            Some(alert) if is_shown(parts, &identity, &alert)? => alert,
-            Some(_) | None => return Err(missing),
+        let entry = engine.alert(&known);
+        let entry = entry.filter(|entry| is_shown(&identity, &engine, entry));
+        let entry = entry.ok_or(missing)?;
+        let alert = shown(parts, &engine, &entry);
+        let raises = AlertQuery {
+            subject: Some(entry.subject.clone()),
+            hazard: Some(entry.hazard.cloned()),
+            since: Some(entry.alert.opened_at),
+            until: Some(entry.alert.last_raised_at),
+            ..AlertQuery::default()
         };
-        let shown = shown(parts, &parts.engine(), &alert);
-        tagged_json(&headers, &shown)
+        drop(engine);
+        // What is read of the views is not read under the engine's lock.
+        let moves = parts.reader.alert_moves(&known, SHOWN)?;
+        let raises = parts.reader.alerts(&raises, SHOWN, None)?.items;
+        let engine = parts.engine();
+        let moves = moves.iter();
+        let moves = moves.map(|(entry, one)| moved(parts, &engine, *entry, one));
+        // One alert may have been raised in several zones.
+        let raises = raises
+            .iter()
+            .filter(|raise| identity.sees_alert(&raise.subject, &raise.zone, &engine));
+        let answer = AlertDetailDto {
+            alert,
+            moves: moves.collect(),
+            raises: raises.map(RaiseDto::new).collect(),
+        };
+        drop(engine);
+        tagged_json(&headers, &answer)
     };
     state.read(read).await
 }

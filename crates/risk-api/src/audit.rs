@@ -9,11 +9,18 @@ use crate::state::{ApiParts, ApiState, PostError};
 use axum::Json;
 use axum::extract::State;
 use risk_domain::access::{AccessNote, Act, MAX_NAMED};
-use risk_domain::decision::{Command, Decision};
+use risk_domain::alert_action::AlertAction;
+use risk_domain::case_act::CaseAct;
+use risk_domain::case_action::CaseAction;
+use risk_domain::decision::{Command, Decision, Order};
+use risk_domain::ids::{AlertId, CaseId};
+use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use risk_engine::{DecisionState, Engine};
+use risk_engine::case::{CaseEvent, CaseState, Cause};
+use risk_engine::{AlertMoved, AlertState, DecisionState, Engine, MoveCause};
 use risk_store::Record;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The most rows of a page.
@@ -22,6 +29,8 @@ const MAX_ROWS: usize = 200;
 const LOOKED_AT: usize = 50_000;
 /// Entries looked at for the request that brought a command: it stands shortly before it.
 const REQUEST_WITHIN: usize = 5_000;
+/// Changes of one alert that are looked at, the latest.
+const MOVES: usize = 1000;
 /// Longest wait for a note to be durable.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -68,6 +77,22 @@ pub(crate) async fn note(
     }
 }
 
+fn kind_of(order: &Order) -> &'static str {
+    match order {
+        Order::Grade { decision, .. } => decision.code(),
+        Order::Alert { action, .. } => action.code(),
+        Order::Case { action, .. } => action.code(),
+    }
+}
+
+/// Every kind of deed. Some name what is done to grades, alerts and cases alike.
+fn kinds() -> BTreeSet<&'static str> {
+    let orders = Decision::CODES.into_iter().chain(AlertAction::CODES);
+    let orders = orders.chain(CaseAction::CODES);
+    let acts = CaseAct::ALL.iter().map(|act| act.code());
+    orders.chain(acts).chain(Act::ALL.map(Act::code)).collect()
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 struct Wanted {
@@ -83,18 +108,18 @@ impl Wanted {
         let (actor, subject, kind, at) = match record {
             Record::Command(record) => {
                 let command = &record.told;
-                let kind = command.decision.code();
-                (
-                    &command.actor.id,
-                    Some(&command.subject),
-                    kind,
-                    command.decided_at,
-                )
+                let subject = match &command.order {
+                    Order::Grade { subject, .. } => Some(subject),
+                    Order::Alert { .. } | Order::Case { .. } => None,
+                };
+                let kind = kind_of(&command.order);
+                (&command.actor.id, subject, kind, command.decided_at)
             }
             Record::Access(note) => (&note.actor, None, note.act.code(), note.at),
             Record::Result(_)
             | Record::Rejection(_)
             | Record::Registry(_)
+            | Record::Signal(_)
             | Record::Input(_)
             | Record::Effect(_) => return false,
         };
@@ -116,8 +141,8 @@ impl Wanted {
 #[utoipa::path(get, path = "/v1/audit", tag = "audit",
     params(
         ("actor" = Option<String>, Query, description = "only what this one did"),
-        ("subject" = Option<String>, Query, description = "only decisions on this subject, as `kind:id`"),
-        ("kind" = Option<String>, Query, description = "only override, floor, approve, withdraw, post_results, post_registry, post_commands or read_dead_letters"),
+        ("subject" = Option<String>, Query, description = "only decisions on the grade of this subject, as `kind:id`"),
+        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals or read_dead_letters"),
         ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 200, 50 by default"),
@@ -129,8 +154,9 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     params: Params,
 ) -> Result<Json<Page<AuditDto>>, ApiError> {
-    let kinds = || Decision::CODES.into_iter().chain(Act::ALL.map(Act::code));
-    let rule = format!("must be one of {}", kinds().collect::<Vec<_>>().join(", "));
+    let kinds = kinds();
+    let all: Vec<&str> = kinds.iter().copied().collect();
+    let rule = format!("must be one of {}", all.join(", "));
     let time = |name| {
         let rule = "must be an RFC 3339 time with an offset";
         params.parse(name, rule, |text| Timestamp::parse(text).ok())
@@ -141,7 +167,7 @@ pub(crate) async fn list(
             text.parse().ok()
         })?,
         kind: params.parse("kind", &rule, |text| {
-            kinds().any(|kind| kind == text).then(|| text.to_owned())
+            kinds.contains(text).then(|| text.to_owned())
         })?,
         since: time("since")?,
         until: time("until")?,
@@ -171,18 +197,38 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
             let command = record.told;
             let request = request_of(parts, entry, &command)?;
             let (means, request_id) = request.unzip();
+            let (mut subject, mut alert_id, mut case_id) = (None, None, None);
+            let changes = match &command.order {
+                Order::Grade {
+                    subject: of,
+                    decision,
+                } => {
+                    subject = Some(of.to_string());
+                    of_grade(&parts.engine(), decision)
+                }
+                Order::Alert { alert, .. } => {
+                    alert_id = Some(alert.to_string());
+                    of_alert(parts, alert, &command)?
+                }
+                Order::Case { case, .. } => {
+                    case_id = Some(case.to_string());
+                    of_case(parts, case, &command)?
+                }
+            };
             Ok(AuditDto {
                 entry,
-                kind: command.decision.code().to_owned(),
+                kind: kind_of(&command.order).to_owned(),
                 at: command.decided_at.to_string(),
                 actor: command.actor.id.to_string(),
                 roles: vec![command.actor.role.to_string()],
                 means,
                 request_id,
                 reason: Some(command.reason.to_string()),
-                subject: Some(command.subject.to_string()),
+                subject,
+                alert_id,
+                case_id,
                 command_id: Some(command.command_id.to_string()),
-                changes: changes(&parts.engine(), &command),
+                changes,
                 count: None,
                 what: Vec::new(),
             })
@@ -197,6 +243,8 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
             request_id: Some(note.request_id.to_string()),
             reason: None,
             subject: None,
+            alert_id: None,
+            case_id: None,
             command_id: None,
             changes: Vec::new(),
             count: Some(note.count),
@@ -205,6 +253,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
         Record::Result(_)
         | Record::Rejection(_)
         | Record::Registry(_)
+        | Record::Signal(_)
         | Record::Input(_)
         | Record::Effect(_) => Err(ApiError::Internal(format!(
             "entry {entry} is nobody's deed"
@@ -235,48 +284,100 @@ fn request_of(
         | Record::Result(_)
         | Record::Rejection(_)
         | Record::Registry(_)
+        | Record::Signal(_)
         | Record::Input(_)
         | Record::Effect(_) => None,
     }))
 }
 
-/// What a command changed. It was accepted, so the rules of the engine say what stood before: an
-/// override waits until it is approved, and nothing that is over is approved or withdrawn.
-fn changes(engine: &Engine, command: &Command) -> Vec<FieldChangeDto> {
-    let change = |field: &str, before: Option<String>, after: String| FieldChangeDto {
+fn change(field: &str, before: Option<&str>, after: &str) -> FieldChangeDto {
+    FieldChangeDto {
         field: field.to_owned(),
-        before,
-        after: Some(after),
+        before: before.map(str::to_owned),
+        after: Some(after.to_owned()),
+    }
+}
+
+/// What a command changed of an alert, as the alert's history has it; nothing where it was a note.
+fn of_alert(
+    parts: &ApiParts,
+    alert: &AlertId,
+    command: &Command,
+) -> Result<Vec<FieldChangeDto>, ApiError> {
+    let moves = parts.reader.alert_moves(alert, MOVES)?;
+    let brought = |moved: &AlertMoved| match &moved.cause {
+        MoveCause::Decided { command_id, .. } => *command_id == command.command_id,
+        MoveCause::Raised { .. } | MoveCause::SnoozeEnded => false,
     };
-    let state = |state: DecisionState| state.code().to_owned();
-    match &command.decision {
+    let mut changes = Vec::new();
+    let Some((_, moved)) = moves.into_iter().find(|(_, moved)| brought(moved)) else {
+        return Ok(changes);
+    };
+    let (state, level) = moved.before.unzip();
+    if state != Some(moved.state) {
+        let before = state.map(AlertState::code);
+        changes.push(change("state", before, moved.state.code()));
+    }
+    if level != Some(moved.level) {
+        let before = level.map(AlertLevel::code);
+        changes.push(change("level", before, moved.level.code()));
+    }
+    Ok(changes)
+}
+
+/// What a command changed of a case, as the case's history has it.
+fn of_case(
+    parts: &ApiParts,
+    case: &CaseId,
+    command: &Command,
+) -> Result<Vec<FieldChangeDto>, ApiError> {
+    let Some(case) = parts.reader.case(case)? else {
+        return Ok(Vec::new());
+    };
+    let brought = |event: &CaseEvent| match &event.cause {
+        Cause::Command(id) => *id == command.command_id,
+        Cause::Result(_) | Cause::Term(_) => false,
+    };
+    let mut before = None;
+    let mut changes = Vec::new();
+    for event in &case.events {
+        if brought(event) && before != Some(event.state) {
+            let stood = before.map(CaseState::code);
+            changes.push(change("state", stood, event.state.code()));
+        }
+        before = Some(event.state);
+    }
+    Ok(changes)
+}
+
+/// What a decision changed. It was accepted, so the rules of the engine say what stood before: an
+/// override waits until it is approved, and nothing that is over is approved or withdrawn.
+fn of_grade(engine: &Engine, decision: &Decision) -> Vec<FieldChangeDto> {
+    let (waits, holds) = (
+        DecisionState::AwaitsApproval.code(),
+        DecisionState::InForce.code(),
+    );
+    match decision {
         Decision::Override { level, until } => vec![
-            change("level", None, level.to_string()),
-            change("until", None, until.to_string()),
-            change("state", None, state(DecisionState::AwaitsApproval)),
+            change("level", None, level.code()),
+            change("until", None, &until.to_string()),
+            change("state", None, waits),
         ],
         Decision::Floor { level, until } => vec![
-            change("level", None, level.to_string()),
-            change("until", None, until.to_string()),
-            change("state", None, state(DecisionState::InForce)),
+            change("level", None, level.code()),
+            change("until", None, &until.to_string()),
+            change("state", None, holds),
         ],
-        Decision::Approve { .. } => {
-            let before = state(DecisionState::AwaitsApproval);
-            vec![change("state", Some(before), state(DecisionState::InForce))]
-        }
+        Decision::Approve { .. } => vec![change("state", Some(waits), holds)],
         Decision::Withdraw { of } => {
             let named = engine.command(of).map(|named| &named.decision);
             let waited = matches!(named, Some(Decision::Override { .. }))
                 && !engine
                     .commands_naming(of)
                     .any(|answer| matches!(answer.decision, Decision::Approve { .. }));
-            let before = if waited {
-                DecisionState::AwaitsApproval
-            } else {
-                DecisionState::InForce
-            };
-            let after = state(DecisionState::Withdrawn);
-            vec![change("state", Some(state(before)), after)]
+            let before = if waited { waits } else { holds };
+            let after = DecisionState::Withdrawn.code();
+            vec![change("state", Some(before), after)]
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn list(
         });
         let mut fits = fits.peekable();
         if let Some(after) = &cursor {
-            let id = |next: &(&risk_domain::decision::Command, DecisionState)| {
+            let id = |next: &(&risk_domain::decision::GradeCommand, DecisionState)| {
                 next.0.command_id.as_str() == after
             };
             while fits.next_if(|next| !id(next)).is_some() {}

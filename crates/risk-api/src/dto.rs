@@ -1,33 +1,53 @@
 //! What the API shows. These shapes are a contract of their own: a change here is seen in
 //! `docs/openapi.json`, and nothing inside follows from it.
 
+mod alert;
 mod assessment;
 mod audit;
+mod burden;
+mod case;
 mod compare;
 mod decision;
 mod evidence;
+mod observers;
+mod plan;
 mod rates;
 mod session;
+mod signal;
 mod watch;
 
+pub use alert::{
+    AlertDetailDto, AlertDto, AlertEventDto, AlertMoveDto, ClosingDto, RaiseDto, SnoozeDto,
+};
 pub(crate) use assessment::Names;
 pub use assessment::{
     AssessmentDto, ContributionDto, EvidenceDto, IntervalDto, PartDto, SubjectDto,
 };
 pub use audit::{AuditDto, FieldChangeDto};
+pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
+pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, ProposalDto, StepDto};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use observers::{
+    MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
+    StrictnessDto,
+};
+pub use plan::{
+    BeaconValueDto, BudgetPointDto, ClashDto, CommitmentDto, DrawDto, ExpectedDto, PlanDto,
+    PlanLineDto, PlanListDto, PlanSamplesDto, PlanSelectionDto, PlanStateDto, PlanSummaryDto,
+    PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto, ShadowPriceDto, ShortfallDto,
+};
 pub use rates::{
-    CampaignEffectDto, ChangeDto, MethodDto, NoticeDto, ObserversDto, PassRateDto, PeriodRatesDto,
-    RatesDto, StrictnessDto, TargetDto,
+    AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,
+    RatesDto, TargetDto,
 };
 pub use session::SessionDto;
+pub use signal::SignalDto;
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use risk_engine::Alert;
 use risk_store::{DeadLetterRow, Rejection, RejectionSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,92 +61,6 @@ pub struct Page<T> {
     /// Where the next page begins: pass it as `cursor`. Absent on the last page. A page may hold
     /// fewer items than asked for and still have a next one.
     pub next: Option<String>,
-}
-
-/// One alert（预警）.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct AlertDto {
-    /// Its id.
-    pub id: String,
-    /// About whom, as `kind:id`.
-    pub subject: String,
-    /// The subject's public name, where one is known; in Chinese where the reference data name it.
-    pub subject_name: Option<String>,
-    /// The subject's English name, where the reference data have one.
-    pub subject_name_en: Option<String>,
-    /// Where in the city, if it concerns one zone only.
-    pub zone: Option<String>,
-    /// Which hazard.
-    pub hazard: Option<String>,
-    /// What raised it: fast_test_failed, severe_item_failed, banned_substance, level_rose,
-    /// outbreak or enterprise_changed.
-    pub rule: String,
-    /// Level one (gravest) to four.
-    pub level: String,
-    /// When, in the data's time, RFC 3339.
-    pub raised_at: String,
-    /// The record behind it.
-    pub inspection_id: Option<String>,
-    /// Why, in Chinese.
-    pub reason_zh: String,
-    /// Why, in English.
-    pub reason_en: String,
-}
-
-impl AlertDto {
-    pub(crate) fn new(alert: &Alert, names: Names) -> Self {
-        Self {
-            id: alert.id.to_string(),
-            subject: alert.subject.to_string(),
-            subject_name: names.zh,
-            subject_name_en: names.en,
-            zone: alert.zone.as_ref().map(ToString::to_string),
-            hazard: alert.hazard.as_ref().map(ToString::to_string),
-            rule: alert.rule.code().to_owned(),
-            level: alert.level.to_string(),
-            raised_at: alert.raised_at.to_string(),
-            inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
-            reason_zh: alert.reason_zh.clone(),
-            reason_en: alert.reason_en.clone(),
-        }
-    }
-}
-
-/// An alert of the live stream, as a CloudEvent 1.0.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct AlertEventDto {
-    /// Always `1.0`.
-    pub specversion: String,
-    /// The alert's id: the same wherever the event is sent.
-    pub id: String,
-    /// Always `/spotcheck`.
-    pub source: String,
-    /// Always `spotcheck.alert.raised`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// About whom, as `kind:id`.
-    pub subject: String,
-    /// When, in the data's time, RFC 3339.
-    pub time: String,
-    /// Always `application/json`.
-    pub datacontenttype: String,
-    /// The alert.
-    pub data: AlertDto,
-}
-
-impl From<AlertDto> for AlertEventDto {
-    fn from(alert: AlertDto) -> Self {
-        Self {
-            specversion: "1.0".to_owned(),
-            id: alert.id.clone(),
-            source: "/spotcheck".to_owned(),
-            kind: "spotcheck.alert.raised".to_owned(),
-            subject: alert.subject.clone(),
-            time: alert.raised_at.clone(),
-            datacontenttype: "application/json".to_owned(),
-            data: alert,
-        }
-    }
 }
 
 /// What became of a record.
@@ -154,6 +88,9 @@ pub struct ReceiptDto {
     /// A command's `command_id`, where one can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
+    /// A signal's `signal_id`, where one can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_id: Option<String>,
     /// What became of it.
     pub status: ReceiptStatusDto,
     /// Why it was rejected: a code of the closed list in docs/wire.md.
@@ -208,6 +145,8 @@ pub(crate) struct RecordIds {
     pub(crate) update_id: Option<String>,
     /// A command's.
     pub(crate) command_id: Option<String>,
+    /// A signal's.
+    pub(crate) signal_id: Option<String>,
 }
 
 impl RecordIds {

@@ -27,6 +27,8 @@ pub(crate) enum ApiError {
     Forbidden(String),
     /// Return `404 Not Found`.
     NotFound(String),
+    /// Return `409 Conflict`: constraints of a plan clash, or a draw stands otherwise.
+    Conflict(String),
     /// Return `405 Method Not Allowed`.
     MethodNotAllowed,
     /// Return `409 Conflict`: the request with this idempotency key is still being worked on.
@@ -129,6 +131,11 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED,
             ),
             Self::Forbidden(_) => kind("forbidden", "This is not for you", StatusCode::FORBIDDEN),
+            Self::Conflict(_) => kind(
+                "conflict",
+                "What is asked for clashes with what stands",
+                StatusCode::CONFLICT,
+            ),
             Self::NotFound(_) => kind("not-found", "There is no such thing", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => kind(
                 "method-not-allowed",
@@ -204,7 +211,10 @@ impl ApiError {
     fn detail(&self) -> String {
         match self {
             Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
-            Self::BadBody(why) | Self::Forbidden(why) | Self::NotFound(why) => why.clone(),
+            Self::BadBody(why)
+            | Self::Conflict(why)
+            | Self::Forbidden(why)
+            | Self::NotFound(why) => why.clone(),
             Self::Unauthenticated(why) => format!(
                 "{why}: send `Authorization: Bearer TOKEN` (`spotcheck token create` makes one), or sign in at /auth/login"
             ),

@@ -26,7 +26,7 @@ use axum::http::request::Parts;
 use risk_domain::ids::{ActorId, ZoneId};
 use risk_domain::scales::Role;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment, Taxonomy};
+use risk_engine::{Assessment, Engine, Taxonomy};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -67,7 +67,15 @@ pub(crate) const DECIDERS: Audience =
 /// Who brings results and the register in.
 pub(crate) const FEEDERS: Audience =
     Audience::Roles(&[Role::Feeder, Role::Officer, Role::Administrator]);
-
+/// Who brings signals in: complaints and what else is heard, which decide nothing by themselves.
+pub(crate) const WITNESSES: Audience = Audience::Roles(&[
+    Role::Feeder,
+    Role::Officer,
+    Role::Approver,
+    Role::Administrator,
+]);
+/// Who makes plans and sees what is to be tested: nobody else is to know before it is drawn and revealed.
+pub(crate) const PLANNERS: Audience = Audience::Roles(&[Role::Planner, Role::Administrator]);
 /// Who sees what everybody did.
 pub(crate) const AUDITORS: Audience = Audience::Roles(&[Role::Approver, Role::Administrator]);
 
@@ -200,20 +208,29 @@ impl Identity {
         }
     }
 
-    /// Whether they may be shown an alert; `of` tells what is known of its subject.
-    pub(crate) fn sees_alert(
+    /// Whether they may be shown an alert about a subject that names these zones. Where it names
+    /// none, it is a zone's if its subject is.
+    pub(crate) fn sees_alert<'a>(
         &self,
-        alert: &Alert,
-        taxonomy: &Taxonomy,
-        of: impl FnOnce(&Subject) -> Result<Option<Assessment>, ApiError>,
-    ) -> Result<bool, ApiError> {
-        if self.zones().is_none() {
-            return Ok(true);
+        subject: &Subject,
+        zones: impl IntoIterator<Item = &'a ZoneId>,
+        engine: &Engine,
+    ) -> bool {
+        let Some(own) = self.zones() else {
+            return true;
+        };
+        let taxonomy = engine.taxonomy();
+        let mut zones = zones.into_iter().peekable();
+        if zones.peek().is_some() {
+            return zones.any(|zone| self.sees_zone(zone, taxonomy));
         }
-        Ok(match &alert.zone {
-            Some(zone) => self.sees_zone(zone, taxonomy),
-            None => of(&alert.subject)?.is_some_and(|assessed| self.sees(&assessed, taxonomy)),
-        })
+        match subject {
+            Subject::Zone(zone) => self.sees_zone(zone, taxonomy),
+            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
+                own.iter().any(|zone| engine.lies_in(subject, zone))
+            }
+            Subject::Product(_) | Subject::Sector(_) => false,
+        }
     }
 
     /// The zone that a list is confined to, given the one that was asked for. A manager of several

@@ -6,6 +6,8 @@
 
 mod alerts;
 mod audit;
+mod burden;
+mod cases;
 mod compare;
 mod console;
 mod dead_letters;
@@ -22,10 +24,12 @@ mod live;
 mod metrics;
 pub mod openapi;
 mod params;
+pub mod plans;
 mod rates;
 mod request;
 mod results;
 mod router;
+mod signals;
 mod state;
 mod subjects;
 mod tls;

@@ -5,7 +5,7 @@
 //! read everything, it sleeps until the views show more. So however slow a client is, however long
 //! it was away, and however much came meanwhile, it misses nothing, and the server keeps one page.
 
-use crate::alerts::{is_shown, shown};
+use crate::alerts::{is_move_shown, moved};
 use crate::dto::{AlertEventDto, ProblemDto};
 use crate::error::ApiError;
 use crate::identity::Identity;
@@ -17,7 +17,7 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use prometheus::IntGauge;
-use risk_engine::Alert;
+use risk_engine::AlertMoved;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Silence after which a comment shows that the stream still stands.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Alerts as they are shown: server-sent events of type `alert`, each with a CloudEvent as data and
+/// What changes of alerts, as it is shown: server-sent events of type `alert`, each with a CloudEvent as data and
 /// its ledger entry as id. A client that names the last event it saw gets everything after it; one
 /// that names none gets what comes from now on.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts",
@@ -164,13 +164,7 @@ impl Live {
         let identity = self.identity.clone();
         let read = move |parts: &ApiParts| {
             let (alerts, next) = parts.reader.alerts_after(from, PAGE)?;
-            let mut seen = Vec::with_capacity(alerts.len());
-            for (entry, alert) in alerts {
-                if is_shown(parts, &identity, &alert)? {
-                    seen.push((entry, alert));
-                }
-            }
-            Ok((written(parts, &seen)?, next))
+            Ok((written(parts, &identity, &alerts)?, next))
         };
         let (events, next) = self.state.read(read).await?;
         self.ready.extend(events);
@@ -179,13 +173,17 @@ impl Live {
     }
 }
 
-fn written(parts: &ApiParts, alerts: &[(u64, Alert)]) -> Result<Vec<Event>, ApiError> {
+fn written(
+    parts: &ApiParts,
+    identity: &Identity,
+    alerts: &[(u64, AlertMoved)],
+) -> Result<Vec<Event>, ApiError> {
     if alerts.is_empty() {
         return Ok(Vec::new());
     }
     let engine = parts.engine();
-    let event = |(entry, alert): &(u64, Alert)| {
-        let data = AlertEventDto::from(shown(parts, &engine, alert));
+    let event = |(entry, alert): &(u64, AlertMoved)| {
+        let data = AlertEventDto::from(moved(parts, &engine, *entry, alert));
         let data =
             serde_json::to_string(&data).map_err(|error| ApiError::Internal(error.to_string()))?;
         Ok(Event::default()
@@ -193,5 +191,8 @@ fn written(parts: &ApiParts, alerts: &[(u64, Alert)]) -> Result<Vec<Event>, ApiE
             .event("alert")
             .data(data))
     };
-    alerts.iter().map(event).collect()
+    let seen = alerts
+        .iter()
+        .filter(|(_, alert)| is_move_shown(identity, &engine, alert));
+    seen.map(event).collect()
 }

@@ -1,6 +1,7 @@
 //! Parameters of a path or query, read strictly: an unknown name or a bad value is an error that
 //! names it.
 
+use crate::dto::Page;
 use crate::error::ApiError;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
@@ -92,6 +93,25 @@ impl Params {
         let read = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
         let rule = format!("must be a whole number from 1 to {most}");
         Ok(self.parse("limit", &rule, read)?.unwrap_or(DEFAULT_LIMIT))
+    }
+
+    /// Some rows of a list that is at hand whole, and where the next page begins. A route gives at most
+    /// `most` of them.
+    pub(crate) fn page<T, R>(
+        &self,
+        all: &[T],
+        most: usize,
+        row: impl Fn(&T) -> R,
+    ) -> Result<Page<R>, ApiError> {
+        let limit = self.limit(most)?;
+        let from = self.parse("cursor", "must be the `next` of a page", |text| {
+            text.parse::<usize>().ok()
+        })?;
+        let from = from.unwrap_or(0);
+        let items: Vec<R> = all.iter().skip(from).take(limit).map(row).collect();
+        let next = from + items.len();
+        let next = (next < all.len()).then(|| next.to_string());
+        Ok(Page { items, next })
     }
 
     /// Where the page begins, for a closure that outlives the request.

@@ -10,9 +10,9 @@ use axum::Json;
 use axum::extract::State;
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
-use risk_engine::rates::{Period, campaign_effect};
-use risk_engine::series::{CHANNEL, CITY, CLASS};
-use risk_engine::{Engine, Epoch};
+use risk_engine::rates::Period;
+use risk_engine::series::{CHANNEL, CITY, CLASS, Series};
+use risk_engine::{Domain, Engine, Epoch};
 use std::ops::Range;
 
 /// Periods of an answer.
@@ -81,8 +81,6 @@ fn rates_of(
     })?;
     let weeks = series.weeks();
     let periods = period.over(weeks.clone());
-    let mut wanted = engine.policy().targets.iter();
-    let target = wanted.rfind(|one| one.domain == domain);
     let mut items = Vec::new();
     for (at, range) in periods.iter().enumerate().rev().take(limit) {
         let Some(found) = series.rates(range.clone()) else {
@@ -95,7 +93,8 @@ fn rates_of(
             continue;
         }
         let complete = range.end <= weeks.end;
-        let target = target.map(|one| one.target);
+        let (_, until) = Period::days(range);
+        let target = engine.policy().goals.of(domain, until);
         items.push(PeriodRatesDto::new(
             range, &found, change, target, last, complete,
         ));
@@ -116,17 +115,20 @@ fn rates_of(
     })
 }
 
-/// By how much the failure rate of a domain changed with a campaign, against the rest of the city.
+/// Domains of one effect.
+const MOST_DOMAINS: usize = 500;
+
+/// By how much the failure of goods changed with a campaign, against the rest of the city.
 #[utoipa::path(get, path = "/v1/rates/effect", tag = "rates",
     params(
-        ("domain" = String, Query, description = "where the campaign was: a sector, a product or a zone as kind:id, channel:code or class:name; city compares with nothing"),
+        ("domain" = String, Query, description = "where the campaign was: one domain, or several with commas between, at most 500: products, sectors, zones, enterprises, sites and cells as kind:id, channel:code or class:name (a comma within an id as %2C); city compares with nothing"),
         ("began" = String, Query, description = "first day of the campaign, as 2026-03-01; its week is the first of it"),
         ("ended" = Option<String>, Query, description = "first day after it; its week is the first of the weeks after. As began if not told"),
         ("weeks" = Option<u16>, Query, description = "weeks that are compared before and after, 26 if not told, at most 104")),
     responses(
         (status = 200, description = "The effect", body = CampaignEffectDto),
         (status = 400, description = "A bad parameter", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "The weeks before or after have no draw of known probability, or have not closed", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "The weeks before or after have no result of the domain, or have not closed", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn effect(
     State(state): State<ApiState>,
     params: Params,
@@ -136,87 +138,116 @@ pub(crate) async fn effect(
             text.parse::<Day>().ok()
         })
     };
-    let missing = |field: &str| ApiError::BadParameter {
+    let bad = |field: &str, rule: &str| ApiError::BadParameter {
         field: field.to_owned(),
-        rule: "must be told".to_owned(),
+        rule: rule.to_owned(),
     };
-    let domain = params.text("domain").ok_or_else(|| missing("domain"))?;
-    let domain = domain.to_owned();
+    let missing = |field: &str| bad(field, "must be told");
+    let names = params.text("domain").ok_or_else(|| missing("domain"))?;
+    let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+    let domains: Option<Vec<Domain>> = names.iter().map(|name| Domain::parse(name)).collect();
+    let rule = "must be city, a subject as kind:id, channel:code or class:name, or at most 500 of them with commas between";
+    let domains = domains.filter(|_| names.len() <= MOST_DOMAINS);
+    let domains = domains.ok_or_else(|| bad("domain", rule))?;
     let began = day("began")?.ok_or_else(|| missing("began"))?;
     let ended = day("ended")?.unwrap_or(began);
     if ended < began {
-        return Err(ApiError::BadParameter {
-            field: "ended".to_owned(),
-            rule: "must not be before began".to_owned(),
-        });
+        return Err(bad("ended", "must not be before began"));
     }
     let weeks = params.parse("weeks", "must be from 1 to 104", |text| {
         let weeks: u16 = text.parse().ok()?;
         (1..=104).contains(&weeks).then_some(weeks)
     })?;
     let weeks = weeks.unwrap_or(26);
+    let first = Period::week_of(began);
+    let last = Period::week_of(ended);
+    let before = first.saturating_sub(weeks)..first;
+    let after = last..last.saturating_add(weeks);
     state
-        .read(move |parts| Ok(Json(effect_of(parts, &domain, (began, ended), weeks)?)))
+        .read(move |parts| Ok(Json(effect_of(parts, names, &domains, (&before, &after))?)))
         .await
 }
 
 fn effect_of(
     parts: &ApiParts,
-    domain: &str,
-    (began, ended): (Day, Day),
-    weeks: u16,
+    names: Vec<String>,
+    domains: &[Domain],
+    (before, after): (&Range<u16>, &Range<u16>),
 ) -> Result<CampaignEffectDto, ApiError> {
-    known_domain(domain)?;
     let engine = parts.engine();
-    let first = Period::week_of(began);
-    let last = Period::week_of(ended);
-    let before = first.saturating_sub(weeks)..first;
-    let after = last..last.saturating_add(weeks);
+    let within = |weeks: &Range<u16>, period: &Range<u16>| {
+        period.start >= weeks.start && period.end <= weeks.end
+    };
+    let closed = engine.series(CITY).map(Series::weeks);
+    if !closed.is_some_and(|closed| within(&closed, before) && within(&closed, after)) {
+        return Err(ApiError::NotFound(format!(
+            "the weeks from {} to {} and from {} to {} have not all closed, or lie before the first result; ask for fewer weeks",
+            Period::days(before).0,
+            Period::days(before).1,
+            Period::days(after).0,
+            Period::days(after).1
+        )));
+    }
     let rates = |domain: &str| {
         let series = engine.series(domain)?;
-        let closed = series.weeks();
+        let weeks = series.weeks();
         let rate = |period: &Range<u16>| {
-            let within = period.start >= closed.start && period.end <= closed.end;
-            within
+            within(&weeks, period)
                 .then(|| series.rates(period.clone())?.design)
                 .flatten()
         };
-        Some((rate(&before)?, rate(&after)?))
+        Some((rate(before)?, rate(after)?))
     };
-    let treated = rates(domain).ok_or_else(|| {
-        ApiError::NotFound(format!(
-            "{domain} has no corrected rate for the {weeks} weeks before and after: they have not all closed, or hold no random draw of known probability"
-        ))
-    })?;
-    let city = if domain == CITY { None } else { rates(CITY) };
-    let effect = campaign_effect(treated, city);
-    Ok(CampaignEffectDto::new(
-        domain,
-        (&before, &after),
-        (treated, city),
-        effect,
-    ))
+    let corrected = match names.as_slice() {
+        [domain] => rates(domain).map(|treated| {
+            let city = if domain == CITY { None } else { rates(CITY) };
+            (treated, city)
+        }),
+        _several => None,
+    };
+    let adjusted = engine.adjusted_effect(domains, before, after);
+    let missing = format!(
+        "{} has no result in the weeks before or after that could be held against the model",
+        names.join(",")
+    );
+    CampaignEffectDto::new(names, (before, after), corrected, adjusted.as_ref())
+        .ok_or(ApiError::NotFound(missing))
 }
 
-/// How strict laboratories and inspector groups are, and how right the fast tests, by the last fit.
+/// Periods of a history.
+const MOST_HISTORY: usize = 40;
+
+/// How strict laboratories and inspector groups are, and how right the fast tests, by the last fit, and
+/// how that moved.
 #[utoipa::path(get, path = "/v1/observers", tag = "rates",
+    params(
+        ("period" = Option<String>, Query, description = "periods of the histories: month or quarter (the default); they are the weeks that begin in them"),
+        ("limit" = Option<usize>, Query, description = "periods, 8 if not told, at most 40")),
     responses(
         (status = 200, description = "The report", body = ObserversDto),
+        (status = 400, description = "A bad parameter", body = ProblemDto, content_type = "application/problem+json"),
         (status = 404, description = "No fit yet", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn observers(
     State(state): State<ApiState>,
+    params: Params,
 ) -> Result<Json<ObserversDto>, ApiError> {
-    let read = |parts: &ApiParts| {
+    let period = params.parse("period", "must be month or quarter", |text| {
+        Period::from_code(text).filter(|period| *period != Period::Week)
+    })?;
+    let period = period.unwrap_or(Period::Quarter);
+    let limit = match params.text("limit") {
+        Some(_) => params.limit(MOST_HISTORY)?,
+        None => 8,
+    };
+    let read = move |parts: &ApiParts| {
         let engine = parts.engine();
-        let report = engine.observer_report().ok_or_else(|| {
+        let report = engine.observer_report(period, limit).ok_or_else(|| {
             let text = "no fit is in force yet; the first follows the first week's end";
             ApiError::NotFound(text.to_owned())
         })?;
         let as_of = |engine: &Engine, epoch: Epoch| engine.end_of(epoch).to_string();
-        Ok(Json(ObserversDto::new(
-            &report,
-            as_of(&engine, report.epoch),
-        )))
+        let as_of = as_of(&engine, report.epoch);
+        Ok(Json(ObserversDto::new(&report, period, as_of)))
     };
     state.read(read).await
 }

@@ -75,9 +75,10 @@ pub(crate) async fn post_registry(
     take(&*intake, posted).await
 }
 
-/// Post decisions of officers. The answer comes once they are durable; they count from the close of
-/// their day on, and provisional assessments show them at once. The actor is whoever posts: leave it
-/// out, or name yourself in a role that you hold.
+/// Post what officers decide on grades, alerts and cases. The answer comes once it is durable. Decisions
+/// on grades count from the close of their day on, and provisional assessments show them at once; what
+/// is decided on an alert or a case takes effect at once. The actor is whoever posts: leave it out, or
+/// name yourself in a role that you hold.
 #[utoipa::path(post, path = "/v1/commands", tag = "decisions",
     params(("If-Match" = Option<String>, Header, description = "the ETag of the decision that a single command approves or withdraws")),
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
@@ -112,6 +113,35 @@ pub(crate) async fn post_commands(
         posted = state.read(check).await?;
     }
     note(&state, &identity, &request, Act::PostCommands, posted.ids()).await?;
+    take(&*intake, posted).await
+}
+
+/// Post signals: complaints, media exposure, recalls, accidents, credit classes, external checks, online
+/// monitoring. The answer comes once they are durable.
+#[utoipa::path(post, path = "/v1/signals", tag = "signals",
+    request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/signal.v1.json: a line each, or a JSON object or array as application/json"),
+    responses(
+        (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
+        (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
+        (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "This process reads no signals: kafka.signals_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn post_signals(
+    State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let Some(intake) = state.0.parts.intakes.signals.clone() else {
+        let why = "this process reads no signals: kafka.signals_topic is empty";
+        return Err(ApiError::NotFound(why.to_owned()));
+    };
+    let posted = read(&state, &headers, body?).await?;
+    note(&state, &identity, &request, Act::PostSignals, posted.ids()).await?;
     take(&*intake, posted).await
 }
 
@@ -187,7 +217,8 @@ impl Posted {
         self.places.iter().map(|place| {
             let ids = &place.ids;
             let own = ids.command_id.as_ref().or(ids.inspection_id.as_ref());
-            own.or(ids.update_id.as_ref()).cloned().unwrap_or_default()
+            let other = ids.update_id.as_ref().or(ids.signal_id.as_ref());
+            own.or(other).cloned().unwrap_or_default()
         })
     }
 }
@@ -253,6 +284,7 @@ fn item((place, receipt): (Place, Receipt)) -> ReceiptDto {
         inspection_id: place.ids.inspection_id,
         update_id: place.ids.update_id,
         command_id: place.ids.command_id,
+        signal_id: place.ids.signal_id,
         status,
         code: None,
         field: None,

@@ -2,15 +2,16 @@
 
 use crate::error::ApiError;
 use crate::identity::{
-    AUDITORS, Audience, DECIDERS, FEEDERS, KNOWN, STAFF, STAFF_AND_ZONES, guard, sign_in,
+    AUDITORS, Audience, DECIDERS, FEEDERS, KNOWN, PLANNERS, STAFF, STAFF_AND_ZONES, WITNESSES,
+    guard, sign_in,
 };
 use crate::params::Params;
 use crate::request;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
-    alerts, audit, compare, console, dead_letters, decisions, evidence, health, idempotency, live,
-    metrics, openapi, rates, results, subjects, watch,
+    alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
+    idempotency, live, metrics, openapi, plans, rates, results, signals, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -59,10 +60,17 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 34] = [
+pub(crate) static OPERATIONS: [Operation; 52] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
+    write("/v1/signals", WITNESSES, || post(results::post_signals)),
+    read(
+        "/v1/subjects/{id}/signals",
+        STAFF_AND_ZONES,
+        &["limit", "cursor"],
+        || get(signals::list),
+    ),
     read(
         "/v1/decisions",
         STAFF,
@@ -79,7 +87,7 @@ pub(crate) static OPERATIONS: [Operation; 34] = [
     read("/v1/watch", STAFF, &["limit", "cursor"], || {
         get(watch::list)
     }),
-    read("/v1/subjects/{id}", STAFF_AND_ZONES, &[], || {
+    read("/v1/subjects/{id}", STAFF_AND_ZONES, &["by"], || {
         get(subjects::one)
     }),
     read(
@@ -100,9 +108,27 @@ pub(crate) static OPERATIONS: [Operation; 34] = [
     read(
         "/v1/alerts",
         STAFF_AND_ZONES,
-        &["level", "subject", "rule", "since", "limit", "cursor"],
+        &[
+            "state", "level", "subject", "rule", "since", "limit", "cursor",
+        ],
         || get(alerts::list),
     ),
+    read(
+        "/v1/cases",
+        STAFF_AND_ZONES,
+        &[
+            "kind",
+            "state",
+            "open",
+            "subject",
+            "due_before",
+            "overdue",
+            "limit",
+            "cursor",
+        ],
+        || get(cases::list),
+    ),
+    read("/v1/cases/{id}", STAFF_AND_ZONES, &[], || get(cases::one)),
     read("/v1/alerts/stream", STAFF_AND_ZONES, &["after"], || {
         get(live::live)
     }),
@@ -125,7 +151,48 @@ pub(crate) static OPERATIONS: [Operation; 34] = [
         &["domain", "began", "ended", "weeks"],
         || get(rates::effect),
     ),
-    read("/v1/observers", STAFF, &[], || get(rates::observers)),
+    read(
+        "/v1/burden",
+        STAFF,
+        &["zone", "resting", "on", "sort", "limit", "cursor"],
+        || get(burden::list),
+    ),
+    read(
+        "/v1/burden/repeat",
+        STAFF,
+        &[
+            "producer", "standard", "brand", "model", "agency", "level", "on",
+        ],
+        || get(burden::repeat),
+    ),
+    read(
+        "/v1/burden/suspicions",
+        STAFF,
+        &["kind", "on", "limit", "cursor"],
+        || get(burden::suspicions),
+    ),
+    read("/v1/burden/{id}", STAFF, &["on"], || get(burden::one)),
+    read("/v1/observers", STAFF, &["period", "limit"], || {
+        get(rates::observers)
+    }),
+    read("/v1/plans", PLANNERS, &["limit", "cursor"], || {
+        get(plans::list)
+    }),
+    write("/v1/plans", PLANNERS, || post(plans::post)),
+    read("/v1/plans/{id}", PLANNERS, &[], || get(plans::one)),
+    read("/v1/plans/{id}/lines.csv", PLANNERS, &[], || {
+        get(plans::csv)
+    }),
+    read("/v1/plans/{id}/lines.xlsx", PLANNERS, &[], || {
+        get(plans::xlsx)
+    }),
+    read("/v1/plans/{id}/lines.html", PLANNERS, &[], || {
+        get(plans::html)
+    }),
+    write("/v1/plans/{id}/draw", PLANNERS, || post(plans::draw)),
+    write("/v1/plans/{id}/reveal", PLANNERS, || post(plans::reveal)),
+    read("/v1/draws/{id}", KNOWN, &[], || get(plans::draw_one)),
+    read("/v1/draws/{id}/pool", KNOWN, &[], || get(plans::draw_pool)),
     read(
         "/v1/audit",
         AUDITORS,

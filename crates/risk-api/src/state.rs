@@ -1,5 +1,6 @@
 //! What the handlers work with.
 
+use crate::burden::BurdenBook;
 use crate::error::ApiError;
 use crate::idempotency::Answers;
 use crate::identity::guard::{Access, Failures};
@@ -8,6 +9,7 @@ use crate::identity::provider::Provider;
 use crate::identity::sessions::Sessions;
 use crate::limits::Quota;
 use crate::metrics::ApiMetrics;
+use crate::plans::VisitBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -17,7 +19,8 @@ use risk_domain::access::AccessNote;
 use risk_domain::reference::Reference;
 use risk_domain::time::Timestamp;
 use risk_engine::Engine;
-use risk_store::Reader;
+use risk_planner::PlanningPolicy;
+use risk_store::{PlanShelf, Reader};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -78,6 +81,8 @@ pub struct Intakes {
     pub registry: Option<Arc<dyn Intake>>,
     /// Of commands, if anything reads them.
     pub commands: Option<Arc<dyn Intake>>,
+    /// Of signals, if anything reads them.
+    pub signals: Option<Arc<dyn Intake>>,
 }
 
 impl std::fmt::Debug for Intakes {
@@ -93,6 +98,7 @@ impl Intakes {
             results,
             registry: None,
             commands: None,
+            signals: None,
         }
     }
 }
@@ -117,6 +123,10 @@ pub struct ApiParts {
     pub engine: Arc<RwLock<Engine>>,
     /// Names of places and products.
     pub reference: Arc<Reference>,
+    /// How plans are made.
+    pub planning: Arc<PlanningPolicy>,
+    /// Where plans are kept.
+    pub shelf: PlanShelf,
     /// Take what is posted.
     pub intakes: Intakes,
     /// Takes down what people do.
@@ -154,6 +164,8 @@ pub(crate) struct Shared {
     /// Whether the server is closing: live streams have no end of their own.
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
+    pub(crate) burden: BurdenBook,
+    pub(crate) visits: VisitBook,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
     /// Requests, by who asks.
@@ -202,6 +214,8 @@ impl ApiState {
             shown,
             closing,
             reads: Arc::new(Semaphore::new(READS)),
+            burden: BurdenBook::default(),
+            visits: VisitBook::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))

@@ -12,11 +12,14 @@ use axum::response::Response;
 use risk_domain::ids::{SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectError, SubjectKind};
+use risk_domain::time::Day;
 use risk_engine::{Assessment, Engine};
 use risk_store::{MAX_PAGE, SubjectOrder, SubjectQuery};
 
 /// Recorded assessments shown with a subject.
 const HISTORY: usize = 50;
+/// How far ahead it is told what would lower a grade, if the question names no day.
+const AHEAD_DAYS: i32 = 28;
 
 fn shown(
     parts: &ApiParts,
@@ -104,6 +107,7 @@ pub(crate) async fn list(
 /// One subject: what stands, the estimate of this moment, and its history.
 #[utoipa::path(get, path = "/v1/subjects/{id}", tag = "subjects",
     params(
+        ("by" = Option<String>, Query, description = "the day that `counterfactual` looks ahead to, as 2026-05-01; four weeks ahead if not told"),
         ("id" = String, Path, description = "the subject, as enterprise:ID; `%`, `:` and `/` within an id are written %25, %3A and %2F, and the whole is percent-encoded once more in the path"),
         ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
     responses(
@@ -115,9 +119,13 @@ pub(crate) async fn one(
     State(state): State<ApiState>,
     identity: Identity,
     Id(id): Id,
+    params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let subject = read_subject(&id)?;
+    let by = params.parse("by", "must be a date, as 2026-05-01", |text| {
+        text.parse::<Day>().ok()
+    })?;
     let read = move |parts: &ApiParts| {
         check_seen(parts, &identity, &subject)?;
         let recorded = parts.reader.subject(&subject)?;
@@ -130,6 +138,7 @@ pub(crate) async fn one(
         }
         let show = |item: &Assessment| shown(parts, &engine, item, false);
         let names = Names::of(&subject, &engine, &parts.reference);
+        let by = by.unwrap_or_else(|| engine.policy().time.offset.day_of(now).plus(AHEAD_DAYS));
         let answer = SubjectDto {
             subject: subject.to_string(),
             name: names.zh,
@@ -145,7 +154,7 @@ pub(crate) async fn one(
                     let parts = item.contributions.iter().map(|part| part.part);
                     BehindDto::all(&subject, &parts.collect::<Vec<_>>(), &engine)
                 }),
-            counterfactual: engine.counterfactual(&subject, now).map(Into::into),
+            counterfactual: engine.counterfactual(&subject, now, by).map(Into::into),
             history: history.items.iter().map(show).collect(),
             history_next: history.next,
         };

@@ -6,6 +6,7 @@ use crate::params::Params;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::extract::State;
+use risk_engine::Outbreak;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
@@ -24,21 +25,10 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     params: Params,
 ) -> Result<Json<Page<OutbreakDto>>, ApiError> {
-    let limit = params.limit(MAX_ROWS)?;
-    let from = params.parse("cursor", "must be the `next` of a page", |text| {
-        text.parse::<usize>().ok()
-    })?;
-    let from = from.unwrap_or(0);
     let read = move |parts: &ApiParts| {
         let engine = parts.engine();
-        let all = engine.watch_list();
-        let page = all.iter().skip(from).take(limit);
-        let items: Vec<OutbreakDto> = page
-            .map(|outbreak| OutbreakDto::new(outbreak, &engine, &parts.reference))
-            .collect();
-        let next = from + items.len();
-        let next = (next < all.len()).then(|| next.to_string());
-        Ok(Json(Page { items, next }))
+        let row = |outbreak: &Outbreak| OutbreakDto::new(outbreak, &engine, &parts.reference);
+        Ok(Json(params.page(&engine.watch_list(), MAX_ROWS, row)?))
     };
     state.read(read).await
 }

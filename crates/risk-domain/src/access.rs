@@ -26,15 +26,18 @@ pub enum Act {
     PostCommands,
     /// Dead letters were read, which may hold people's names（查阅死信）.
     ReadDeadLetters,
+    /// Signals were posted（上报风险信号）.
+    PostSignals,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::PostResults,
         Self::PostRegistry,
         Self::PostCommands,
         Self::ReadDeadLetters,
+        Self::PostSignals,
     ];
 
     /// Its code.
@@ -44,6 +47,7 @@ impl Act {
             Self::PostRegistry => "post_registry",
             Self::PostCommands => "post_commands",
             Self::ReadDeadLetters => "read_dead_letters",
+            Self::PostSignals => "post_signals",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calendar days and working days（自然日与工作日）: two types with no way from one to the other.
 
 use crate::time::Day;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A number of calendar days（自然日）.
@@ -15,7 +16,7 @@ pub struct WorkingDays(pub u16);
 
 /// Which days are worked（工作日历）. A year without data has weekends only, and [`Self::covers`] says so.
 #[doc(alias = "工作日历")]
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     holidays: BTreeSet<Day>,
     make_up: BTreeSet<Day>,

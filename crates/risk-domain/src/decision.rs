@@ -1,9 +1,12 @@
-//! Decisions of officers on grades（人工决定）: an override or a floor, withdrawn or approved.
+//! What officers decide（命令）: on a grade, an alert or a case.
 //!
-//! Each is a command with an id, an actor, a reason and an end, so that nothing a person did to a
-//! grade stands without their name or for ever.
+//! Each is a command with an id, an actor and a reason, so that nothing a person did stands without
+//! their name. What is decided on a grade（人工决定）has an end besides, so that it does not stand for
+//! ever: an override or a floor, withdrawn or approved.
 
-use crate::ids::{ActorId, CommandId};
+use crate::alert_action::AlertAction;
+use crate::case_action::CaseAction;
+use crate::ids::{ActorId, AlertId, CaseId, CommandId};
 use crate::scales::{RiskLevel, Role};
 use crate::subject::Subject;
 use crate::time::{Day, Timestamp};
@@ -65,11 +68,10 @@ impl Decision {
     pub const CODES: [&'static str; 4] = ["override", "floor", "approve", "withdraw"];
 }
 
-/// A command（命令）: a decision, of whom, when and why.
-#[doc(alias = "命令")]
+/// A decision on a grade, of whom, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Command {
+pub struct GradeCommand {
     /// Which command, unique for ever.
     pub command_id: CommandId,
     /// When it was decided.
@@ -83,6 +85,88 @@ pub struct Command {
     pub subject: Subject,
     /// What.
     pub decision: Decision,
+}
+
+/// On what a command acts, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Order {
+    /// On a subject's grade.
+    Grade {
+        /// On whose grade.
+        #[serde(with = "subject_text")]
+        subject: Subject,
+        /// What.
+        decision: Decision,
+    },
+    /// On an alert（预警处置）.
+    Alert {
+        /// Which alert.
+        alert: AlertId,
+        /// What is done.
+        action: AlertAction,
+    },
+    /// On a case（案件办理）.
+    Case {
+        /// Which case.
+        case: CaseId,
+        /// What is done.
+        action: CaseAction,
+    },
+}
+
+/// A command（命令）: an order, of whom, when and why.
+#[doc(alias = "命令")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// Which command, unique for ever.
+    pub command_id: CommandId,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// By whom.
+    pub actor: Actor,
+    /// Why.
+    pub reason: CompactString,
+    /// What, on what.
+    pub order: Order,
+}
+
+impl From<GradeCommand> for Command {
+    fn from(command: GradeCommand) -> Self {
+        let GradeCommand {
+            command_id,
+            decided_at,
+            actor,
+            reason,
+            subject,
+            decision,
+        } = command;
+        Self {
+            command_id,
+            decided_at,
+            actor,
+            reason,
+            order: Order::Grade { subject, decision },
+        }
+    }
+}
+
+impl Command {
+    /// The command as one on a grade, if it is one.
+    pub fn on_grade(&self) -> Option<GradeCommand> {
+        match &self.order {
+            Order::Grade { subject, decision } => Some(GradeCommand {
+                command_id: self.command_id.clone(),
+                decided_at: self.decided_at,
+                actor: self.actor.clone(),
+                reason: self.reason.clone(),
+                subject: subject.clone(),
+                decision: decision.clone(),
+            }),
+            Order::Alert { .. } | Order::Case { .. } => None,
+        }
+    }
 }
 
 /// A subject as its text.

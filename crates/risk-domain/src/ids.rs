@@ -1,7 +1,7 @@
 //! Identifiers: one type each, so that an enterprise can never stand where a site is meant.
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// The longest identifier accepted, in bytes of UTF-8.
@@ -44,8 +44,8 @@ fn check(text: &str) -> Result<(), IdError> {
 macro_rules! string_ids {
     ($($(#[$doc:meta])* $name:ident,)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "CompactString", into = "CompactString")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "CompactString")]
         pub struct $name(CompactString);
 
         impl $name {
@@ -66,6 +66,13 @@ macro_rules! string_ids {
             fn try_from(text: CompactString) -> Result<Self, IdError> {
                 check(&text)?;
                 Ok(Self(text))
+            }
+        }
+
+        impl Serialize for $name {
+            // What serde derives would copy the text first.
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -126,6 +133,8 @@ string_ids! {
     PolicyVersion,
     /// A statement of the register（登记信息编号）.
     UpdateId,
+    /// A signal（信号编号）.
+    SignalId,
     /// A command of an officer（命令编号）.
     CommandId,
     /// An officer's number or account（人员编号）.

@@ -4,7 +4,11 @@
 //! Nothing here does I/O, reads a clock or draws randomness.
 
 pub mod access;
+pub mod alert_action;
+pub mod article;
 pub mod calendar;
+pub mod case_act;
+pub mod case_action;
 pub mod decision;
 pub mod ids;
 pub mod inspection;
@@ -12,5 +16,6 @@ pub mod reference;
 pub mod registry;
 pub mod scales;
 pub mod selection;
+pub mod signal;
 pub mod subject;
 pub mod time;

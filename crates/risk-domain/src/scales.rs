@@ -4,7 +4,10 @@
 ///
 /// Source: Decision 2010/15/EU, table 3; GB/T 22760-2020 names 微弱, 一般, 严重, 非常严重.
 #[doc(alias = "伤害程度")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "u8", into = "u8")]
 pub enum Severity {
     /// First aid, usually fully reversible（微弱）.
     One = 1,
@@ -36,6 +39,12 @@ impl Severity {
     }
 }
 
+impl From<Severity> for u8 {
+    fn from(severity: Severity) -> Self {
+        severity.get()
+    }
+}
+
 impl TryFrom<u8> for Severity {
     type Error = SeverityError;
 
@@ -50,6 +59,8 @@ impl TryFrom<u8> for Severity {
     }
 }
 
+/// A closed scale of codes: the enum, every value, and the way from and to its code.
+#[macro_export]
 macro_rules! named_scale {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -82,7 +93,7 @@ macro_rules! named_scale {
         }
     };
 }
-pub(crate) use named_scale;
+pub use named_scale;
 
 named_scale! {
     /// Risk level（风险等级）. "No data" is a level of its own, never "low".

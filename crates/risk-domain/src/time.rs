@@ -37,8 +37,12 @@ impl Timestamp {
 
     /// Parses RFC 3339 with an offset; fractions beyond the millisecond are dropped.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_error| TimestampError)?;
-        let millis = instant.as_millisecond();
+        let millis = if let Some(millis) = usual_form(text.as_bytes()) {
+            millis
+        } else {
+            let instant: jiff::Timestamp = text.parse().map_err(|_error| TimestampError)?;
+            instant.as_millisecond()
+        };
         if (Self::MIN.0..=Self::MAX.0).contains(&millis) {
             Ok(Self(millis))
         } else {
@@ -56,6 +60,75 @@ impl Timestamp {
     pub fn millis_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
     }
+}
+
+/// Reads `2026-03-01T09:30:00+08:00` or `…Z` by hand, because every record has several of them; `None`
+/// for any other form, valid or not.
+fn usual_form(text: &[u8]) -> Option<i64> {
+    let pair = |tens: u8, ones: u8| {
+        let both = tens.is_ascii_digit() && ones.is_ascii_digit();
+        both.then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+    };
+    let (local, offset) = text.split_first_chunk::<19>()?;
+    let [
+        c1,
+        c2,
+        y1,
+        y2,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+    ] = *local
+    else {
+        return None;
+    };
+    let year = pair(c1, c2)? * 100 + pair(y1, y2)?;
+    let (month, day) = (pair(m1, m2)?, pair(d1, d2)?);
+    let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
+    // The leap day is rare enough for the other way.
+    let last_day = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28,
+        _ => return None,
+    };
+    if !(1..=last_day).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let offset_minutes = match *offset {
+        [b'Z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (pair(h1, h2)?, pair(m1, m2)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let ahead = hours * 60 + minutes;
+            if sign == b'+' { ahead } else { -ahead }
+        }
+        _ => return None,
+    };
+    // Years that begin in March end with the leap day; a month has 30.6 days from there.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    let minutes = hour * 60 + minute - offset_minutes;
+    Some(days * DAY_MILLIS + (minutes * 60 + second) * 1_000)
 }
 
 impl fmt::Display for Timestamp {
@@ -149,6 +222,16 @@ impl Day {
         Self(self.0 - i32::from(self.weekday()))
     }
 
+    /// The same day of the month some months later or earlier, or the month's last day where it is
+    /// shorter: how a period in months ends.
+    #[must_use]
+    pub fn plus_months(self, months: i32) -> Self {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let date = epoch.saturating_add(jiff::Span::new().days(self.0.clamp(-700_000, 2_900_000)));
+        let moved = date.saturating_add(jiff::Span::new().months(months.clamp(-100_000, 100_000)));
+        Self::from_ymd(moved.year(), moved.month(), moved.day()).unwrap_or(self)
+    }
+
     /// This day moved by whole days.
     #[must_use]
     pub fn plus(self, days: i32) -> Self {
@@ -178,6 +261,44 @@ impl std::str::FromStr for Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_usual_form_is_read_as_any_other(
+            (year, month, day) in (1..9999_i32, 0..14_i32, 0..33_i32),
+            (hour, minute, second) in (0..26_i32, 0..62_i32, 0..62_i32),
+            sign in proptest::sample::select(vec!['+', '-']),
+            (ahead, odd) in (0..26_i32, 0..62_i32),
+            zulu in any::<bool>(),
+        ) {
+            let offset = if zulu { "Z".to_owned() } else { format!("{sign}{ahead:02}:{odd:02}") };
+            let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{offset}");
+            let by_library = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+            if let Some(millis) = usual_form(text.as_bytes()) {
+                prop_assert_eq!(Some(millis), by_library, "{}", text);
+            }
+        }
+
+        #[test]
+        fn one_wrong_byte_is_never_read_as_the_usual_form(at in 0..25_usize, byte in any::<u8>()) {
+            let mut text = b"2026-03-01T09:30:00+08:00".to_vec();
+            text[at] = byte;
+            let text = String::from_utf8_lossy(&text);
+            let by_library = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+            if let Some(millis) = usual_form(text.as_bytes()) {
+                prop_assert_eq!(Some(millis), by_library, "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_form_is_the_quick_one() {
+        for text in ["2026-03-01T09:30:00+08:00", "2024-02-28T23:59:59Z"] {
+            let by_library = text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+            assert_eq!(usual_form(text.as_bytes()), Some(by_library));
+        }
+    }
 
     #[test]
     fn days_and_weeks_follow_the_calendar() {
@@ -187,6 +308,14 @@ mod tests {
         assert_eq!(day.plus(6).week_start(), day);
         assert_eq!("2026-11-23".parse::<Day>().unwrap(), day);
         assert_eq!(Day::from_ymd(2026, 2, 29), None);
+    }
+
+    #[test]
+    fn months_end_on_the_same_day_or_the_last() {
+        let moved = |day: &str, months| day.parse::<Day>().unwrap().plus_months(months).to_string();
+        assert_eq!(moved("2026-03-15", 6), "2026-09-15");
+        assert_eq!(moved("2025-08-31", 6), "2026-02-28");
+        assert_eq!(moved("2026-03-31", -1), "2026-02-28");
     }
 
     #[test]

@@ -1,4 +1,14 @@
 //! Alerts（预警）: facts of a single record alert at once; risen grades alert at closes.
+//!
+//! What a rule finds is a *raise* ([`Alert`]). Raises of one subject and hazard merge into the alert that
+//! stands open ([`standing::StandingAlert`]), whose life [`lifecycle`] draws.
+
+pub mod lifecycle;
+pub mod moved;
+mod orders;
+pub mod standing;
+mod streams;
+pub mod terms;
 
 use crate::assessment::Assessment;
 use crate::event_time::Epoch;
@@ -11,6 +21,9 @@ use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use streams::AlertEntry;
+pub(crate) use streams::Alerts;
 
 /// What raises an alert（预警规则）.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,17 +41,38 @@ pub enum AlertRule {
     Outbreak,
     /// An enterprise fails more than usual（企业质量波动）.
     EnterpriseChanged,
+    /// Several consumers complained（投诉聚集）.
+    ComplaintCluster,
+    /// The media reported（媒体曝光）.
+    MediaExposure,
+    /// A product was recalled（召回）.
+    Recall,
+    /// Somebody was hurt, or nearly（安全事故）.
+    Accident,
+    /// Another authority or another place found a nonconformity（外部抽检不合格）.
+    ExternalCheckFailed,
+    /// Goods of one supplier, factory, lot or trademark failed at several enterprises（供应链聚集）.
+    SupplyPath,
+    /// A grade rose before anything failed（潜在风险）.
+    LatentRisk,
 }
 
 impl AlertRule {
     /// Every rule.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::FastTestFailed,
         Self::SevereItemFailed,
         Self::BannedSubstance,
         Self::LevelRose,
         Self::Outbreak,
         Self::EnterpriseChanged,
+        Self::ComplaintCluster,
+        Self::MediaExposure,
+        Self::Recall,
+        Self::Accident,
+        Self::ExternalCheckFailed,
+        Self::SupplyPath,
+        Self::LatentRisk,
     ];
 
     /// The rule with this code.
@@ -55,11 +89,18 @@ impl AlertRule {
             Self::LevelRose => "level_rose",
             Self::Outbreak => "outbreak",
             Self::EnterpriseChanged => "enterprise_changed",
+            Self::ComplaintCluster => "complaint_cluster",
+            Self::MediaExposure => "media_exposure",
+            Self::Recall => "recall",
+            Self::Accident => "accident",
+            Self::ExternalCheckFailed => "external_check_failed",
+            Self::SupplyPath => "supply_path",
+            Self::LatentRisk => "latent_risk",
         }
     }
 }
 
-/// One alert（预警）, as raised.
+/// One alert（预警）, as raised: what a rule found.
 #[doc(alias = "预警")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -86,6 +127,31 @@ pub struct Alert {
     pub reason_en: String,
 }
 
+impl Alert {
+    /// An alert of no zone and no result, raised by what `record` names at a time, with its Chinese and
+    /// its English sentence.
+    pub(crate) fn raised(
+        subject: Subject,
+        hazard: Option<HazardCode>,
+        (rule, level): (AlertRule, AlertLevel),
+        (record, raised_at): (&str, Timestamp),
+        (reason_zh, reason_en): (String, String),
+    ) -> Option<Self> {
+        Some(Self {
+            id: id_of(&subject, hazard.as_ref(), rule, record)?,
+            subject,
+            zone: None,
+            hazard,
+            rule,
+            level,
+            raised_at,
+            inspection_id: None,
+            reason_zh,
+            reason_en,
+        })
+    }
+}
+
 /// Marks an item whose failure means a banned substance, in its code: `banned-…` or `BAN-…`.
 fn is_banned_substance(item: &TestItem) -> bool {
     let code = item.code.as_str();
@@ -98,20 +164,22 @@ fn id_of(
     rule: AlertRule,
     record: &str,
 ) -> Option<AlertId> {
-    let mut hash = Sha256::new();
-    let subject = subject.to_string();
     let hazard = hazard.map_or("", HazardCode::as_str);
-    for part in [subject.as_str(), hazard, rule.code(), record] {
+    let hash = hash_of(&[&subject.to_string(), hazard, rule.code(), record]);
+    AlertId::new(format!("{hash:032x}")).ok()
+}
+
+/// 128 bits of a hash of texts.
+fn hash_of(parts: &[&str]) -> u128 {
+    let mut hash = Sha256::new();
+    for part in parts {
         // Lengths keep ("ab", "c") and ("a", "bc") apart.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
-    let prefix = digest
-        .first_chunk::<16>()
-        .map(|bytes| u128::from_be_bytes(*bytes))?;
-    let text = format!("{prefix:032x}");
-    AlertId::new(text).ok()
+    let prefix = digest.first_chunk::<16>();
+    prefix.map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 
 /// The alerts that one record raises by itself, whatever else is known.
@@ -127,7 +195,7 @@ pub(crate) fn of_record(result: &InspectionResult, policy: &Policy) -> Vec<Alert
             Some(Alert {
                 id,
                 subject: cell.clone(),
-                zone: None,
+                zone: Some(site.zone_id.clone()),
                 hazard: hazard.cloned(),
                 rule,
                 level,
@@ -204,32 +272,37 @@ pub(crate) fn of_rise(
     if risen <= before || risen < policy.alert.level_rose_to || now.inherited {
         return None;
     }
-    let level = match risen {
-        RiskLevel::Serious => policy.alert.level_rose_to_serious,
-        RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined => {
-            policy.alert.level_rose
+    let failures = now.evidence.iter().map(|(_, count)| count.nonconforming);
+    let latent = failures.sum::<i32>() == 0;
+    let (rule, level) = match (latent, risen) {
+        (true, _) => (AlertRule::LatentRisk, policy.alert.latent_risk),
+        (false, RiskLevel::Serious) => (AlertRule::LevelRose, policy.alert.level_rose_to_serious),
+        (false, RiskLevel::High | RiskLevel::Medium | RiskLevel::Low | RiskLevel::Undetermined) => {
+            (AlertRule::LevelRose, policy.alert.level_rose)
         }
     };
-    let record = format!("close {}", now.epoch.0);
     let percent = now.probability * 100.0;
-    Some(Alert {
-        id: id_of(&now.subject, None, AlertRule::LevelRose, &record)?,
-        subject: now.subject.clone(),
-        zone: None,
-        hazard: None,
-        rule: AlertRule::LevelRose,
-        level,
-        raised_at: ended_at,
-        inspection_id: None,
-        reason_zh: format!(
-            "风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
-            before.zh(),
-            risen.zh()
+    let (zh, en) = if latent {
+        ("尚未检出不合格，但", "nothing failed yet, but the ")
+    } else {
+        ("", "")
+    };
+    Alert::raised(
+        now.subject.clone(),
+        None,
+        (rule, level),
+        (&format!("close {}", now.epoch.0), ended_at),
+        (
+            format!(
+                "{zh}风险等级由“{}”升为“{}”，预计不合格率{percent:.1}%",
+                before.zh(),
+                risen.zh()
+            ),
+            format!(
+                "{en}risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
+            ),
         ),
-        reason_en: format!(
-            "risk level rose from {before} to {risen}: {percent:.1} % expected to fail"
-        ),
-    })
+    )
 }
 
 /// The alert of a subject that fails more than usual, by the close of `epoch`.

@@ -4,18 +4,21 @@ use crate::assessment::{Assessment, Decided, EvidenceCount, Interval};
 use crate::event_time::Epoch;
 use crate::evidence::{Stratum, Tallies};
 use crate::grade;
-use crate::outlook::{Estimate, Outlook};
+use crate::outlook::{Estimate, Law, Outlook};
 use crate::policy::PriorPolicy;
 use crate::step::Engine;
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
-use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
+use risk_domain::ids::{SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_domain::time::Timestamp;
+use risk_domain::time::{Day, Timestamp};
 use risk_stats::decay::DecayAt;
 use risk_stats::special::sigmoid;
+use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// 97.5 % quantile of the standard normal.
 const NORMAL_975: f64 = 1.959_963_984_540_054;
@@ -28,23 +31,38 @@ pub(crate) struct Expected {
     cuts: [f64; 3],
 }
 
-/// What is expected of every product; looked up once a close, used by every judgement.
+/// When it is judged, and what is then expected of every product; found once a close, used by every
+/// judgement.
 #[derive(Debug)]
-pub(crate) struct Expectations {
-    of_product: BTreeMap<SubjectIx, Expected>,
+pub(crate) struct Occasion {
+    epoch: Epoch,
+    day: Day,
+    decay: DecayAt,
+    /// By the product's number within its kind; none where the catalogue says nothing.
+    of_product: Vec<Option<Expected>>,
     otherwise: Expected,
+    /// Zones of what was seen in one innermost zone, sectors of what was seen with one product.
+    zones: Kept<BTreeSet<ZoneId>>,
+    sectors: Kept<BTreeSet<SectorCode>>,
+    policy_hash: Arc<str>,
 }
 
-impl Expectations {
-    fn of(&self, product: Option<SubjectIx>) -> &Expected {
-        let found = product.and_then(|product| self.of_product.get(&product));
-        found.unwrap_or(&self.otherwise)
+/// What many subjects have in common, made on first need.
+#[derive(Debug)]
+struct Kept<T>(RefCell<BTreeMap<SubjectIx, Arc<T>>>);
+
+impl<T> Kept<T> {
+    fn new() -> Self {
+        Self(RefCell::new(BTreeMap::new()))
+    }
+
+    fn get(&self, of: SubjectIx, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        Arc::clone(self.0.borrow_mut().entry(of).or_insert_with(make))
     }
 }
 
 /// What was judged of a subject, before it is written out.
 struct Judged {
-    estimate: Estimate,
     severity_mix: [f64; 4],
     excess: grade::Excess,
     /// As estimated.
@@ -56,33 +74,44 @@ struct Judged {
 }
 
 impl Engine {
-    /// What the catalogue and the policy let expect of every product.
-    pub(crate) fn expectations(&self) -> Expectations {
+    /// What every judgement at the end of an epoch needs.
+    pub(crate) fn occasion(&self, epoch: Epoch) -> Occasion {
         let expected = |severity_mix: [f64; 4]| Expected {
             severity_mix,
             cuts: self.bounds.cuts(&self.policy.grade, &severity_mix),
         };
-        let products = self.subjects.products().filter_map(|(at, code)| {
-            let mix = self.taxonomy.severity_mix(code)?;
-            Some((at, expected(mix)))
-        });
-        Expectations {
-            of_product: products.collect(),
+        let products = self.subjects.products();
+        let of_product = products.map(|(_, code)| self.taxonomy.severity_mix(code).map(expected));
+        let day = self.calendar.day_of(epoch);
+        Occasion {
+            epoch,
+            day,
+            decay: self.decay.at(day.get()),
+            of_product: of_product.collect(),
             otherwise: expected(self.policy.prior.severity_mix),
+            zones: Kept::new(),
+            sectors: Kept::new(),
+            policy_hash: Arc::from(self.policy.hash.as_str()),
         }
+    }
+
+    fn expected<'a>(&self, occasion: &'a Occasion, subject: SubjectIx) -> &'a Expected {
+        let product = self.subjects.kin(subject).resembles;
+        let number = product.map(|product| self.subjects.ordinal(product) as usize);
+        let known = number.and_then(|number| occasion.of_product.get(number)?.as_ref());
+        known.unwrap_or(&occasion.otherwise)
     }
 
     /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
     pub(crate) fn judge(
         &self,
         outlook: &Outlook<'_>,
-        expectations: &Expectations,
+        occasion: &Occasion,
         subject: SubjectIx,
-        epoch: Epoch,
     ) -> Option<Assessment> {
         let state = self.state(subject);
-        let estimate = outlook.estimate(subject)?;
-        let judged = self.appraise(estimate, &state.tallies, expectations, subject, epoch);
+        let (law, estimate) = outlook.law(subject)?;
+        let judged = self.appraise(law, &state.tallies, occasion, subject);
         let same = state.standing.is_some_and(|standing| {
             (
                 (standing.estimated, standing.decided),
@@ -96,7 +125,11 @@ impl Engine {
                 judged.band,
             )
         });
-        (!same).then(|| self.write_out(subject, epoch, &judged, &state.tallies))
+        if same {
+            return None;
+        }
+        let estimate = estimate.or_else(|| outlook.estimate(subject))?;
+        Some(self.write_out(occasion, subject, &estimate, judged, &state.tallies))
     }
 
     /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
@@ -131,21 +164,21 @@ impl Engine {
         }?;
         let last = self.last_closed.unwrap_or(Epoch(i64::MIN));
         let epoch = self.calendar.epoch_of(now).max(last);
-        let judged = self.appraise(estimate, &tallies, &self.expectations(), at, epoch);
-        Some(self.write_out(at, epoch, &judged, &tallies))
+        let occasion = self.occasion(epoch);
+        let judged = self.appraise(estimate.law, &tallies, &occasion, at);
+        Some(self.write_out(&occasion, at, &estimate, judged, &tallies))
     }
 
     fn appraise(
         &self,
-        estimate: Estimate,
+        law: Law,
         tallies: &Tallies,
-        expectations: &Expectations,
+        occasion: &Occasion,
         subject: SubjectIx,
-        epoch: Epoch,
     ) -> Judged {
         let policy = &self.policy;
-        let at = self.decay.at(self.calendar.day_of(epoch).get());
-        let expected = expectations.of(self.subjects.kin(subject).resembles);
+        let at = occasion.decay;
+        let expected = self.expected(occasion, subject);
         let (severity_mix, cuts) = if tallies.has_severity() {
             let mix = severity_mix(tallies, &expected.severity_mix, &policy.prior, at);
             (mix, self.bounds.cuts(&policy.grade, &mix))
@@ -153,17 +186,15 @@ impl Engine {
             (expected.severity_mix, expected.cuts)
         };
         let standing = self.state(subject).standing;
-        let excess = grade::Excess::new(cuts, estimate.log_odds, libm::sqrt(estimate.variance));
+        let excess = grade::Excess::new(cuts, law.log_odds, libm::sqrt(law.variance));
         let grade = self
             .bounds
             .decide(excess, standing.map(|standing| standing.estimated));
-        let decision = self.decisions.rule(
-            self.subjects.name(subject),
-            grade.level,
-            epoch,
-            self.calendar.day_of(epoch),
-        );
-        let doublings = estimate.log_odds / std::f64::consts::LN_2;
+        let name = self.subjects.name(subject);
+        let decision = self
+            .decisions
+            .rule(name, grade.level, occasion.epoch, occasion.day);
+        let doublings = law.log_odds / std::f64::consts::LN_2;
         // A band is left only by more than a quarter beyond its edge, so that noise does not move it.
         let band = standing
             .map(|standing| standing.band)
@@ -171,7 +202,6 @@ impl Engine {
             .unwrap_or(libm::floor(doublings) as i32);
         let own = own_tests(tallies, policy.model.screen_information, at);
         Judged {
-            estimate,
             severity_mix,
             excess,
             grade,
@@ -184,100 +214,124 @@ impl Engine {
     /// The level that would be estimated.
     pub(crate) fn level_of(
         &self,
-        estimate: Estimate,
+        law: Law,
         tallies: &Tallies,
-        expectations: &Expectations,
+        occasion: &Occasion,
         subject: SubjectIx,
-        epoch: Epoch,
     ) -> RiskLevel {
-        self.appraise(estimate, tallies, expectations, subject, epoch)
-            .grade
-            .level
+        self.appraise(law, tallies, occasion, subject).grade.level
     }
 
     fn write_out(
         &self,
+        occasion: &Occasion,
         subject: SubjectIx,
-        epoch: Epoch,
-        judged: &Judged,
+        estimate: &Estimate,
+        judged: Judged,
         tallies: &Tallies,
     ) -> Assessment {
+        let Law { log_odds, variance } = estimate.law;
         // The same normal law of the log-odds that the grade's probabilities come from.
-        let reach = NORMAL_975 * libm::sqrt(judged.estimate.variance);
-        let evidence = Stratum::ALL.into_iter().filter_map(|stratum| {
-            let (results, nonconforming) = tallies.counts(stratum);
+        let reach = NORMAL_975 * libm::sqrt(variance);
+        let mut evidence = BTreeMap::new();
+        for (stratum, results, nonconforming) in tallies.counts() {
             let count = EvidenceCount {
                 results,
                 nonconforming,
             };
-            (results != 0).then(|| (CompactString::const_new(stratum.code()), count))
-        });
+            if results != 0 {
+                evidence.insert(CompactString::const_new(stratum.code()), count);
+            }
+        }
         Assessment {
             subject: self.subjects.name(subject).clone(),
-            zones: self.zones_of(subject),
-            sectors: self.sectors_of(subject),
-            epoch,
+            zones: self.zones_of(occasion, subject),
+            sectors: self.sectors_of(occasion, subject),
+            epoch: occasion.epoch,
             level: judged
                 .decision
                 .as_ref()
                 .map_or(judged.grade.level, |decided| decided.level),
-            decision: judged.decision.clone(),
+            decision: judged.decision,
             watch: judged.grade.watch,
             inherited: judged.inherited,
             band: judged.band,
-            probability: judged.estimate.probability,
+            probability: estimate.probability,
             interval: Interval {
-                lower: sigmoid(judged.estimate.log_odds - reach),
-                upper: sigmoid(judged.estimate.log_odds + reach),
+                lower: sigmoid(log_odds - reach),
+                upper: sigmoid(log_odds + reach),
             },
-            log_odds: judged.estimate.log_odds,
-            variance: judged.estimate.variance,
+            log_odds,
+            variance,
             at_least: judged.excess.at_least(),
             severity_mix: judged.severity_mix,
-            contributions: judged.estimate.contributions().collect(),
-            evidence: evidence.collect(),
+            contributions: estimate.contributions(),
+            evidence,
             policy_version: self.policy.version.clone(),
-            policy_hash: CompactString::new(&self.policy.hash),
+            policy_hash: Arc::clone(&occasion.policy_hash),
             model_version: CompactString::const_new(crate::MODEL_VERSION),
             snapshot: self.model.in_force.map(|in_force| in_force.epoch),
         }
     }
 
-    fn zones_of(&self, subject: SubjectIx) -> BTreeSet<ZoneId> {
-        let innermost = match self.subjects.name(subject) {
-            Subject::Zone(_) => vec![subject],
-            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
-                self.subjects.kin(subject).zones.to_vec()
+    /// The zones that a subject was seen in, with everything they lie in.
+    fn zones_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<ZoneId>> {
+        let own = [subject];
+        let innermost = match self.subjects.kind(subject) {
+            SubjectKind::Zone => own.as_slice(),
+            SubjectKind::Enterprise | SubjectKind::Site | SubjectKind::Cell => {
+                self.subjects.kin(subject).zones.as_slice()
             }
-            Subject::Product(_) | Subject::Sector(_) => Vec::new(),
+            SubjectKind::Product | SubjectKind::Sector => &[],
         };
-        let path = innermost
-            .into_iter()
-            .flat_map(|zone| self.subjects.zone_and_above(zone));
-        path.filter_map(|zone| match self.subjects.name(zone) {
-            Subject::Zone(id) => Some(id.clone()),
-            Subject::Product(_)
-            | Subject::Enterprise(_)
-            | Subject::Site(_)
-            | Subject::Sector(_)
-            | Subject::Cell(..) => None,
-        })
-        .collect()
+        let of = |innermost: &[SubjectIx]| {
+            let zones = innermost.iter();
+            let path = zones.flat_map(|zone| self.subjects.zone_and_above(*zone));
+            let zones = path.filter_map(|zone| match self.subjects.name(zone) {
+                Subject::Zone(id) => Some(id.clone()),
+                Subject::Product(_)
+                | Subject::Enterprise(_)
+                | Subject::Site(_)
+                | Subject::Sector(_)
+                | Subject::Cell(..) => None,
+            });
+            Arc::new(zones.collect())
+        };
+        match innermost {
+            [zone] => occasion.zones.get(*zone, || of(&[*zone])),
+            several => of(several),
+        }
     }
 
-    fn sectors_of(&self, subject: SubjectIx) -> BTreeSet<SectorCode> {
-        let sector = |product: &ProductCode| self.taxonomy.sector_of(product).cloned();
-        match self.subjects.name(subject) {
-            Subject::Sector(id) => BTreeSet::from([id.clone()]),
-            Subject::Product(product) | Subject::Cell(_, product) => {
-                sector(product).into_iter().collect()
-            }
-            Subject::Enterprise(_) | Subject::Site(_) => {
+    /// The sectors that a subject was seen in.
+    fn sectors_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<SectorCode>> {
+        let name = self.subjects.name(subject);
+        if let Subject::Sector(id) = name {
+            return Arc::new(BTreeSet::from([id.clone()]));
+        }
+        let own = [subject];
+        let products: SmallVec<[SubjectIx; 4]> = match self.subjects.kind(subject) {
+            SubjectKind::Product => SmallVec::from_slice(&own),
+            SubjectKind::Cell | SubjectKind::Enterprise | SubjectKind::Site => {
                 let targets = self.subjects.kin(subject).targets.iter();
-                let cells = targets.map(|target| self.subjects.base(*target).cell);
-                cells.flat_map(|cell| self.sectors_of(cell)).collect()
+                let above = targets.map(|target| self.subjects.base(*target).above);
+                let products = above.filter_map(|above| self.subjects.above(above).first());
+                products.copied().collect()
             }
-            Subject::Zone(_) => BTreeSet::new(),
+            SubjectKind::Zone | SubjectKind::Sector => SmallVec::new(),
+        };
+        let of = |products: &[SubjectIx]| {
+            let sectors = products.iter().filter_map(|product| {
+                let Subject::Product(code) = self.subjects.name(*product) else {
+                    return None;
+                };
+                self.taxonomy.sector_of(code).cloned()
+            });
+            Arc::new(sectors.collect())
+        };
+        match products.as_slice() {
+            [product] => occasion.sectors.get(*product, || of(&[*product])),
+            several => of(several),
         }
     }
 }
@@ -302,9 +356,10 @@ fn own_tests(tallies: &Tallies, screen_information: f64, at: DecayAt) -> f64 {
         Stratum::FastScreen => screen_information,
         Stratum::FollowUp | Stratum::Refusal | Stratum::Severity(_) => 0.0,
     };
-    let tests = tallies.decayed(at);
+    let weighed = tallies.sums().map(|tally| (weight(tally.stratum), tally));
+    let tests = weighed.filter(|(weight, _)| *weight > 0.0);
     tests
-        .map(|(stratum, results, _)| weight(stratum) * results)
+        .map(|(weight, tally)| weight * at.value(tally.generation, tally.weight))
         .sum()
 }
 
@@ -317,8 +372,9 @@ fn severity_mix(
 ) -> [f64; 4] {
     let mut mix = prior.map(|share| policy.severity_concentration * share);
     let mut total = policy.severity_concentration;
-    for (stratum, _, failures) in tallies.decayed(at) {
-        if let Stratum::Severity(severity) = stratum {
+    for tally in tallies.sums() {
+        if let Stratum::Severity(severity) = tally.stratum {
+            let failures = at.value(tally.generation, tally.nonconforming_weight);
             mix[severity.index()] += failures;
             total += failures;
         }

@@ -11,6 +11,7 @@ use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// An interval of probability that holds the truth with 95 %（可信区间）.
 #[doc(alias = "可信区间")]
@@ -233,9 +234,9 @@ pub struct Assessment {
     #[serde(with = "risk_domain::decision::subject_text")]
     pub subject: Subject,
     /// Zones it was seen in, with everything they lie in; empty for products and sectors.
-    pub zones: BTreeSet<ZoneId>,
+    pub zones: Arc<BTreeSet<ZoneId>>,
     /// Sectors it was seen in; empty for zones.
-    pub sectors: BTreeSet<SectorCode>,
+    pub sectors: Arc<BTreeSet<SectorCode>>,
     /// The epoch whose close concluded it; a provisional one names the epoch it was asked in.
     pub epoch: Epoch,
     /// The grade（风险等级）.
@@ -267,7 +268,7 @@ pub struct Assessment {
     /// Policy behind it.
     pub policy_version: PolicyVersion,
     /// SHA-256 of the policy.
-    pub policy_hash: CompactString,
+    pub policy_hash: Arc<str>,
     /// Estimator behind it.
     pub model_version: CompactString,
     /// Close that fitted the parameters; none for the policy's prior.

@@ -110,6 +110,22 @@ impl Engine {
         }
     }
 
+    /// Whether any of a subject's targets lies in a zone or below it.
+    pub fn lies_in(&self, subject: &Subject, zone: &ZoneId) -> bool {
+        let Some(at) = self.subjects.find(subject) else {
+            return false;
+        };
+        let mut targets = self.subjects.kin(at).targets.iter();
+        targets.any(|target| {
+            let above = self.subjects.above(self.subjects.base(*target).above);
+            let own = above.get(ZONE).map(|at| self.subjects.name(*at));
+            match own {
+                Some(Subject::Zone(own)) => self.taxonomy.zone_path(own).contains(zone),
+                Some(_) | None => false,
+            }
+        })
+    }
+
     fn enterprise(&self, at: SubjectIx) -> Option<EnterpriseId> {
         match self.subjects.name(at) {
             Subject::Enterprise(id) => Some(id.clone()),

@@ -5,6 +5,7 @@
 
 mod restore;
 
+use crate::case::{Docketed, Unsettled};
 use crate::event_time::{ClockParts, Epoch};
 use crate::evidence::{Row, Tally};
 use crate::frame::InFrame;
@@ -14,8 +15,9 @@ use crate::series::Series;
 use crate::step::{Engine, Standing};
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
-use risk_domain::decision::Command;
-use risk_domain::ids::{AlertId, InspectionId, ProductCode, SectorCode, ZoneId};
+use risk_domain::calendar::Calendar;
+use risk_domain::decision::GradeCommand;
+use risk_domain::ids::{CaseId, CommandId, InspectionId, ProductCode, SectorCode, ZoneId};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::{RiskLevel, Severity};
 use risk_domain::time::{Day, Timestamp};
@@ -23,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 5;
+const VERSION: u32 = 7;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
-/// Bytes of the snapshot and of early warning a frame.
+/// Bytes of the snapshot, of early warning and of alerts a frame.
 const PIECE: usize = 64 * 1024;
 
 /// Why a checkpoint cannot be used. None of these loses anything: the ledger has it all.
@@ -49,13 +51,13 @@ struct Head {
     policy_hash: String,
     zones: BTreeMap<ZoneId, Option<ZoneId>>,
     products: BTreeMap<ProductCode, (SectorCode, Option<[f64; 4]>)>,
+    calendar: Calendar,
     clocks: Vec<ClockParts>,
     ticked: Option<Timestamp>,
     last_closed: Option<Epoch>,
     in_force: Option<InForce>,
     laboratories: Vec<(CompactString, bool)>,
     inspectors: Vec<(CompactString, bool)>,
-    alerts: BTreeMap<AlertId, u64>,
 }
 
 /// Stratum, generation, count, nonconforming, and the two decayed sums.
@@ -100,8 +102,8 @@ enum Frame {
     Targets(Vec<InFrame>),
     /// Entries of the register: with their epoch while it is open.
     Entries(Vec<(Option<Epoch>, RegistryEntry)>),
-    /// Commands with their epochs.
-    Commands(Vec<(Epoch, Command)>),
+    /// Commands on grades with their epochs.
+    Commands(Vec<(Epoch, GradeCommand)>),
     /// Subjects that a decision lets be judged with an epoch.
     Due(Vec<(Epoch, String)>),
     Pending(Vec<(Epoch, RowParts)>),
@@ -114,6 +116,16 @@ enum Frame {
     Warning(Vec<u8>),
     /// The weeks of a domain.
     Series(CompactString, Series),
+    /// Commands on alerts and cases, with digests of their content.
+    Acted(Vec<(CommandId, u64)>),
+    /// The facts and cases of a docket.
+    Docket(Box<Docketed>),
+    /// Results that wait for others, and ids of cases that later facts did away with.
+    Unsettled(Unsettled, Vec<(CaseId, u32)>),
+    /// A piece of the alerts.
+    Alerts(Vec<u8>),
+    /// A piece of the signals and the supply paths.
+    Signals(Vec<u8>),
     End,
 }
 
@@ -156,13 +168,13 @@ impl Engine {
             policy_hash: self.policy.hash.clone(),
             zones: self.taxonomy.zones.clone(),
             products: self.taxonomy.products.clone(),
+            calendar: self.taxonomy.calendar.clone(),
             clocks,
             ticked,
             last_closed: self.last_closed,
             in_force: self.model.in_force,
             laboratories: self.model.observers.laboratories.parts(),
             inspectors: self.model.observers.inspectors.parts(),
-            alerts: self.alerts.clone(),
         })))?;
         let subjects: Vec<SubjectIx> = self.subjects.all().collect();
         for chunk in subjects.chunks(FRAME) {
@@ -206,6 +218,11 @@ impl Engine {
             put(&Frame::Families(vec![(members.collect(), closed)]))?;
         }
         self.write_model(&mut put)?;
+        for docket in self.cases.parts() {
+            put(&Frame::Docket(Box::new(docket)))?;
+        }
+        let (unsettled, gone) = self.cases.unsettled();
+        put(&Frame::Unsettled(unsettled, gone))?;
         put(&Frame::End)
     }
 
@@ -224,6 +241,11 @@ impl Engine {
         let commands: Vec<_> = self.decisions.parts().cloned().collect();
         for chunk in commands.chunks(FRAME) {
             put(&Frame::Commands(chunk.to_vec()))?;
+        }
+        let acted: Vec<_> = self.acted.iter().collect();
+        for chunk in acted.chunks(8 * FRAME) {
+            let chunk = chunk.iter().map(|(id, digest)| ((*id).clone(), **digest));
+            put(&Frame::Acted(chunk.collect()))?;
         }
         let due = self.decisions.due();
         let due: Vec<_> = due.map(|(epoch, of)| (epoch, of.to_string())).collect();
@@ -256,6 +278,16 @@ impl Engine {
         let warning = warning.map_err(|_error| CheckpointError::Damaged)?;
         for piece in warning.chunks(PIECE) {
             put(&Frame::Warning(piece.to_vec()))?;
+        }
+        let alerts = postcard::to_stdvec(&self.alerts);
+        let alerts = alerts.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in alerts.chunks(PIECE) {
+            put(&Frame::Alerts(piece.to_vec()))?;
+        }
+        let signals = postcard::to_stdvec(&(&self.signals, &self.paths));
+        let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
+        for piece in signals.chunks(PIECE) {
+            put(&Frame::Signals(piece.to_vec()))?;
         }
         for (domain, series) in &self.series {
             put(&Frame::Series(domain.clone(), series.clone()))?;

@@ -13,7 +13,7 @@ use crate::evidence::Tallies;
 use crate::input::Effect;
 use crate::model::week_of;
 use crate::step::{Engine, Standing, SubjectState};
-use crate::subjects::SubjectIx;
+use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
 
 impl Engine {
@@ -51,13 +51,14 @@ impl Engine {
             None => {
                 let rows = with_rows(self.pending.first(), self.families.first_open());
                 let told = with_rows(self.frame.first_open(), self.decisions.first_due());
-                with_rows(rows, told)?
+                with_rows(with_rows(rows, told), self.signals.first_due())?
             }
             Some(last) => {
                 let from = last.next();
                 let rows = with_rows(self.pending.next_from(from), self.families.next_from(from));
                 let rows = with_rows(rows, self.frame.next_from(from));
                 let rows = with_rows(rows, self.decisions.next_from(from));
+                let rows = with_rows(rows, self.signals.next_from(from));
                 let week_end = self.calendar.week_end(from);
                 rows.map_or(week_end, |rows| rows.min(week_end))
             }
@@ -70,7 +71,12 @@ impl Engine {
         if let Some(snapshot) = self.take_fit() {
             self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
         }
+        self.tell_waking(epoch, effects);
+        let complained = self.signals.due_by(epoch);
+        let paths = self.paths_due(epoch);
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        self.raise_complaints(&complained, epoch, effects);
+        self.raise_paths(&paths, epoch, effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
             self.warn(epoch, effects);
@@ -82,9 +88,9 @@ impl Engine {
         };
         let mut concluded = Vec::new();
         let outlook = self.outlook(None, &judged);
-        let expectations = self.expectations();
+        let occasion = self.occasion(epoch);
         for subject in judged {
-            if let Some(assessment) = self.judge(&outlook, &expectations, subject, epoch) {
+            if let Some(assessment) = self.judge(&outlook, &occasion, subject) {
                 let before = self
                     .state(subject)
                     .standing
@@ -95,18 +101,22 @@ impl Engine {
                     self.calendar.end_of(epoch),
                     &self.policy,
                 );
-                concluded.push((subject, Box::new(assessment), rise.map(Box::new)));
+                let begins = name_begins(&assessment.subject);
+                concluded.push((begins, subject, Box::new(assessment), rise.map(Box::new)));
             }
         }
-        for (subject, assessment, _) in &concluded {
+        for (_, subject, assessment, _) in &concluded {
             self.stand(*subject, assessment);
         }
         // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_unstable_by(|(_, one, _), (_, other, _)| one.subject.cmp(&other.subject));
-        for (_, assessment, rise) in concluded {
+        concluded.sort_unstable_by(|(one, _, first, _), (other, _, second, _)| {
+            one.cmp(other)
+                .then_with(|| first.subject.cmp(&second.subject))
+        });
+        for (_, _, assessment, rise) in concluded {
             effects.push(Effect::Assessed(assessment));
             if let Some(alert) = rise {
-                self.conclude(Effect::AlertRaised(alert), effects);
+                self.raise(alert, effects);
             }
         }
     }
@@ -121,21 +131,38 @@ impl Engine {
     /// whose evidence a close counted.
     pub(crate) fn apply(&mut self, effect: &Effect) -> Vec<SubjectIx> {
         match effect {
-            Effect::EpochClosed(epoch) => return self.count(*epoch),
+            Effect::EpochClosed(epoch) => {
+                let ended_at = self.calendar.end_of(*epoch);
+                let terms = self.policy.alert.standing;
+                self.alerts.settle(*epoch, ended_at, &terms);
+                self.placed = *epoch;
+                self.signals.settle(*epoch);
+                self.paths.settle(*epoch, self.paths_since(*epoch));
+                return self.count(*epoch);
+            }
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
                 self.stand(subject, assessment);
             }
             Effect::AlertRaised(alert) => {
-                let text = serde_json::to_vec(alert).unwrap_or_default();
-                self.alerts
-                    .insert(alert.id.clone(), xxhash_rust::xxh3::xxh3_64(&text));
+                let terms = self.policy.alert.standing;
+                self.alerts.raise(self.placed, alert, &[], &terms);
             }
+            Effect::SignalRaised(raised) => {
+                let terms = self.policy.alert.standing;
+                let (alert, signals) = (&raised.alert, &raised.signals);
+                self.alerts.raise(self.placed, alert, signals, &terms);
+            }
+            Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
+            // What moved it stands in the raises and commands.
+            Effect::AlertMoved(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
             }
+            Effect::CaseMoved(moved) => self.cases.apply(moved),
+            Effect::CaseGone(id) => self.cases.apply_gone(id),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);
             }
@@ -227,6 +254,7 @@ impl Engine {
         let due = self.decisions.take_due(epoch);
         touched.extend(due.iter().filter_map(|subject| self.subjects.find(subject)));
         self.last_closed = Some(epoch);
+        self.cases.close(epoch);
         touched.sort_unstable();
         touched.dedup();
         touched

@@ -6,29 +6,38 @@ use crate::step::Engine;
 use risk_domain::scales::RiskLevel;
 use risk_domain::selection::SelectionMode;
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_domain::time::Timestamp;
+use risk_domain::time::{Day, Timestamp};
 
 /// Conforming tests that are tried at most.
 const MOST: u32 = 24;
 
-/// So many conforming tests would lower a grade（降级条件）.
+/// So many conforming tests by a day would lower a grade（降级条件）.
 #[doc(alias = "降级条件")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counterfactual {
     /// The estimated level that stands, whatever was decided.
     pub from: RiskLevel,
+    /// The day at whose close it would be lower.
+    pub by: Day,
     /// Conforming supervisory checks that lower it, and the level then; none if as many as are tried
-    /// (24) do not.
+    /// (24) do not. No check is needed where what is recent will have faded by the day.
     pub lowered: Option<(u32, RiskLevel)>,
     /// Probability of a failure after them, or after as many as were tried.
     pub probability: f64,
 }
 
 impl Engine {
-    /// How many conforming supervisory checks, each of the target that is then the likeliest to fail,
-    /// would lower the recorded level of a cell, an enterprise or a site. None where nothing is
-    /// recorded, the level is the lowest, or the subject is made of many (a product, a zone, a sector).
-    pub fn counterfactual(&self, subject: &Subject, now: Timestamp) -> Option<Counterfactual> {
+    /// How many conforming supervisory checks by a day, each of the target that is then the likeliest
+    /// to fail, would lower the recorded level of a cell, an enterprise or a site at that day's close, if
+    /// nothing else came: by then the season has moved, and part of what is recent has faded. A day
+    /// before today is today. None where nothing is recorded, the level is the lowest, or the subject is
+    /// made of many (a product, a zone, a sector).
+    pub fn counterfactual(
+        &self,
+        subject: &Subject,
+        now: Timestamp,
+        by: Day,
+    ) -> Option<Counterfactual> {
         let at = self.subjects.find(subject)?;
         match self.subjects.kind(at) {
             SubjectKind::Cell | SubjectKind::Enterprise | SubjectKind::Site => {}
@@ -44,25 +53,34 @@ impl Engine {
         let mut since = model.open(open.map(|(_, row)| row), &self.subjects);
         let targets = &self.subjects.kin(at).targets;
         let groups_of = |target: u32| model.groups(self.subjects.base(target), &self.subjects);
-        let expectations = self.expectations();
-        let last = self.last_closed?;
-        let epoch = self.calendar.epoch_of(now).max(last);
-        let week = week_of(self.calendar.day_of(epoch));
+        let today = self.calendar.epoch_of(now).max(self.last_closed?);
+        let day = self.calendar.day_of(today);
+        let by = by.max(day);
+        let epoch = self.calendar.last_of(by).max(today);
+        let occasion = self.occasion(epoch);
+        let week = week_of(day);
+        let later = week_of(by).saturating_sub(week);
         let mode = SelectionMode::ALL
             .iter()
             .position(|mode| *mode == SelectionMode::SupervisoryCheck)?;
         let mut probability = 0.0;
-        for tests in 1..=MOST {
-            let (_, groups) = self.likeliest(targets, &since, &groups_of)?;
-            let passed = Row::new(NO_GROUP, week, mode as u8, Basis::Ignorable).counting(1, 0);
-            since.add(&model.snapshot, &passed, &groups);
-            let outlook = self.outlook(Some((&since, &[])), &[]);
+        for tests in 0..=MOST {
+            if tests > 0 {
+                let (_, groups) = self.likeliest(targets, &since, later, &groups_of)?;
+                let passed = Row::new(NO_GROUP, week, mode as u8, Basis::Ignorable).counting(1, 0);
+                since.add(&model.snapshot, &passed, &groups);
+            } else if later == 0 {
+                // Today's level stands as it is without a test.
+                continue;
+            }
+            let outlook = self.outlook(Some((&since, &[])), &[]).later(later);
             let estimate = outlook.of_targets(targets)?;
             probability = estimate.probability;
-            let level = self.level_of(estimate, &state.tallies, &expectations, at, epoch);
+            let level = self.level_of(estimate.law, &state.tallies, &occasion, at);
             if level < from {
                 return Some(Counterfactual {
                     from,
+                    by,
                     lowered: Some((tests, level)),
                     probability,
                 });
@@ -70,6 +88,7 @@ impl Engine {
         }
         Some(Counterfactual {
             from,
+            by,
             lowered: None,
             probability,
         })
@@ -80,9 +99,10 @@ impl Engine {
         &self,
         targets: &[u32],
         since: &SinceSnapshot,
+        later: u16,
         groups_of: &impl Fn(u32) -> Groups,
     ) -> Option<(f64, Groups)> {
-        let outlook = self.outlook(Some((since, &[])), &[]);
+        let outlook = self.outlook(Some((since, &[])), &[]).later(later);
         let name = |target: u32| self.subjects.name(self.subjects.base(target).cell);
         let probability = |target: &u32| {
             let estimate = outlook.of_targets(std::slice::from_ref(target))?;

@@ -9,7 +9,7 @@ use crate::event_time::{Epoch, EpochCalendar};
 use crate::input::EngineRejection;
 use crate::policy::DecisionPolicy;
 use crate::step::Engine;
-use risk_domain::decision::{Command, Decision};
+use risk_domain::decision::{Command, Decision, GradeCommand};
 use risk_domain::ids::CommandId;
 use risk_domain::scales::{RiskLevel, Role};
 use risk_domain::subject::Subject;
@@ -53,7 +53,7 @@ impl DecisionState {
 /// Every command, and what is to be judged anew because of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Decisions {
-    commands: BTreeMap<CommandId, (Epoch, Command)>,
+    commands: BTreeMap<CommandId, (Epoch, GradeCommand)>,
     of_subject: BTreeMap<Subject, BTreeSet<CommandId>>,
     /// Subjects for which a decision begins or ends with an epoch that no close has judged.
     due: BTreeMap<Epoch, BTreeSet<Subject>>,
@@ -70,16 +70,15 @@ fn terms(decision: &Decision) -> Option<(RiskLevel, Day)> {
 }
 
 impl Decisions {
-    /// Whether the same command came before: with this content, or with another.
-    pub(crate) fn knows(&self, command: &Command) -> Option<bool> {
-        let known = self.commands.get(&command.command_id);
-        known.map(|(_, known)| known == command)
+    /// The command with this id.
+    pub(crate) fn command(&self, id: &CommandId) -> Option<&GradeCommand> {
+        self.commands.get(id).map(|(_, command)| command)
     }
 
     /// The rule that a command breaks, if it breaks one.
     pub(crate) fn refuses(
         &self,
-        command: &Command,
+        command: &GradeCommand,
         policy: DecisionPolicy,
         decided_on: Day,
     ) -> Option<EngineRejection> {
@@ -147,7 +146,7 @@ impl Decisions {
         })
     }
 
-    pub(crate) fn admit(&mut self, epoch: Epoch, command: Command, calendar: &EpochCalendar) {
+    pub(crate) fn admit(&mut self, epoch: Epoch, command: GradeCommand, calendar: &EpochCalendar) {
         let mut due = |epoch: Epoch| {
             let subjects = self.due.entry(epoch).or_default();
             subjects.insert(command.subject.clone());
@@ -161,7 +160,7 @@ impl Decisions {
         self.remember(epoch, command);
     }
 
-    fn remember(&mut self, epoch: Epoch, command: Command) {
+    fn remember(&mut self, epoch: Epoch, command: GradeCommand) {
         let of_subject = self.of_subject.entry(command.subject.clone());
         of_subject.or_default().insert(command.command_id.clone());
         self.commands
@@ -184,7 +183,13 @@ impl Decisions {
     }
 
     /// Where an override or a floor stands on a day, by the commands up to an epoch.
-    fn state(&self, id: &CommandId, command: &Command, epoch: Epoch, day: Day) -> DecisionState {
+    fn state(
+        &self,
+        id: &CommandId,
+        command: &GradeCommand,
+        epoch: Epoch,
+        day: Day,
+    ) -> DecisionState {
         let by = |kind: fn(&Decision) -> bool| self.naming(id, kind).any(|at| at <= epoch);
         if by(|decision| matches!(decision, Decision::Withdraw { .. })) {
             return DecisionState::Withdrawn;
@@ -212,7 +217,7 @@ impl Decisions {
         day: Day,
     ) -> Option<Decided> {
         let ids = self.of_subject.get(subject)?;
-        let mut overriding: Option<&Command> = None;
+        let mut overriding: Option<&GradeCommand> = None;
         let mut floors = Vec::new();
         for id in ids {
             let known = self.commands.get(id).filter(|(from, _)| *from <= epoch);
@@ -225,13 +230,13 @@ impl Decisions {
                 | (Decision::Approve { .. } | Decision::Withdraw { .. }, _) => {}
                 (Decision::Floor { .. }, _) => floors.push(command),
                 (Decision::Override { .. }, _) => {
-                    let key = |one: &Command| (one.decided_at, one.command_id.clone());
+                    let key = |one: &GradeCommand| (one.decided_at, one.command_id.clone());
                     let later = overriding.is_none_or(|known| key(known) < key(command));
                     overriding = if later { Some(command) } else { overriding };
                 }
             }
         }
-        let mut ruling: Option<(&Command, RiskLevel)> = None;
+        let mut ruling: Option<(&GradeCommand, RiskLevel)> = None;
         if let Some(command) = overriding
             && let Some((level, _)) = terms(&command.decision)
         {
@@ -259,7 +264,7 @@ impl Decisions {
     }
 
     /// Every command with its epoch, by id.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &(Epoch, Command)> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &(Epoch, GradeCommand)> {
         self.commands.values()
     }
 
@@ -269,7 +274,7 @@ impl Decisions {
         due.flat_map(|(epoch, subjects)| subjects.iter().map(|subject| (*epoch, subject)))
     }
 
-    pub(crate) fn restore(&mut self, epoch: Epoch, command: Command) {
+    pub(crate) fn restore(&mut self, epoch: Epoch, command: GradeCommand) {
         self.remember(epoch, command);
     }
 
@@ -278,12 +283,27 @@ impl Decisions {
     }
 }
 
+/// Tells commands of one id apart.
+pub(crate) fn content_digest(command: &Command) -> u64 {
+    let bytes = postcard::to_stdvec(command).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
 impl Engine {
+    /// Whether a command with this id came before: with this content, or with another.
+    pub(crate) fn knows_command(&self, command: &Command) -> Option<bool> {
+        if let Some(known) = self.acted.get(&command.command_id) {
+            return Some(*known == content_digest(command));
+        }
+        let known = self.decisions.command(&command.command_id)?;
+        Some(command.on_grade().as_ref() == Some(known))
+    }
+
     /// Every override and floor with where it stands on a day, those that came last first.
-    pub fn decisions(&self, on: Day) -> Vec<(&Command, DecisionState)> {
+    pub fn decisions(&self, on: Day) -> Vec<(&GradeCommand, DecisionState)> {
         let all = self.decisions.parts();
         let terms = all.filter(|(_, command)| terms(&command.decision).is_some());
-        let state = |command: &Command| {
+        let state = |command: &GradeCommand| {
             let id = &command.command_id;
             self.decisions.state(id, command, Epoch(i64::MAX), on)
         };
@@ -291,19 +311,22 @@ impl Engine {
             .map(|(_, command)| (command, state(command)))
             .collect();
         all.sort_by(|(one, _), (other, _)| {
-            let key = |command: &Command| (command.decided_at, command.command_id.clone());
+            let key = |command: &GradeCommand| (command.decided_at, command.command_id.clone());
             key(other).cmp(&key(one))
         });
         all
     }
 
     /// The command with this id.
-    pub fn command(&self, id: &CommandId) -> Option<&Command> {
-        self.decisions.commands.get(id).map(|(_, command)| command)
+    pub fn command(&self, id: &CommandId) -> Option<&GradeCommand> {
+        self.decisions.command(id)
     }
 
     /// Commands that approve or withdraw another.
-    pub fn commands_naming<'a>(&'a self, of: &'a CommandId) -> impl Iterator<Item = &'a Command> {
+    pub fn commands_naming<'a>(
+        &'a self,
+        of: &'a CommandId,
+    ) -> impl Iterator<Item = &'a GradeCommand> {
         let all = self.decisions.parts().map(|(_, command)| command);
         all.filter(move |command| match &command.decision {
             Decision::Approve { of: named } | Decision::Withdraw { of: named } => named == of,

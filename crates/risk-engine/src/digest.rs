@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// SHA-256 over evidence, snapshots, decisions, assessments of closes, streams under watch and alerts, in
-/// the order of names. No
-/// positions, wall times or provisional values enter it.
+/// SHA-256 over evidence, snapshots, decisions, assessments of closes, streams under watch, alerts and
+/// cases, in the order of names. No positions, wall times or provisional values enter it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StateHash(pub [u8; 32]);
 
@@ -57,11 +56,11 @@ pub(crate) fn of_assessment(assessment: &Assessment) -> u64 {
     let mut fields = Fields(Vec::with_capacity(512));
     fields.bytes(&name_bytes(subject));
     fields.number(zones.len() as i64);
-    for zone in zones {
+    for zone in zones.iter() {
         fields.text(zone.as_str());
     }
     fields.number(sectors.len() as i64);
-    for sector in sectors {
+    for sector in sectors.iter() {
         fields.text(sector.as_str());
     }
     fields.number(epoch.0);
@@ -249,6 +248,24 @@ fn bins(engine: &Engine, lines: &mut Lines) {
     }
 }
 
+/// What is under watch, what was heard and what alerts stand.
+fn warnings(engine: &Engine, lines: &mut Lines) {
+    lines.add("warning");
+    let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
+    lines.add("signals");
+    for line in engine.signals.lines() {
+        lines.add(&line);
+    }
+    lines.add("supply paths");
+    let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
+    lines.add("alerts");
+    for line in engine.alerts.lines() {
+        lines.add(&line);
+    }
+}
+
 pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     let mut lines = Lines(Sha256::new());
     let (subjects, observers) = (&engine.subjects, &engine.model.observers);
@@ -294,6 +311,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
     }
+    lines.add("commands on alerts and cases");
+    for (id, digest) in &engine.acted {
+        lines.add(&format!("{id} {digest:016x}"));
+    }
     lines.add("bins");
     bins(engine, &mut lines);
     lines.add("snapshot");
@@ -308,12 +329,10 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
             xxhash_rust::xxh3::xxh3_64(&bytes)
         ));
     }
-    lines.add("warning");
-    let warning = postcard::to_stdvec(&engine.warning.named()).unwrap_or_default();
-    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&warning)));
-    lines.add("alerts");
-    for (id, digest) in &engine.alerts {
-        lines.add(&format!("{id} {digest:016x}"));
-    }
+    warnings(engine, &mut lines);
+    lines.add("cases");
+    engine.cases.hashed(&mut |bytes| {
+        lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes)));
+    });
     StateHash(lines.0.finalize().into())
 }

@@ -223,6 +223,11 @@ impl EpochCalendar {
         Epoch(self.epoch_of(end).0 - 1)
     }
 
+    /// The last epoch of a civil day.
+    pub(crate) fn last_of(self, day: Day) -> Epoch {
+        Epoch(self.epoch_of(self.time.offset.start_of(day.plus(1))).0 - 1)
+    }
+
     /// The epoch a record belongs to: its own, unless it comes further behind its partition's
     /// clock than the lateness allows; then it is late and belongs to the clock's epoch.
     pub(crate) fn assign(self, observed_at: Timestamp, clock: Option<Timestamp>) -> (Epoch, bool) {

@@ -11,7 +11,7 @@ use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
-use risk_stats::decay::{DecayAt, ForwardDecay, Generation};
+use risk_stats::decay::{ForwardDecay, Generation};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -293,17 +293,9 @@ impl Tallies {
         self.0.iter().filter(is_zero)
     }
 
-    /// Decayed counts at a day, stratum by stratum and generation by generation: results and
-    /// nonconforming results.
-    pub(crate) fn decayed(&self, at: DecayAt) -> impl Iterator<Item = (Stratum, f64, f64)> {
-        self.0.iter().map(move |tally| {
-            let value = |sum| at.value(tally.generation, sum);
-            (
-                tally.stratum,
-                value(tally.weight),
-                value(tally.nonconforming_weight),
-            )
-        })
+    /// All sums, in order, those that are zero again among them.
+    pub(crate) fn sums(&self) -> impl Iterator<Item = &Tally> {
+        self.0.iter()
     }
 
     /// Whether no row was ever added.
@@ -311,11 +303,14 @@ impl Tallies {
         self.0.is_empty()
     }
 
-    /// Plain counts of one stratum: results and nonconforming results.
-    pub(crate) fn counts(&self, stratum: Stratum) -> (i32, i32) {
-        let of_stratum = self.0.iter().filter(|tally| tally.stratum == stratum);
-        of_stratum.fold((0, 0), |(n, d), tally| {
-            (n + tally.count, d + tally.nonconforming)
+    /// Plain counts of each stratum that was ever added to, in order: results and nonconforming results.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Stratum, i32, i32)> {
+        let strata = self.0.chunk_by(|one, other| one.stratum == other.stratum);
+        strata.filter_map(|of_stratum| {
+            let sum = |count: fn(&Tally) -> i32| of_stratum.iter().map(count).sum();
+            let results = sum(|tally| tally.count);
+            let stratum = of_stratum.first()?.stratum;
+            Some((stratum, results, sum(|tally| tally.nonconforming)))
         })
     }
 }

@@ -1,15 +1,22 @@
 //! What can happen to the engine, and what it says in return.
 
 use crate::alert::Alert;
+use crate::alert::lifecycle::AlertRefusal;
+use crate::alert::moved::AlertMoved;
+use crate::alert::terms::AlertTerms;
 use crate::assessment::Assessment;
+use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::series::WeekRates;
+use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
+use risk_domain::ids::CaseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::Signal;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +38,13 @@ pub enum Input<'a> {
         partition: &'a SourcePartition,
         /// What was decided.
         command: &'a Command,
+    },
+    /// A signal was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
     },
     /// A zone or product becomes known.
     Register(&'a Registration),
@@ -129,6 +143,18 @@ pub enum EngineRejection {
     /// A floor, or an override that was approved already.
     #[error("must name an override that nobody has approved yet")]
     NothingToApprove,
+    /// It names no alert.
+    #[error("must name an alert; `GET /v1/alerts` lists them")]
+    UnknownAlert,
+    /// The life of the alert does not allow it.
+    #[error(transparent)]
+    Alert(#[from] AlertRefusal),
+    /// It names no case.
+    #[error("must name a case; `GET /v1/cases` lists them")]
+    UnknownCase,
+    /// What a command on a case breaks, and where the case stood.
+    #[error("{0}")]
+    Case(CaseRefusal),
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
@@ -147,6 +173,17 @@ pub enum Effect {
     RatesTold(Box<WeekRates>),
     /// The week that closed last was watched for outbreaks, with these settings.
     WeekWatched(Box<DetectionSettings>),
+    /// A case was opened, went on, or had something noted.
+    CaseMoved(Box<CaseMove>),
+    /// A case is no more: an earlier record became known, and what it opened takes its place.
+    CaseGone(CaseId),
+    /// From here on alerts merge, rise, keep quiet and close by these terms.
+    AlertTermsSet(Box<AlertTerms>),
+    /// An alert opened, became graver, or changed by what an officer decided: to be told. What stands is
+    /// counted from raises and commands.
+    AlertMoved(Box<AlertMoved>),
+    /// Signals raised an alert.
+    SignalRaised(Box<SignalRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).
@@ -181,7 +218,16 @@ pub enum Recorded<'a> {
         /// The epoch it was accepted into.
         epoch: Epoch,
     },
-    /// Another input; results, entries of the register and commands go above.
+    /// What was heard.
+    Signal {
+        /// Where it was read.
+        partition: &'a SourcePartition,
+        /// What was heard.
+        signal: &'a Signal,
+        /// The epoch it was accepted into.
+        epoch: Epoch,
+    },
+    /// Another input; results, entries of the register, commands and signals go above.
     Input(&'a Input<'a>),
     /// What followed.
     Effect(&'a Effect),

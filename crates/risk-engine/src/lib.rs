@@ -9,6 +9,9 @@ pub mod alert;
 mod appraise;
 pub mod assessment;
 mod backing;
+pub mod burden;
+mod campaign;
+pub mod case;
 mod caution;
 pub mod checkpoint;
 mod close;
@@ -19,6 +22,7 @@ pub mod detection;
 mod digest;
 pub mod event_time;
 pub mod evidence;
+mod excess;
 mod family;
 mod fit_task;
 mod frame;
@@ -35,14 +39,25 @@ pub mod rates;
 mod reasons;
 mod sampling;
 pub mod series;
+mod signals;
 pub mod step;
 mod subjects;
+mod supply;
+mod targets;
 pub mod taxonomy;
+mod visits;
 mod warning;
 
-pub use alert::{Alert, AlertRule};
+pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
+pub use alert::moved::{AlertMoved, MoveCause};
+pub use alert::standing::{Closing, Snooze, StandingAlert};
+pub use alert::terms::AlertTerms;
+pub use alert::{Alert, AlertEntry, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
+pub use burden::{Burden, BurdenPolicy, Burdens, PriorCheck, Suspicion, SuspicionKind};
+pub use campaign::{AdjustedEffect, Domain};
+pub use case::{Case, CaseKind, CaseMove};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;
@@ -50,6 +65,7 @@ pub use decisions::DecisionState;
 pub use digest::StateHash;
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
+pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
 pub use input::{
@@ -58,11 +74,17 @@ pub use input::{
 pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use null_replay::{ByStream, NullReplay};
-pub use observers::ObserverReport;
+pub use observers::{
+    MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
+};
 pub use policy::{Policy, PolicyError};
 pub use reasons::Reason;
+pub use risk_stats::interval::Bounds;
+pub use signals::SignalRaised;
 pub use step::Engine;
+pub use targets::{ModeEstimates, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
+pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.
@@ -70,4 +92,4 @@ pub const ENGINE_VERSION: &str = "1";
 /// Version of the evidence encoding; frozen once released.
 pub const EVIDENCE_VERSION: &str = "1";
 /// Version of the estimator behind every assessment.
-pub const MODEL_VERSION: &str = "log-odds-1";
+pub const MODEL_VERSION: &str = "log-odds-2";

@@ -31,7 +31,8 @@ impl Engine {
                 + links
                 + size_of::<Subjects>()
                 + self.frame.heap_bytes()
-                + self.warning.heap_bytes(),
+                + self.warning.heap_bytes()
+                + self.alerts.heap_bytes(),
         }
     }
 }

@@ -327,16 +327,15 @@ impl Model {
     /// Counts what a close counted.
     pub(crate) fn count(&mut self, rows: &[Row], subjects: &Subjects) {
         let before = (self.bins.added.len(), self.bins.taken.len());
+        let mut heard = Heard::new(&self.snapshot, &self.fields, subjects);
         for row in rows {
             let Some(bin) = bin_of(row) else { continue };
             self.observers.laboratories.count(bin.laboratory);
             self.observers.inspectors.count(bin.inspector);
-            let groups = self.groups(subjects.base(row.base), subjects);
+            heard.add(&mut self.since, &bin, row.retracts);
             if row.retracts {
-                self.since.subtract(&self.snapshot, &bin, &groups);
                 self.bins.taken.push(bin);
             } else {
-                self.since.add(&self.snapshot, &bin, &groups);
                 self.bins.added.push(bin);
             }
         }
@@ -355,13 +354,10 @@ impl Model {
         subjects: &Subjects,
     ) -> SinceSnapshot {
         let mut since = SinceSnapshot::new(&self.snapshot);
+        let mut heard = Heard::new(&self.snapshot, &self.fields, subjects);
         for row in rows {
-            let Some(bin) = bin_of(row) else { continue };
-            let groups = self.groups(subjects.base(row.base), subjects);
-            if row.retracts {
-                since.subtract(&self.snapshot, &bin, &groups);
-            } else {
-                since.add(&self.snapshot, &bin, &groups);
+            if let Some(bin) = bin_of(row) {
+                heard.add(&mut since, &bin, row.retracts);
             }
         }
         since
@@ -415,19 +411,54 @@ impl Model {
             self.snapshot = Arc::new(snapshot);
         }
         let mut since = SinceSnapshot::new(&self.snapshot);
-        let groups = |bin: &logodds::Row| self.groups(subjects.base(bin.target), subjects);
-        // One result after the other: rounding is of each.
-        for bin in &self.bins.added {
-            for single in singles(bin) {
-                since.add(&self.snapshot, &single, &groups(bin));
-            }
-        }
-        for bin in &self.bins.taken {
-            for single in singles(bin) {
-                since.subtract(&self.snapshot, &single, &groups(bin));
+        let mut heard = Heard::new(&self.snapshot, &self.fields, subjects);
+        for (bins, taken) in [(&self.bins.added, false), (&self.bins.taken, true)] {
+            // One result after the other: rounding is of each.
+            for single in bins.iter().flat_map(singles) {
+                heard.add(&mut since, &single, taken);
             }
         }
         self.since = since;
+    }
+}
+
+/// Takes results into sums since a snapshot. Those of a target mostly come one after another, so that
+/// what is expected of it is found once.
+struct Heard<'a> {
+    snapshot: &'a logodds::Snapshot,
+    fields: &'a [Field],
+    subjects: &'a Subjects,
+    /// The last target and mode, its groups, and its log-odds.
+    last: Option<((u32, u8), Groups, f64)>,
+}
+
+impl<'a> Heard<'a> {
+    fn new(snapshot: &'a logodds::Snapshot, fields: &'a [Field], subjects: &'a Subjects) -> Self {
+        Self {
+            snapshot,
+            fields,
+            subjects,
+            last: None,
+        }
+    }
+
+    fn add(&mut self, since: &mut SinceSnapshot, bin: &logodds::Row, retracts: bool) {
+        let of = (bin.target, bin.mode);
+        let (_, groups, log_odds) = match self.last.take() {
+            Some(last) if last.0 == of => self.last.insert(last),
+            Some(_) | None => {
+                let base = self.subjects.base(bin.target);
+                let groups = self
+                    .fields
+                    .iter()
+                    .map(|field| field.group(base, self.subjects));
+                let groups: Groups = groups.collect();
+                let log_odds = self.snapshot.in_mode(bin.mode, &groups);
+                self.last.insert((of, groups, log_odds))
+            }
+        };
+        let sum = self.snapshot.surprise_at(bin, *log_odds);
+        since.combine(sum, groups, if retracts { -1 } else { 1 });
     }
 }
 

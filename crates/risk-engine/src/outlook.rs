@@ -6,13 +6,13 @@
 
 use crate::assessment::{Contribution, Part};
 use crate::frame::Frame;
-use crate::logodds::{NO_GROUP, PartKind, Query, SinceSnapshot};
-use crate::model::{Field, Groups, Model};
+use crate::logodds::told::Told;
+use crate::logodds::{HalfLives, Left, NO_GROUP, PartKind, SinceSnapshot};
+use crate::model::{Field, Model};
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
 use risk_domain::subject::SubjectKind;
 use risk_stats::special::logit;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Binary places of sums over targets: 2³¹ terms of the size of log-odds fit.
@@ -20,50 +20,72 @@ const PLACES: f64 = 4_294_967_296.0;
 /// The same for the few terms of a variance, which may be small.
 const FINE: f64 = PLACES * PLACES;
 
+/// A term of a sum, halves rounded away from 0. It is below 2³¹, or counts as that.
 fn fixed(value: f64) -> i128 {
-    libm::round(value * PLACES) as i128
+    let scaled = value * PLACES;
+    let whole = scaled as i64;
+    let rest = scaled - whole as f64;
+    i128::from(whole) + i128::from(rest >= 0.5) - i128::from(rest <= -0.5)
 }
+
+/// Places of all parts.
+const EVERY_PART: [usize; Part::ALL.len()] = {
+    let mut places = [0; Part::ALL.len()];
+    let mut place = 0;
+    while place < places.len() {
+        places[place] = place;
+        place += 1;
+    }
+    places
+};
 
 /// Parts in log-odds by [`Part::place`]; 0 for one that says nothing.
 type Parts = [f64; Part::ALL.len()];
+
+/// The normal law of a subject's log-odds（对数几率的正态分布）: all that a judgement needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Law {
+    /// Sum of the contributions.
+    pub(crate) log_odds: f64,
+    pub(crate) variance: f64,
+}
 
 /// What is estimated of one subject.
 #[derive(Debug, Clone)]
 pub(crate) struct Estimate {
     parts: Parts,
-    /// Sum of the contributions.
-    pub(crate) log_odds: f64,
-    /// Variance of the log-odds.
-    pub(crate) variance: f64,
+    pub(crate) law: Law,
     /// Mean probability of a failure.
     pub(crate) probability: f64,
 }
 
 impl Estimate {
     fn new(parts: Parts, variance: f64, probability: f64) -> Self {
-        let mut estimate = Self {
+        let log_odds = parts.iter().sum();
+        Self {
             parts,
-            log_odds: 0.0,
-            variance,
+            law: Law { log_odds, variance },
             probability,
-        };
-        estimate.log_odds = estimate.contributions().map(|part| part.log_odds).sum();
-        estimate
+        }
     }
 
     /// The parts that say something, in their order.
-    pub(crate) fn contributions(&self) -> impl Iterator<Item = Contribution> {
+    pub(crate) fn contributions(&self) -> Vec<Contribution> {
         let parts = Part::ALL.into_iter().zip(self.parts);
-        parts
-            .filter(|(part, log_odds)| *part == Part::Base || *log_odds != 0.0)
-            .map(|(part, log_odds)| Contribution { part, log_odds })
+        let told = parts.filter(|(part, log_odds)| *part == Part::Base || *log_odds != 0.0);
+        // No more room than they need: a close may hold many.
+        let mut contributions = Vec::with_capacity(told.clone().count());
+        contributions.extend(told.map(|(part, log_odds)| Contribution { part, log_odds }));
+        contributions
     }
 }
 
-/// One target: its estimate, and how its probability follows its log-odds.
+/// One target before its probability is found.
 struct Target {
-    estimate: Estimate,
-    slope: f64,
+    parts: Parts,
+    law: Law,
+    /// Log-odds and their variance before calibration.
+    raw: (f64, f64),
 }
 
 /// Sums over targets, by their weights.
@@ -79,15 +101,20 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, target: &Target, weight: u32, unshared: f64) {
+    /// Adds a target without its parts.
+    fn add(&mut self, weight: u32, probability: f64, slope: f64, unshared: f64) {
         let times = i128::from(weight);
         self.weight += u64::from(weight);
-        self.probability += times * fixed(target.estimate.probability);
-        for (sum, part) in self.parts.iter_mut().zip(target.estimate.parts) {
-            *sum += times * fixed(part);
-        }
-        self.slope += times * fixed(target.slope);
+        self.probability += times * fixed(probability);
+        self.slope += times * fixed(slope);
         self.unshared += times * times * fixed(unshared);
+    }
+
+    /// Adds the parts at some places, so many times.
+    fn add_parts(&mut self, parts: &Parts, places: &[usize], times: u64) {
+        for place in places {
+            self.parts[*place] += i128::from(times) * fixed(parts[*place]);
+        }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -139,6 +166,63 @@ fn is_shared(field: Field) -> bool {
     }
 }
 
+/// Where a model's parts stand among [`Part::ALL`], and which of them its targets share.
+#[derive(Debug)]
+struct Places {
+    lasting: Vec<usize>,
+    recent: Vec<usize>,
+    /// Levels whose groups are a target's own.
+    own: Vec<(usize, Field)>,
+    /// Parts that are the same for all targets of one [`Base::above`], and those that are not.
+    shared_parts: Vec<usize>,
+    own_parts: Vec<usize>,
+}
+
+impl Places {
+    fn of(model: &Model) -> Self {
+        let fields = model.fields();
+        let numbered = fields.iter().copied().enumerate();
+        let season = model.snapshot.season.as_ref();
+        let season = season.and_then(|season| fields.get(usize::from(season.level)));
+        let mut shared = vec![Part::Base];
+        for field in fields.iter().copied().filter(|field| is_shared(*field)) {
+            shared.extend([Part::lasting(field), Part::recent(field)]);
+        }
+        shared.extend(
+            season
+                .filter(|field| is_shared(**field))
+                .map(|_| Part::Season),
+        );
+        let (shared_parts, own_parts) = EVERY_PART
+            .into_iter()
+            .partition(|place| shared.contains(&Part::ALL[*place]));
+        Self {
+            lasting: fields
+                .iter()
+                .map(|of| Part::lasting(*of) as usize)
+                .collect(),
+            recent: fields.iter().map(|of| Part::recent(*of) as usize).collect(),
+            own: numbered.filter(|(_, field)| !is_shared(*field)).collect(),
+            shared_parts,
+            own_parts,
+        }
+    }
+
+    fn of_kind(&self, kind: PartKind) -> usize {
+        let level = |places: &[usize], level: u8| places.get(usize::from(level)).copied();
+        let found = match kind {
+            PartKind::Lasting(at) => level(&self.lasting, at),
+            PartKind::Recent(at) => level(&self.recent, at),
+            PartKind::Base | PartKind::Mode(_) => None,
+            PartKind::Season => Some(Part::Season as usize),
+            PartKind::Selected => Some(Part::Selected as usize),
+            PartKind::Remedied => Some(Part::Remedied as usize),
+            PartKind::Since => Some(Part::SinceFit as usize),
+        };
+        found.unwrap_or(Part::Base as usize)
+    }
+}
+
 /// What the model says at a moment, under the snapshot in force and some sums since.
 pub(crate) struct Outlook<'a> {
     model: &'a Model,
@@ -147,10 +231,16 @@ pub(crate) struct Outlook<'a> {
     since: Vec<&'a SinceSnapshot>,
     /// Targets with evidence that no close has counted.
     fresh: &'a [u32],
+    /// The week that is looked ahead to, and what is left by then; none for the snapshot's own time.
+    ahead: Option<(u16, Left)>,
+    half_lives: HalfLives,
+    places: Places,
     /// Products, zones and sectors.
     above: BTreeMap<SubjectIx, Estimate>,
-    /// The target asked for last: most cells, enterprises and sites are the same one.
-    last: RefCell<Option<(u32, Estimate)>>,
+    /// What the targets of each [`Base::above`] share; empty unless all targets are walked over.
+    shared: Vec<Told>,
+    /// Law and mean probability of each target that was walked over, by its number.
+    walked: Vec<Option<(Law, f64)>>,
 }
 
 /// Whether a subject is a product, a zone or a sector, which share their targets with many.
@@ -176,8 +266,12 @@ impl Engine {
             frame: &self.frame,
             since: std::iter::once(&self.model.since).chain(open).collect(),
             fresh: fresh.unwrap_or_default(),
+            ahead: None,
+            half_lives: self.policy.model.settings.half_lives,
+            places: Places::of(&self.model),
             above: BTreeMap::new(),
-            last: RefCell::new(None),
+            shared: Vec::new(),
+            walked: Vec::new(),
         };
         let asked: BTreeSet<SubjectIx> = asked
             .iter()
@@ -185,19 +279,49 @@ impl Engine {
             .filter(|subject| lies_above(self.subjects.kind(*subject)))
             .collect();
         if !asked.is_empty() {
-            outlook.above = outlook.over_targets(&asked);
+            outlook.walk(&asked);
         }
         outlook
     }
 }
 
 impl Outlook<'_> {
+    /// The same, so many weeks later, if nothing else comes; of cells, enterprises and sites.
+    pub(crate) fn later(mut self, weeks: u16) -> Self {
+        let snapshot = &self.model.snapshot;
+        let season = snapshot.as_of.saturating_add(snapshot.horizon);
+        self.ahead = (weeks > 0).then(|| {
+            let left = Left::after(weeks, &self.half_lives);
+            (season.saturating_add(weeks), left)
+        });
+        self
+    }
+
     fn weight(&self, target: u32) -> u32 {
         if self.fresh.contains(&target) {
             self.frame.weight_once_tested(target, self.subjects)
         } else {
             self.frame.weight(target)
         }
+    }
+
+    /// The law of a subject's log-odds, with its estimate where that had to be found; none if no target
+    /// of its has counted.
+    pub(crate) fn law(&self, subject: SubjectIx) -> Option<(Law, Option<Estimate>)> {
+        if lies_above(self.subjects.kind(subject)) {
+            return self
+                .above
+                .get(&subject)
+                .map(|estimate| (estimate.law, None));
+        }
+        let targets = &self.subjects.kin(subject).targets;
+        if let [target] = targets.as_slice()
+            && let Some(Some((law, _))) = self.walked.get(*target as usize)
+        {
+            return Some((*law, None));
+        }
+        let estimate = self.of_targets(targets)?;
+        Some((estimate.law, Some(estimate)))
     }
 
     /// The estimate of a subject; none if no target of its has counted.
@@ -211,55 +335,66 @@ impl Outlook<'_> {
     /// The mean over a few targets; over all of them alike where none is in the frame.
     pub(crate) fn of_targets(&self, targets: &[u32]) -> Option<Estimate> {
         let (first, others) = targets.split_first()?;
+        let mut told = Told::default();
         if others.is_empty() {
-            let mut last = self.last.borrow_mut();
-            return match &*last {
-                Some((target, estimate)) if target == first => Some(estimate.clone()),
-                Some(_) | None => {
-                    let estimate = self.target(self.subjects.base(*first)).1.estimate;
-                    *last = Some((*first, estimate.clone()));
-                    Some(estimate)
-                }
-            };
+            self.tell(self.subjects.base(*first), &mut told);
+            let target = self.target(&told);
+            let probability = self.probability(*first, &target);
+            return Some(Estimate::new(
+                target.parts,
+                target.law.variance,
+                probability,
+            ));
         }
         let mut sums = Sums::default();
         let mut shared = Shared::new();
         let gone = targets.iter().all(|target| self.weight(*target) == 0);
-        for target in targets {
-            let weight = self.weight(*target).max(u32::from(gone));
+        for number in targets {
+            let weight = self.weight(*number).max(u32::from(gone));
             if weight == 0 {
                 continue;
             }
-            let (groups, target) = self.target(self.subjects.base(*target));
+            self.tell(self.subjects.base(*number), &mut told);
+            let target = self.target(&told);
+            let probability = self.probability(*number, &target);
+            let slope = self.slope(probability);
             let mut unshared = 0.0;
-            for (level, group) in groups.iter().enumerate() {
-                if *group == NO_GROUP {
-                    let doubt = self.model.snapshot.doubt(level, *group);
-                    unshared += target.slope * target.slope * doubt;
+            for (level, of) in told.levels.iter().enumerate() {
+                if of.group == NO_GROUP {
+                    unshared += slope * slope * of.doubt();
                 } else {
-                    let sum = shared.entry((level, *group)).or_insert(0);
-                    *sum += i128::from(weight) * fixed(target.slope);
+                    let sum = shared.entry((level, of.group)).or_insert(0);
+                    *sum += i128::from(weight) * fixed(slope);
                 }
             }
-            sums.add(&target, weight, unshared);
+            sums.add(weight, probability, slope, unshared);
+            sums.add_parts(&target.parts, &EVERY_PART, weight.into());
         }
         Some(sums.estimate(&shared, self.model))
     }
 
-    /// The means over all targets of each subject that is asked for. An enterprise's effect counts
-    /// as shared by all its targets, wherever they are: the doubt of a mean is at most what is told.
-    fn over_targets(&self, asked: &BTreeSet<SubjectIx>) -> BTreeMap<SubjectIx, Estimate> {
+    /// Walks over all targets for the means of each subject that is asked for. An enterprise's effect
+    /// counts as shared by all its targets, wherever they are: the doubt of a mean is at most what is
+    /// told.
+    fn walk(&mut self, asked: &BTreeSet<SubjectIx>) {
         let fields = self.model.fields();
-        let mut by_above = vec![Sums::default(); self.subjects.above_count()];
+        let shared = (0..self.subjects.above_count() as u32).map(|above| self.told_above(above));
+        self.shared = shared.collect();
+        let mut by_above = vec![Sums::default(); self.shared.len()];
+        let mut walked = vec![None; self.subjects.base_count()];
+        let mut told = Told::default();
         for (number, base) in self.subjects.linked() {
             let weight = self.frame.weight(number);
             if weight == 0 {
                 continue;
             }
-            let (groups, target) = self.target(base);
+            self.tell(base, &mut told);
+            let target = self.target(&told);
+            let probability = self.model.snapshot.probability(target.raw.0, target.raw.1);
+            walked[number as usize] = Some((target.law, probability));
             let mut unshared = 0.0;
-            for (level, (field, group)) in fields.iter().zip(&groups).enumerate() {
-                if is_shared(*field) && *group != NO_GROUP {
+            for (field, of) in fields.iter().zip(&told.levels) {
+                if is_shared(*field) && of.group != NO_GROUP {
                     continue;
                 }
                 let sharers = match field {
@@ -267,23 +402,25 @@ impl Outlook<'_> {
                     Field::Cell => self.subjects.kin(base.cell).targets.len(),
                     Field::Sector | Field::Product | Field::Zone | Field::ProductZone => 1,
                 };
-                unshared += sharers as f64 * self.model.snapshot.doubt(level, *group);
+                unshared += sharers as f64 * of.doubt();
             }
             if let Some(sums) = by_above.get_mut(base.above as usize) {
-                sums.add(&target, weight, target.slope * target.slope * unshared);
+                let slope = self.slope(probability);
+                sums.add(weight, probability, slope, slope * slope * unshared);
+                sums.add_parts(&target.parts, &self.places.own_parts, weight.into());
             }
         }
+        self.walked = walked;
         let mut found: BTreeMap<SubjectIx, (Sums, Shared)> = BTreeMap::new();
-        let counted = (0..).zip(&by_above).filter(|(_, sums)| sums.weight > 0);
-        for (above, sums) in counted {
+        for (above, (sums, told)) in (0..).zip(by_above.iter_mut().zip(&self.shared)) {
+            if sums.weight == 0 {
+                continue;
+            }
+            let parts = self.target(told).parts;
+            sums.add_parts(&parts, &self.places.shared_parts, sums.weight);
             let subjects = self.subjects.above(above);
-            let groups: Vec<(usize, u32)> = fields
-                .iter()
-                .enumerate()
-                .filter(|(_, field)| is_shared(**field))
-                .map(|(level, field)| (level, field.group_above(above, self.subjects)))
-                .filter(|(_, group)| *group != NO_GROUP)
-                .collect();
+            let told = told.levels.iter().enumerate();
+            let groups = told.filter(|(_, of)| of.group != NO_GROUP);
             for (place, subject) in subjects.iter().enumerate() {
                 // A product without a sector stands twice; it is counted once.
                 let again = subjects.iter().take(place).any(|other| other == subject);
@@ -292,44 +429,79 @@ impl Outlook<'_> {
                 }
                 let (of_subject, shared) = found.entry(*subject).or_default();
                 of_subject.merge(sums);
-                for group in &groups {
-                    *shared.entry(*group).or_insert(0) += sums.slope;
+                for (level, of) in groups.clone() {
+                    *shared.entry((level, of.group)).or_insert(0) += sums.slope;
                 }
             }
         }
-        found
+        self.above = found
             .into_iter()
             .map(|(subject, (sums, shared))| (subject, sums.estimate(&shared, self.model)))
-            .collect()
+            .collect();
     }
 
-    fn target(&self, base: &Base) -> (Groups, Target) {
-        let groups = self.model.groups(base, self.subjects);
-        let found = self
-            .model
-            .snapshot
-            .predict_since_all(&Query::new(&groups), &self.since);
-        let fields = self.model.fields();
-        let mut parts = [0.0; Part::ALL.len()];
-        for (part, _) in found.calibrated_parts() {
-            let field = |level: u8| fields.get(usize::from(level)).copied();
-            let name = match part.kind {
-                PartKind::Base | PartKind::Mode(_) => Part::Base,
-                PartKind::Lasting(level) => field(level).map_or(Part::Base, Part::lasting),
-                PartKind::Recent(level) => field(level).map_or(Part::Base, Part::recent),
-                PartKind::Season => Part::Season,
-                PartKind::Selected => Part::Selected,
-                PartKind::Remedied => Part::Remedied,
-                PartKind::Since => Part::SinceFit,
-            };
-            parts[name as usize] += part.log_odds;
+    /// What all targets share that one [`Base::above`] has.
+    fn told_above(&self, above: u32) -> Told {
+        let fields = self.model.fields().iter();
+        let groups: Vec<u32> = fields
+            .map(|field| field.group_above(above, self.subjects))
+            .collect();
+        let snapshot = &self.model.snapshot;
+        let week = self.ahead.map(|(week, _)| week);
+        snapshot.told(&groups, snapshot.waves(week), &self.since)
+    }
+
+    /// All that is said of a target.
+    fn tell(&self, base: &Base, told: &mut Told) {
+        let snapshot = &self.model.snapshot;
+        match self.shared.get(base.above as usize) {
+            Some(shared) => told.copy(shared),
+            None => *told = self.told_above(base.above),
         }
-        let deviation = found.slope * libm::sqrt(found.variance);
-        let spread = found.probability * (1.0 - found.probability);
-        let target = Target {
-            estimate: Estimate::new(parts, deviation * deviation, found.probability),
-            slope: spread * found.slope,
-        };
-        (groups, target)
+        for (level, field) in &self.places.own {
+            let group = field.group(base, self.subjects);
+            snapshot.tell(told, *level, group, &self.since);
+        }
+        if let Some((_, left)) = self.ahead {
+            snapshot.fade(told, left);
+        }
+    }
+
+    fn target(&self, told: &Told) -> Target {
+        let snapshot = &self.model.snapshot;
+        let (shift, slope) = (snapshot.calibrator.intercept, snapshot.calibrator.slope);
+        let mut parts = [0.0; Part::ALL.len()];
+        parts[Part::Base as usize] = shift;
+        let (mut log_odds, mut variance) = (0.0, 0.0);
+        snapshot.each_part(told, None, |kind, effect| {
+            log_odds += effect.mean;
+            variance += effect.variance;
+            parts[self.places.of_kind(kind)] += slope * effect.mean;
+        });
+        let moved = told.moved();
+        log_odds += moved;
+        parts[Part::SinceFit as usize] += slope * moved;
+        let deviation = slope * libm::sqrt(variance);
+        Target {
+            law: Law {
+                log_odds: parts.iter().sum(),
+                variance: deviation * deviation,
+            },
+            parts,
+            raw: (log_odds, variance),
+        }
+    }
+
+    fn probability(&self, number: u32, target: &Target) -> f64 {
+        if let Some(Some((_, probability))) = self.walked.get(number as usize) {
+            return *probability;
+        }
+        let (log_odds, variance) = target.raw;
+        self.model.snapshot.probability(log_odds, variance)
+    }
+
+    /// How a mean probability follows the log-odds before calibration.
+    fn slope(&self, probability: f64) -> f64 {
+        probability * (1.0 - probability) * self.model.snapshot.calibrator.slope
     }
 }

@@ -1,21 +1,29 @@
 //! The risk policy（风险策略）: thresholds and weights as data, with a version and a hash.
 
+mod cases;
+mod goals;
+mod signals;
 mod text;
 
+pub use cases::CasePolicy;
+
+use crate::alert::terms::AlertTerms;
+use crate::burden::BurdenPolicy;
+use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
-use crate::rates::Target;
-use crate::series::CITY;
 use risk_domain::ids::PolicyVersion;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::selection::SelectionMode;
-use risk_domain::subject::Subject;
 use risk_domain::time::{CivilOffset, DAY_MILLIS};
 use risk_stats::screening::LEAST_YOUDEN_INDEX;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+pub use goals::{Benchmark, Goal, Goals, RateTarget, Wanted};
+pub use signals::{PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +110,14 @@ pub struct AlertPolicy {
     pub outbreak: AlertLevel,
     /// An enterprise fails more than usual.
     pub enterprise_changed: AlertLevel,
+    /// A grade rose before anything failed.
+    pub latent_risk: AlertLevel,
+    /// How alerts merge, rise, keep quiet and close.
+    pub standing: AlertTerms,
+    /// Which signals alert.
+    pub signals: SignalPolicy,
+    /// When goods of one path alert.
+    pub paths: PathPolicy,
 }
 
 /// What officers may decide.
@@ -132,17 +148,12 @@ pub struct Policy {
     pub detection: DetectionSettings,
     /// Decisions of officers.
     pub decision: DecisionPolicy,
+    /// Burden of inspection.
+    pub burden: BurdenPolicy,
+    /// How cases run.
+    pub cases: CasePolicy,
     /// Pass rates that are to be reached.
-    pub targets: Vec<RateTarget>,
-}
-
-/// A pass rate that a domain is to reach（合格率目标）.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RateTarget {
-    /// The city, or a sector, a product or a zone by its text.
-    pub domain: String,
-    /// The pass rate.
-    pub target: Target,
+    pub goals: Goals,
 }
 
 /// Why a text is no policy.
@@ -156,6 +167,16 @@ pub enum PolicyError {
     Range {
         /// The key.
         key: &'static str,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// A term of a case is missing, idle, or breaks a rule.
+    #[error("policy term `cases.terms.{kind}.{term}` {rule}")]
+    Term {
+        /// Of which kind of case.
+        kind: CaseKind,
+        /// Which term.
+        term: Term,
         /// The rule it breaks.
         rule: &'static str,
     },
@@ -209,10 +230,16 @@ impl Policy {
                 outbreak_in_zone: raw.alert.outbreak_in_zone,
                 outbreak: raw.alert.outbreak,
                 enterprise_changed: raw.alert.enterprise_changed,
+                standing: signals::standing(raw.alert.standing)?,
+                signals: signals::signals(raw.alert.signals)?,
+                latent_risk: raw.alert.latent_risk,
+                paths: signals::paths(raw.alert.paths)?,
             },
-            detection: detection(raw.detection)?,
+            detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
-            targets: targets(&raw.targets)?,
+            burden: checked(raw.burden.check(), raw.burden)?,
+            cases: cases::cases(raw.cases)?,
+            goals: goals::goals(raw.targets, raw.benchmarks)?,
         })
     }
 }
@@ -245,9 +272,12 @@ fn time(raw: &text::Time) -> Result<TimePolicy, PolicyError> {
     })
 }
 
-fn detection(settings: DetectionSettings) -> Result<DetectionSettings, PolicyError> {
-    let checked = settings.check();
-    checked.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
+/// Settings that hold their own rules.
+fn checked<T>(
+    result: Result<(), (&'static str, &'static str)>,
+    settings: T,
+) -> Result<T, PolicyError> {
+    result.map_err(|(key, rule)| PolicyError::Range { key, rule })?;
     Ok(settings)
 }
 
@@ -261,31 +291,6 @@ fn decision(raw: &text::Decision) -> Result<DecisionPolicy, PolicyError> {
             rule: "must be between 1 and 3660",
         })
     }
-}
-
-fn targets(raw: &[text::Target]) -> Result<Vec<RateTarget>, PolicyError> {
-    let target = |raw: &text::Target| {
-        let named = raw.domain == CITY
-            || matches!(
-                raw.domain.parse(),
-                Ok(Subject::Sector(_) | Subject::Product(_) | Subject::Zone(_))
-            );
-        let target = Target::new(raw.pass_rate).map_err(|_error| PolicyError::Range {
-            key: "targets.pass_rate",
-            rule: "must be above 0 and below 1",
-        })?;
-        let unnamed = PolicyError::Range {
-            key: "targets.domain",
-            rule: "must be city, or sector:, product: or zone: with a code",
-        };
-        named
-            .then(|| RateTarget {
-                domain: raw.domain.clone(),
-                target,
-            })
-            .ok_or(unnamed)
-    };
-    raw.iter().map(target).collect()
 }
 
 fn model(settings: Settings) -> Result<ModelPolicy, PolicyError> {
@@ -436,7 +441,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_valid_and_names_itself() {
         let policy = Policy::builtin().unwrap();
-        assert_eq!(policy.version.as_str(), "2026.4");
+        assert_eq!(policy.version.as_str(), "2026.5");
         assert_eq!(policy.hash.len(), 64);
         assert!((policy.model.screen_information - 0.75 * 0.75).abs() < 1e-12);
     }
@@ -445,7 +450,9 @@ mod tests {
     fn a_value_outside_its_range_is_refused_by_name() {
         let key = |error: PolicyError| match &error {
             PolicyError::Range { key, .. } => *key,
-            PolicyError::Toml(_) | PolicyError::Model(_) => panic!("{error}"),
+            PolicyError::Toml(_) | PolicyError::Model(_) | PolicyError::Term { .. } => {
+                panic!("{error}")
+            }
         };
         assert_eq!(
             key(changed("epoch_minutes = 1440", "epoch_minutes = 7")),
@@ -485,6 +492,18 @@ mod tests {
         assert_eq!(
             key(changed("longest_days = 180", "longest_days = 0")),
             "decision.longest_days"
+        );
+        assert_eq!(
+            key(changed("heap_band = 0.05", "heap_band = 0.5")),
+            "burden.heap_band"
+        );
+        assert_eq!(
+            key(changed("trend_raises = 3", "trend_raises = 1")),
+            "alert.standing.trend_raises"
+        );
+        assert_eq!(
+            key(changed("quiet_level = \"three\"", "quiet_level = \"one\"")),
+            "alert.standing.quiet_level"
         );
         assert_eq!(key(changed("guard = 8 ", "guard = 0 ")), "detection.guard");
         assert_eq!(

@@ -7,7 +7,6 @@
 
 use crate::event_time::Epoch;
 use crate::input::Effect;
-use crate::logodds::Query;
 use crate::model::week_of;
 use crate::rates::{
     FrameWeek, MixShift, ModeShift, Observation, Rates, Share, WeekTally, mix_shift,
@@ -246,12 +245,12 @@ impl Engine {
         let epoch = self.fit_due()?;
         let week = week_of(self.calendar.day_of(epoch));
         let model = &self.model;
-        let predicted = |groups: &[u32], week: u16| {
-            let query = Query {
-                week: Some(week),
-                ..Query::new(groups)
-            };
-            model.snapshot.predict(&query).probability
+        let snapshot = &model.snapshot;
+        let mut waves: BTreeMap<u16, [f64; 4]> = BTreeMap::new();
+        let mut predicted = |groups: &[u32], week: u16| {
+            let of_week = waves.entry(week);
+            let waves = *of_week.or_insert_with(|| snapshot.waves(Some(week)));
+            snapshot.probability_of(&snapshot.told(groups, waves, &[]))
         };
         let mut sums = Sums::new(self);
         let in_frame = self.subjects.linked();

@@ -4,8 +4,9 @@
 //! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
-use crate::alert;
-use crate::decisions::Decisions;
+use crate::alert::{self, Alerts};
+use crate::case::Cases;
+use crate::decisions::{Decisions, content_digest};
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
@@ -19,11 +20,13 @@ use crate::model::Model;
 use crate::policy::Policy;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
+use crate::signals::Signals;
 use crate::subjects::{SubjectIx, Subjects};
+use crate::supply::SupplyPaths;
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
-use risk_domain::decision::Command;
-use risk_domain::ids::{AlertId, InspectionId};
+use risk_domain::decision::{Command, GradeCommand, Order};
+use risk_domain::ids::{CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::RiskLevel;
@@ -74,10 +77,18 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
+    /// Commands on alerts and cases, with digests of their content.
+    pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
     pub(crate) warning: Warning,
-    pub(crate) alerts: BTreeMap<AlertId, u64>,
+    pub(crate) alerts: Alerts,
+    pub(crate) signals: Signals,
+    pub(crate) paths: SupplyPaths,
+    /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
+    /// close that can raise something.
+    pub(crate) placed: Epoch,
+    pub(crate) cases: Cases,
 }
 
 impl Engine {
@@ -101,10 +112,15 @@ impl Engine {
             closed_through: None,
             frame: Frame::default(),
             decisions: Decisions::default(),
+            acted: BTreeMap::new(),
             model: Model::new(policy.model.fields.clone(), &policy.model.prior),
             series: AllSeries::new(),
             warning: Warning::default(),
-            alerts: BTreeMap::new(),
+            alerts: Alerts::default(),
+            signals: Signals::default(),
+            paths: SupplyPaths::default(),
+            placed: Epoch(i64::MIN),
+            cases: Cases::default(),
             policy,
         })
     }
@@ -157,10 +173,12 @@ impl Engine {
         self.clocks.all()
     }
 
-    /// Whether a tick at `now` would close an epoch, with no partition holding the watermark. The
+    /// Whether a tick at `now` would close an epoch or let a term of a case lapse, with no partition holding the watermark. The
     /// shell records a tick only then, or when a partition has gone idle.
     pub fn would_close(&self, now: Timestamp) -> bool {
-        !self.clocks.any_holds() && self.next_close(self.calendar.closable(now)).is_some()
+        let lapses = self.cases.next_lapse().is_some_and(|at| at <= now);
+        let closes = || self.next_close(self.calendar.closable(now)).is_some();
+        !self.clocks.any_holds() && (lapses || closes())
     }
 
     /// The last epoch that closed, and its end.
@@ -208,7 +226,12 @@ impl Engine {
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
             Input::Registry { partition, entry } => self.step_entry(partition, entry),
-            Input::Command { partition, command } => self.step_command(partition, command),
+            Input::Command { partition, command } => {
+                self.step_command(partition, command, &mut effects)
+            }
+            Input::Signal { partition, signal } => {
+                self.step_signal(partition, signal, &mut effects)
+            }
             Input::Register(_) | Input::Hold(_) | Input::Tick { .. } | Input::Ended(_) => {
                 self.admit_input(input);
                 Outcome::Accepted(Accepted {
@@ -217,7 +240,9 @@ impl Engine {
                 })
             }
         };
+        self.judge_cases(&mut effects);
         self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        self.lapse_due(&mut effects);
         Step { outcome, effects }
     }
 
@@ -249,11 +274,21 @@ impl Engine {
                 let partition = self.clocks.index_of(partition);
                 self.admit_command(partition, command, *epoch);
             }
+            Recorded::Signal {
+                partition,
+                signal,
+                epoch,
+            } => {
+                let partition = self.clocks.index_of(partition);
+                self.admit_signal(partition, signal, *epoch);
+            }
             Recorded::Input(input) => self.admit_input(input),
             Recorded::Effect(effect) => {
                 self.apply(effect);
             }
         }
+        // What followed stands recorded beside it.
+        self.cases.judged();
     }
 
     fn step_result(&mut self, input: &ResultInput<'_>, effects: &mut Vec<Effect>) -> Outcome {
@@ -271,9 +306,7 @@ impl Engine {
         let epoch = own.max(self.first_open());
         self.admit_result(input.partition, result, epoch, input.linked);
         for alert in alert::of_record(result, &self.policy) {
-            if !self.alerts.contains_key(&alert.id) {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
-            }
+            self.raise(Box::new(alert), effects);
         }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
@@ -305,35 +338,76 @@ impl Engine {
         self.clocks.advance(partition, entry.observed_at);
     }
 
-    fn step_command(&mut self, partition: &SourcePartition, command: &Command) -> Outcome {
-        match self.decisions.knows(command) {
+    fn step_command(
+        &mut self,
+        partition: &SourcePartition,
+        command: &Command,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
+        match self.knows_command(command) {
             Some(true) => return Outcome::Duplicate,
             Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
-        }
-        let decided_on = self.policy.time.offset.day_of(command.decided_at);
-        let refusal = self
-            .decisions
-            .refuses(command, self.policy.decision, decided_on);
-        if let Some(why) = refusal {
-            return Outcome::Rejected(why);
         }
         let partition = self.clocks.index_of(partition);
         let clock = self.clocks.latest(partition);
         let (own, late) = self.calendar.assign(command.decided_at, clock);
         let epoch = own.max(self.first_open());
-        self.admit_command(partition, command, epoch);
+        let refusal = match &command.order {
+            Order::Grade { .. } => command.on_grade().and_then(|command| {
+                let decided_on = self.policy.time.offset.day_of(command.decided_at);
+                self.decisions
+                    .refuses(&command, self.policy.decision, decided_on)
+            }),
+            Order::Alert { .. } => {
+                let order = self.alert_order(command);
+                order.and_then(|order| self.refuses_alert_order(&order, epoch))
+            }
+            Order::Case { case, .. } if !self.cases.knows(case) => {
+                Some(EngineRejection::UnknownCase)
+            }
+            Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
+        };
+        if let Some(why) = refusal {
+            return Outcome::Rejected(why);
+        }
+        match &command.order {
+            Order::Alert { .. } => self.tell_alert_order(
+                command,
+                |engine| engine.admit_command(partition, command, epoch),
+                effects,
+            ),
+            Order::Grade { .. } | Order::Case { .. } => {
+                self.admit_command(partition, command, epoch);
+            }
+        }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
             late: late || epoch > own,
         })
     }
 
-    /// Takes in what an officer decided; the close of its epoch puts it in force.
+    /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
+    /// an alert or a case at once.
     fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
-        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
-        self.decisions.admit(epoch, command.clone(), &self.calendar);
+        match command.on_grade() {
+            Some(command) => self.admit_decision(command, epoch),
+            None => {
+                let digest = content_digest(command);
+                self.acted.insert(command.command_id.clone(), digest);
+                if let Some(order) = self.alert_order(command) {
+                    let terms = self.policy.alert.standing;
+                    self.alerts.decide(epoch, order, &terms);
+                }
+                self.cases.admit_command(command);
+            }
+        }
         self.clocks.advance(partition, command.decided_at);
+    }
+
+    fn admit_decision(&mut self, command: GradeCommand, epoch: Epoch) {
+        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        self.decisions.admit(epoch, command, &self.calendar);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {
@@ -348,6 +422,8 @@ impl Engine {
         epoch: Epoch,
         linked: &[Linked],
     ) {
+        self.placed = epoch;
+        self.paths.admit(result, epoch);
         for link in linked {
             self.admit_link(link);
         }
@@ -365,6 +441,8 @@ impl Engine {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
             self.pending.push(epoch, row);
         }
+        self.cases
+            .admit_result(result, epoch, &self.policy, &self.taxonomy);
         self.clocks.advance(partition, result.observed_at);
     }
 
@@ -401,7 +479,10 @@ impl Engine {
 
     fn admit_input(&mut self, input: &Input<'_>) {
         match input {
-            Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => {}
+            Input::Result(_)
+            | Input::Registry { .. }
+            | Input::Command { .. }
+            | Input::Signal { .. } => {}
             Input::Register(registration) => self.taxonomy.register(registration),
             Input::Hold(partitions) => {
                 for name in *partitions {

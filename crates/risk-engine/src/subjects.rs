@@ -109,6 +109,23 @@ fn base_hash((enterprise, site, zone, product): BaseNames<'_>) -> u128 {
     xxh3_128(&names)
 }
 
+/// A number in the order of subjects, as far as their kinds and the beginnings of their names tell it: of two
+/// subjects with different numbers the lesser one has the lesser number.
+pub(crate) fn name_begins(subject: &Subject) -> (SubjectKind, u64) {
+    let name = match subject {
+        Subject::Product(id) => id.as_str(),
+        Subject::Enterprise(id) | Subject::Cell(id, _) => id.as_str(),
+        Subject::Site(id) => id.as_str(),
+        Subject::Zone(id) => id.as_str(),
+        Subject::Sector(id) => id.as_str(),
+    };
+    let mut begins = [0; 8];
+    for (slot, byte) in begins.iter_mut().zip(name.bytes()) {
+        *slot = byte;
+    }
+    (subject.kind(), u64::from_be_bytes(begins))
+}
+
 /// A subject's name as bytes that no other subject has; quicker than its text.
 pub(crate) fn name_bytes(subject: &Subject) -> SmallVec<[u8; 64]> {
     let mut bytes = SmallVec::from_slice(subject.kind().code().as_bytes());

@@ -3,6 +3,7 @@
 //! The city's reference data fills it at the start; a record set with a vocabulary of its own adds
 //! to it by [`Registration`]s, which are inputs like any other and stand in the ledger.
 
+use risk_domain::calendar::Calendar;
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
 use risk_domain::reference::Reference;
 use serde::{Deserialize, Serialize};
@@ -30,17 +31,21 @@ pub enum Registration {
     },
 }
 
-/// Zones with their parents, products with their sectors.
+/// Zones with their parents, products with their sectors, and which days are worked.
 #[derive(Debug, Clone, Default)]
 pub struct Taxonomy {
     pub(crate) zones: BTreeMap<ZoneId, Option<ZoneId>>,
     pub(crate) products: BTreeMap<ProductCode, (SectorCode, Option<[f64; 4]>)>,
+    pub(crate) calendar: Calendar,
 }
 
 impl Taxonomy {
     /// The taxonomy of the city's reference data.
     pub fn from_reference(reference: &Reference) -> Self {
-        let mut taxonomy = Self::default();
+        let mut taxonomy = Self {
+            calendar: reference.calendar.clone(),
+            ..Self::default()
+        };
         for zone in reference.zones.iter() {
             taxonomy.zones.insert(zone.id.clone(), zone.parent.clone());
         }

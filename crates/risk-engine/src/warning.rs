@@ -171,7 +171,7 @@ impl Engine {
         for outbreak in self.watch(&settings) {
             let alert = alert::of_outbreak(&outbreak, epoch, ended_at, &self.policy);
             if let Some(alert) = alert {
-                self.conclude(Effect::AlertRaised(Box::new(alert)), effects);
+                self.raise(Box::new(alert), effects);
             }
         }
     }

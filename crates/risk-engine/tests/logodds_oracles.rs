@@ -99,6 +99,7 @@ fn reference_settings() -> Settings {
     settings.half_lives.recent = 4.0;
     settings.half_lives.selection = 104.0;
     settings.sweeps.recent = 5;
+    settings.sweeps.tolerance = None;
     let recent = [None, Some(0.05), None, Some(0.1), Some(0.1), Some(0.05)];
     for (level, recent) in settings.levels.iter_mut().zip(recent) {
         level.recent = recent;
@@ -572,4 +573,52 @@ fn variances_of_enterprises_and_cells_do_not_collapse() {
     let log_prior = |v: NestedVariances| 0.5 * (v.outer.ln() + v.inner.ln());
     let of = |v| nested.log_marginal(v) + log_prior(v);
     assert!(of(found) > of(start));
+}
+
+/// With a tolerance a sweep follows scores along straight lines and the fit ends early; at given prior
+/// variances the effects are those of the reference's own sweeps, made until nothing moves.
+#[test]
+fn sweeps_along_lines_end_where_exact_ones_do() {
+    let city = city();
+    let mut quick = Settings {
+        laboratories: Some(Variance::Fixed(0.05)),
+        ..Settings::default()
+    };
+    for level in &mut quick.levels {
+        level.variance = match level.variance {
+            Variance::Moments { start, floor: _ } => Variance::Fixed(start),
+            Variance::Fixed(variance) => Variance::Fixed(variance),
+        };
+    }
+    let mut exact = quick.clone();
+    exact.sweeps.tolerance = None;
+    exact.sweeps.cold = 200;
+    exact.sweeps.warm = 60;
+    exact.sweeps.recent = 60;
+    let rows = city.rows.iter().enumerate();
+    let rows: Vec<Row> = rows
+        .map(|(at, row)| Row {
+            laboratory: (at % 7) as u16,
+            ..*row
+        })
+        .collect();
+    let mut last: Option<(Snapshot, Snapshot)> = None;
+    for week in [60, 64, 104] {
+        let evidence = Evidence::new(&city.frame, &rows, week);
+        let warm = last.as_ref();
+        let found = fit(&evidence, &quick, warm.map(|(quick, _)| quick)).unwrap();
+        let wanted = fit(&evidence, &exact, warm.map(|(_, exact)| exact)).unwrap();
+        let (mut greatest, mut squares) = (0.0_f64, 0.0);
+        for target in 0..city.frame.len() as u32 {
+            let groups: Vec<u32> = city.frame.groups(target).collect();
+            let query = Query::new(&groups);
+            let apart = found.log_odds(&query).0 - wanted.log_odds(&query).0;
+            greatest = greatest.max(apart.abs());
+            squares += apart * apart;
+        }
+        let deviation = (squares / city.frame.len() as f64).sqrt();
+        println!("week {week}: at most {greatest:.5} apart, deviation {deviation:.5}");
+        assert!(greatest < 0.03 && deviation < 0.01, "week {week}");
+        last = Some((found, wanted));
+    }
 }

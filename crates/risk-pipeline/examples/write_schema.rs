@@ -12,6 +12,8 @@ fn main() -> std::io::Result<()> {
     std::fs::write(registry, risk_pipeline::wire::registry::schema())?;
     let command = folder.join("command.v1.json");
     std::fs::write(command, risk_pipeline::wire::command::schema())?;
+    let signal = folder.join("signal.v1.json");
+    std::fs::write(signal, risk_pipeline::wire::signal::schema())?;
     let results = folder.join("inspection-result.v1.json");
     std::fs::write(results, risk_pipeline::wire::schema())
 }

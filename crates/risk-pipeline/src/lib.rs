@@ -8,7 +8,8 @@
 //!    it: a code of a closed list, the field, the value and the rule.
 //! 3. A rejected record becomes a dead letter, kept whole. Past a limit of these ([`dead_letter`])
 //!    its partition stops, because then the fault lies with the feed and not with a record.
-//! 4. Positions move along the contiguous prefix of settled records only ([`offsets`]).
+//! 4. The [`worker`] handles records in the order of their partition, so positions move along the
+//!    contiguous prefix of what was applied or rejected.
 //!
 //! What follows from the ledger goes out by the [`publisher`].
 //!
@@ -19,7 +20,6 @@ pub mod dead_letter;
 pub mod import;
 pub mod metrics;
 pub mod notes;
-pub mod offsets;
 pub mod publisher;
 pub mod source;
 pub mod topics;

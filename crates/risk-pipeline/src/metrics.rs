@@ -4,9 +4,10 @@ use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
 };
-use risk_engine::Engine;
+use risk_domain::scales::AlertLevel;
 use risk_engine::rates::Rate;
 use risk_engine::series::CITY;
+use risk_engine::{AlertState, CaseKind, Engine};
 use std::collections::BTreeMap;
 
 /// The publisher's metrics.
@@ -63,6 +64,18 @@ pub struct PipelineMetrics {
     pub closes: IntCounter,
     /// Alerts raised, by level.
     pub alerts: IntCounterVec,
+    /// What changed of alerts, by what it was.
+    pub alert_moves: IntCounterVec,
+    /// Alerts, by state and level.
+    pub standing_alerts: IntGaugeVec,
+    /// Closed alerts, by rule and by what came of them.
+    pub alert_dispositions: IntGaugeVec,
+    /// Cases opened, by kind.
+    pub cases_opened: IntCounterVec,
+    /// Open cases, by kind.
+    pub open_cases: IntGaugeVec,
+    /// Open cases with a term that lapsed without being kept, by kind.
+    pub overdue_cases: IntGaugeVec,
     /// Subjects ever seen, by kind.
     pub subjects: IntGaugeVec,
     /// Subjects by kind and recorded level.
@@ -74,22 +87,100 @@ pub struct PipelineMetrics {
 /// Weeks that a pass rate in the metrics is of.
 const RATE_WEEKS: u16 = 13;
 
+/// Counters of a name, registered.
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+/// Gauges of a name, registered.
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<IntGaugeVec> {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauges.clone()))?;
+    Ok(gauges)
+}
+
+/// Raises, moves, what stands, and what came of it.
+type OfAlerts = (IntCounterVec, IntCounterVec, IntGaugeVec, IntGaugeVec);
+
+fn of_alerts(registry: &Registry) -> prometheus::Result<OfAlerts> {
+    let alerts = counters(
+        registry,
+        "risk_engine_alerts_total",
+        "Raises of alerts, merged ones included, by level",
+        &["level"],
+    )?;
+    let alert_moves = counters(
+        registry,
+        "risk_engine_alert_moves_total",
+        "What changed of alerts, by what it was",
+        &["what"],
+    )?;
+    let standing_alerts = gauges(
+        registry,
+        "risk_engine_standing_alerts",
+        "Alerts, by state and level",
+        &["state", "level"],
+    )?;
+    let alert_dispositions = gauges(
+        registry,
+        "risk_engine_alert_dispositions",
+        "Closed alerts, by rule and by what came of them",
+        &["rule", "disposition"],
+    )?;
+    Ok((alerts, alert_moves, standing_alerts, alert_dispositions))
+}
+
+/// Cases opened, open ones, overdue ones.
+fn of_cases(registry: &Registry) -> prometheus::Result<(IntCounterVec, IntGaugeVec, IntGaugeVec)> {
+    let cases_opened = counters(
+        registry,
+        "risk_engine_cases_opened_total",
+        "Cases opened, by kind",
+        &["kind"],
+    )?;
+    let open_cases = gauges(
+        registry,
+        "risk_engine_open_cases",
+        "Open cases, by kind",
+        &["kind"],
+    )?;
+    let overdue_cases = gauges(
+        registry,
+        "risk_engine_overdue_cases",
+        "Open cases with a term that lapsed without being kept, by kind",
+        &["kind"],
+    )?;
+    Ok((cases_opened, open_cases, overdue_cases))
+}
+
 impl PipelineMetrics {
     /// Registers every metric.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let (alerts, alert_moves, standing_alerts, alert_dispositions) = of_alerts(registry)?;
+        let (cases_opened, open_cases, overdue_cases) = of_cases(registry)?;
         let metrics = Self {
-            records: IntCounterVec::new(
-                Opts::new(
-                    "risk_pipeline_records_total",
-                    "Records read, by disposition",
-                ),
+            records: counters(
+                registry,
+                "risk_pipeline_records_total",
+                "Records read, by disposition",
                 &["disposition"],
             )?,
-            dead_letters: IntCounterVec::new(
-                Opts::new(
-                    "risk_pipeline_dead_letters_total",
-                    "Dead letters, by reason",
-                ),
+            dead_letters: counters(
+                registry,
+                "risk_pipeline_dead_letters_total",
+                "Dead letters, by reason",
                 &["reason"],
             )?,
             batch_seconds: Histogram::with_opts(
@@ -112,19 +203,23 @@ impl PipelineMetrics {
                 "Partitions paused because they are too far ahead of the slowest",
             )?,
             closes: IntCounter::new("risk_engine_closes_total", "Epochs closed")?,
-            alerts: IntCounterVec::new(
-                Opts::new("risk_engine_alerts_total", "Alerts raised, by level"),
-                &["level"],
-            )?,
-            subjects: IntGaugeVec::new(
-                Opts::new("risk_engine_subjects", "Subjects ever seen, by kind"),
+            alerts,
+            alert_moves,
+            standing_alerts,
+            alert_dispositions,
+            cases_opened,
+            open_cases,
+            overdue_cases,
+            subjects: gauges(
+                registry,
+                "risk_engine_subjects",
+                "Subjects ever seen, by kind",
                 &["kind"],
             )?,
-            graded_subjects: IntGaugeVec::new(
-                Opts::new(
-                    "risk_engine_graded_subjects",
-                    "Subjects, by kind and recorded level",
-                ),
+            graded_subjects: gauges(
+                registry,
+                "risk_engine_graded_subjects",
+                "Subjects, by kind and recorded level",
                 &["kind", "level"],
             )?,
             pass_rate: GaugeVec::new(
@@ -135,18 +230,18 @@ impl PipelineMetrics {
                 &["domain", "figure", "bound"],
             )?,
         };
-        registry.register(Box::new(metrics.records.clone()))?;
-        registry.register(Box::new(metrics.dead_letters.clone()))?;
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.watermark.clone()))?;
         registry.register(Box::new(metrics.stopped_partitions.clone()))?;
         registry.register(Box::new(metrics.paused_partitions.clone()))?;
         registry.register(Box::new(metrics.closes.clone()))?;
-        registry.register(Box::new(metrics.alerts.clone()))?;
-        registry.register(Box::new(metrics.subjects.clone()))?;
-        registry.register(Box::new(metrics.graded_subjects.clone()))?;
         registry.register(Box::new(metrics.pass_rate.clone()))?;
         Ok(metrics)
+    }
+
+    /// Counts a raise.
+    pub(crate) fn raised(&self, level: AlertLevel) {
+        self.alerts.with_label_values(&[level.code()]).inc();
     }
 
     /// Shows where the engine stands.
@@ -166,6 +261,32 @@ impl PipelineMetrics {
             self.subjects
                 .with_label_values(&[kind.code()])
                 .set(count as i64);
+        }
+        let counts = engine.alert_counts();
+        for state in AlertState::ALL {
+            for level in AlertLevel::ALL {
+                let count = counts.get(&(state, *level)).copied().unwrap_or_default();
+                let labels = [state.code(), level.code()];
+                self.standing_alerts
+                    .with_label_values(&labels)
+                    .set(count as i64);
+            }
+        }
+        self.alert_dispositions.reset();
+        for ((rule, disposition), count) in engine.alert_feedback() {
+            let labels = [rule.code(), disposition];
+            self.alert_dispositions
+                .with_label_values(&labels)
+                .set(count as i64);
+        }
+        let cases = engine.case_counts();
+        for kind in CaseKind::ALL {
+            let (open, overdue) = cases.get(kind).copied().unwrap_or_default();
+            let kind = kind.code();
+            self.open_cases.with_label_values(&[kind]).set(open as i64);
+            self.overdue_cases
+                .with_label_values(&[kind])
+                .set(overdue as i64);
         }
         self.show_rates(engine);
     }

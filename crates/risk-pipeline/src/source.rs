@@ -32,11 +32,13 @@ pub enum Feed {
     Registry,
     /// What officers decide.
     Commands,
+    /// What is heard of enterprises beside results.
+    Signals,
 }
 
 impl Feed {
     /// Every feed.
-    pub const ALL: [Self; 3] = [Self::Results, Self::Registry, Self::Commands];
+    pub const ALL: [Self; 4] = [Self::Results, Self::Registry, Self::Commands, Self::Signals];
 }
 
 /// A partition of a source（分区）. All its records are of one feed.
@@ -65,6 +67,7 @@ impl fmt::Display for Partition {
             Feed::Results => write!(f, "{}", self.number),
             Feed::Registry => write!(f, "{} of the register", self.number),
             Feed::Commands => write!(f, "{} of commands", self.number),
+            Feed::Signals => write!(f, "{} of signals", self.number),
         }
     }
 }

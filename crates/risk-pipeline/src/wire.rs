@@ -9,6 +9,7 @@ pub mod command;
 pub mod event;
 pub mod registry;
 mod reject;
+pub mod signal;
 mod v1;
 
 pub use reject::{Rejection, RejectionCode};
@@ -151,8 +152,8 @@ fn text_of<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<&'a str, Rejectio
     simdutf8::basic::from_utf8(bytes).map_err(|_| reject::not_utf8(bytes))
 }
 
-/// The key of a record: the enterprise of a result, the site of an entry of the register, the subject
-/// of a command; `None` where the record cannot be read.
+/// The key of a record: the enterprise of a result or a signal, the site of an entry of the register, the subject
+/// or alert or case of a command; `None` where the record cannot be read.
 pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Keyed<'a> {
@@ -167,15 +168,31 @@ pub(crate) fn key_of(feed: Feed, bytes: &[u8]) -> Option<Cow<'_, str>> {
         site_id: Cow<'a, str>,
     }
     #[derive(Deserialize)]
+    struct Heard<'a> {
+        #[serde(borrow)]
+        enterprise_id: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
     struct Decided<'a> {
         #[serde(borrow)]
-        subject: Cow<'a, str>,
+        subject: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        alert_id: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        case_id: Option<Cow<'a, str>>,
     }
     let keyed = || serde_json::from_slice::<Keyed<'_>>(bytes).ok();
     Some(match feed {
         Feed::Results => keyed()?.site.enterprise_id,
         Feed::Registry => keyed()?.site.site_id,
-        Feed::Commands => serde_json::from_slice::<Decided<'_>>(bytes).ok()?.subject,
+        Feed::Signals => {
+            let heard = serde_json::from_slice::<Heard<'_>>(bytes).ok()?;
+            heard.enterprise_id
+        }
+        Feed::Commands => {
+            let decided = serde_json::from_slice::<Decided<'_>>(bytes).ok()?;
+            decided.subject.or(decided.alert_id).or(decided.case_id)?
+        }
     })
 }
 

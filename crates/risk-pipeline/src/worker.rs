@@ -17,7 +17,7 @@ pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerSt
 
 use crate::dead_letter::{DeadLetterTracker, Verdict};
 use crate::source::intake::{
-    self, COMMANDS_INTAKE_NAME, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt,
+    self, COMMANDS_INTAKE_NAME, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt, SIGNALS_INTAKE_NAME,
 };
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
@@ -96,7 +96,13 @@ fn partition_named(names: &[CompactString], named: &SourcePartition) -> Option<P
 }
 
 fn is_intake(source: &str) -> bool {
-    [INTAKE_NAME, REGISTRY_INTAKE_NAME, COMMANDS_INTAKE_NAME].contains(&source)
+    [
+        INTAKE_NAME,
+        REGISTRY_INTAKE_NAME,
+        COMMANDS_INTAKE_NAME,
+        SIGNALS_INTAKE_NAME,
+    ]
+    .contains(&source)
 }
 
 impl Worker {
@@ -243,11 +249,12 @@ impl Worker {
     }
 
     fn named(&self, partition: Partition) -> SourcePartition {
-        let [results, registry, commands] = &self.names;
+        let [results, registry, commands, signals] = &self.names;
         let source = match partition.feed {
             Feed::Results => results,
             Feed::Registry => registry,
             Feed::Commands => commands,
+            Feed::Signals => signals,
         };
         SourcePartition {
             source: source.clone(),
@@ -278,12 +285,22 @@ impl Worker {
                     metrics.closes.inc();
                     closed = true;
                 }
-                Effect::AlertRaised(alert) => metrics
-                    .alerts
-                    .with_label_values(&[alert.level.code()])
-                    .inc(),
+                Effect::AlertRaised(alert) => metrics.raised(alert.level),
+                Effect::SignalRaised(raised) => metrics.raised(raised.alert.level),
+                Effect::AlertMoved(moved) => {
+                    metrics.alert_moves.with_label_values(&[moved.what()]).inc()
+                }
                 Effect::SnapshotFitted(_) => fitted = true,
-                Effect::Assessed(_) | Effect::RatesTold(_) | Effect::WeekWatched(_) => {}
+                Effect::CaseMoved(moved) if moved.kept == 0 => {
+                    let kind = moved.case.state.kind();
+                    metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+                }
+                Effect::Assessed(_)
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
+                | Effect::AlertTermsSet(_) => {}
             }
         }
         self.parts.writer.append_effects(effects)?;
@@ -377,6 +394,7 @@ impl Worker {
             Decoded::Result(result) => self.apply(result, &slot.encoded, record)?,
             Decoded::Entry(entry) => self.apply_entry(entry, record)?,
             Decoded::Command(command) => self.apply_command(command, record)?,
+            Decoded::Signal(heard) => self.apply_signal(heard, record)?,
             Decoded::Rejected(rejection) => Handled::Rejected(rejection.clone()),
         };
         let receipt = match handled {

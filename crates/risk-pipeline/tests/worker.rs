@@ -1,6 +1,9 @@
 //! The worker's manners towards its source.
 
 use prometheus::Registry;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use risk_domain::time::Timestamp;
 use risk_engine::{Policy, Taxonomy};
 use risk_pipeline::clock::SystemClock;
 use risk_pipeline::dead_letter::DeadLetterLimit;
@@ -8,8 +11,10 @@ use risk_pipeline::metrics::PipelineMetrics;
 use risk_pipeline::source::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use risk_pipeline::wire::{OpenVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
+use risk_store::records::{BlockMetadata, Record};
 use risk_store::{Opened, Store, StoreOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -61,27 +66,18 @@ impl Source for Idle {
     }
 }
 
-/// A source that says that it is at its end is no reason to ask it at once again, and again.
-#[test]
-fn an_idle_source_is_waited_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let policy = Arc::new(Policy::builtin().unwrap());
-    let store = Store::at(
-        dir.path(),
-        StoreOptions::default(),
-        policy,
-        Taxonomy::default(),
-    );
+/// A worker over a source, with this many rejections in a row allowed.
+fn worker(
+    store: &Store,
+    source: Box<dyn Source>,
+    status: &Arc<WorkerStatus>,
+    max_consecutive: usize,
+) -> Worker {
     let Opened { writer, engine, .. } = store.open().unwrap();
-    let status = Arc::new(WorkerStatus::default());
-    let waits = Arc::new(Mutex::new(Vec::new()));
     let worker = Worker::new(WorkerParts {
         engine: Arc::new(RwLock::new(engine)),
         writer,
-        source: Box::new(Idle {
-            waits: Arc::clone(&waits),
-            status: Arc::clone(&status),
-        }),
+        source,
         vocabulary: Box::new(OpenVocabulary),
         registrations: Vec::new(),
         clock: Arc::new(SystemClock),
@@ -91,16 +87,233 @@ fn an_idle_source_is_waited_for() {
             poll_wait: WAIT,
             idle_after: Duration::from_mins(1),
             dead_letters: DeadLetterLimit {
-                max_ratio: 0.5,
+                max_ratio: 1.0,
                 window: 1000,
-                max_consecutive: 500,
+                max_consecutive,
             },
             limits: WireLimits::default(),
         },
         metrics: PipelineMetrics::register(&Registry::new()).unwrap(),
-        status,
+        status: Arc::clone(status),
         notes: Arc::default(),
     });
-    worker.unwrap().run().unwrap();
+    worker.unwrap()
+}
+
+fn store(dir: &Path) -> Store {
+    let policy = Arc::new(Policy::builtin().unwrap());
+    Store::at(dir, StoreOptions::default(), policy, Taxonomy::default())
+}
+
+/// A source that says that it is at its end is no reason to ask it at once again, and again.
+#[test]
+fn an_idle_source_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let status = Arc::new(WorkerStatus::default());
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let source = Idle {
+        waits: Arc::clone(&waits),
+        status: Arc::clone(&status),
+    };
+    let worker = worker(&store(dir.path()), Box::new(source), &status, 500);
+    worker.run().unwrap();
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);
+}
+
+const PARTITIONS: i32 = 3;
+const MAX_CONSECUTIVE: usize = 2;
+
+/// What a record of the script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Good,
+    /// The partition's last good one again.
+    Again,
+    Rubbish,
+}
+
+#[derive(Debug, Clone)]
+struct Scripted {
+    partition: i32,
+    offset: i64,
+    kind: Kind,
+    value: Vec<u8>,
+    /// The batch ends with it.
+    last: bool,
+}
+
+/// Gives what is written down, and keeps nothing back from partitions that are paused.
+struct Script(VecDeque<Scripted>);
+
+impl Source for Script {
+    fn name(&self, _feed: Feed) -> &'static str {
+        "script"
+    }
+
+    fn partitions(&self) -> Vec<Partition> {
+        (0..PARTITIONS).map(Partition::results).collect()
+    }
+
+    fn seek(&mut self, positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
+        self.0.retain(|record| {
+            let next = positions.get(&Partition::results(record.partition));
+            next.is_none_or(|next| record.offset >= next.0)
+        });
+        Ok(())
+    }
+
+    fn poll(&mut self, _max: usize, _wait: Duration) -> Result<SourceBatch, SourceError> {
+        let mut batch = SourceBatch::default();
+        let received_at = Timestamp::parse("2026-03-10T00:00:00Z").unwrap();
+        while let Some(record) = self.0.pop_front() {
+            let place = (Partition::results(record.partition), Offset(record.offset));
+            assert!(batch.push(place, received_at, None, &record.value));
+            if record.last {
+                break;
+            }
+        }
+        batch.finished = self.0.is_empty();
+        Ok(batch)
+    }
+
+    fn pause(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn resume(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn durable(&mut self, _positions: &BTreeMap<Partition, Offset>) {}
+
+    fn bounded(&self) -> bool {
+        true
+    }
+}
+
+fn record(partition: i32, number: i64) -> Vec<u8> {
+    format!(
+        r#"{{"inspection_id":"R-{partition}-{number}","sampled_at":"2026-03-01T09:30:00+08:00","observed_at":"2026-03-06T17:00:00+08:00","mode":"supervisory_check","agency":{{"id":"yw","level":"county"}},"team_id":"t7","selection":{{"basis":"random"}},"site":{{"site_id":"S-{number}","enterprise_id":"E-{number}","name":"晨光玩具商行","zone_id":"itc-1","channel":"market"}},"product":{{"category":"toys.plush","name":"毛绒小熊"}},"test":{{"kind":"laboratory"}},"outcome":"conforming"}}"#
+    )
+    .into_bytes()
+}
+
+prop_compose! {
+    fn script()(
+        steps in vec((0..PARTITIONS, 1_i64..4, 0..10_u8, any::<bool>()), 1..80),
+    ) -> Vec<Scripted> {
+        let mut next = BTreeMap::new();
+        let mut known: BTreeMap<i32, Vec<u8>> = BTreeMap::new();
+        let scripted = steps.into_iter().map(|(partition, gap, kind, last)| {
+            let at: &mut i64 = next.entry(partition).or_default();
+            *at += gap;
+            let (kind, value) = match (kind, known.get(&partition)) {
+                (0..4, _) => (Kind::Rubbish, b"{".to_vec()),
+                (4..6, Some(again)) => (Kind::Again, again.clone()),
+                (_, _) => (Kind::Good, record(partition, *at)),
+            };
+            if kind == Kind::Good {
+                known.insert(partition, value.clone());
+            }
+            Scripted { partition, offset: *at, kind, value, last }
+        });
+        scripted.collect()
+    }
+}
+
+/// The offset at which a partition is to stop: that of the first record that is one rejection too
+/// many in a row.
+fn stops_at(script: &[Scripted], partition: i32) -> Option<i64> {
+    let mut consecutive = 0;
+    let mut records = script.iter().filter(|record| record.partition == partition);
+    let stop = records.find(|record| {
+        consecutive = if record.kind == Kind::Rubbish {
+            consecutive + 1
+        } else {
+            0
+        };
+        consecutive > MAX_CONSECUTIVE
+    });
+    stop.map(|record| record.offset)
+}
+
+/// Every block's positions cover exactly what it and the blocks before it hold: nothing is skipped,
+/// nothing stands in the ledger that would be read again. Returns the last positions.
+fn check_every_block(store: &Store, script: &[Scripted]) -> BTreeMap<i32, u64> {
+    let opened = store.open().unwrap();
+    let mut held: BTreeMap<i32, BTreeSet<u64>> = BTreeMap::new();
+    let mut last = BTreeMap::new();
+    for block in opened.reader.ledger().blocks(0) {
+        let block = block.unwrap();
+        let metadata = BlockMetadata::decode(0, block.metadata()).unwrap();
+        for (index, entry) in block.entries() {
+            let (partition, offset) = match Record::decode(index, &entry).unwrap() {
+                Record::Result(result) => {
+                    let named = &metadata.partitions[result.partition as usize];
+                    (named.partition, result.offset)
+                }
+                Record::Rejection(rejection) => (rejection.partition.partition, rejection.offset),
+                Record::Registry(_)
+                | Record::Command(_)
+                | Record::Access(_)
+                | Record::Signal(_)
+                | Record::Input(_)
+                | Record::Effect(_) => {
+                    continue;
+                }
+            };
+            assert!(held.entry(partition).or_default().insert(offset), "twice");
+        }
+        last = metadata
+            .positions
+            .iter()
+            .map(|(at, next)| (at.partition, *next))
+            .collect();
+        for partition in 0..PARTITIONS {
+            let next = last.get(&partition).copied().unwrap_or(0);
+            let covered = script.iter().filter(|record| {
+                record.partition == partition
+                    && (record.offset as u64) < next
+                    && record.kind != Kind::Again
+            });
+            let covered: BTreeSet<u64> = covered.map(|record| record.offset as u64).collect();
+            assert_eq!(held.get(&partition).cloned().unwrap_or_default(), covered);
+        }
+    }
+    assert_eq!(opened.writer.positions().len(), last.len());
+    last
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A record is applied, rejected, or stops its partition; positions never pass one that was not.
+    #[test]
+    fn positions_cover_the_contiguous_prefix_of_what_was_handled(script in script()) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let status = Arc::new(WorkerStatus::default());
+        let source = Script(script.clone().into());
+        worker(&store, Box::new(source), &status, MAX_CONSECUTIVE).run().unwrap();
+        let positions = check_every_block(&store, &script);
+        let stopped = status.stopped_partitions();
+        for partition in 0..PARTITIONS {
+            let stop = stops_at(&script, partition);
+            prop_assert_eq!(stopped.contains_key(&Partition::results(partition)), stop.is_some());
+            let handled = script.iter().filter(|record| {
+                record.partition == partition && stop.is_none_or(|stop| record.offset < stop)
+            });
+            let reached = handled.map(|record| record.offset as u64 + 1).last();
+            prop_assert_eq!(positions.get(&partition).copied(), reached);
+        }
+        // Someone who lets more pass reads on where it stopped, to the end, and nothing twice.
+        let source = Script(script.clone().into());
+        worker(&store, Box::new(source), &status, usize::MAX).run().unwrap();
+        let positions = check_every_block(&store, &script);
+        for partition in 0..PARTITIONS {
+            let of = script.iter().filter(|record| record.partition == partition);
+            let end = of.map(|record| record.offset as u64 + 1).last();
+            prop_assert_eq!(positions.get(&partition).copied(), end);
+        }
+    }
 }

@@ -169,13 +169,24 @@ impl ReferenceCity {
         mode: SelectionMode,
         inclusion_probability: Option<f64>,
     ) -> &[Inspected] {
+        let alike = cells.iter().map(|cell| (*cell, inclusion_probability));
+        self.inspect_drawn(week, &alike.collect::<Vec<_>>(), mode)
+    }
+
+    /// The same of cells that were drawn with probabilities of their own.
+    pub fn inspect_drawn(
+        &mut self,
+        week: u32,
+        cells: &[(usize, Option<f64>)],
+        mode: SelectionMode,
+    ) -> &[Inspected] {
         let before = self.inspected.len();
         let worse = MODES
             .iter()
             .zip(self.settings.batch_choice)
             .find(|(of, _)| **of == mode)
             .map_or(0.0, |(_, worse)| worse);
-        for cell in cells {
+        for (cell, inclusion_probability) in cells {
             let bad = self.random.random::<f64>() < expit(self.log_odds(*cell, week) + worse);
             let (failed, confirmed) = if mode == SelectionMode::FastTest {
                 self.fast_test(bad)
@@ -190,7 +201,7 @@ impl ReferenceCity {
                 failed,
                 confirmed,
                 severity,
-                inclusion_probability,
+                inclusion_probability: *inclusion_probability,
             });
         }
         self.mend(week, before);
@@ -276,7 +287,7 @@ impl ReferenceCity {
     /// convenient fast tests, tips. Ends the week.
     pub fn status_quo_week(&mut self, week: u32) {
         let active = self.active(week);
-        let [evaluations, checks, special, fast, enforcement] = self.settings.budget_of(week);
+        let [evaluations, checks, special, fast, _] = self.settings.budget_of(week);
         let uniform = vec![1.0; active.len()];
         let drawn = self.draw(&active, &uniform, evaluations);
         let probability = drawn.len() as f64 / active.len().max(1) as f64;
@@ -311,7 +322,14 @@ impl ReferenceCity {
         });
         let drawn = self.draw(&active, &weights, fast);
         self.inspect(week, &drawn, SelectionMode::FastTest, None);
+        self.follow_tips(week);
+        self.end_week();
+    }
 
+    /// Enforcement tests of a week, which follow tips whatever else is planned.
+    pub fn follow_tips(&mut self, week: u32) {
+        let active = self.active(week);
+        let [.., enforcement] = self.settings.budget_of(week);
         let (tips, centre) = (self.settings.tips_of(week), self.made.mean_fixed);
         let mut weights = Vec::with_capacity(active.len());
         for cell in &active {
@@ -320,7 +338,6 @@ impl ReferenceCity {
         }
         let drawn = self.draw(&active, &weights, enforcement);
         self.inspect(week, &drawn, SelectionMode::EnforcementTest, None);
-        self.end_week();
     }
 
     fn weights(&self, active: &[usize], of: impl Fn(&Self, usize, &Cell) -> f64) -> Vec<f64> {
@@ -369,6 +386,8 @@ pub struct Cell {
     pub until: u32,
     /// What experts think of the product: 0 (harmless) to 2.
     pub product_class: usize,
+    /// What experts think of the zone: 0 to 2.
+    pub zone_class: usize,
 }
 
 #[cfg(test)]

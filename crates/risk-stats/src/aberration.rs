@@ -1,11 +1,13 @@
 //! Weekly or daily counts that stand above their own past（计数异常检测）: the EARS limits, Farrington's
-//! regression and a Bayesian quantile. They look at counts alone; where inspections are aimed, prefer
+//! regressions and a Bayesian quantile. They look at counts alone; where inspections are aimed, prefer
 //! the risk-adjusted sums of [`crate::chart`].
 
 mod farrington;
+mod flexible;
 
 use crate::special::normal_quantile;
 pub use farrington::{FarringtonSettings, farrington_limit};
+pub use flexible::{FlexibleSettings, flexible_limit};
 
 /// Counts or settings that give no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -176,15 +178,27 @@ pub fn bayes_limit(
     }
     let shape = past.iter().map(|count| f64::from(*count)).sum::<f64>() + 0.5;
     let more = 1.0 / (past.len() as f64 + 1.0);
-    // Probabilities of 0, 1, 2, … by recursion, until enough of them is below.
-    let mut chance = libm::exp(shape * libm::log1p(-more));
-    let (mut below, mut count) = (chance, 0_u32);
-    while below < 1.0 - false_alarm && chance > 0.0 {
-        chance *= (shape + f64::from(count)) / (f64::from(count) + 1.0) * more;
-        count += 1;
-        below += chance;
+    // Negative binomial: each count's probability against that of the count before.
+    let ratio = |count: f64| (shape + count) / (count + 1.0) * more;
+    let none = shape * libm::log1p(-more);
+    Ok(least_exceeded(none, ratio, false_alarm))
+}
+
+/// The least count that is exceeded with at most this probability, by the logarithm of the
+/// probability of 0 and the ratio of each count's probability to that of the count before.
+fn least_exceeded(ln_none: f64, ratio: impl Fn(f64) -> f64, false_alarm: f64) -> u32 {
+    let (mut ln_chance, mut below, mut count) = (ln_none, libm::exp(ln_none), 0_u32);
+    while below < 1.0 - false_alarm {
+        let ratio = ratio(f64::from(count));
+        ln_chance += libm::log(ratio);
+        let more = below + libm::exp(ln_chance);
+        // Past the likeliest count, what no longer adds anything ends the sum.
+        if ratio < 1.0 && more <= below {
+            break;
+        }
+        (below, count) = (more, count + 1);
     }
-    Ok(count)
+    count
 }
 
 /// Counts around the same place so many counts back.

@@ -15,7 +15,7 @@ use risk_engine::{
     Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
 };
 use std::collections::VecDeque;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
 /// Blocks decoded ahead.
@@ -67,12 +67,15 @@ fn for_each_block(
     ledger: &LedgerReader,
     from_block: u64,
     effects: Effects,
-    mut work: impl FnMut(Decoded) -> Result<(), StoreError>,
+    mut work: impl FnMut(&Decoded) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     thread::scope(|scope| {
         let (decoded, blocks) = sync_channel(AHEAD);
+        let (used, returned) = channel();
         scope.spawn(move || {
             for block in ledger.blocks(from_block) {
+                // Memory is cheapest to free where it was asked for.
+                drop(returned.try_iter().collect::<Vec<Decoded>>());
                 let block = block.map_err(StoreError::from);
                 let block = block.and_then(|block| Decoded::of(block, effects));
                 let failed = block.is_err();
@@ -84,7 +87,10 @@ fn for_each_block(
         });
         // An iterator, so that the receiver is dropped on failure and the sender stops.
         for block in blocks {
-            work(block?)?;
+            let block = block?;
+            work(&block)?;
+            // Without a thread that takes it, it is merely dropped.
+            drop(used.send(block));
         }
         Ok(())
     })
@@ -171,6 +177,11 @@ pub(crate) fn fold(
                     partition: &record.partition,
                     entry: &record.told,
                     epoch: record.epoch,
+                }),
+                Record::Signal(record) => engine.fold(&Recorded::Signal {
+                    partition: &record.heard.partition,
+                    signal: &record.heard.told,
+                    epoch: record.heard.epoch,
                 }),
                 Record::Command(record) => engine.fold(&Recorded::Command {
                     partition: &record.partition,
@@ -330,6 +341,15 @@ pub(crate) fn replay(
                         entry: &record.told,
                     });
                     report.place(*index, (record.epoch, record.late), &step);
+                    step
+                }
+                Record::Signal(record) => {
+                    let heard = &record.heard;
+                    let step = engine.step(&Input::Signal {
+                        partition: &heard.partition,
+                        signal: &heard.told,
+                    });
+                    report.place(*index, (heard.epoch, heard.late), &step);
                     step
                 }
                 Record::Command(record) => {

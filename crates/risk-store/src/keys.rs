@@ -11,7 +11,7 @@ use risk_domain::subject::SubjectKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Table {
-    /// Alert by id.
+    /// Raise by id.
     Alert = b'a',
     /// Number of dead letters by reason code.
     DeadLetterCount = b'c',
@@ -21,20 +21,30 @@ pub enum Table {
     Grade = b'g',
     /// Entries of older grades of a subject, in lists, the newest first.
     History = b'h',
-    /// Checkpoint of the engine, frame by frame.
-    Checkpoint = b'k',
     /// Facts about the views themselves.
     Meta = b'm',
     /// Entries that are outgoing events, in lists.
     Outbox = b'o',
-    /// Subjects of a kind within a scope, the most probable failure first.
+    /// Subjects of a kind, and of a group of it, the most probable failure first.
     Probability = b'p',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
-    /// Alerts of a subject, newest first.
+    /// Raises of a subject's alerts, newest first.
     AlertOfSubject = b's',
-    /// All alerts, newest first.
+    /// All raises, newest first.
     AlertByTime = b't',
+    /// What changed of an alert, in the ledger's order.
+    AlertMove = b'v',
+    /// Case by id, without its events.
+    Case = b'C',
+    /// Cases by the time at which their next term lapses, the earliest first.
+    CaseByDue = b'D',
+    /// Event of a case, by its number.
+    CaseEvent = b'E',
+    /// All cases, those opened last first.
+    CaseByTime = b'L',
+    /// Cases of a subject, those opened last first.
+    CaseOfSubject = b'S',
 }
 
 /// A key being written.
@@ -84,6 +94,12 @@ impl Key {
     #[must_use]
     pub fn number_down(self, number: u64) -> Self {
         self.number(!number)
+    }
+
+    /// Adds a signed number, the least first.
+    #[must_use]
+    pub fn signed(self, number: i64) -> Self {
+        self.number(number as u64 ^ SIGN)
     }
 
     /// Adds a signed number, the greatest first.

@@ -11,6 +11,7 @@
 //!
 //! Everything after step 3 can be made again from the ledger, and is, whenever it is behind or damaged.
 
+mod checkpoint;
 mod commit;
 mod error;
 mod fold;
@@ -22,6 +23,7 @@ mod progress;
 mod reader;
 pub mod records;
 mod salt;
+mod shelf;
 mod store;
 mod views;
 mod writer;
@@ -33,12 +35,13 @@ pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, Record, RegistryRecord, Rejection,
-    RejectionSummary, ResultRecord, ShownEntry, Told,
+    RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
+pub use shelf::PlanShelf;
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
     SubjectQuery, ViewStats,
 };
 pub use writer::Writer;

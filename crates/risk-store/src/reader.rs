@@ -1,20 +1,22 @@
 //! The reader（读取端）: everything that is asked of an open store, from any thread.
 
+mod walks;
+
 use crate::commit::{Observer, Shared, Ticket};
 use crate::error::StoreError;
 use crate::ledger::LedgerReader;
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
 use crate::views::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
-    ViewStats, ViewsHandle,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
+    SubjectQuery, ViewStats, ViewsHandle,
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, EnterpriseId};
+use risk_domain::ids::{AlertId, CaseId, EnterpriseId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment, Effect};
+use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -68,12 +70,18 @@ impl Reader {
                 | Effect::EpochClosed(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
-                | Effect::WeekWatched(_),
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
+                | Effect::AlertTermsSet(_)
+                | Effect::AlertMoved(_)
+                | Effect::SignalRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Access(_)
             | Record::Input(_) => {
                 let reason = "the history names it as a grade, which it is not".to_owned();
@@ -96,7 +104,7 @@ impl Reader {
         self.views.read(|views| list.page(views))
     }
 
-    /// Alerts, the newest first.
+    /// Raises of alerts, the newest first.
     pub fn alerts(
         &self,
         query: &AlertQuery,
@@ -148,52 +156,6 @@ impl Reader {
         })
     }
 
-    /// Entries that say what people did (commands, and notes of access), the newest first, of those
-    /// that `keep` keeps. The ledger is read backwards, about `most` entries of it for one page, which
-    /// may therefore hold fewer than `limit` and still have a next one.
-    pub fn deeds(
-        &self,
-        keep: &dyn Fn(&Record) -> bool,
-        limit: usize,
-        most: usize,
-        below: Option<u64>,
-    ) -> Result<Page<(u64, Record)>, StoreError> {
-        let limit = page(limit);
-        let ledger = &self.views.ledger;
-        let mut at = below.unwrap_or(u64::MAX).min(ledger.entry_count());
-        let mut items = Vec::new();
-        let mut looked_at = 0;
-        while let Some(last) = at.checked_sub(1) {
-            if items.len() >= limit || looked_at >= most {
-                let next = Some(at.to_string());
-                return Ok(Page { items, next });
-            }
-            let block = {
-                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                cache.block_of(ledger, last)?
-            };
-            let first = block.header().first_entry;
-            for index in (first..=last).rev() {
-                if items.len() >= limit {
-                    break;
-                }
-                at = index;
-                looked_at += 1;
-                let Some(entry) = block.entry(index) else {
-                    continue;
-                };
-                let kind = RecordKind::of(entry.kind);
-                if matches!(kind, Some(RecordKind::Command | RecordKind::Access)) {
-                    let record = Record::decode(index, &entry)?;
-                    if keep(&record) {
-                        items.push((index, record));
-                    }
-                }
-            }
-        }
-        Ok(Page { items, next: None })
-    }
-
     /// Some entries of enterprises' results, the newest first.
     fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
         let mut entries = Vec::new();
@@ -224,9 +186,36 @@ impl Reader {
         Ok((first..=last).rev().collect())
     }
 
-    /// One alert.
+    /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
+    pub fn alert_moves(
+        &self,
+        id: &AlertId,
+        max: usize,
+    ) -> Result<Vec<(u64, AlertMoved)>, StoreError> {
+        self.views.read(|views| views.alert_moves(id, max))
+    }
+
+    /// One raise.
     pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.views.read(|views| views.alert(id))
+    }
+
+    /// Cases that `keep` keeps, without their events: those opened last first, or by the term that lapses
+    /// next.
+    pub fn cases(
+        &self,
+        query: &CaseQuery,
+        keep: &dyn Fn(&Case) -> bool,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Page<Case>, StoreError> {
+        let list = List::cases(query.clone(), page(limit), cursor)?;
+        self.views.read(|views| list.page(views, keep))
+    }
+
+    /// One case with its events.
+    pub fn case(&self, id: &CaseId) -> Result<Option<Case>, StoreError> {
+        self.views.read(|views| views.case(id))
     }
 
     /// Dead letters, the newest first.
@@ -250,6 +239,7 @@ impl Reader {
             Record::Result(_)
             | Record::Registry(_)
             | Record::Command(_)
+            | Record::Signal(_)
             | Record::Access(_)
             | Record::Input(_)
             | Record::Effect(_) => Ok(None),
@@ -289,17 +279,23 @@ impl Reader {
         for entry in entries {
             let event = match self.record(entry)? {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
-                Record::Effect(Effect::AlertRaised(alert)) => OutEvent::Alert(alert),
+                Record::Effect(Effect::AlertMoved(moved)) => OutEvent::Alert(moved),
+                Record::Effect(Effect::CaseMoved(moved)) => OutEvent::Case(moved),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
                 Record::Effect(
                     Effect::EpochClosed(_)
                     | Effect::SnapshotFitted(_)
                     | Effect::RatesTold(_)
-                    | Effect::WeekWatched(_),
+                    | Effect::WeekWatched(_)
+                    | Effect::CaseGone(_)
+                    | Effect::AlertRaised(_)
+                    | Effect::AlertTermsSet(_)
+                    | Effect::SignalRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)
                 | Record::Command(_)
+                | Record::Signal(_)
                 | Record::Access(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
@@ -311,21 +307,21 @@ impl Reader {
         Ok(events)
     }
 
-    /// Alerts of entries from `from` on, the oldest first, at most `max`, each with its entry; and
+    /// What changed of alerts, by entries from `from` on, the oldest first, at most `max`, each with its entry; and
     /// the entry to go on from. Nothing below that entry is left out.
     pub fn alerts_after(
         &self,
         from: u64,
         max: usize,
-    ) -> Result<(Vec<(u64, Alert)>, u64), StoreError> {
+    ) -> Result<(Vec<(u64, AlertMoved)>, u64), StoreError> {
         let (entries, next) = self.views.read(|views| views.alert_entries(from, max))?;
         let mut alerts = Vec::with_capacity(entries.len());
         for entry in entries {
-            let Record::Effect(Effect::AlertRaised(alert)) = self.record(entry)? else {
+            let Record::Effect(Effect::AlertMoved(moved)) = self.record(entry)? else {
                 let reason = "the outbox names it as an alert, which it is not".to_owned();
                 return Err(StoreError::Record { entry, reason });
             };
-            alerts.push((entry, *alert));
+            alerts.push((entry, *moved));
         }
         Ok((alerts, next))
     }

@@ -7,6 +7,7 @@
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
 //! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
+//! | signal | what was heard but of people, where it was read, its epoch | – | people and their words | – |
 //! | access | who did what in which request | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
@@ -18,6 +19,7 @@
 //! in the personal section.
 
 mod block;
+mod command;
 mod rejection;
 mod result;
 mod shown;
@@ -30,10 +32,13 @@ use risk_domain::decision::Command;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
+
+use command::CommandV1;
 
 pub use block::{BlockMetadata, Positions};
 pub use rejection::{Rejection, RejectionSummary};
@@ -68,13 +73,15 @@ pub enum RecordKind {
     Registry = 8,
     /// An officer decided.
     Command = 9,
+    /// A signal was heard.
+    Signal = 10,
     /// Somebody did or read something through the API.
     Access = 20,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -84,6 +91,7 @@ impl RecordKind {
         Self::Effect,
         Self::Registry,
         Self::Command,
+        Self::Signal,
         Self::Access,
     ];
 
@@ -104,6 +112,7 @@ impl RecordKind {
             Self::Effect => "effect",
             Self::Registry => "registry",
             Self::Command => "command",
+            Self::Signal => "signal",
             Self::Access => "access",
         }
     }
@@ -183,10 +192,39 @@ pub struct Told<T> {
     pub told: T,
 }
 
+impl<T> Told<T> {
+    /// The same of what `told` makes of it.
+    fn map<U>(self, told: impl FnOnce(T) -> U) -> Told<U> {
+        let Self {
+            partition,
+            offset,
+            epoch,
+            late,
+            told: of,
+        } = self;
+        Told {
+            partition,
+            offset,
+            epoch,
+            late,
+            told: told(of),
+        }
+    }
+}
+
 /// What the register said of a site, as it was recorded.
 pub type RegistryRecord = Told<RegistryEntry>;
 /// What an officer decided, as it was recorded.
 pub type CommandRecord = Told<Command>;
+
+/// What was heard, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalRecord {
+    /// The signal.
+    pub heard: Told<Signal>,
+    /// People and their words, which stand apart; empty where nothing was said or it was erased.
+    pub personal: SignalPersonal,
+}
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,6 +237,8 @@ pub enum Record {
     Registry(Box<RegistryRecord>),
     /// What an officer decided.
     Command(Box<CommandRecord>),
+    /// What was heard.
+    Signal(Box<SignalRecord>),
     /// What somebody did or read through the API.
     Access(Box<AccessNote>),
     /// Another input.
@@ -322,8 +362,17 @@ impl Record {
                 Ok(Self::Registry(Box::new(record)))
             }
             RecordKind::Command => {
-                let record = serde_json::from_slice(facts).map_err(unreadable)?;
-                Ok(Self::Command(Box::new(record)))
+                let record: Told<CommandV1> = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Command(Box::new(record.map(CommandV1::into))))
+            }
+            RecordKind::Signal => {
+                let heard = serde_json::from_slice(facts).map_err(&unreadable)?;
+                let personal = if entry.personal.is_empty() {
+                    SignalPersonal::default()
+                } else {
+                    serde_json::from_slice(entry.personal).map_err(&unreadable)?
+                };
+                Ok(Self::Signal(Box::new(SignalRecord { heard, personal })))
             }
             RecordKind::Access => {
                 let note = serde_json::from_slice(facts).map_err(unreadable)?;
@@ -368,19 +417,41 @@ pub(crate) fn encode_told<T: Serialize>(
     json(bytes, record)
 }
 
+/// Appends the facts of a command's entry.
+pub(crate) fn encode_command(
+    bytes: &mut Vec<u8>,
+    record: &CommandRecord,
+) -> Result<(), StoreError> {
+    json(bytes, &record.clone().map(CommandV1::from))
+}
+
+/// Appends what is personal of a signal; nothing where nothing is.
+pub(crate) fn encode_personal(
+    bytes: &mut Vec<u8>,
+    personal: &SignalPersonal,
+) -> Result<(), StoreError> {
+    if personal.is_empty() {
+        return Ok(());
+    }
+    json(bytes, personal)
+}
+
 /// Appends the facts of a note.
 pub(crate) fn encode_access(bytes: &mut Vec<u8>, note: &AccessNote) -> Result<(), StoreError> {
     json(bytes, note)
 }
 
 /// Appends the facts of an input's entry and says its kind. `None` for a result, for an entry of the
-/// register and for a command, which have forms of their own.
+/// register, for a command and for a signal, which have forms of their own.
 pub(crate) fn encode_input(
     bytes: &mut Vec<u8>,
     input: &Input<'_>,
 ) -> Result<Option<RecordKind>, StoreError> {
     let kind = match input {
-        Input::Result(_) | Input::Registry { .. } | Input::Command { .. } => return Ok(None),
+        Input::Result(_)
+        | Input::Registry { .. }
+        | Input::Command { .. }
+        | Input::Signal { .. } => return Ok(None),
         Input::Register(registration) => {
             json(bytes, registration)?;
             RecordKind::Registration

@@ -5,12 +5,14 @@
 //! <dir>/lock              held by the process that has it open
 //! <dir>/shards/000/ledger     the truth
 //! <dir>/shards/000/identity   ids ever seen   ┐ views: thrown away and made again
-//! <dir>/shards/000/views      sled            ┘ from the ledger when in doubt
+//! <dir>/shards/000/views      sled            │ from the ledger when in doubt
+//! <dir>/shards/000/checkpoint the engine      ┘
 //! <dir>/shards/000/outbox     how far events were sent
 //! ```
 
 mod backup;
 
+use crate::checkpoint::{self, taxonomy_digest};
 use crate::commit::{Committer, DurableListener, Observer, Shared};
 use crate::error::StoreError;
 use crate::fold::{self, ReplayReport};
@@ -22,7 +24,7 @@ use crate::ledger::{
 use crate::progress::Progress;
 use crate::reader::{Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
-use crate::views::{ViewThread, ViewsHandle, taxonomy_digest};
+use crate::views::{ViewThread, ViewsHandle};
 use crate::writer::{Threads, Writer, WriterParts};
 use risk_domain::time::Timestamp;
 use risk_engine::{
@@ -182,8 +184,14 @@ impl Store {
         }
         let reader = ledger.reader().clone();
         let (mut identities, identity_discarded) = self.identities(&reader)?;
-        let (views, views_rebuilt) = ViewsHandle::open(&self.part("views"), reader.clone())?;
-        let (engine, checkpoint) = self.restore_engine(&views, &mut identities, &reader)?;
+        // sled reads its log meanwhile, and both take a while.
+        let (views, restored) = thread::scope(|scope| {
+            let views = scope.spawn(|| ViewsHandle::open(&self.part("views"), reader.clone()));
+            let restored = self.restore_engine(&mut identities, &reader);
+            (views.join(), restored)
+        });
+        let (views, views_rebuilt) = views.unwrap_or(Err(StoreError::ViewsUnavailable))?;
+        let (engine, checkpoint) = restored?;
         let positions = fold::positions(&reader)?;
         let report = StoreReport {
             blocks: found.blocks,
@@ -227,6 +235,7 @@ impl Store {
         let (to_views, queue) = sync_channel(VIEW_QUEUE);
         let view_thread = ViewThread {
             handle: views,
+            shard_dir: self.shard_dir(),
             queue,
             shared: Arc::clone(&shared),
         };
@@ -263,12 +272,12 @@ impl Store {
     /// from the beginning. Says at which entry it began.
     fn restore_engine(
         &self,
-        views: &ViewsHandle,
         identities: &mut Identities,
         ledger: &LedgerReader,
     ) -> Result<(Engine, u64), StoreError> {
         let taxonomy = taxonomy_digest(&self.taxonomy);
-        let Some(restored) = views.restore_engine(&self.policy, taxonomy) else {
+        let restored = checkpoint::restore(&self.shard_dir(), ledger, &self.policy, taxonomy);
+        let Some(restored) = restored else {
             return Ok((self.fold_engine(identities, ledger)?, 0));
         };
         let mut engine = restored.engine;
@@ -287,7 +296,7 @@ impl Store {
         Ok(engine)
     }
 
-    /// Throws identity index and views away and makes them again; returns the state hash.
+    /// Throws identity index, views and checkpoint away and makes them again; returns the state hash.
     pub fn rebuild(&self) -> Result<StateHash, StoreError> {
         let lock = self.lock(false)?;
         for name in ["identity", "views"] {
@@ -296,6 +305,8 @@ impl Store {
                 fs::remove_dir_all(&dir).map_err(StoreError::io("remove", &dir))?;
             }
         }
+        let shard = self.shard_dir();
+        checkpoint::remove(&shard).map_err(StoreError::io("remove the checkpoint in", &shard))?;
         drop(lock);
         let opened = self.open()?;
         let state_hash = opened.engine.state_hash();

@@ -9,7 +9,8 @@
 //! Under load a subject is written once for many changes, yet no assessment is left out: its row lists
 //! the entries of all of them, its **history**, and the assessments themselves are read in the ledger.
 //!
-//! **Outgoing events.** An alert is an event. An assessment is an event if and only if its level
+//! **Outgoing events.** What changes of an alert is an event, a raise that merges is none; what changed in a
+//! case is one. An assessment is an event if and only if its level
 //! differs from that of the subject's assessment before it in the ledger; before the first one the
 //! level counts as undetermined. The rule looks at recorded entries alone, so every rebuild finds the
 //! same events under the same entry numbers.
@@ -19,9 +20,10 @@
 //! new generation can be built while the old one is still open.
 
 mod apply;
-mod checkpoint;
+mod cases;
 mod cursor;
 mod gather;
+mod groups;
 mod history;
 mod outbox;
 mod query;
@@ -38,7 +40,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub(crate) use checkpoint::taxonomy_digest;
+pub use cases::CaseQuery;
 pub(crate) use history::HistoryList;
 pub(crate) use query::List;
 pub use query::{
@@ -49,9 +51,12 @@ pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 5;
+const VIEW_VERSION: u8 = 7;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
+/// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of
+/// the ledger, and what it loses is taken in again.
+const SLED_SYNC_MILLIS: u64 = 10_000;
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
@@ -87,6 +92,7 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Damaged>) -> Result<T, D
 pub(crate) struct Views {
     db: sled::Db,
     dir: PathBuf,
+    groups: groups::Groups,
 }
 
 impl Views {
@@ -95,9 +101,10 @@ impl Views {
             let db = sled::Config::new()
                 .path(dir)
                 .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(Some(500))
+                .flush_every_ms(Some(SLED_SYNC_MILLIS))
                 .open()?;
             Ok(Self {
+                groups: groups::Groups::load(&db)?,
                 db,
                 dir: dir.to_path_buf(),
             })

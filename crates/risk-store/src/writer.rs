@@ -7,7 +7,7 @@ use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
-    RegistryRecord, Rejection,
+    RegistryRecord, Rejection, SignalRecord,
 };
 use hashbrown::HashTable;
 use risk_domain::access::AccessNote;
@@ -65,6 +65,7 @@ pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, 
         Record::Rejection(_)
         | Record::Registry(_)
         | Record::Command(_)
+        | Record::Signal(_)
         | Record::Access(_)
         | Record::Input(_)
         | Record::Effect(_) => Err(not_a_result()),
@@ -221,6 +222,11 @@ impl Writer {
     /// Appends what an officer decided.
     pub fn append_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
         self.block.push_command(record)
+    }
+
+    /// Appends what was heard.
+    pub fn append_signal(&mut self, record: &SignalRecord) -> Result<u64, StoreError> {
+        self.block.push_signal(record)
     }
 
     /// Adds a note of what somebody did. It changes no state, and nothing follows from it.

@@ -26,7 +26,7 @@ use risk_store::{
     Placement, Positions, Reader, Record, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
     SubjectQuery, Ticket, backup, restore,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -414,6 +414,48 @@ fn a_checkpoint_shortens_the_start_and_changes_nothing() {
     let options = StoreOptions::default();
     let other = Store::at(dir.path(), options, Arc::new(changed), Taxonomy::default());
     assert_eq!(other.open().unwrap().report.checkpoint, 0);
+}
+
+#[test]
+fn a_checkpoint_that_is_damaged_or_of_another_ledger_is_passed_over() {
+    let (dir, _, _) = lived();
+    let mut worker = Worker::open(&store(dir.path()));
+    let Opened { writer, engine, .. } = &mut worker.opened;
+    writer.checkpoint(engine).unwrap();
+    let expected = worker.hash();
+    worker.close();
+    let path = dir.path().join("shards/000/checkpoint");
+    let whole = fs::read(&path).unwrap();
+    let stands = || {
+        let worker = Worker::open(&store(dir.path()));
+        assert_eq!(worker.hash(), expected);
+        worker.opened.report.checkpoint
+    };
+    assert_ne!(stands(), 0);
+    for place in [0, 9, 40, whole.len() / 2, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(stands(), 0, "byte {place}");
+        fs::write(&path, &whole[..place]).unwrap();
+        assert_eq!(stands(), 0, "cut at {place}");
+    }
+    // Of a ledger that says something else.
+    let other = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(other.path()));
+    worker.result(0, &result("elsewhere", 1, 0, false));
+    worker.settle();
+    let elsewhere = worker.hash();
+    worker.close();
+    fs::write(other.path().join("shards/000/checkpoint"), &whole).unwrap();
+    let worker = Worker::open(&store(other.path()));
+    assert_eq!(worker.opened.report.checkpoint, 0);
+    assert_eq!(worker.hash(), elsewhere);
+    drop(worker);
+    fs::write(&path, &whole).unwrap();
+    assert_ne!(stands(), 0);
+    assert_eq!(store(dir.path()).rebuild().unwrap(), expected);
+    assert!(!path.exists(), "a rebuild begins without it");
 }
 
 #[test]
@@ -828,7 +870,7 @@ fn filters_choose_and_cursors_hold_only_for_their_own_list() {
         subject: Some(alert.subject.clone()),
         rule: Some(alert.rule),
         since: Some(at(20)),
-        level: None,
+        ..AlertQuery::default()
     };
     let found = reader.alerts(&of_subject, 1000, None).unwrap().items;
     let wanted = before.alerts.iter().filter(|it| {
@@ -851,16 +893,26 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
         }
     }
     let (mut grades, mut alerts, mut dead_letters) = (0, 0, 0);
+    let mut cases = BTreeSet::new();
     for (_, event) in &before.events {
         match event {
             OutEvent::Grade(_) => grades += 1,
-            OutEvent::Alert(_) => alerts += 1,
+            OutEvent::Alert(moved) => alerts += usize::from(moved.before.is_none()),
             OutEvent::DeadLetter(_) => dead_letters += 1,
+            OutEvent::Case(moved) => {
+                cases.insert(moved.case.id.clone());
+            }
         }
     }
     assert_eq!(grades, expected);
-    assert_eq!(alerts, before.alerts.len());
+    // Raises of one subject and hazard are one alert.
+    let streams = before.alerts.iter();
+    let streams: BTreeSet<_> = streams
+        .map(|it| (it.subject.clone(), it.hazard.clone()))
+        .collect();
+    assert_eq!(alerts, streams.len());
     assert_eq!(dead_letters, before.dead_letters.values().sum::<u64>());
+    assert!(!cases.is_empty(), "failures open cases");
 }
 
 #[test]
@@ -971,7 +1023,7 @@ fn alerts_are_followed_by_position_without_gap_or_repetition() {
         .into_iter()
         .filter_map(|(entry, event)| match event {
             OutEvent::Alert(alert) => Some((entry, *alert)),
-            OutEvent::Grade(_) | OutEvent::DeadLetter(_) => None,
+            OutEvent::Grade(_) | OutEvent::DeadLetter(_) | OutEvent::Case(_) => None,
         })
         .collect();
     assert!(expected.len() > 3);

@@ -55,6 +55,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EvaluateCommand,
     },
+    /// Sampling plans from a data directory
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// Random draws of plans
+    Draw {
+        #[command(subcommand)]
+        command: DrawCommand,
+    },
     /// Write synthetic data with known truth
     Simulate {
         #[command(subcommand)]
@@ -119,7 +129,7 @@ pub(crate) enum EvaluateCommand {
     /// the four weeks after each question's day (questions.ndjson), and at what rate the city failed in
     /// each quarter (quarters.ndjson), and when and where outbreaks showed, from what was known by then
     World(EvaluateWorld),
-    /// A record set (NDJSON, optionally zstd): how likely each routine result fails, from results of
+    /// A record set (NDJSON, optionally zstd; several files are one set): how likely each routine result fails, from results of
     /// earlier days; prints how well that was foretold, and how well raw rate, last result,
     /// beta-binomial and smoothed rate would have
     Records(EvaluateRecords),
@@ -127,8 +137,9 @@ pub(crate) enum EvaluateCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateRecords {
-    /// The record set
-    pub(crate) file: PathBuf,
+    /// The record set: one file, or several that make it up
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
     /// Where to write the answers: lines of event_id and probability
     #[arg(long)]
     pub(crate) predictions: Option<PathBuf>,
@@ -171,9 +182,93 @@ pub(crate) struct EvaluateWorld {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum DrawCommand {
+    /// Draw again from the published pool and record alone, on any machine; exits 1 and names the first
+    /// difference if the list does not hold
+    Verify(DrawVerify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrawVerify {
+    /// The published record (record.json)
+    pub(crate) record: PathBuf,
+    /// The published pool (pool.txt)
+    pub(crate) pool: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Make a plan: the list as JSON, CSV and XLSX, and the draw's pool and record
+    Make(PlanMake),
+    /// What checks drawn with another gamma would have found in the weeks that were planned, from logged
+    /// probabilities and results, with an interval and a warning where the two overlap too little; and
+    /// visits against risk by zone
+    Evaluate(PlanEvaluate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanEvaluate {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Planning policy that the plans were made by; default: the one that ships
+    #[arg(long)]
+    pub(crate) planning: Option<PathBuf>,
+    /// How sharply checks would have followed expected harm
+    #[arg(long)]
+    pub(crate) gamma: f64,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanMake {
+    /// What the plan is to be, in TOML or JSON; config/plans/week.toml is an example
+    #[arg(long)]
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Planning policy; default: the one that ships
+    #[arg(long)]
+    pub(crate) planning: Option<PathBuf>,
+    /// Id of the plan; default: P- and its first day
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Value of the beacon that the request names
+    #[arg(long)]
+    pub(crate) beacon_value: Option<String>,
+    /// Directory to write to; made when missing
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum SimulateCommand {
     /// A city from the seeds: results.ndjson, frame.ndjson and, apart from them, truth.ndjson
     City(SimulateCity),
+    /// Play sampling policies against one another on synthetic cities, two years each at equal budget:
+    /// failures proved, and how well each lets the city's failure rate be told. Names: random,
+    /// status_quo, points (the bureau's list), smoothed, greedy, spotcheck, oracle (knows the truth)
+    Plan(SimulatePlan),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulatePlan {
+    /// Seeds of the cities, as 20..30; the last is not included
+    #[arg(long, default_value = "20..30")]
+    pub(crate) seeds: String,
+    /// Policies to play, parted by commas
+    #[arg(long, value_delimiter = ',', default_value = "random,points,spotcheck")]
+    pub(crate) policy: Vec<String>,
+    /// How sharply supervisory checks follow risk; default: as the planning policy has it
+    #[arg(long)]
+    pub(crate) gamma: Option<f64>,
+    /// Cities played at once
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

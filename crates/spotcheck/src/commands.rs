@@ -2,13 +2,17 @@
 
 mod evaluate;
 mod import;
+mod plan;
 mod serve;
 mod simulate;
 pub(crate) mod token;
 mod tune_alerts;
 mod upkeep;
 
-use crate::cli::{Command, EvaluateCommand, LedgerCommand, SimulateCommand, TopicsCommand};
+use crate::cli::{
+    Command, DrawCommand, EvaluateCommand, LedgerCommand, PlanCommand, SimulateCommand,
+    TopicsCommand,
+};
 use crate::config::Config;
 use std::path::Path;
 use std::process::ExitCode;
@@ -41,9 +45,21 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate {
             command: EvaluateCommand::Records(args),
         } => evaluate::records(&args),
+        Command::Plan {
+            command: PlanCommand::Make(args),
+        } => plan::plan(&args),
+        Command::Plan {
+            command: PlanCommand::Evaluate(args),
+        } => plan::evaluate(&args),
+        Command::Draw {
+            command: DrawCommand::Verify(args),
+        } => plan::verify(&args),
         Command::Simulate {
             command: SimulateCommand::City(args),
         } => simulate::city(&args),
+        Command::Simulate {
+            command: SimulateCommand::Plan(args),
+        } => simulate::plan(&args),
     }
 }
 

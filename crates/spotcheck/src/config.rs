@@ -103,9 +103,11 @@ pub(crate) struct Kafka {
     pub(crate) results_topic: String,
     pub(crate) registry_topic: String,
     pub(crate) commands_topic: String,
+    pub(crate) signals_topic: String,
     pub(crate) grades_topic: String,
     pub(crate) alerts_topic: String,
     pub(crate) dead_letters_topic: String,
+    pub(crate) cases_topic: String,
     pub(crate) partitions: Vec<i32>,
     pub(crate) transactional_id: String,
     #[serde(with = "duration")]

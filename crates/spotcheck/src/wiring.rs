@@ -21,7 +21,8 @@ use risk_pipeline::wire::{ReferenceVocabulary, Vocabulary, WireLimits};
 use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
 };
-use risk_store::{Committed, Opened, Reader, Store, StoreOptions};
+use risk_planner::PlanningPolicy;
+use risk_store::{Committed, Opened, PlanShelf, Reader, Store, StoreOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -382,6 +383,8 @@ pub(crate) fn api(
         reader: running.reader.clone(),
         engine: Arc::clone(&running.engine),
         reference: Arc::clone(reference),
+        planning: PlanningPolicy::builtin()?,
+        shelf: PlanShelf::of(&config.data_dir),
         intakes,
         notebook: Arc::new(Notebook(Arc::clone(&running.notes))),
         readiness: Arc::new(Ready {

@@ -19,8 +19,8 @@ pub struct FieldChangeDto {
 pub struct AuditDto {
     /// Its entry in the ledger.
     pub entry: u64,
-    /// Of a decision: override, floor, approve or withdraw. Else post_results, post_registry,
-    /// post_commands or read_dead_letters.
+    /// Of a decision: what was done to a grade, an alert or a case, as the command's `kind`. Else
+    /// post_results, post_registry, post_commands, post_signals or read_dead_letters.
     pub kind: String,
     /// When: of a decision, as it says itself; else by the server's clock. RFC 3339.
     pub at: String,
@@ -35,8 +35,12 @@ pub struct AuditDto {
     pub request_id: Option<String>,
     /// Of a decision: why.
     pub reason: Option<String>,
-    /// Of a decision: on whose grade, as `kind:id`.
+    /// Of a decision on a grade: on whose, as `kind:id`.
     pub subject: Option<String>,
+    /// Of a decision on an alert: on which.
+    pub alert_id: Option<String>,
+    /// Of a decision on a case: on which.
+    pub case_id: Option<String>,
     /// Of a decision: its command.
     pub command_id: Option<String>,
     /// Of a decision: what it changed, field by field, of the decision that it makes or names.

@@ -59,10 +59,13 @@ pub struct ComparisonDto {
     pub others: Vec<ComparedDto>,
 }
 
-/// What would lower a grade.
+/// What would lower a grade by a day, if nothing else came.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CounterfactualDto {
-    /// Conforming supervisory checks that would lower it; absent if 24 do not.
+    /// The day.
+    pub by: String,
+    /// Conforming supervisory checks up to it that would lower the level; 0 where it falls by itself,
+    /// as what is recent fades; absent if 24 do not.
     pub conforming_tests: Option<u32>,
     /// The level then.
     pub level: Option<String>,
@@ -76,28 +79,41 @@ pub struct CounterfactualDto {
 
 impl From<Counterfactual> for CounterfactualDto {
     fn from(found: Counterfactual) -> Self {
-        let from = found.from;
+        let (from, by) = (found.from, found.by);
         let (zh, en) = match found.lowered {
-            Some((tests, level)) => (
+            Some((0, level)) => (
                 format!(
-                    "若今日再有 {tests} 批次监督抽查合格，风险等级将由“{}”降为“{}”。",
+                    "若在 {by} 前无新的不合格，风险等级将由“{}”降为“{}”。",
                     from.zh(),
                     level.zh()
                 ),
                 format!(
-                    "{tests} conforming supervisory check{} today would lower the level from {from} to {level}.",
+                    "If no further failure is found by {by}, the level falls from {from} to {level} without a test."
+                ),
+            ),
+            Some((tests, level)) => (
+                format!(
+                    "若在 {by} 前再有 {tests} 批次监督抽查合格，风险等级将由“{}”降为“{}”。",
+                    from.zh(),
+                    level.zh()
+                ),
+                format!(
+                    "{tests} conforming supervisory check{} by {by} would lower the level from {from} to {level}.",
                     if tests == 1 { "" } else { "s" }
                 ),
             ),
             None => (
                 format!(
-                    "即使再有 24 批次监督抽查合格，风险等级仍为“{}”。",
+                    "即使在 {by} 前再有 24 批次监督抽查合格，风险等级仍为“{}”。",
                     from.zh()
                 ),
-                format!("Even 24 conforming supervisory checks would leave the level at {from}."),
+                format!(
+                    "Even 24 conforming supervisory checks by {by} would leave the level at {from}."
+                ),
             ),
         };
         Self {
+            by: by.to_string(),
             conforming_tests: found.lowered.map(|(tests, _)| tests),
             level: found.lowered.map(|(_, level)| level.to_string()),
             probability: found.probability,

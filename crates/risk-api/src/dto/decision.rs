@@ -1,6 +1,6 @@
 //! Decisions of officers on grades（人工决定）, as they are shown.
 
-use risk_domain::decision::{Command, Decision};
+use risk_domain::decision::{Decision, GradeCommand};
 use risk_engine::{Decided, DecisionState, Engine};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -76,7 +76,7 @@ pub struct DecisionDto {
 }
 
 impl DecisionDto {
-    pub(crate) fn new(command: &Command, state: DecisionState, engine: &Engine) -> Self {
+    pub(crate) fn new(command: &GradeCommand, state: DecisionState, engine: &Engine) -> Self {
         let (level, until) = match &command.decision {
             Decision::Override { level, until } | Decision::Floor { level, until } => {
                 (level.to_string(), until.to_string())

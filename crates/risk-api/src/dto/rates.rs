@@ -1,8 +1,8 @@
 //! Pass rates（合格率） and those who test, as they are shown.
 
-use risk_engine::logodds::{MethodAccuracy, Strictness};
-use risk_engine::rates::{Effect, FrameWeek, MixShift, Period, Rate, Rates, Target};
-use risk_engine::{Caution, FrameSource, ObserverReport};
+use risk_engine::policy::Wanted;
+use risk_engine::rates::{Effect, FrameWeek, MixShift, Period, Rate, Rates, campaign_effect};
+use risk_engine::{AdjustedEffect, Caution, FrameSource};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -52,6 +52,9 @@ pub struct ChangeDto {
 pub struct TargetDto {
     /// Pass rate that is to be reached.
     pub pass_rate: f64,
+    /// Whose published pass rate that is, as the policy names it; absent where the target is a figure
+    /// of its own.
+    pub above: Option<String>,
     /// Probability that the true pass rate reaches it; absent where nothing corrects the rates.
     pub probability_met: Option<f64>,
 }
@@ -93,7 +96,7 @@ impl PeriodRatesDto {
         weeks: &Range<u16>,
         found: &Rates,
         change: Option<MixShift>,
-        target: Option<Target>,
+        target: Option<Wanted<'_>>,
         frame: Option<FrameWeek>,
         complete: bool,
     ) -> Self {
@@ -112,9 +115,12 @@ impl PeriodRatesDto {
             model: 1.0 - found.model,
             design: found.design.map(Into::into),
             composite: found.composite.map(Into::into),
-            target: target.map(|target| TargetDto {
-                pass_rate: target.pass_rate(),
-                probability_met: found.design.map(|rate| target.probability_met(&rate)),
+            target: target.map(|wanted| TargetDto {
+                pass_rate: wanted.target.pass_rate(),
+                above: wanted.above.map(str::to_owned),
+                probability_met: found
+                    .design
+                    .map(|rate| wanted.target.probability_met(&rate)),
             }),
             change: change.map(|found| ChangeDto {
                 change: found.change,
@@ -197,11 +203,14 @@ pub struct RatesDto {
     pub items: Vec<PeriodRatesDto>,
 }
 
-/// By how much a failure rate changed with a campaign（专项整治效果）.
+/// By how much the failure of goods changed with a campaign（专项整治效果）.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CampaignEffectDto {
     /// Where the campaign was.
-    pub domain: String,
+    pub domains: Vec<String>,
+    /// `design`: of the corrected rates of one domain. `adjusted`: of all results, as in `adjusted`,
+    /// where there are no such rates: of enterprises, sites, cells and sets.
+    pub basis: String,
     /// First day of the weeks before it.
     pub before_from: String,
     /// First day after the weeks before it.
@@ -210,120 +219,117 @@ pub struct CampaignEffectDto {
     pub after_from: String,
     /// First day after the weeks after it.
     pub after_until: String,
-    /// Corrected pass rate of the domain before.
-    pub before: PassRateDto,
+    /// Corrected pass rate of the domain before; absent where the basis is `adjusted`, as are the next
+    /// three.
+    pub before: Option<PassRateDto>,
     /// The same after.
-    pub after: PassRateDto,
-    /// Corrected pass rate of the city before; absent where the city is the domain, or has none.
+    pub after: Option<PassRateDto>,
+    /// Corrected pass rate of the city before; absent also where the city is the domain, or has none.
     pub city_before: Option<PassRateDto>,
     /// The same after.
     pub city_after: Option<PassRateDto>,
-    /// Change of the domain's failure rate less the city's in the same time: what would have changed
-    /// anyhow does not count. Below 0 is better. The domain is part of the city, so that the smaller it
-    /// is, the truer.
+    /// Change of the failure rate less that of the others in the same time: what would have changed
+    /// anyhow does not count. Below 0 is better. In corrected rates the others are the city, of which
+    /// the domain is a part, so that the smaller it is, the truer; else they are the rest of the city.
     pub effect: f64,
     /// Lower end of the 95 % interval.
     pub lower: f64,
     /// Upper end.
     pub upper: f64,
+    /// The same from all results; absent where there are none before or after.
+    pub adjusted: Option<AdjustedEffectDto>,
 }
 
+/// What all results say of a campaign, each held against what lasts of its target, its season, mode,
+/// observers and test: it does not matter that others were tested, or otherwise.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AdjustedEffectDto {
+    /// Results before.
+    pub results_before: i64,
+    /// Of them, failures.
+    pub failures_before: i64,
+    /// Results after.
+    pub results_after: i64,
+    /// Of them, failures.
+    pub failures_after: i64,
+    /// Mean probability of passing over the domain's targets before, tested or not.
+    pub pass_rate_before: f64,
+    /// The same after.
+    pub pass_rate_after: f64,
+    /// By what factor the odds of a failure changed beyond what they did in the rest of the city;
+    /// below 1 is better.
+    pub odds_ratio: f64,
+    /// Lower end of its 95 % interval.
+    pub odds_ratio_lower: f64,
+    /// Upper end.
+    pub odds_ratio_upper: f64,
+    /// The same as a change of the mean failure rate over the targets; below 0 is better.
+    pub effect: f64,
+    /// Lower end of its 95 % interval.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+impl From<&AdjustedEffect> for AdjustedEffectDto {
+    fn from(found: &AdjustedEffect) -> Self {
+        Self {
+            results_before: found.before.results,
+            failures_before: found.before.failures,
+            results_after: found.after.results,
+            failures_after: found.after.failures,
+            pass_rate_before: 1.0 - found.rate_before,
+            pass_rate_after: 1.0 - found.rate_after,
+            odds_ratio: found.odds_ratio,
+            odds_ratio_lower: found.lower,
+            odds_ratio_upper: found.upper,
+            effect: found.change.value,
+            lower: found.change.lower,
+            upper: found.change.upper,
+        }
+    }
+}
+
+/// Corrected rates of a domain before and after, and of the city.
+pub(crate) type Corrected = ((Rate, Rate), Option<(Rate, Rate)>);
+
 impl CampaignEffectDto {
+    /// The effect by corrected rates if there are any, else by all results; none without either.
     pub(crate) fn new(
-        domain: &str,
+        domains: Vec<String>,
         (before, after): (&Range<u16>, &Range<u16>),
-        (treated, city): ((Rate, Rate), Option<(Rate, Rate)>),
-        effect: Effect,
-    ) -> Self {
+        corrected: Option<Corrected>,
+        adjusted: Option<&AdjustedEffect>,
+    ) -> Option<Self> {
         let days = |weeks| {
             let (from, until) = Period::days(weeks);
             (from.to_string(), until.to_string())
         };
         let ((before_from, before_until), (after_from, after_until)) = (days(before), days(after));
-        Self {
-            domain: domain.to_owned(),
+        let by_design = corrected.map(|(treated, city)| campaign_effect(treated, city));
+        let effect: Effect = by_design.or_else(|| adjusted.map(|found| found.change))?;
+        let treated = corrected.map(|(treated, _)| treated);
+        let city = corrected.and_then(|(_, city)| city);
+        Some(Self {
+            domains,
+            basis: if corrected.is_some() {
+                "design"
+            } else {
+                "adjusted"
+            }
+            .to_owned(),
             before_from,
             before_until,
             after_from,
             after_until,
-            before: treated.0.into(),
-            after: treated.1.into(),
+            before: treated.map(|(before, _)| before.into()),
+            after: treated.map(|(_, after)| after.into()),
             city_before: city.map(|(before, _)| before.into()),
             city_after: city.map(|(_, after)| after.into()),
             effect: effect.value,
             lower: effect.lower,
             upper: effect.upper,
-        }
-    }
-}
-
-/// How strict one laboratory or inspector group is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StrictnessDto {
-    /// Its id.
-    pub id: String,
-    /// By what factor it multiplies the odds of a failure, the goods taken into account.
-    pub odds_ratio: f64,
-    /// Lower end of the 95 % interval.
-    pub lower: f64,
-    /// Upper end.
-    pub upper: f64,
-    /// Probability that it is stricter than the others; near 0, that it is more lenient.
-    pub stricter: f64,
-}
-
-impl StrictnessDto {
-    fn all(found: &BTreeMap<String, Strictness>) -> Vec<Self> {
-        let shown = |(id, one): (&String, &Strictness)| Self {
-            id: id.clone(),
-            odds_ratio: one.odds_ratio,
-            lower: one.lower,
-            upper: one.upper,
-            stricter: one.stricter,
-        };
-        found.iter().map(shown).collect()
-    }
-}
-
-/// How right a fast-test method is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MethodDto {
-    /// Its id; `rapid` stands for every kit that the policy does not name.
-    pub id: String,
-    /// Probability that a failing lot tests positive.
-    pub sensitivity: f64,
-    /// Probability that a conforming lot tests negative.
-    pub specificity: f64,
-    /// Whether it tells too little to be used.
-    pub refused: bool,
-}
-
-/// Those who test, by the last fit. None of it enters a score.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ObserversDto {
-    /// End of the week that the fit stands at, RFC 3339.
-    pub as_of: String,
-    /// Laboratories.
-    pub laboratories: Vec<StrictnessDto>,
-    /// Inspector groups.
-    pub inspectors: Vec<StrictnessDto>,
-    /// Fast-test methods.
-    pub methods: Vec<MethodDto>,
-}
-
-impl ObserversDto {
-    pub(crate) fn new(report: &ObserverReport, as_of: String) -> Self {
-        let method = |one: &MethodAccuracy| MethodDto {
-            id: one.name.to_string(),
-            sensitivity: one.sensitivity,
-            specificity: one.specificity,
-            refused: one.refused,
-        };
-        Self {
-            as_of,
-            laboratories: StrictnessDto::all(&report.laboratories),
-            inspectors: StrictnessDto::all(&report.inspectors),
-            methods: report.methods.iter().map(method).collect(),
-        }
+            adjusted: adjusted.map(Into::into),
+        })
     }
 }

@@ -181,7 +181,7 @@ pub(crate) struct City {
     pub(crate) around: Arc<Surroundings>,
     pub(crate) state: ApiState,
     reference: Arc<Reference>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl City {
@@ -207,13 +207,12 @@ impl City {
             clock: Mutex::new(at(45)),
             notes: Mutex::default(),
         });
-        let demo = Access::demo();
         let state = state(
             reader.clone(),
             &engine,
             Arc::clone(&reference),
             &around,
-            demo,
+            (risk_store::PlanShelf::of(dir.path()), Access::demo()),
         );
         let mut city = Self {
             writer,
@@ -223,7 +222,7 @@ impl City {
             around,
             state,
             reference,
-            _dir: dir,
+            dir,
         };
         city.input(&Input::Hold(&[partition()]));
         city
@@ -259,7 +258,14 @@ impl City {
     pub(crate) fn guarded(&self, access: Access) -> Router {
         let reference = Arc::clone(&self.reference);
         let reader = self.reader.clone();
-        risk_api::router(state(reader, &self.engine, reference, &self.around, access))
+        let shelf = risk_store::PlanShelf::of(self.dir.path());
+        risk_api::router(state(
+            reader,
+            &self.engine,
+            reference,
+            &self.around,
+            (shelf, access),
+        ))
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -337,7 +343,7 @@ fn state(
     engine: &Arc<RwLock<Engine>>,
     reference: Arc<Reference>,
     around: &Arc<Surroundings>,
-    access: Access,
+    (shelf, access): (risk_store::PlanShelf, Access),
 ) -> ApiState {
     let registry = Registry::new();
     let metrics = ApiMetrics::register(&registry).unwrap();
@@ -349,9 +355,12 @@ fn state(
         reader,
         engine: Arc::clone(engine),
         reference,
+        planning: risk_planner::PlanningPolicy::builtin().unwrap(),
+        shelf,
         intakes: Intakes {
             registry: Some(Arc::<Surroundings>::clone(&desk)),
             commands: Some(Arc::<Surroundings>::clone(&desk)),
+            signals: Some(Arc::<Surroundings>::clone(&desk)),
             results: desk,
         },
         notebook,

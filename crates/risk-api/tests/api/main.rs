@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod burden;
 mod city;
 mod contract;
 mod dead_letters;
@@ -15,6 +16,7 @@ mod evidence;
 mod identity;
 mod limits;
 mod locks;
+mod plans;
 mod provider;
 mod rates;
 mod results;

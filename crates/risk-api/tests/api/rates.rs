@@ -88,11 +88,27 @@ async fn those_who_test_are_named_with_how_strict_they_are() {
             let ratio = number(&one["odds_ratio"]);
             assert!(number(&one["lower"]) <= ratio && ratio <= number(&one["upper"]));
             assert!(!one["id"].as_str().unwrap().is_empty());
+            let history = one["history"].as_array().unwrap();
+            assert!(!history.is_empty() && history.len() <= 8, "{one}");
+            assert!(history.is_sorted_by(|one, next| one["from"].as_str() > next["from"].as_str()));
         }
     }
     let methods = report["methods"].as_array().unwrap();
     assert_eq!(methods[0]["id"], "rapid");
     assert_eq!(methods[0]["refused"], false);
+    assert_eq!(report["period"], "quarter");
+    let months = get(&city, "/v1/observers?period=month&limit=1")
+        .await
+        .json();
+    assert_eq!(months["period"], "month");
+    for one in months["inspectors"].as_array().unwrap() {
+        assert!(one["history"].as_array().unwrap().len() <= 1);
+    }
+    let answer = get(&city, "/v1/observers?period=week").await;
+    assert_eq!(
+        answer.expect_problem(400, "bad-parameter")["field"],
+        "period"
+    );
 }
 
 #[tokio::test]
@@ -118,6 +134,30 @@ async fn the_effect_of_a_campaign_is_told_against_the_city() {
         "{effect}"
     );
     assert!(number(&effect["lower"]) < number(&effect["upper"]));
+    assert_eq!(effect["basis"], "design");
+    // Of enterprises, and of sets, there are no corrected rates: all results tell.
+    for domain in [
+        "enterprise:E1",
+        "enterprise:E1,enterprise:E2,product:TOY-PLUSH",
+    ] {
+        let path = format!("/v1/rates/effect?domain={domain}&began={began}&weeks=1");
+        let effect = get(&city, &path).await.json();
+        assert_eq!(effect["basis"], "adjusted", "{effect}");
+        assert_eq!(
+            effect["domains"].as_array().unwrap().len(),
+            domain.split(',').count()
+        );
+        let adjusted = &effect["adjusted"];
+        assert!(adjusted["results_before"].as_i64().unwrap() > 0, "{effect}");
+        assert_eq!(effect["effect"], adjusted["effect"]);
+        assert!(number(&effect["lower"]) < number(&effect["upper"]));
+        let ratio = number(&adjusted["odds_ratio"]);
+        assert!(number(&adjusted["odds_ratio_lower"]) < ratio);
+        assert!(ratio < number(&adjusted["odds_ratio_upper"]));
+        assert!(effect["before"].is_null());
+    }
+    let path = format!("/v1/rates/effect?domain=enterprise:NOBODY&began={began}&weeks=1");
+    get(&city, &path).await.expect_problem(404, "not-found");
     for (query, field) in [
         ("began=2026-01-05", "domain"),
         ("domain=city", "began"),

@@ -103,9 +103,11 @@ fn field<'a>(block: &'a str, name: &str) -> &'a str {
 }
 
 fn fail(city: &mut City, ids: std::ops::Range<usize>) -> Vec<String> {
+    let numbers = ids.clone();
     let ids: Vec<String> = ids.map(|number| format!("F{number}")).collect();
-    for id in &ids {
-        city.result(&result(id, 1, 1, true));
+    // Each at an enterprise of its own, so that each opens an alert.
+    for (number, id) in numbers.zip(&ids) {
+        city.result(&result(id, number as u32 + 1, 1, true));
     }
     city.settle();
     ids
@@ -119,7 +121,7 @@ async fn an_alert_is_shown_once_it_is_durable_as_a_cloud_event() {
     let event = stream.event().await;
     assert_eq!(event.kind, "alert");
     assert_eq!(event.data["specversion"], "1.0");
-    assert_eq!(event.data["type"], "spotcheck.alert.raised");
+    assert_eq!(event.data["type"], "spotcheck.alert.opened");
     assert_eq!(event.data["subject"], "cell:E1:TOY-PLUSH");
     assert!(
         event.data["data"]["reason_zh"]
@@ -127,9 +129,9 @@ async fn an_alert_is_shown_once_it_is_durable_as_a_cloud_event() {
             .unwrap()
             .contains("小零件")
     );
-    let id = event.data["id"].as_str().unwrap();
+    let id = event.data["data"]["alert_id"].as_str().unwrap();
     let listed = get(&city, &format!("/v1/alerts/{id}")).await.json();
-    assert_eq!(event.data["data"], listed);
+    assert_eq!(event.data["data"], listed["moves"][0]);
 }
 
 #[tokio::test]

@@ -78,20 +78,22 @@ async fn what_would_lower_a_level_is_said_in_both_languages() {
             continue;
         }
         said += 1;
+        let sentence = |language: &str| told[language].as_str().unwrap().to_owned();
+        assert!(sentence("en").contains(told["by"].as_str().unwrap()));
         match told["conforming_tests"].as_u64() {
+            Some(0) => assert!(sentence("en").starts_with("If no further failure")),
             Some(tests) => {
-                assert!(
-                    told["zh"]
-                        .as_str()
-                        .unwrap()
-                        .contains(&format!("{tests} 批次"))
-                );
-                assert!(told["en"].as_str().unwrap().starts_with(&tests.to_string()));
+                assert!(sentence("zh").contains(&format!("{tests} 批次")));
+                assert!(sentence("en").starts_with(&tests.to_string()));
                 assert_ne!(told["level"], one["level"]);
             }
-            None => assert!(told["en"].as_str().unwrap().starts_with("Even 24")),
+            None => assert!(sentence("en").starts_with("Even 24")),
         }
+        let later = get(&city, &format!("{path}?by=2031-05-01")).await.json();
+        assert_eq!(later["counterfactual"]["by"], "2031-05-01");
     }
+    let answer = get(&city, "/v1/subjects/enterprise:E1?by=soon").await;
+    assert_eq!(answer.expect_problem(400, "bad-parameter")["field"], "by");
     assert!(said > 3, "{said} of {}", all.len());
     let product = get(&city, "/v1/subjects/product:TOY-PLUSH").await.json();
     assert!(product["counterfactual"].is_null());

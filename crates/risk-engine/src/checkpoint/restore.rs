@@ -6,7 +6,7 @@ use super::{
 use crate::event_time::{Clocks, Epoch};
 use crate::evidence::{Row, Stratum, Tallies, Tally, Verdict};
 use crate::family::{Known, Member};
-use crate::model::{BASES, VERIFICATIONS};
+use crate::model::{BASES, InForce, VERIFICATIONS};
 use crate::policy::Policy;
 use crate::sampling::{Numbered, Sampling};
 use crate::step::{Engine, Standing, SubjectState};
@@ -60,6 +60,15 @@ fn row(parts: RowParts, bases: usize) -> Result<Row, CheckpointError> {
     })
 }
 
+/// What stands in pieces, over several frames.
+#[derive(Default)]
+struct Pieces {
+    snapshot: Vec<u8>,
+    warning: Vec<u8>,
+    alerts: Vec<u8>,
+    signals: Vec<u8>,
+}
+
 impl Engine {
     /// Reads a state back. `frames` are those that [`Self::checkpoint`] gave, in order.
     pub fn restore(
@@ -78,16 +87,15 @@ impl Engine {
         let taxonomy = Taxonomy {
             zones: head.zones,
             products: head.products,
+            calendar: head.calendar,
         };
         let mut engine = Self::new(policy, taxonomy).map_err(|_error| CheckpointError::Policy)?;
         engine.clocks = Clocks::restore(head.clocks, head.ticked);
         engine.last_closed = head.last_closed;
-        engine.alerts = head.alerts;
         let observers = &mut engine.model.observers;
         observers.laboratories = Numbered::restore(head.laboratories);
         observers.inspectors = Numbered::restore(head.inspectors);
-        let (mut settled, mut snapshot) = (Vec::new(), Vec::new());
-        let (mut warning, mut ended) = (Vec::new(), false);
+        let (mut settled, mut pieces, mut ended) = (Vec::new(), Pieces::default(), false);
         for bytes in frames {
             match decode(&bytes)? {
                 Frame::Head(_) => return Err(CheckpointError::Damaged),
@@ -100,6 +108,7 @@ impl Engine {
                         engine.decisions.restore(epoch, command);
                     }
                 }
+                Frame::Acted(acted) => engine.acted.extend(acted),
                 Frame::Due(due) => engine.restore_due(due)?,
                 Frame::Pending(rows) => {
                     for (epoch, parts) in rows {
@@ -119,29 +128,46 @@ impl Engine {
                         Kept::Taken => engine.model.bins.taken.extend(bins),
                     }
                 }
-                Frame::Snapshot(piece) => snapshot.extend(piece),
-                Frame::Warning(piece) => warning.extend(piece),
+                Frame::Snapshot(piece) => pieces.snapshot.extend(piece),
+                Frame::Warning(piece) => pieces.warning.extend(piece),
+                Frame::Alerts(piece) => pieces.alerts.extend(piece),
+                Frame::Signals(piece) => pieces.signals.extend(piece),
                 Frame::Series(domain, series) => {
                     engine.series.insert(domain, series);
+                }
+                Frame::Docket(docket) => engine.cases.restore(*docket),
+                Frame::Unsettled(unsettled, gone) => {
+                    engine.cases.restore_unsettled(unsettled, gone);
                 }
                 Frame::End => ended = true,
             }
         }
         engine.model.bins.settled = Arc::new(settled);
-        engine.warning = decode(&warning)?;
-        let snapshot = match head.in_force {
-            Some(_) => Some(decode(&snapshot)?),
-            None => None,
-        };
-        let Engine {
-            model, subjects, ..
-        } = &mut engine;
-        model.restore(head.in_force, snapshot, subjects);
+        engine.restore_pieces(head.in_force, &pieces)?;
         if ended {
             Ok(engine)
         } else {
             Err(CheckpointError::Damaged)
         }
+    }
+
+    fn restore_pieces(
+        &mut self,
+        in_force: Option<InForce>,
+        pieces: &Pieces,
+    ) -> Result<(), CheckpointError> {
+        self.warning = decode(&pieces.warning)?;
+        self.alerts = decode(&pieces.alerts)?;
+        (self.signals, self.paths) = decode(&pieces.signals)?;
+        let snapshot = match in_force {
+            Some(_) => Some(decode(&pieces.snapshot)?),
+            None => None,
+        };
+        let Self {
+            model, subjects, ..
+        } = self;
+        model.restore(in_force, snapshot, subjects);
+        Ok(())
     }
 
     fn restore_bases(&mut self, bases: Vec<(Vec<u32>, bool)>) -> Result<(), CheckpointError> {

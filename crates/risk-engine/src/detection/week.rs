@@ -130,9 +130,9 @@ impl<'a, G: Ord, P: Ord> WeekSums<'a, G, P> {
         let snapshot = self.snapshot;
         let (lasting, variance) = usual.unwrap_or_else(|| snapshot.lasting_log_odds(groups));
         let query = Query {
-            groups,
             week: Some(row.week),
             mode: Some(row.mode),
+            ..Query::new(groups)
         };
         let passing = snapshot.passing_log_odds(&query) + snapshot.strictness(row);
         (snapshot.calibrator.apply(lasting + passing), variance)

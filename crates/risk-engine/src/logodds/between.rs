@@ -4,7 +4,6 @@
 //! snapshot and on it alone. Sums of integers commute, merge across shards, and a correction takes
 //! away exactly what it replaces.
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::predict::Query;
@@ -27,31 +26,70 @@ pub struct ScoreSum {
 }
 
 impl ScoreSum {
-    fn combine(&mut self, other: Self, sign: i64) {
+    pub(crate) fn combine(&mut self, other: Self, sign: i64) {
         self.score = self.score.wrapping_add(sign.wrapping_mul(other.score));
         self.information = self
             .information
             .wrapping_add(sign.wrapping_mul(other.information));
         self.tested = self.tested.wrapping_add(sign.wrapping_mul(other.tested));
     }
+}
 
-    fn is_zero(self) -> bool {
-        self == Self::default()
+/// Groups that stand together, so that walking over groups by their numbers walks over memory.
+const PAGE: usize = 64;
+
+/// Sums of the groups of one level, by number. Pages without a sum take no room.
+#[derive(Debug, Clone, Default)]
+struct Sums(Vec<Option<Box<[ScoreSum; PAGE]>>>);
+
+impl Sums {
+    fn get(&self, group: u32) -> ScoreSum {
+        let page = self.0.get(group as usize / PAGE).and_then(Option::as_ref);
+        page.map_or_else(ScoreSum::default, |page| page[group as usize % PAGE])
+    }
+
+    fn get_mut(&mut self, group: u32) -> &mut ScoreSum {
+        let at = group as usize / PAGE;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, None);
+        }
+        let page = self.0[at].get_or_insert_with(|| Box::new([ScoreSum::default(); PAGE]));
+        &mut page[group as usize % PAGE]
+    }
+
+    /// The sums that are not zero, with their groups.
+    fn iter(&self) -> impl Iterator<Item = (u32, ScoreSum)> {
+        let pages = self.0.iter().enumerate();
+        let pages = pages.filter_map(|(at, page)| Some((at * PAGE, page.as_ref()?)));
+        let sums = pages.flat_map(|(from, page)| {
+            let groups = from as u32..;
+            groups.zip(page.iter().copied())
+        });
+        sums.filter(|(_, sum)| *sum != ScoreSum::default())
     }
 }
+
+/// What has been taken away again does not show.
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Sums {}
 
 /// Sums of every group of every level since a snapshot. They are of that snapshot alone: another
 /// scores the same results differently.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SinceSnapshot {
-    levels: Vec<HashMap<u32, ScoreSum>>,
+    levels: Vec<Sums>,
 }
 
 impl SinceSnapshot {
     /// Nothing yet.
     pub fn new(snapshot: &Snapshot) -> Self {
         Self {
-            levels: vec![HashMap::new(); snapshot.levels.len()],
+            levels: vec![Sums::default(); snapshot.levels.len()],
         }
     }
 
@@ -68,13 +106,14 @@ impl SinceSnapshot {
     /// Adds the sums of another shard.
     pub fn merge(&mut self, other: &Self) {
         for (at, level) in other.levels.iter().enumerate() {
-            for (group, sum) in level {
-                self.add_to(at, *group, *sum, 1);
+            for (group, sum) in level.iter() {
+                self.add_to(at, group, sum, 1);
             }
         }
     }
 
-    fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
+    /// Adds what a row has said to each of its groups, or takes it away with a sign of −1.
+    pub(crate) fn combine(&mut self, sum: ScoreSum, groups: &[u32], sign: i64) {
         for (at, group) in groups.iter().enumerate() {
             if *group != NO_GROUP {
                 self.add_to(at, *group, sum, sign);
@@ -83,24 +122,15 @@ impl SinceSnapshot {
     }
 
     fn add_to(&mut self, level: usize, group: u32, by: ScoreSum, sign: i64) {
-        let Some(level) = self.levels.get_mut(level) else {
-            return;
-        };
-        let sum = level.entry(group).or_default();
-        sum.combine(by, sign);
-        // What has been taken away again must not show.
-        if sum.is_zero() {
-            level.remove(&group);
+        if let Some(level) = self.levels.get_mut(level) {
+            level.get_mut(group).combine(by, sign);
         }
     }
 
     /// Sum of a group of a level.
     pub fn sum(&self, level: usize, group: u32) -> ScoreSum {
         let level = self.levels.get(level);
-        level
-            .and_then(|level| level.get(&group))
-            .copied()
-            .unwrap_or_default()
+        level.map_or_else(ScoreSum::default, |level| level.get(group))
     }
 }
 
@@ -108,13 +138,21 @@ impl Snapshot {
     /// Score and information of a row under the frozen parameters, at the snapshot's horizon and
     /// with the row's mode, test and observers.
     pub fn surprise(&self, row: &Row, groups: &[u32]) -> ScoreSum {
+        self.surprise_at(row, self.in_mode(row.mode, groups))
+    }
+
+    /// Log-odds of a target in a mode, at the snapshot's horizon.
+    pub(crate) fn in_mode(&self, mode: u8, groups: &[u32]) -> f64 {
         let query = Query {
-            mode: Some(row.mode),
+            mode: Some(mode),
             ..Query::new(groups)
         };
-        let (eta, _) = self.log_odds(&query);
-        let units = f64::from(UNITS);
-        let (tested, failed) = (f64::from(row.tested) / units, f64::from(row.failed) / units);
+        self.log_odds(&query).0
+    }
+
+    /// The same as [`Self::surprise`], given the log-odds of the target in the row's mode.
+    pub(crate) fn surprise_at(&self, row: &Row, eta: f64) -> ScoreSum {
+        let (tested, failed) = row.effective();
         let eta = eta + self.strictness(row);
         let (score, information) = self.link_of(row).score(eta, tested, failed);
         ScoreSum {
@@ -124,39 +162,27 @@ impl Snapshot {
         }
     }
 
-    /// How much what has come since moves the log-odds of a target, level by level: each level takes
-    /// the part that its doubt has in the whole doubt (for one result, an extended Kalman filter's
-    /// gain).
+    /// How much what has come since moves the log-odds of a target.
     pub fn moved(&self, since: &SinceSnapshot, groups: &[u32]) -> f64 {
-        self.moved_by(&[since], groups)
+        self.told(groups, self.waves(None), &[since]).moved()
     }
+}
 
-    /// The same with sums that are kept apart.
-    pub(crate) fn moved_by(&self, since: &[&SinceSnapshot], groups: &[u32]) -> f64 {
-        let lasting = |at: usize, group: u32| {
-            let level = self.levels.get(at)?;
-            let known = level.lasting.get(group as usize);
-            Some(known.map_or(level.prior, |effect| effect.variance))
-        };
-        let doubts = groups.iter().enumerate();
-        let whole: f64 = doubts.filter_map(|(at, group)| lasting(at, *group)).sum();
-        let mut moved = 0.0;
-        for (at, group) in groups.iter().enumerate() {
-            let mut sum = ScoreSum::default();
-            for part in since {
-                sum.combine(part.sum(at, *group), 1);
-            }
-            // Less than nothing has come where a correction took away what the snapshot had seen; that
-            // shows at the next fit.
-            let told = sum.tested > 0 && sum.information > 0;
-            let Some(doubt) = lasting(at, *group).filter(|_| told) else {
-                continue;
-            };
-            let information = sum.information as f64 / PLACES;
-            let each = information / (sum.tested as f64 / f64::from(UNITS));
-            let step = doubt * sum.score as f64 / PLACES;
-            moved += step / (1.0 + doubt * information + each * (whole - doubt));
+/// How much what has come since moves log-odds, level by level, given each level's doubt: it takes the
+/// part that its doubt has in the whole doubt (for one result, an extended Kalman filter's gain).
+pub(crate) fn moved(levels: impl Iterator<Item = (f64, ScoreSum)> + Clone) -> f64 {
+    let whole: f64 = levels.clone().map(|(doubt, _)| doubt).sum();
+    let mut moved = 0.0;
+    for (doubt, sum) in levels {
+        // Less than nothing has come where a correction took away what the snapshot had seen; that
+        // shows at the next fit.
+        if sum.tested <= 0 || sum.information <= 0 {
+            continue;
         }
-        moved
+        let information = sum.information as f64 / PLACES;
+        let each = information / (sum.tested as f64 / f64::from(UNITS));
+        let step = doubt * sum.score as f64 / PLACES;
+        moved += step / (1.0 + doubt * information + each * (whole - doubt));
     }
+    moved
 }

@@ -53,12 +53,6 @@ impl FixedEffects {
         }
     }
 
-    /// Adds to what is common to all.
-    pub(crate) fn raise_intercept(&mut self, by: f64, work: &mut Work) {
-        self.intercept += by;
-        work.raise(|_, _| by);
-    }
-
     /// Adds all to the log-odds of the bins.
     pub(crate) fn apply(&self, work: &mut Work, covariates: &CovariateColumns) {
         add_to(
@@ -83,28 +77,22 @@ impl FixedEffects {
         let mut covariate_score = [0.0; COVARIATES];
         let none: &[f64] = &[];
         let columns = [0, 1, 2].map(|k: usize| covariates[k].as_deref().unwrap_or(none));
-        work.each(
-            |_, _| 0.0,
-            |at, bin, scored| {
-                let (s, v) = (
-                    scored.weight * scored.score,
-                    scored.weight * scored.information,
-                );
-                let mode = usize::from(bin.mode);
-                mode_score[mode] += s;
-                mode_information[mode] += v;
-                for k in 0..COVARIATES {
-                    let Some(x) = columns[k].get(at).copied().filter(|x| *x != 0.0) else {
-                        continue;
-                    };
-                    covariate_score[k] += s * x;
-                    crossed[mode][k] += v * x;
-                    for (j, column) in columns.iter().enumerate().take(k + 1) {
-                        squares[k][j] += v * x * column.get(at).copied().unwrap_or(0.0);
-                    }
+        let lines = work.scores.iter().zip(&work.informations);
+        for (at, (bin, (s, v))) in work.bins.iter().zip(lines).enumerate() {
+            let mode = usize::from(bin.mode);
+            mode_score[mode] += s;
+            mode_information[mode] += v;
+            for k in 0..COVARIATES {
+                let Some(x) = columns[k].get(at).copied().filter(|x| *x != 0.0) else {
+                    continue;
+                };
+                covariate_score[k] += s * x;
+                crossed[mode][k] += v * x;
+                for (j, column) in columns.iter().enumerate().take(k + 1) {
+                    squares[k][j] += v * x * column.get(at).copied().unwrap_or(0.0);
                 }
-            },
-        );
+            }
+        }
         for (mode, slot) in self.mode_slots.iter().enumerate() {
             matrix.add(0, 0, mode_information[mode]);
             slope[0] += mode_score[mode];
@@ -140,8 +128,8 @@ impl FixedEffects {
         (matrix, slope)
     }
 
-    /// One Newton step of all of them together.
-    pub(crate) fn pass(&mut self, work: &mut Work, covariates: &CovariateColumns) {
+    /// One Newton step of all of them together; returns the longest.
+    pub(crate) fn pass(&mut self, work: &mut Work, covariates: &CovariateColumns) -> f64 {
         let (matrix, mut slope) = self.system(work, covariates);
         if self.prior.variance.is_some() {
             slope[0] -= self.precisions[0] * (self.intercept - self.prior.mean);
@@ -169,6 +157,8 @@ impl FixedEffects {
             *coefficient += by;
         }
         add_to(work, covariates, intercept, &modes, coefficients);
+        let steps = modes.iter().chain(&coefficients).chain([&intercept]);
+        steps.fold(0.0, |longest: f64, step| longest.max(step.abs()))
     }
 
     /// Posterior variances: of the common log-odds, of each mode's shift (0 for the reference), and
@@ -196,12 +186,15 @@ fn add_to(
     modes: &[f64],
     coefficients: [f64; COVARIATES],
 ) {
-    work.raise(|_, bin| intercept + modes[usize::from(bin.mode)]);
-    for (column, by) in covariates.iter().zip(coefficients) {
-        if let Some(column) = column.as_deref().filter(|_| by != 0.0) {
-            work.raise(|at, _| by * column[at]);
-        }
-    }
+    let columns = covariates.iter().zip(coefficients);
+    let told: Vec<(&[f64], f64)> = columns
+        .filter_map(|(column, by)| column.as_deref().map(|column| (column, by)))
+        .filter(|(_, by)| *by != 0.0)
+        .collect();
+    work.raise(|at, bin| {
+        let columns = told.iter().map(|(column, by)| by * column[at]);
+        intercept + modes[usize::from(bin.mode)] + columns.sum::<f64>()
+    });
 }
 
 /// The waves of a season at a week: yearly and half-yearly, cosine and sine.
@@ -267,31 +260,26 @@ impl Seasons {
         });
     }
 
-    /// One ridge step of every group's season.
-    pub(crate) fn pass(&mut self, work: &mut Work) {
+    /// One ridge step of every group's season; returns the longest.
+    pub(crate) fn pass(&mut self, work: &mut Work) -> f64 {
         // The slope and the ten cells of the lower triangle.
         let mut sums = vec![[0.0; 14]; self.amplitudes.len()];
-        work.each(
-            |_, _| 0.0,
-            |_, bin, scored| {
-                let sum = &mut sums[self.column[bin.target as usize] as usize];
-                let wave = &self.waves[usize::from(bin.age)];
-                let (s, v) = (
-                    scored.weight * scored.score,
-                    scored.weight * scored.information,
-                );
-                let mut cell = 4;
-                for i in 0..4 {
-                    sum[i] += s * wave[i];
-                    for other in &wave[..=i] {
-                        sum[cell] += v * wave[i] * other;
-                        cell += 1;
-                    }
+        let lines = work.scores.iter().zip(&work.informations);
+        for (bin, (s, v)) in work.bins.iter().zip(lines) {
+            let sum = &mut sums[self.column[bin.target as usize] as usize];
+            let wave = &self.waves[usize::from(bin.age)];
+            let mut cell = 4;
+            for i in 0..4 {
+                sum[i] += s * wave[i];
+                for other in &wave[..=i] {
+                    sum[cell] += v * wave[i] * other;
+                    cell += 1;
                 }
-            },
-        );
+            }
+        }
         let last = self.amplitudes.len() - 1;
         let mut steps = vec![[0.0; 4]; last + 1];
+        let mut longest: f64 = 0.0;
         for group in 0..last {
             let sum = &sums[group];
             let mut matrix = Symmetric::new(4);
@@ -309,8 +297,10 @@ impl Seasons {
             for i in 0..4 {
                 steps[group][i] = slope[i].clamp(-0.5, 0.5);
                 self.amplitudes[group][i] += steps[group][i];
+                longest = longest.max(steps[group][i].abs());
             }
         }
         self.raise(work, &steps);
+        longest
     }
 }

@@ -3,7 +3,7 @@
 use super::rows::NO_GROUP;
 use super::selection::SelectionTerm;
 use super::settings::{MOST_VARIANCE, Variance};
-use super::work::{Bin, Work};
+use super::work::{Bin, Targets, Work};
 
 /// Longest step of one pass, so that a poor start cannot throw an effect out of reach.
 const LONGEST_STEP: f64 = 1.0;
@@ -113,46 +113,60 @@ impl Grouped {
         }
     }
 
-    /// One Newton step of every effect with all else held.
-    pub(crate) fn pass(&mut self, work: &mut Work, selection: Option<&mut SelectionTerm>) {
+    /// One Newton step of every effect with all else held; for levels of targets. Returns the longest.
+    pub(crate) fn pass(
+        &mut self,
+        targets: &mut Targets,
+        selection: Option<&mut SelectionTerm>,
+    ) -> f64 {
+        if self.len() == 0 {
+            return 0.0;
+        }
         self.score.fill(0.0);
         self.information.fill(0.0);
-        let (score, information) = (&mut self.score, &mut self.information);
-        match &self.column {
-            Column::OfTargets(groups) => {
-                // Bins of a target stand together: their sums stay in registers.
-                let (mut target, mut own) = (0, (0.0, 0.0));
-                work.each(
-                    |_, _| 0.0,
-                    |_, bin, scored| {
-                        if bin.target != target {
-                            let group = groups[target as usize] as usize;
-                            score[group] += own.0;
-                            information[group] += own.1;
-                            (target, own) = (bin.target, (0.0, 0.0));
-                        }
-                        own.0 += scored.weight * scored.score;
-                        own.1 += scored.weight * scored.information;
-                    },
-                );
-                if let Some(group) = groups.get(target as usize) {
-                    score[*group as usize] += own.0;
-                    information[*group as usize] += own.1;
-                }
-            }
-            Column::OfRows(groups) => work.each(
-                |_, _| 0.0,
-                |at, _, scored| {
-                    let group = groups[at] as usize;
-                    score[group] += scored.weight * scored.score;
-                    information[group] += scored.weight * scored.information;
-                },
-            ),
+        let groups = self.column.groups();
+        let sums = targets.scores.iter().zip(&targets.informations);
+        for (group, (score, information)) in groups.iter().zip(sums) {
+            self.score[*group as usize] += score;
+            self.information[*group as usize] += information;
         }
         if let Some(term) = &selection {
-            term.collect(self.column.groups(), score, information);
+            term.collect(groups, &mut self.score, &mut self.information);
         }
+        let longest = self.step();
+        targets.raise(self.column.groups(), &self.score);
+        if let Some(term) = selection {
+            term.raise(self.column.groups(), &self.score);
+        }
+        longest
+    }
+
+    /// The same for groups that are told by the row. What they have in common is everybody's: it is
+    /// taken out and returned, too.
+    pub(crate) fn pass_rows(&mut self, work: &mut Work) -> (f64, f64) {
+        if self.len() == 0 {
+            return (0.0, 0.0);
+        }
+        self.score.fill(0.0);
+        self.information.fill(0.0);
+        let lines = work.scores.iter().zip(&work.informations);
+        for (group, (score, information)) in self.column.groups().iter().zip(lines) {
+            self.score[*group as usize] += score;
+            self.information[*group as usize] += information;
+        }
+        let longest = self.step();
+        let common = self.center();
+        // Who has no group is raised by what is now everybody's.
+        let last = self.len();
+        self.score[last] = common;
+        raise(&self.column, &self.score, work);
+        (longest, common)
+    }
+
+    /// Steps by the sums of each group, leaves the steps in their place, and returns the longest.
+    fn step(&mut self) -> f64 {
         let groups = self.len();
+        let mut longest: f64 = 0.0;
         for group in 0..groups {
             let precision = self.precision(group);
             let total = self.information[group] + precision;
@@ -161,17 +175,15 @@ impl Grouped {
             self.effects[group] += step;
             self.variances[group] = 1.0 / total;
             self.score[group] = step;
+            longest = longest.max(step.abs());
         }
         self.score[groups] = 0.0;
-        raise(&self.column, &self.score, work);
-        if let Some(term) = selection {
-            term.raise(self.column.groups(), &self.score);
-        }
+        longest
     }
 
-    /// Takes the mean of the effects, by information, out of them and of their bins, and returns it.
-    /// Observers can only be told from one another: what they have in common is everybody's.
-    pub(crate) fn center(&mut self, work: &mut Work) -> f64 {
+    /// Takes the mean of the effects, by information, out of them and returns it. Observers can only be
+    /// told from one another.
+    fn center(&mut self) -> f64 {
         let groups = self.len();
         let named = self.information.iter().zip(&self.effects).take(groups);
         let (weights, sum) = named.fold((0.0, 0.0), |(weights, sum), (weight, effect)| {
@@ -181,26 +193,26 @@ impl Grouped {
             return 0.0;
         }
         let mean = sum / weights;
-        let mut by = vec![-mean; groups + 1];
-        by[groups] = 0.0;
-        for (effect, by) in self.effects.iter_mut().zip(&by) {
-            *effect += by;
+        for effect in self.effects.iter_mut().take(groups) {
+            *effect -= mean;
         }
-        raise(&self.column, &by, work);
         mean
     }
 
     /// The prior variance by moments: with the level's effects taken out, the squared scores exceed
     /// what chance gives them by the variance times the squared information. Chance is Σw²v and not
     /// Σwv, because the rows are decayed.
-    pub(crate) fn moments(&mut self, work: &Work) {
+    /// Returns its relative change.
+    pub(crate) fn moments(&mut self, work: &Work) -> f64 {
         let floor = match self.rule {
-            Variance::Fixed(_) => return,
+            Variance::Fixed(_) => return 0.0,
             Variance::Moments { floor, .. } => floor,
         };
         let mut sums = vec![[0.0; 3]; self.effects.len()];
         let effects = &self.effects;
         match &self.column {
+            // Nobody's slot says nothing of the groups.
+            Column::OfTargets(_) | Column::OfRows(_) if self.effects.len() == 1 => {}
             Column::OfTargets(groups) => {
                 sum_without(work, effects, &mut sums, |_, bin| {
                     groups[bin.target as usize] as usize
@@ -216,7 +228,9 @@ impl Grouped {
             known += information * information;
         }
         let found = (excess / known.max(1e-9)).max(floor).min(MOST_VARIANCE);
-        self.prior = 0.6 * self.prior + 0.4 * found;
+        let before = self.prior;
+        self.prior = 0.6 * before + 0.4 * found;
+        (self.prior / before - 1.0).abs()
     }
 }
 

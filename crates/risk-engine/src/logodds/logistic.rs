@@ -1,7 +1,7 @@
 //! Exponentials and the logistic function of many values at once: plain additions and multiplications, which every
 //! machine rounds alike and which compilers turn into vector instructions.
 
-/// How many are taken at once.
+/// How many are taken at once where there are many.
 pub(crate) const LANES: usize = 8;
 
 /// Adding 1.5·2⁵² leaves a double's nearest whole number in its lowest bits.
@@ -30,7 +30,7 @@ const SERIES: [f64; 11] = [
 
 /// Replaces every value by its exponential; values beyond ±700 count as that.
 #[inline]
-pub(crate) fn exponential(values: &mut [f64; LANES]) {
+pub(crate) fn exponential<const N: usize>(values: &mut [f64; N]) {
     for value in values {
         let x = if *value < MOST { *value } else { MOST };
         let x = if x > -MOST { x } else { -MOST };
@@ -53,7 +53,7 @@ pub(crate) fn exponential(values: &mut [f64; LANES]) {
 
 /// Replaces every log-odds by its probability.
 #[inline]
-pub(crate) fn logistic(log_odds: &mut [f64; LANES]) {
+pub(crate) fn logistic<const N: usize>(log_odds: &mut [f64; N]) {
     for eta in log_odds.iter_mut() {
         *eta = -*eta;
     }

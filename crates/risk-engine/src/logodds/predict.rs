@@ -5,11 +5,12 @@ use smallvec::SmallVec;
 
 use super::accuracy::MethodAccuracy;
 use super::between::SinceSnapshot;
-use super::fixed::{dot, waves};
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
 use super::rows::{Frame, NO_GROUP, Row};
-use super::snapshot::{CovariateEffect, Effect, ObserverEffects, Snapshot};
+use super::settings::HalfLives;
+use super::snapshot::{Effect, ObserverEffects, Snapshot};
+use super::told::Told;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,59 @@ pub struct Query<'a> {
     pub week: Option<u16>,
     /// Mode whose shift counts; none for the lot that a random draw would take.
     pub mode: Option<u8>,
+    /// How much of what passes is left by then; [`Left::ALL`] at the snapshot's time.
+    pub left: Left,
+}
+
+/// How much is left at a later time of what a snapshot says of recent weeks, if nothing new comes
+/// （近期效应的余留）.
+#[doc(alias = "近期效应的余留")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Left {
+    /// Share of the recent effects, 0 to 1: the next fits would see their results weigh that much.
+    recent: f64,
+    /// Share of the confirmed failures that are held to be remedied.
+    remedied: f64,
+}
+
+impl Left {
+    /// All of it.
+    pub const ALL: Self = Self {
+        recent: 1.0,
+        remedied: 1.0,
+    };
+
+    /// What is left after so many weeks.
+    pub fn after(weeks: u16, half_lives: &HalfLives) -> Self {
+        let left = |half_life: f64| libm::exp2(-f64::from(weeks) / half_life);
+        Self {
+            recent: left(half_lives.recent),
+            remedied: left(half_lives.remedied),
+        }
+    }
+
+    /// A recent effect: what is left of it, and the doubt that comes back.
+    pub(crate) fn of_recent(self, now: Effect, prior: f64) -> Effect {
+        let left = self.recent;
+        if left < 1.0 {
+            Effect {
+                mean: left * now.mean,
+                variance: prior + left * left * (now.variance - prior),
+            }
+        } else {
+            now
+        }
+    }
+
+    /// What is left of a part whose covariate is ln(1 + confirmed failures).
+    pub(crate) fn of_remedied(self, whole: f64, coefficient: f64) -> f64 {
+        if self.remedied < 1.0 && coefficient != 0.0 {
+            let failures = libm::expm1(whole / coefficient);
+            coefficient * libm::log1p(self.remedied * failures)
+        } else {
+            whole
+        }
+    }
 }
 
 impl<'a> Query<'a> {
@@ -29,6 +83,7 @@ impl<'a> Query<'a> {
             groups,
             week: None,
             mode: None,
+            left: Left::ALL,
         }
     }
 }
@@ -133,28 +188,21 @@ impl Prediction {
 impl Snapshot {
     /// Predicts for one target.
     pub fn predict(&self, query: &Query<'_>) -> Prediction {
-        self.predict_moved(query, None)
+        self.predict_told(&self.told_of(query), query.mode, None)
     }
 
     /// Predicts for one target with what has come since the fit as one more reason: a provisional
     /// figure, or what would be if these results came.
     pub fn predict_since(&self, query: &Query<'_>, since: &SinceSnapshot) -> Prediction {
-        self.predict_since_all(query, &[since])
+        let mut told = self.told(query.groups, self.waves(query.week), &[since]);
+        self.fade(&mut told, query.left);
+        self.predict_told(&told, query.mode, Some(told.moved()))
     }
 
-    /// The same with sums that are kept apart.
-    pub(crate) fn predict_since_all(
-        &self,
-        query: &Query<'_>,
-        since: &[&SinceSnapshot],
-    ) -> Prediction {
-        self.predict_moved(query, Some(self.moved_by(since, query.groups)))
-    }
-
-    fn predict_moved(&self, query: &Query<'_>, moved: Option<f64>) -> Prediction {
+    fn predict_told(&self, told: &Told, mode: Option<u8>, moved: Option<f64>) -> Prediction {
         let mut parts = SmallVec::new();
         let mut variance = 0.0;
-        self.each_part(query, |kind, effect| {
+        self.each_part(told, mode, |kind, effect| {
             variance += effect.variance;
             let log_odds = effect.mean;
             parts.push(Part { kind, log_odds });
@@ -168,10 +216,11 @@ impl Snapshot {
         let log_odds = parts.iter().map(|part: &Part| part.log_odds).sum();
         let mean_log_odds = self.mean_log_odds(log_odds, variance);
         let deviation = self.interval_deviations * libm::sqrt(variance);
-        let mut ends = [0.0; LANES];
-        ends[0] = self.calibrator.apply(log_odds - deviation);
-        ends[1] = self.calibrator.apply(log_odds + deviation);
-        ends[2] = self.calibrator.apply(mean_log_odds);
+        let mut ends = [
+            self.calibrator.apply(log_odds - deviation),
+            self.calibrator.apply(log_odds + deviation),
+            self.calibrator.apply(mean_log_odds),
+        ];
         logistic(&mut ends);
         Prediction {
             parts,
@@ -185,6 +234,24 @@ impl Snapshot {
             shift: self.calibrator.intercept,
             slope: self.calibrator.slope,
         }
+    }
+
+    /// Calibrated mean probability of what has these log-odds before calibration.
+    pub(crate) fn probability(&self, log_odds: f64, variance: f64) -> f64 {
+        let mean = self.mean_log_odds(log_odds, variance);
+        let mut lane = [self.calibrator.apply(mean)];
+        logistic(&mut lane);
+        lane[0]
+    }
+
+    /// Calibrated mean probability of a target as it is told.
+    pub(crate) fn probability_of(&self, told: &Told) -> f64 {
+        let (mut log_odds, mut variance) = (0.0, 0.0);
+        self.each_part(told, None, |_, effect| {
+            log_odds += effect.mean;
+            variance += effect.variance;
+        });
+        self.probability(log_odds, variance)
     }
 
     /// Log-odds before calibration, and their variance, without the reasons.
@@ -205,6 +272,18 @@ impl Snapshot {
         })
     }
 
+    /// Log-odds of what does not pass with time, in the query's season and mode: what results of any
+    /// week can be held against alike.
+    pub(crate) fn standing_log_odds(&self, query: &Query<'_>) -> f64 {
+        let stands = |kind| {
+            matches!(
+                kind,
+                PartKind::Base | PartKind::Lasting(_) | PartKind::Season | PartKind::Mode(_)
+            )
+        };
+        self.sum_of(query, stands).0
+    }
+
     /// The rest of what is usual: season, mode, selections and remedies by now.
     pub fn passing_log_odds(&self, query: &Query<'_>) -> f64 {
         let passing = |kind| {
@@ -218,7 +297,7 @@ impl Snapshot {
 
     fn sum_of(&self, query: &Query<'_>, counts: impl Fn(PartKind) -> bool) -> (f64, f64) {
         let (mut sum, mut variance) = (0.0, 0.0);
-        self.each_part(query, |kind, effect| {
+        self.each_part(&self.told_of(query), query.mode, |kind, effect| {
             if counts(kind) {
                 sum += effect.mean;
                 variance += effect.variance;
@@ -237,9 +316,9 @@ impl Snapshot {
     /// mode, observers and its test's errors, in its own week.
     pub fn positive_probability(&self, row: &Row, groups: &[u32]) -> f64 {
         let query = Query {
-            groups,
             week: Some(row.week),
             mode: Some(row.mode),
+            ..Query::new(groups)
         };
         let (eta, _) = self.log_odds(&query);
         self.link_of(row).positive(eta + self.strictness(row))
@@ -281,72 +360,19 @@ impl Snapshot {
     /// Logit of the mean of σ over N(log_odds, variance).
     pub(crate) fn mean_log_odds(&self, log_odds: f64, variance: f64) -> f64 {
         let deviation = libm::sqrt(variance);
+        let (whole, rest) = self.rule.as_chunks::<LANES>();
         let mut mean = 0.0;
-        for nodes in self.rule.chunks(LANES) {
-            let mut lanes = [0.0; LANES];
-            for (lane, (node, _)) in lanes.iter_mut().zip(nodes) {
-                *lane = log_odds + deviation * node;
-            }
+        for nodes in whole {
+            let mut lanes = nodes.map(|(node, _)| log_odds + deviation * node);
             logistic(&mut lanes);
             let terms = nodes.iter().zip(lanes);
             mean += terms.map(|((_, weight), p)| weight * p).sum::<f64>();
         }
+        for (node, weight) in rest {
+            let mut lane = [log_odds + deviation * node];
+            logistic(&mut lane);
+            mean += weight * lane[0];
+        }
         logit(mean.clamp(1e-9, 1.0 - 1e-9))
     }
-
-    /// Names every part with its variance. Only the groups' own doubt counts: that of what all
-    /// share is calibrated, and does not tell one target from another.
-    fn each_part(&self, query: &Query<'_>, mut take: impl FnMut(PartKind, Effect)) {
-        let group = |level: usize| query.groups.get(level).copied().unwrap_or(NO_GROUP);
-        let certain = |mean: f64| Effect {
-            mean,
-            variance: 0.0,
-        };
-        take(PartKind::Base, certain(self.intercept.mean));
-        for (at, level) in self.levels.iter().enumerate() {
-            let effect = effect_of(&level.lasting, group(at), level.prior);
-            take(PartKind::Lasting(at as u8), effect);
-        }
-        for (at, level) in self.levels.iter().enumerate() {
-            if let Some(recent) = &level.recent {
-                let effect = effect_of(&recent.effects, group(at), recent.prior);
-                take(PartKind::Recent(at as u8), effect);
-            }
-        }
-        if let Some(season) = &self.season {
-            let own = season.amplitudes.get(group(season.level.into()) as usize);
-            let waves = match query.week {
-                Some(week) => waves(week.into(), season.period),
-                None => season.ahead,
-            };
-            let wave = own.map_or(0.0, |own| dot(own, &waves));
-            take(PartKind::Season, certain(wave));
-        }
-        let [enterprise, cell, remedied] = &self.covariates;
-        let value = |k: &CovariateEffect| {
-            let group = k.level.map_or(NO_GROUP, |level| group(level.into()));
-            let value = k.values.get(group as usize).copied().unwrap_or(0.0);
-            k.coefficient.mean * value
-        };
-        if enterprise.level.is_some() || cell.level.is_some() {
-            take(PartKind::Selected, certain(value(enterprise) + value(cell)));
-        }
-        if remedied.level.is_some() {
-            take(PartKind::Remedied, certain(value(remedied)));
-        }
-        if let Some(mode) = query.mode {
-            let shift = self.modes.get(usize::from(mode));
-            let shift = shift.map_or(0.0, |shift| shift.mean);
-            take(PartKind::Mode(mode), certain(shift));
-        }
-    }
-}
-
-/// An unseen group has the prior's effect; where the field was not told, the level says nothing and
-/// leaves its whole doubt.
-fn effect_of(effects: &[Effect], group: u32, prior: f64) -> Effect {
-    effects.get(group as usize).copied().unwrap_or(Effect {
-        mean: 0.0,
-        variance: prior,
-    })
 }

@@ -156,6 +156,15 @@ impl Row {
         self.method == 0 || self.verification != Verification::None
     }
 
+    /// Effective number of results, and of failures.
+    pub(crate) fn effective(&self) -> (f64, f64) {
+        let units = f64::from(UNITS);
+        (
+            f64::from(self.tested) / units,
+            f64::from(self.failed) / units,
+        )
+    }
+
     pub(crate) fn key(&self) -> Key {
         (
             self.target,

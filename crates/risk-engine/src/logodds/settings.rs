@@ -206,15 +206,22 @@ pub struct NormalPrior {
 }
 
 /// Passes over the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweeps {
-    /// Of a first fit.
+    /// Of a first fit, at most.
     pub cold: u32,
-    /// Of a fit that starts where another ended.
+    /// Of a fit that starts where another ended, at most.
     pub warm: u32,
-    /// Of the recent effects.
+    /// Of the recent effects, at most.
     pub recent: u32,
+    /// Longest step, in log-odds, at which a fit ends; none to make all sweeps.
+    ///
+    /// With it a sweep takes the scores of all rows once and follows them along straight lines from one
+    /// block to the next; without it every block takes them anew, as the reference model does. At
+    /// given prior variances both end at the same effects.
+    #[serde(default)]
+    pub tolerance: Option<f64>,
 }
 
 /// Everything about the model that a policy may say.
@@ -290,7 +297,7 @@ impl Settings {
             .chain(season)
             .chain(selection)
             .chain([Some(self.coefficient_variance), self.intercept.variance])
-            .chain([self.recent_tail])
+            .chain([self.recent_tail, self.sweeps.tolerance])
             .flatten()
     }
 
@@ -415,6 +422,7 @@ impl Default for Settings {
                 cold: 40,
                 warm: 6,
                 recent: 8,
+                tolerance: Some(1e-3),
             },
             horizon: 2,
             interval: 0.90,

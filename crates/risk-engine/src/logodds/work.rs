@@ -30,6 +30,10 @@ pub(crate) struct Scored {
 pub(crate) struct Work {
     pub(crate) bins: Vec<Bin>,
     pub(crate) eta: Vec<f64>,
+    /// Weighed scores and informations where [`Self::take_scores`] took them, and the scores followed
+    /// from there along straight lines as the log-odds were raised.
+    pub(crate) scores: Vec<f64>,
+    pub(crate) informations: Vec<f64>,
     weights: Vec<f64>,
     links: Vec<TestLink>,
 }
@@ -56,6 +60,8 @@ impl Work {
         let oldest = bins.iter().map(|bin| bin.age).max().unwrap_or(0);
         Self {
             eta: vec![0.0; bins.len()],
+            scores: vec![0.0; bins.len()],
+            informations: vec![0.0; bins.len()],
             weights: decay(half_life, oldest),
             bins,
             links,
@@ -73,6 +79,8 @@ impl Work {
         Self {
             bins: kept.iter().map(|at| self.bins[*at as usize]).collect(),
             eta: kept.iter().map(|at| self.eta[*at as usize]).collect(),
+            scores: vec![0.0; kept.len()],
+            informations: vec![0.0; kept.len()],
             weights,
             links: self.links.clone(),
         }
@@ -107,11 +115,72 @@ impl Work {
         }
     }
 
-    /// Adds to the log-odds of every bin.
+    /// Takes the scores and informations of all bins at their log-odds.
+    pub(crate) fn take_scores(&mut self) {
+        let mut scores = std::mem::take(&mut self.scores);
+        let mut informations = std::mem::take(&mut self.informations);
+        self.each(
+            |_, _| 0.0,
+            |at, _, scored| {
+                scores[at] = scored.weight * scored.score;
+                informations[at] = scored.weight * scored.information;
+            },
+        );
+        (self.scores, self.informations) = (scores, informations);
+    }
+
+    /// Adds to the log-odds of every bin, and follows its score along a straight line.
     #[inline]
     pub(crate) fn raise(&mut self, by: impl Fn(usize, &Bin) -> f64) {
-        for (at, (bin, eta)) in self.bins.iter().zip(&mut self.eta).enumerate() {
-            *eta += by(at, bin);
+        let lines = self.scores.iter_mut().zip(&self.informations);
+        let bins = self.bins.iter().zip(&mut self.eta).zip(lines);
+        for (at, ((bin, eta), (score, information))) in bins.enumerate() {
+            let by = by(at, bin);
+            *eta += by;
+            *score -= information * by;
         }
+    }
+}
+
+/// Scores and informations summed up by target: all that the levels need of a bin.
+#[derive(Debug)]
+pub(crate) struct Targets {
+    pub(crate) scores: Vec<f64>,
+    pub(crate) informations: Vec<f64>,
+    /// What was added to each target's log-odds and not yet to its bins'.
+    raised: Vec<f64>,
+}
+
+impl Targets {
+    /// The bins summed up, which stand in the order of their targets.
+    pub(crate) fn of(work: &Work) -> Self {
+        let targets = work.bins.last().map_or(0, |bin| bin.target as usize + 1);
+        let mut sums = Self {
+            scores: vec![0.0; targets],
+            informations: vec![0.0; targets],
+            raised: vec![0.0; targets],
+        };
+        let lines = work.scores.iter().zip(&work.informations);
+        for (bin, (score, information)) in work.bins.iter().zip(lines) {
+            sums.scores[bin.target as usize] += score;
+            sums.informations[bin.target as usize] += information;
+        }
+        sums
+    }
+
+    /// Adds to the log-odds of each target what its group is raised by.
+    pub(crate) fn raise(&mut self, groups: &[u32], by: &[f64]) {
+        let lines = self.scores.iter_mut().zip(&self.informations);
+        let targets = groups.iter().zip(lines).zip(&mut self.raised);
+        for ((group, (score, information)), raised) in targets {
+            let by = by[*group as usize];
+            *raised += by;
+            *score -= information * by;
+        }
+    }
+
+    /// Adds to the bins what was added to their targets.
+    pub(crate) fn settle(self, work: &mut Work) {
+        work.raise(|_, bin| self.raised[bin.target as usize]);
     }
 }

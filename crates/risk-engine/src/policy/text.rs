@@ -1,5 +1,8 @@
 //! A policy as its file says it.
 
+use super::{PathPolicy, SignalPolicy};
+use crate::alert::terms::AlertTerms;
+use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -16,14 +19,27 @@ pub(super) struct Policy {
     pub(super) alert: Alert,
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
+    pub(super) burden: BurdenPolicy,
+    pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
+    #[serde(default)]
+    pub(super) benchmarks: Vec<Benchmark>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Target {
     pub(super) domain: String,
+    pub(super) pass_rate: Option<f64>,
+    pub(super) above: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Benchmark {
+    pub(super) name: String,
+    pub(super) from: String,
     pub(super) pass_rate: f64,
 }
 
@@ -80,4 +96,8 @@ pub(super) struct Alert {
     pub(super) outbreak_in_zone: AlertLevel,
     pub(super) outbreak: AlertLevel,
     pub(super) enterprise_changed: AlertLevel,
+    pub(super) standing: AlertTerms,
+    pub(super) signals: SignalPolicy,
+    pub(super) latent_risk: AlertLevel,
+    pub(super) paths: PathPolicy,
 }

@@ -4,7 +4,7 @@ use crate::desk::{Desk, START, new_engine, result};
 use crate::register::standing;
 use compact_str::CompactString;
 use proptest::prelude::*;
-use risk_domain::decision::{Actor, Command, Decision};
+use risk_domain::decision::{Actor, Command, Decision, GradeCommand, Order};
 use risk_domain::ids::{ActorId, CommandId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::scales::{RiskLevel, Role};
@@ -19,7 +19,7 @@ fn day(day: i32) -> Day {
 
 /// What this officer decides of enterprise 1 with product 0 on a day, at noon.
 fn command(id: u32, actor: &str, role: Role, on: i64, decision: Decision) -> Command {
-    Command {
+    let command = GradeCommand {
         command_id: CommandId::new(format!("C{id:03}")).unwrap(),
         decided_at: Timestamp::from_millis(START + on * DAY_MILLIS + DAY_MILLIS / 2),
         actor: Actor {
@@ -29,7 +29,8 @@ fn command(id: u32, actor: &str, role: Role, on: i64, decision: Decision) -> Com
         reason: CompactString::const_new("监督检查发现"),
         subject: SUBJECT.parse().unwrap(),
         decision,
-    }
+    };
+    command.into()
 }
 
 fn fixed(id: u32, on: i64, level: RiskLevel, until: i32) -> Command {
@@ -246,7 +247,9 @@ fn what_the_rules_do_not_allow_is_refused_by_name_and_changes_nothing() {
         EngineRejection::UnknownCommand,
     );
     let mut other = decide(Decision::Withdraw { of: of(1) });
-    other.subject = "cell:E2:P0".parse().unwrap();
+    if let Order::Grade { subject, .. } = &mut other.order {
+        *subject = "cell:E2:P0".parse().unwrap();
+    }
     refused(&mut desk, &other, EngineRejection::UnknownCommand);
     refused(
         &mut desk,
@@ -321,4 +324,38 @@ proptest! {
         }
         prop_assert_eq!(desk.end(1), ordered);
     }
+}
+
+#[test]
+fn a_command_on_nothing_that_is_known_is_refused_and_an_id_has_one_content_whatever_it_acts_on() {
+    use risk_domain::alert_action::AlertAction;
+    use risk_domain::case_action::CaseAction;
+    use risk_domain::ids::{AlertId, CaseId};
+    let mut desk = lived(&tested(1), &[fixed(1, 3, RiskLevel::High, 60)]);
+    let hash = desk.engine.state_hash();
+    let with = |id: u32, order: Order| Command {
+        order,
+        ..fixed(id, 4, RiskLevel::High, 60)
+    };
+    let alert = AlertId::new("none").unwrap();
+    let case = CaseId::new("none").unwrap();
+    let action = AlertAction::Note;
+    let on_alert = |id| {
+        let (alert, action) = (alert.clone(), action.clone());
+        with(id, Order::Alert { alert, action })
+    };
+    let in_case = |id| {
+        let case = case.clone();
+        let action = CaseAction::Note;
+        with(id, Order::Case { case, action })
+    };
+    for (command, why) in [
+        (on_alert(2), EngineRejection::UnknownAlert),
+        (in_case(2), EngineRejection::UnknownCase),
+        (on_alert(1), EngineRejection::IdentityConflict),
+        (in_case(1), EngineRejection::IdentityConflict),
+    ] {
+        assert_eq!(desk.decide(&command), Outcome::Rejected(why), "{command:?}");
+    }
+    assert_eq!(desk.engine.state_hash(), hash, "a refusal changes nothing");
 }

@@ -12,6 +12,7 @@ use risk_domain::inspection::{
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
+use risk_domain::signal::Signal;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
     Effect, Engine, Input, Linked, Outcome, Policy, Recorded, Registration, ResultInput,
@@ -150,6 +151,7 @@ pub(crate) enum Entry {
     Result(SourcePartition, Box<InspectionResult>, risk_engine::Epoch),
     Registry(SourcePartition, Box<RegistryEntry>, risk_engine::Epoch),
     Command(SourcePartition, Box<Command>, risk_engine::Epoch),
+    Signal(SourcePartition, Box<Signal>, risk_engine::Epoch),
     Register(Registration),
     Hold(Vec<SourcePartition>),
     Ended(Vec<SourcePartition>),
@@ -287,6 +289,26 @@ impl Desk {
         step.outcome
     }
 
+    /// What is heard, from a partition of its own.
+    pub(crate) fn hear(&mut self, signal: &Signal) -> Outcome {
+        let partition = SourcePartition {
+            source: CompactString::const_new("signals"),
+            partition: 0,
+        };
+        let input = Input::Signal {
+            partition: &partition,
+            signal,
+        };
+        let step = self.engine.step(&input);
+        if let Outcome::Accepted(accepted) = step.outcome {
+            let epoch = accepted.epoch.unwrap();
+            let signal = Box::new(signal.clone());
+            self.recorded.push(Entry::Signal(partition, signal, epoch));
+        }
+        self.keep(step.effects);
+        step.outcome
+    }
+
     pub(crate) fn end(&mut self, partitions: i32) -> StateHash {
         let clocks = self.engine.partition_clocks();
         let mut held: Vec<SourcePartition> = clocks.map(|(name, _)| name.clone()).collect();
@@ -327,6 +349,13 @@ impl Desk {
                         epoch: *epoch,
                     });
                 }
+                Entry::Signal(partition, signal, epoch) => {
+                    engine.fold(&Recorded::Signal {
+                        partition,
+                        signal,
+                        epoch: *epoch,
+                    });
+                }
                 Entry::Register(registration) => {
                     engine.fold(&Recorded::Input(&Input::Register(registration)));
                 }
@@ -345,7 +374,12 @@ impl Desk {
             | Effect::Assessed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
-            | Effect::WeekWatched(_) => None,
+            | Effect::WeekWatched(_)
+            | Effect::CaseMoved(_)
+            | Effect::CaseGone(_)
+            | Effect::AlertTermsSet(_)
+            | Effect::AlertMoved(_)
+            | Effect::SignalRaised(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

@@ -5,10 +5,16 @@
     reason = "a test that cannot build its input must fail"
 )]
 
+mod alerts;
 mod backing;
+mod burden;
+mod campaign;
+mod cases;
 mod decisions;
 mod desk;
 mod laws;
 mod model;
 mod register;
+mod signals;
+mod supply;
 mod warning;

@@ -5,8 +5,10 @@ use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::selection::{InclusionProbability, SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
-use risk_domain::time::{DAY_MILLIS, Timestamp};
-use risk_engine::logodds::{Basis, Evidence, Frame, Query, Row, SinceSnapshot, fit, merge};
+use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
+use risk_engine::logodds::{
+    Basis, Evidence, Frame, Left, PartKind, Query, Row, SinceSnapshot, fit, merge,
+};
 use risk_engine::{Assessment, Effect, Part, Policy, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +121,12 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::Assessed(_)
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
-        | Effect::WeekWatched(_) => None,
+        | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
+        | Effect::AlertTermsSet(_)
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -239,7 +246,7 @@ fn what_would_lower_a_grade_lowers_it() {
         let id = EnterpriseId::new(format!("E{enterprise}")).unwrap();
         let subject = Subject::Enterprise(id);
         let (_, now) = desk.engine.last_closed().unwrap();
-        let Some(told) = desk.engine.counterfactual(&subject, now) else {
+        let Some(told) = desk.engine.counterfactual(&subject, now, Day::new(0)) else {
             continue;
         };
         tried += 1;
@@ -257,7 +264,12 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::AlertRaised(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
-                | Effect::WeekWatched(_) => None,
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
+                | Effect::AlertTermsSet(_)
+                | Effect::AlertMoved(_)
+                | Effect::SignalRaised(_) => None,
             });
             levels.next()
         };
@@ -284,6 +296,46 @@ fn what_would_lower_a_grade_lowers_it() {
     }
     println!("{tried} grades, {lowered} of which would be lowered");
     assert!(lowered > 3, "{lowered} of {tried}");
+}
+
+#[test]
+fn a_later_day_lets_what_is_recent_fade() {
+    let (desk, fitted) = lived();
+    let (_, now) = desk.engine.last_closed().unwrap();
+    let model = &fitted.last().unwrap().model;
+    let half_lives = Policy::builtin().unwrap().model.settings.half_lives;
+    let groups = [0; 6];
+    let log_odds = |left: Left| {
+        let query = Query {
+            left,
+            ..Query::new(&groups)
+        };
+        let found = model.predict(&query);
+        let recent = found
+            .parts
+            .iter()
+            .filter(|part| matches!(part.kind, PartKind::Recent(_)));
+        recent.map(|part| part.log_odds).sum::<f64>()
+    };
+    let now_recent = log_odds(Left::ALL);
+    assert!(now_recent.abs() > 1e-3, "{now_recent}");
+    assert!((log_odds(Left::after(3, &half_lives)) - 0.5 * now_recent).abs() < 1e-12);
+    assert!(log_odds(Left::after(300, &half_lives)).abs() < 1e-12);
+    let mut asked = 0;
+    for enterprise in 0..12 {
+        let subject: Subject = format!("enterprise:E{enterprise}").parse().unwrap();
+        let told = |by: Day| desk.engine.counterfactual(&subject, now, by);
+        let Some(today) = told(Day::new(0)) else {
+            continue;
+        };
+        asked += 1;
+        assert!(today.lowered.is_none_or(|(tests, _)| tests > 0));
+        let by = today.by.plus(70);
+        let later = told(by).unwrap();
+        assert_eq!((later.by, later.from), (by, today.from));
+        assert!(later.lowered.is_none_or(|(_, level)| level < later.from));
+    }
+    assert!(asked > 3, "{asked}");
 }
 
 /// Bins keep the logarithm of a probability in steps of 1/4000.

@@ -50,7 +50,12 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::Assessed(_)
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
-        | Effect::WeekWatched(_) => None,
+        | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
+        | Effect::AlertTermsSet(_)
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)

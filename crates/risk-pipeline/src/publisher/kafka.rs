@@ -115,15 +115,17 @@ impl KafkaSink {
     }
 
     fn enqueue(&self, message: &Message) -> Result<(), KafkaError> {
-        let topic = self.config.topics.get(&message.outlet);
+        // An outlet without a topic is not wanted.
+        let Some(topic) = self.config.topics.get(&message.outlet) else {
+            return Ok(());
+        };
         let content_type = Header {
             key: "content-type",
             value: Some(message.outlet.content_type()),
         };
-        let mut record: BaseRecord<'_, [u8], [u8]> =
-            BaseRecord::to(topic.map_or("", String::as_str))
-                .payload(message.value.as_slice())
-                .headers(OwnedHeaders::new().insert(content_type));
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic)
+            .payload(message.value.as_slice())
+            .headers(OwnedHeaders::new().insert(content_type));
         if let Some(key) = &message.key {
             record = record.key(key);
         }

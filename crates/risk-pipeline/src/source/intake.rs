@@ -22,6 +22,9 @@ pub const REGISTRY_INTAKE_NAME: &str = "intake-registry";
 /// The name of the program's intake of commands.
 pub const COMMANDS_INTAKE_NAME: &str = "intake-commands";
 
+/// The name of the program's intake of signals.
+pub const SIGNALS_INTAKE_NAME: &str = "intake-signals";
+
 /// A batch takes no further submission when it has so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 

@@ -3,18 +3,26 @@
 //! Described for people in `docs/wire.md`, and for programs in `docs/schema/command.v1.json`, which a
 //! test holds equal to [`schema`].
 
+mod case;
+mod write;
+
+pub use write::encode;
+
 use super::check::{Checked, Checker, Codes, Place, codes, id, version};
 use super::v1::Text;
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits, reject, text_of};
-use risk_domain::decision::{Actor, Command, Decision};
+use risk_domain::alert_action::{AlertAction, Disposition};
+use risk_domain::case_action::PauseReason;
+use risk_domain::decision::{Actor, Command, Decision, Order};
 use risk_domain::ids::CommandId;
-use risk_domain::scales::{RiskLevel, Role};
+use risk_domain::scales::{AlertLevel, RiskLevel, Role};
 use risk_domain::subject::Subject;
 use risk_domain::time::{Day, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
-/// A decision of an officer on a grade（命令）, version 1.
+/// What an officer decides on a grade, an alert or a case（命令）, version 1.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Command", extend("$id" = "command.v1.json"))]
@@ -36,24 +44,55 @@ struct Record<'a> {
     /// Why（理由）.
     #[serde(borrow)]
     reason: Text<'a>,
-    /// On whose grade（风险对象）, as `enterprise:E1`.
-    #[serde(borrow)]
-    subject: Text<'a>,
-    /// What is decided.
+    /// On whose grade（风险对象）, as `enterprise:E1`. One of `subject`, `alert_id` and `case_id`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    subject: Option<Text<'a>>,
+    /// On which alert（预警）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    alert_id: Option<Text<'a>>,
+    /// In which case（案件）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    case_id: Option<Text<'a>>,
+    /// What is decided; which kinds there are depends on what it acts on.
     #[serde(borrow)]
     #[schemars(schema_with = "kinds")]
     kind: Text<'a>,
     /// The grade of an override（人工覆盖）, the least grade of a floor（等级下限）.
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "levels")]
     level: Option<Text<'a>>,
-    /// Last day of an override or a floor, as `2026-06-30`.
+    /// Last day of an override, a floor or a snooze, as `2026-06-30`.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date"))]
     until: Option<Text<'a>>,
     /// The command that is approved or withdrawn.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     of: Option<Text<'a>>,
+    /// How grave an alert is from now on（预警级别）.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "alert_levels")]
+    alert_level: Option<Text<'a>>,
+    /// What came of an alert（处置结论）.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "dispositions")]
+    disposition: Option<Text<'a>>,
+    /// The alert that tells the same, where the disposition is `duplicate`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<Text<'a>>,
+    /// The officer who takes a case on（承办人）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    to: Option<Text<'a>>,
+    /// Why the clocks of a case stand still（期限中止事由）.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "grounds")]
+    ground: Option<Text<'a>>,
+    /// The last day of the term that an act of a case starts（期限）, where it is earlier than the policy's.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
+    due: Option<Text<'a>>,
+    /// What is done to the goods（处置措施）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    measures: Option<Vec<case::Taken<'a>>>,
 }
 
 /// Who decides（决定人）.
@@ -70,7 +109,26 @@ struct By<'a> {
 }
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "enum": Decision::CODES})
+    let targets = [Target::Grade, Target::Alert, Target::Case];
+    let codes: BTreeSet<&str> = targets.into_iter().flat_map(Target::kinds).collect();
+    json_schema!({"type": "string", "enum": codes})
+}
+
+fn alert_levels(_generator: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = AlertLevel::ALL.iter().map(|level| level.code()).collect();
+    json_schema!({"type": "string", "enum": codes})
+}
+
+fn dispositions(_generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": Disposition::CODES})
+}
+
+fn grounds(_generator: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = PauseReason::ALL
+        .iter()
+        .map(|ground| ground.code())
+        .collect();
+    json_schema!({"type": "string", "enum": codes})
 }
 
 fn levels(_generator: &mut SchemaGenerator) -> Schema {
@@ -113,17 +171,69 @@ pub fn decode(
     }
 }
 
+/// What a command acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Grade,
+    Alert,
+    Case,
+}
+
+impl Target {
+    fn of(record: &Record<'_>) -> Checked<Self> {
+        let refused = |code, field, rule: &str| Err(Rejection::new(code, field, "", rule));
+        match (&record.subject, &record.alert_id, &record.case_id) {
+            (Some(_), None, None) => Ok(Self::Grade),
+            (None, Some(_), None) => Ok(Self::Alert),
+            (None, None, Some(_)) => Ok(Self::Case),
+            (None, None, None) => {
+                let rule = "must be present, or else alert_id or case_id";
+                refused(RejectionCode::MissingField, "subject", rule)
+            }
+            (_, Some(_), _) => {
+                let rule = "must be alone: one of subject, alert_id and case_id";
+                refused(RejectionCode::Contradiction, "alert_id", rule)
+            }
+            (Some(_), None, Some(_)) => {
+                let rule = "must be alone: one of subject, alert_id and case_id";
+                refused(RejectionCode::Contradiction, "case_id", rule)
+            }
+        }
+    }
+
+    fn kinds(self) -> Vec<&'static str> {
+        match self {
+            Self::Grade => Decision::CODES.to_vec(),
+            Self::Alert => AlertAction::CODES.to_vec(),
+            Self::Case => case::kinds(),
+        }
+    }
+}
+
+/// The fields that commands of a kind have, and no others.
+fn fields_of(target: Target, kind: &str) -> &'static [&'static str] {
+    match (target, kind) {
+        (Target::Grade, "override" | "floor") => &["level", "until"],
+        (_, "approve") | (Target::Grade, "withdraw") => &["of"],
+        (Target::Alert, "snooze") => &["until"],
+        (Target::Alert, "escalate") => &["alert_level"],
+        (Target::Alert, "close") => &["disposition"],
+        (Target::Case, "assign") => &["to"],
+        (Target::Case, "pause_clock") => &["ground"],
+        _bare => &[],
+    }
+}
+
 fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
     version(record.schema_version)?;
-    let subject: Subject = record.subject.parse().map_err(|error| {
-        let rule = format!("{error}");
-        Rejection::new(
-            RejectionCode::BadIdentifier,
-            "subject",
-            &record.subject,
-            rule,
-        )
-    })?;
+    let target = Target::of(record)?;
+    let subject = record.subject.as_ref().map(|text| {
+        text.parse::<Subject>().map_err(|error| {
+            let rule = error.to_string();
+            Rejection::new(RejectionCode::BadIdentifier, "subject", text, rule)
+        })
+    });
+    let subject = subject.transpose()?;
     if record.reason.trim().is_empty() {
         let rule = "must say why";
         return Err(Rejection::new(
@@ -133,6 +243,24 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
             rule,
         ));
     }
+    shape(record, target)?;
+    if target != Target::Case {
+        case::unused(record)?;
+    }
+    let order = match (target, subject) {
+        (Target::Grade, Some(subject)) => Order::Grade {
+            subject,
+            decision: decision(record)?,
+        },
+        (Target::Alert | Target::Grade, _) => Order::Alert {
+            alert: id(Place::Field("alert_id"), text(record.alert_id.as_ref()))?,
+            action: alert_action(record)?,
+        },
+        (Target::Case, _) => Order::Case {
+            case: id(Place::Field("case_id"), text(record.case_id.as_ref()))?,
+            action: case::action(record)?,
+        },
+    };
     Ok(Command {
         command_id: id(Place::Field("command_id"), &record.command_id)?,
         decided_at: checker.time("decided_at", &record.decided_at)?,
@@ -141,21 +269,19 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
             role: codes!(Role, UnknownCode).read(Place::Field("actor.role"), &record.actor.role)?,
         },
         reason: checker.text(Place::Field("reason"), &record.reason)?,
-        subject,
-        decision: decision(record)?,
+        order,
     })
 }
 
-fn decision(record: &Record<'_>) -> Checked<Decision> {
+fn text<'a>(field: Option<&'a Text<'_>>) -> &'a str {
+    field.map(|text| &**text).unwrap_or_default()
+}
+
+/// A kind there is, with the fields that it has and no others.
+fn shape(record: &Record<'_>, target: Target) -> Checked<()> {
     let kind: &str = &record.kind;
-    let named = matches!(kind, "approve" | "withdraw");
-    let fields = [
-        ("level", &record.level, !named),
-        ("until", &record.until, !named),
-        ("of", &record.of, named),
-    ];
-    if !Decision::CODES.contains(&kind) {
-        let rule = format!("must be one of {}", Decision::CODES.join(", "));
+    if !target.kinds().contains(&kind) {
+        let rule = format!("must be one of {}", target.kinds().join(", "));
         return Err(Rejection::new(
             RejectionCode::UnknownCode,
             "kind",
@@ -163,10 +289,26 @@ fn decision(record: &Record<'_>) -> Checked<Decision> {
             rule,
         ));
     }
-    for (field, value, wanted) in fields {
+    let wanted = fields_of(target, kind);
+    let duplicate = text(record.disposition.as_ref()) == "duplicate";
+    let fields = [
+        ("level", &record.level),
+        ("until", &record.until),
+        ("of", &record.of),
+        ("alert_level", &record.alert_level),
+        ("disposition", &record.disposition),
+        ("duplicate_of", &record.duplicate_of),
+        ("to", &record.to),
+        ("ground", &record.ground),
+    ];
+    for (field, value) in fields {
+        let wanted = wanted.contains(&field) || (field == "duplicate_of" && duplicate);
         match value {
             Some(value) if !wanted => {
-                let rule = format!("must be absent from a command to {kind}");
+                let rule = match field {
+                    "duplicate_of" => "must be absent unless the disposition is duplicate".into(),
+                    _other => format!("must be absent from a command to {kind}"),
+                };
                 return Err(Rejection::new(
                     RejectionCode::Contradiction,
                     field,
@@ -181,9 +323,20 @@ fn decision(record: &Record<'_>) -> Checked<Decision> {
             Some(_) | None => {}
         }
     }
-    let of = |text: &Option<Text<'_>>| -> Checked<CommandId> {
-        id(Place::Field("of"), text.as_deref().unwrap_or_default())
-    };
+    Ok(())
+}
+
+fn command_named(record: &Record<'_>) -> Checked<CommandId> {
+    id(Place::Field("of"), text(record.of.as_ref()))
+}
+
+fn until(record: &Record<'_>) -> Checked<Day> {
+    let text = text(record.until.as_ref());
+    text.parse::<Day>()
+        .map_err(|error| Rejection::new(RejectionCode::BadTime, "until", text, error.to_string()))
+}
+
+fn decision(record: &Record<'_>) -> Checked<Decision> {
     let level = || {
         let grades = Codes {
             all: GRADES,
@@ -191,60 +344,68 @@ fn decision(record: &Record<'_>) -> Checked<Decision> {
             write: RiskLevel::code,
             otherwise: RejectionCode::UnknownCode,
         };
-        let text = record.level.as_deref().unwrap_or_default();
-        grades.read(Place::Field("level"), text)
+        grades.read(Place::Field("level"), text(record.level.as_ref()))
     };
-    let until = || {
-        let text = record.until.as_deref().unwrap_or_default();
-        text.parse::<Day>().map_err(|error| {
-            Rejection::new(RejectionCode::BadTime, "until", text, error.to_string())
-        })
-    };
-    Ok(match kind {
+    Ok(match &*record.kind {
         "override" => Decision::Override {
             level: level()?,
-            until: until()?,
+            until: until(record)?,
         },
         "floor" => Decision::Floor {
             level: level()?,
-            until: until()?,
+            until: until(record)?,
         },
         "approve" => Decision::Approve {
-            of: of(&record.of)?,
+            of: command_named(record)?,
         },
         _withdraw => Decision::Withdraw {
-            of: of(&record.of)?,
+            of: command_named(record)?,
         },
     })
 }
 
-/// Writes a command in version 1. [`decode`] gives the same back.
-pub fn encode(command: &Command) -> Vec<u8> {
-    let decided_at = command.decided_at.to_string();
-    let subject = command.subject.to_string();
-    let (terms, of) = match &command.decision {
-        Decision::Override { level, until } | Decision::Floor { level, until } => {
-            (Some((level.code(), until.to_string())), None)
-        }
-        Decision::Approve { of } | Decision::Withdraw { of } => (None, Some(of)),
-    };
-    let record = Record {
-        schema_version: Some(1),
-        command_id: command.command_id.as_str().into(),
-        decided_at: decided_at.as_str().into(),
-        actor: By {
-            id: command.actor.id.as_str().into(),
-            role: command.actor.role.code().into(),
+fn alert_action(record: &Record<'_>) -> Checked<AlertAction> {
+    Ok(match &*record.kind {
+        "acknowledge" => AlertAction::Acknowledge,
+        "investigate" => AlertAction::Investigate,
+        "snooze" => AlertAction::Snooze {
+            until: until(record)?,
         },
-        reason: command.reason.as_str().into(),
-        subject: subject.as_str().into(),
-        kind: command.decision.code().into(),
-        level: terms.as_ref().map(|(level, _)| (*level).into()),
-        until: terms.as_ref().map(|(_, until)| until.as_str().into()),
-        of: of.map(|of| of.as_str().into()),
-    };
-    // Writing plain structs with text keys to memory has no way to fail.
-    serde_json::to_vec(&record).unwrap_or_default()
+        "wake" => AlertAction::Wake,
+        "escalate" => AlertAction::Escalate {
+            to: codes!(AlertLevel, UnknownCode).read(
+                Place::Field("alert_level"),
+                text(record.alert_level.as_ref()),
+            )?,
+        },
+        "close" => AlertAction::Close {
+            disposition: disposition(record)?,
+        },
+        "approve" => AlertAction::Approve {
+            of: command_named(record)?,
+        },
+        "reopen" => AlertAction::Reopen,
+        _note => AlertAction::Note,
+    })
+}
+
+fn disposition(record: &Record<'_>) -> Checked<Disposition> {
+    match text(record.disposition.as_ref()) {
+        "confirmed" => Ok(Disposition::Confirmed),
+        "false_alarm" => Ok(Disposition::FalseAlarm),
+        "duplicate" => {
+            let of = text(record.duplicate_of.as_ref());
+            let of = id(Place::Field("duplicate_of"), of)?;
+            Ok(Disposition::Duplicate { of })
+        }
+        "inconclusive" => Ok(Disposition::Inconclusive),
+        "referred" => Ok(Disposition::Referred),
+        other => {
+            let rule = format!("must be one of {}", Disposition::CODES.join(", "));
+            let code = RejectionCode::UnknownCode;
+            Err(Rejection::new(code, "disposition", other, rule))
+        }
+    }
 }
 
 /// The JSON Schema of version 1, as it is committed: indented, with a final newline.

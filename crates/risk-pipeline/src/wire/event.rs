@@ -1,9 +1,13 @@
-//! What goes out, as others read it: grades, alerts, dead letters. The shapes are a contract; their
+//! What goes out, as others read it: grades, alerts, cases, dead letters. The shapes are a contract; their
 //! JSON Schemas lie in `docs/schema/` and are compared with these types by a test.
+
+mod case;
+
+pub use case::{CaseDeadline, CaseEvent, CaseHappening};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use risk_engine::{Alert, Assessment};
+use risk_engine::{AlertMoved, Assessment, MoveCause};
 use risk_store::{OutEvent, Rejection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,11 +27,13 @@ pub enum Outlet {
     Alerts,
     /// Rejected records, kept whole.
     DeadLetters,
+    /// What happened in cases.
+    Cases,
 }
 
 impl Outlet {
     /// Every outlet.
-    pub const ALL: [Self; 3] = [Self::Grades, Self::Alerts, Self::DeadLetters];
+    pub const ALL: [Self; 4] = [Self::Grades, Self::Alerts, Self::DeadLetters, Self::Cases];
 
     /// Its name as a metric's label.
     pub fn code(self) -> &'static str {
@@ -35,13 +41,14 @@ impl Outlet {
             Self::Grades => "grades",
             Self::Alerts => "alerts",
             Self::DeadLetters => "dead_letters",
+            Self::Cases => "cases",
         }
     }
 
     /// The media type of its values.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Grades | Self::DeadLetters => "application/json",
+            Self::Grades | Self::DeadLetters | Self::Cases => "application/json",
             Self::Alerts => "application/cloudevents+json; charset=UTF-8",
         }
     }
@@ -136,17 +143,18 @@ pub struct GradeEvent {
     pub model_version: String,
 }
 
-/// An alert was raised（预警）, as a CloudEvent 1.0 in structured mode.
+/// An alert opened, or something of it changed（预警变动）, as a CloudEvent 1.0 in structured mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "AlertEvent", extend("$id" = "alert.v1.json"))]
 pub struct AlertEvent {
     /// Version of CloudEvents.
     pub specversion: String,
-    /// The alert's id: a hash of subject, hazard, rule and record, so that it can be told again.
+    /// The same for the same event, however often it is sent: shard and ledger entry.
     pub id: String,
     /// Which shard says so.
     pub source: String,
-    /// What happened.
+    /// What happened: `spotcheck.alert.WHAT.v1`, WHAT being one of opened, raised_again, escalated,
+    /// acknowledged, investigating, snoozed, woken, closing_proposed, closed, reopened and noted.
     pub r#type: String,
     /// The subject, as `kind:id`; the message's key.
     pub subject: String,
@@ -154,23 +162,42 @@ pub struct AlertEvent {
     pub time: String,
     /// Media type of the data.
     pub datacontenttype: String,
-    /// The alert.
+    /// The alert as it stands now.
     pub data: AlertData,
 }
 
-/// The content of an alert.
+/// How an alert stands, and what moved it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AlertData {
-    /// Rule that raised it.
-    pub rule: String,
+    /// Which alert: the same for all that happens to it, and what commands name.
+    pub alert_id: String,
+    /// Hazard, where the rules name one.
+    pub hazard: Option<String>,
+    /// State: open, acknowledged, investigating or closed.
+    pub state: String,
+    /// State before; none where it opened.
+    pub state_before: Option<String>,
     /// Level: one (gravest) to four.
     pub level: String,
-    /// Where in the city, if it concerns one zone only.
-    pub zone: Option<String>,
-    /// Hazard, where the rule names one.
-    pub hazard: Option<String>,
-    /// The record behind it; none for an alert of a close.
+    /// Level before; none where it opened.
+    pub level_before: Option<String>,
+    /// How often it was raised by then.
+    pub raises: u64,
+    /// Who moved it: `officer:ID`, or `system:` and a rule.
+    pub actor: String,
+    /// The rule, where it was raised.
+    pub rule: Option<String>,
+    /// The record behind it, where it was raised by one.
     pub inspection_id: Option<String>,
+    /// The signals behind it, where it was raised by some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signal_ids: Vec<String>,
+    /// The command, where an officer decided.
+    pub command_id: Option<String>,
+    /// Until when it is quiet, if it is, RFC 3339.
+    pub snoozed_until: Option<String>,
+    /// What came of it; proposed while it is not closed.
+    pub disposition: Option<String>,
     /// Why, in Chinese.
     pub reason_zh: String,
     /// Why, in English.
@@ -227,12 +254,17 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
             key: Some(assessment.subject.to_string().into_bytes()),
             value: serde_json::to_vec(&grade(event_id, assessment))?,
         }),
-        OutEvent::Alert(raised) => Ok(Message {
+        OutEvent::Alert(moved) => Ok(Message {
             outlet: Outlet::Alerts,
-            key: Some(raised.subject.to_string().into_bytes()),
-            value: serde_json::to_vec(&alert(shard, raised))?,
+            key: Some(moved.subject.to_string().into_bytes()),
+            value: serde_json::to_vec(&alert(shard, event_id, moved))?,
         }),
         OutEvent::DeadLetter(rejection) => dead_letter(event_id, rejection),
+        OutEvent::Case(moved) => Ok(Message {
+            outlet: Outlet::Cases,
+            key: Some(moved.case.id.as_str().as_bytes().to_vec()),
+            value: serde_json::to_vec(&case::case_event(event_id, moved))?,
+        }),
     }
 }
 
@@ -282,23 +314,46 @@ fn grade(event_id: String, assessment: &Assessment) -> GradeEvent {
     }
 }
 
-fn alert(shard: u16, alert: &Alert) -> AlertEvent {
+fn alert(shard: u16, event_id: String, moved: &AlertMoved) -> AlertEvent {
+    let (rule, inspection_id, command_id) = match &moved.cause {
+        MoveCause::Raised {
+            rule,
+            inspection_id,
+            ..
+        } => (Some(rule.code().to_owned()), inspection_id.as_ref(), None),
+        MoveCause::Decided { command_id, .. } => (None, None, Some(command_id)),
+        MoveCause::SnoozeEnded => (None, None, None),
+    };
     AlertEvent {
         specversion: "1.0".to_owned(),
-        id: alert.id.to_string(),
+        id: event_id,
         source: format!("/spotcheck/shards/{shard}"),
-        r#type: "spotcheck.alert.raised.v1".to_owned(),
-        subject: alert.subject.to_string(),
-        time: alert.raised_at.to_string(),
+        r#type: format!("spotcheck.alert.{}.v1", moved.what()),
+        subject: moved.subject.to_string(),
+        time: moved.at.to_string(),
         datacontenttype: "application/json".to_owned(),
         data: AlertData {
-            rule: alert.rule.code().to_owned(),
-            level: alert.level.code().to_owned(),
-            zone: alert.zone.as_ref().map(ToString::to_string),
-            hazard: alert.hazard.as_ref().map(ToString::to_string),
-            inspection_id: alert.inspection_id.as_ref().map(ToString::to_string),
-            reason_zh: alert.reason_zh.clone(),
-            reason_en: alert.reason_en.clone(),
+            alert_id: moved.alert.to_string(),
+            hazard: moved.hazard.as_ref().map(ToString::to_string),
+            state: moved.state.code().to_owned(),
+            state_before: moved.before.map(|(state, _)| state.code().to_owned()),
+            level: moved.level.code().to_owned(),
+            level_before: moved.before.map(|(_, level)| level.code().to_owned()),
+            raises: moved.raises,
+            actor: moved.cause.actor(),
+            rule,
+            inspection_id: inspection_id.map(ToString::to_string),
+            signal_ids: moved
+                .cause
+                .signals()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            command_id: command_id.map(ToString::to_string),
+            snoozed_until: moved.snoozed_until.map(|until| until.to_string()),
+            disposition: moved.disposition.clone(),
+            reason_zh: moved.reason_zh.clone(),
+            reason_en: moved.reason_en.clone(),
         },
     }
 }
@@ -353,6 +408,7 @@ pub fn schema(outlet: Outlet) -> String {
         Outlet::Grades => schemars::schema_for!(GradeEvent),
         Outlet::Alerts => schemars::schema_for!(AlertEvent),
         Outlet::DeadLetters => schemars::schema_for!(DeadLetterEvent),
+        Outlet::Cases => schemars::schema_for!(CaseEvent),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
@@ -365,6 +421,7 @@ pub fn schema_file(outlet: Outlet) -> &'static str {
         Outlet::Grades => "grade.v1.json",
         Outlet::Alerts => "alert.v1.json",
         Outlet::DeadLetters => "dead-letter.v1.json",
+        Outlet::Cases => "case.v1.json",
     }
 }
 

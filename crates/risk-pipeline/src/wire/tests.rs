@@ -432,6 +432,7 @@ fn the_committed_schema_is_the_generated_one() {
         ("inspection-result.v1.json", schema()),
         ("registry-update.v1.json", registry::schema()),
         ("command.v1.json", command::schema()),
+        ("signal.v1.json", signal::schema()),
     ] {
         let committed = std::fs::read_to_string(folder.join(file)).unwrap();
         assert_eq!(
@@ -772,19 +773,200 @@ fn decided(path: &str, value: Value) -> Result<risk_domain::decision::Command, R
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of all that there is")]
 fn a_command_is_read_and_written_back() {
-    let fixed = decided("", Value::Null).unwrap();
-    let mut floor = fixed.clone();
+    use risk_domain::alert_action::{AlertAction, Disposition};
+    use risk_domain::case_act::{CaseAct, Measure, MeasureKind};
+    use risk_domain::case_action::{CaseAction, PauseReason};
+    use risk_domain::decision::{Decision, Order};
+    use risk_domain::ids::{ActorId, AlertId, CaseId};
+    use risk_domain::scales::{AlertLevel, RiskLevel};
+    let first = decided("", Value::Null).unwrap();
     let until = "2026-07-01".parse().unwrap();
-    let level = risk_domain::scales::RiskLevel::Serious;
-    floor.decision = risk_domain::decision::Decision::Floor { level, until };
-    let mut withdrawn = fixed.clone();
-    let of = fixed.command_id.clone();
-    withdrawn.decision = risk_domain::decision::Decision::Withdraw { of };
-    for command in [fixed, floor, withdrawn] {
+    let of = first.command_id.clone();
+    let Order::Grade { subject, .. } = &first.order else {
+        panic!("{first:?}");
+    };
+    let alert = AlertId::new("a1").unwrap();
+    let grade = [
+        Decision::Floor {
+            level: RiskLevel::Serious,
+            until,
+        },
+        Decision::Withdraw { of: of.clone() },
+    ];
+    let actions = [
+        AlertAction::Acknowledge,
+        AlertAction::Investigate,
+        AlertAction::Snooze { until },
+        AlertAction::Wake,
+        AlertAction::Escalate {
+            to: AlertLevel::One,
+        },
+        AlertAction::Close {
+            disposition: Disposition::FalseAlarm,
+        },
+        AlertAction::Close {
+            disposition: Disposition::Duplicate {
+                of: AlertId::new("a2").unwrap(),
+            },
+        },
+        AlertAction::Approve { of: of.clone() },
+        AlertAction::Reopen,
+        AlertAction::Note,
+    ];
+    let acts = [
+        CaseAction::Assign {
+            to: ActorId::new("330782-018").unwrap(),
+        },
+        CaseAction::PauseClock {
+            ground: PauseReason::Testing,
+        },
+        CaseAction::ResumeClock,
+        CaseAction::Note,
+        CaseAction::Approve { of },
+        CaseAction::Take {
+            act: CaseAct::Notify,
+            due: None,
+            measures: Vec::new(),
+        },
+        CaseAction::Take {
+            act: CaseAct::Guide,
+            due: Some(until),
+            measures: vec![Measure {
+                kind: MeasureKind::Withdraw,
+                quantity: Some(756),
+                unit: Some("支".into()),
+            }],
+        },
+    ];
+    let grade = grade.map(|decision| Order::Grade {
+        subject: subject.clone(),
+        decision,
+    });
+    let on_alert = actions.map(|action| Order::Alert {
+        alert: alert.clone(),
+        action,
+    });
+    let in_case = acts.map(|action| Order::Case {
+        case: CaseId::new("c1").unwrap(),
+        action,
+    });
+    let orders = grade.into_iter().chain(on_alert).chain(in_case);
+    for order in orders.chain([first.order.clone()]) {
+        let command = risk_domain::decision::Command {
+            order,
+            ..first.clone()
+        };
         let again = command::encode(&command);
         let again = command::decode(&again, received(), &Known, &WireLimits::default());
         assert_eq!(again.unwrap(), command);
+    }
+}
+
+/// A command on an alert, with these fields besides.
+fn on_alert(more: Value) -> Result<risk_domain::decision::Command, Rejection> {
+    let mut whole = json!({
+        "command_id": "C-1",
+        "decided_at": "2026-03-06T17:00:00+08:00",
+        "actor": { "id": "330782-017", "role": "officer" },
+        "reason": "现场复测合格",
+        "alert_id": "0b5d",
+    });
+    let (Value::Object(whole_map), Value::Object(more)) = (&mut whole, more) else {
+        panic!("an object");
+    };
+    whole_map.extend(more);
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    command::decode(&bytes, received(), &Known, &WireLimits::default())
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a list of all that there is")]
+fn what_is_wrong_with_a_command_on_an_alert_or_a_case_is_named() {
+    use RejectionCode as Code;
+    for (more, code, field) in [
+        (json!({"kind": "override"}), Code::UnknownCode, "kind"),
+        (json!({"kind": "assign"}), Code::UnknownCode, "kind"),
+        (json!({"kind": "snooze"}), Code::MissingField, "until"),
+        (
+            json!({"kind": "note", "until": "2026-07-01"}),
+            Code::Contradiction,
+            "until",
+        ),
+        (json!({"kind": "close"}), Code::MissingField, "disposition"),
+        (
+            json!({"kind": "close", "disposition": "forgotten"}),
+            Code::UnknownCode,
+            "disposition",
+        ),
+        (
+            json!({"kind": "close", "disposition": "duplicate"}),
+            Code::MissingField,
+            "duplicate_of",
+        ),
+        (
+            json!({"kind": "close", "disposition": "confirmed", "duplicate_of": "a2"}),
+            Code::Contradiction,
+            "duplicate_of",
+        ),
+        (
+            json!({"kind": "escalate", "alert_level": "five"}),
+            Code::UnknownCode,
+            "alert_level",
+        ),
+        (
+            json!({"kind": "note", "subject": "enterprise:E1"}),
+            Code::Contradiction,
+            "alert_id",
+        ),
+        (
+            json!({"kind": "note", "case_id": "c1"}),
+            Code::Contradiction,
+            "alert_id",
+        ),
+        (
+            json!({"kind": "note", "alert_id": ""}),
+            Code::BadIdentifier,
+            "alert_id",
+        ),
+        (
+            json!({"kind": "pause_clock", "alert_id": null, "case_id": "c1", "ground": "holiday"}),
+            Code::UnknownCode,
+            "ground",
+        ),
+        (
+            json!({"kind": "note", "alert_id": null, "case_id": "c1", "due": "2026-07-01"}),
+            Code::Contradiction,
+            "due",
+        ),
+        (
+            json!({"kind": "note", "measures": []}),
+            Code::Contradiction,
+            "measures",
+        ),
+        (
+            json!({"kind": "order", "alert_id": null, "case_id": "c1", "due": "soon"}),
+            Code::BadTime,
+            "due",
+        ),
+        (
+            json!({"kind": "guide", "alert_id": null, "case_id": "c1", "measures": [{"kind": "forget"}]}),
+            Code::UnknownCode,
+            "measures.kind",
+        ),
+        (
+            json!({"kind": "note", "alert_id": null}),
+            Code::MissingField,
+            "subject",
+        ),
+    ] {
+        let rejection = on_alert(more.clone()).unwrap_err();
+        assert_eq!(
+            (rejection.code, rejection.field.as_str()),
+            (code, field),
+            "{more}"
+        );
     }
 }
 

@@ -1,14 +1,15 @@
 //! What the worker does with a record that could be read: the engine takes it, and what follows is
 //! recorded.
 
-use super::refusal::{command_rejection, engine_rejection, entry_rejection};
+use super::refusal::{command_rejection, engine_rejection, entry_rejection, signal_rejection};
 use super::{Handled, Worker, WorkerError};
 use crate::source::RawRecord;
 use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_engine::{Accepted, Input, Outcome, ResultInput};
-use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord};
+use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord, SignalRecord, Told};
 use std::sync::{Arc, PoisonError};
 
 impl Worker {
@@ -117,6 +118,44 @@ impl Worker {
                     told: command.clone(),
                 };
                 self.parts.writer.append_command(&record)?;
+            }
+        }
+        self.record(step.effects)?;
+        Ok(Handled::Applied)
+    }
+
+    /// Applies what was heard.
+    pub(super) fn apply_signal(
+        &mut self,
+        (signal, personal): &(Signal, SignalPersonal),
+        record: &RawRecord,
+    ) -> Result<Handled, WorkerError> {
+        let partition = self.named(record.partition);
+        let step = self.engine().step(&Input::Signal {
+            partition: &partition,
+            signal,
+        });
+        match step.outcome {
+            Outcome::Duplicate => return Ok(Handled::Duplicate),
+            Outcome::Rejected(why) => {
+                return Ok(Handled::Rejected(signal_rejection(why, signal)));
+            }
+            Outcome::Accepted(Accepted { epoch: None, .. }) => {}
+            Outcome::Accepted(Accepted {
+                epoch: Some(epoch),
+                late,
+            }) => {
+                let record = SignalRecord {
+                    heard: Told {
+                        partition,
+                        offset: record.offset.0 as u64,
+                        epoch,
+                        late,
+                        told: signal.clone(),
+                    },
+                    personal: personal.clone(),
+                };
+                self.parts.writer.append_signal(&record)?;
             }
         }
         self.record(step.effects)?;

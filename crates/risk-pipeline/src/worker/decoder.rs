@@ -10,6 +10,7 @@ use crate::wire::{self, Rejection, Vocabulary, WireLimits};
 use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_store::EncodedResult;
 use risk_store::identity::IdHash;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(super) enum Decoded {
     Result(InspectionResult),
     Entry(Box<RegistryEntry>),
     Command(Box<Command>),
+    Signal(Box<(Signal, SignalPersonal)>),
     Rejected(Rejection),
 }
 
@@ -187,6 +189,8 @@ fn decode_all(
                         .map(|entry| Decoded::Entry(Box::new(entry))),
                     Feed::Commands => wire::command::decode(bytes, at, vocabulary, limits)
                         .map(|command| Decoded::Command(Box::new(command))),
+                    Feed::Signals => wire::signal::decode(bytes, at, vocabulary, limits)
+                        .map(|signal| Decoded::Signal(Box::new(signal))),
                 };
                 chunk.push(decoded.unwrap_or_else(Decoded::Rejected))
             });

@@ -5,10 +5,16 @@ use super::{Worker, WorkerError};
 use crate::dead_letter::StopReason;
 use crate::source::{Partition, RawRecord, SourceBatch};
 use crate::wire::{Rejection, RejectionCode};
-use risk_domain::decision::{Command, Decision};
+use risk_domain::alert_action::AlertAction;
+use risk_domain::case_action::CaseAction;
+use risk_domain::decision::{Command, Decision, Order};
+use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
-use risk_engine::EngineRejection;
+use risk_domain::signal::Signal;
+use risk_domain::time::Day;
+use risk_engine::case::{CaseRefusal, CaseRule};
+use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
 
 impl Worker {
     pub(super) fn reject(
@@ -60,6 +66,11 @@ pub(super) fn entry_rejection(why: EngineRejection, entry: &RegistryEntry) -> Re
     Rejection::new(code_of(why), "update_id", id, why.to_string())
 }
 
+pub(super) fn signal_rejection(why: EngineRejection, signal: &Signal) -> Rejection {
+    let id = signal.signal_id.as_str();
+    Rejection::new(code_of(why), "signal_id", id, why.to_string())
+}
+
 fn code_of(why: EngineRejection) -> RejectionCode {
     match why {
         EngineRejection::IdentityConflict => RejectionCode::IdentityConflict,
@@ -69,25 +80,113 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::UnknownCommand
         | EngineRejection::DecisionOver
         | EngineRejection::SamePerson
-        | EngineRejection::NothingToApprove => RejectionCode::NotAllowed,
+        | EngineRejection::NothingToApprove
+        | EngineRejection::UnknownAlert
+        | EngineRejection::Alert(_)
+        | EngineRejection::UnknownCase
+        | EngineRejection::Case(_) => RejectionCode::NotAllowed,
+    }
+}
+
+/// The end that a command sets, if it sets one.
+fn until_of(order: &Order) -> Option<Day> {
+    match order {
+        Order::Grade {
+            decision: Decision::Override { until, .. } | Decision::Floor { until, .. },
+            ..
+        }
+        | Order::Alert {
+            action: AlertAction::Snooze { until },
+            ..
+        } => Some(*until),
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+    }
+}
+
+/// The command that a command names, if it names one.
+fn named_by(order: &Order) -> Option<&CommandId> {
+    match order {
+        Order::Grade {
+            decision: Decision::Approve { of } | Decision::Withdraw { of },
+            ..
+        }
+        | Order::Alert {
+            action: AlertAction::Approve { of },
+            ..
+        }
+        | Order::Case {
+            action: CaseAction::Approve { of },
+            ..
+        } => Some(of),
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+    }
+}
+
+/// Which field of a command in a case breaks the rule, and what it says.
+fn in_case(refusal: CaseRefusal, command: &Command) -> (&'static str, Option<String>) {
+    let Order::Case { action, .. } = &command.order else {
+        return ("case_id", None);
+    };
+    let due = match action {
+        CaseAction::Take { due, .. } => due.map(|due| due.to_string()),
+        CaseAction::Assign { .. }
+        | CaseAction::PauseClock { .. }
+        | CaseAction::ResumeClock
+        | CaseAction::Note
+        | CaseAction::Approve { .. } => None,
+    };
+    match refusal.rule {
+        CaseRule::NoSuchStep
+        | CaseRule::Closed
+        | CaseRule::PausedTwice
+        | CaseRule::NotPaused
+        | CaseRule::NoClockRuns
+        | CaseRule::Overtaken => ("kind", Some(action.code().to_owned())),
+        CaseRule::NotYetOpen => ("decided_at", Some(command.decided_at.to_string())),
+        CaseRule::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        CaseRule::SamePerson => ("actor.id", Some(command.actor.id.to_string())),
+        CaseRule::NothingToApprove => ("of", named_by(&command.order).map(ToString::to_string)),
+        CaseRule::DueBeforeStart | CaseRule::DueBeyondTerm | CaseRule::NoTermToSet => ("due", due),
     }
 }
 
 pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Rejection {
-    let (field, value) = match (why, &command.decision) {
-        (EngineRejection::RoleMayNot, _) => ("actor.role", command.actor.role.to_string()),
-        (EngineRejection::SamePerson, _) => ("actor.id", command.actor.id.to_string()),
-        (
-            EngineRejection::DecisionEnd,
-            Decision::Override { until, .. } | Decision::Floor { until, .. },
-        ) => ("until", until.to_string()),
-        (
-            EngineRejection::UnknownCommand
-            | EngineRejection::DecisionOver
-            | EngineRejection::NothingToApprove,
-            Decision::Approve { of } | Decision::Withdraw { of },
-        ) => ("of", of.to_string()),
-        _conflict => ("command_id", command.command_id.to_string()),
+    let order = &command.order;
+    let (field, value) = match why {
+        EngineRejection::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        EngineRejection::SamePerson => ("actor.id", Some(command.actor.id.to_string())),
+        EngineRejection::DecisionEnd => ("until", until_of(order).map(|until| until.to_string())),
+        EngineRejection::UnknownCommand
+        | EngineRejection::DecisionOver
+        | EngineRejection::NothingToApprove => ("of", named_by(order).map(ToString::to_string)),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NotRaisedYet,
+            ..
+        }) => ("decided_at", Some(command.decided_at.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::SnoozeEnd,
+            ..
+        }) => ("until", until_of(order).map(|until| until.to_string())),
+        EngineRejection::Alert(AlertRefusal {
+            rule: LifeRule::NothingProposed,
+            ..
+        }) => ("of", named_by(order).map(ToString::to_string)),
+        EngineRejection::UnknownAlert | EngineRejection::Alert(_) => match order {
+            Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
+            Order::Grade { .. } | Order::Case { .. } => ("alert_id", None),
+        },
+        EngineRejection::UnknownCase => match order {
+            Order::Case { case, .. } => ("case_id", Some(case.to_string())),
+            Order::Grade { .. } | Order::Alert { .. } => ("case_id", None),
+        },
+        EngineRejection::Case(refusal) => in_case(refusal, command),
+        EngineRejection::IdentityConflict | EngineRejection::CorrectionCycle => {
+            ("command_id", None)
+        }
+    };
+    let (field, value) = match value {
+        Some(value) => (field, value),
+        None => ("command_id", command.command_id.to_string()),
     };
     Rejection::new(code_of(why), field, &value, why.to_string())
 }

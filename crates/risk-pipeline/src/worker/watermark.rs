@@ -61,10 +61,10 @@ impl Worker {
         let now = self.parts.clock.now();
         let idle_after =
             i64::try_from(self.parts.settings.idle_after.as_millis()).unwrap_or(i64::MAX);
-        // Nobody waits for the register or for commands: they are rare, and what comes later counts later.
+        // Nobody waits for the register, for commands or for signals: they are rare, and what comes later counts later.
         let patience = |feed| match feed {
             Feed::Results => idle_after,
-            Feed::Registry | Feed::Commands => 0,
+            Feed::Registry | Feed::Commands | Feed::Signals => 0,
         };
         let newly: Vec<Partition> = self
             .at_end

@@ -88,6 +88,7 @@ impl Made {
                     from,
                     until,
                     product_class: product_classes[product],
+                    zone_class: 0,
                 });
             }
         }
@@ -103,18 +104,12 @@ impl Made {
             }
         }
         let outbreaks = outbreaks(settings, &cells, random);
-        for outbreak in &outbreaks {
-            for cell in &outbreak.cells {
-                let from = cell * weeks;
-                let hit = from + outbreak.start as usize..from + outbreak.end as usize;
-                for log_odds in &mut path[hit] {
-                    *log_odds += outbreak.size as f32;
-                }
-            }
-        }
+        break_out(&outbreaks, weeks, &mut path);
+        let severities = (0..settings.products).map(|_| severities(random)).collect();
+        class_zones(&mut cells, &thirds(&of_zone, 0.25, random));
         Self {
             mean_fixed: fixed.iter().sum::<f64>() / fixed.len().max(1) as f64,
-            severities: (0..settings.products).map(|_| severities(random)).collect(),
+            severities,
             cells,
             outbreaks,
             product_classes,
@@ -267,6 +262,25 @@ fn outbreaks(
         }
     }
     outbreaks
+}
+
+/// Raises the paths of cells while outbreaks last.
+fn break_out(outbreaks: &[Outbreak], weeks: usize, path: &mut [f32]) {
+    for outbreak in outbreaks {
+        for cell in &outbreak.cells {
+            let from = cell * weeks;
+            let hit = from + outbreak.start as usize..from + outbreak.end as usize;
+            for log_odds in &mut path[hit] {
+                *log_odds += outbreak.size as f32;
+            }
+        }
+    }
+}
+
+fn class_zones(cells: &mut [Cell], classes: &[usize]) {
+    for cell in cells {
+        cell.zone_class = classes.get(cell.zone).copied().unwrap_or(0);
+    }
 }
 
 /// What experts say: thirds of the truth, seen through noise of a deviation.

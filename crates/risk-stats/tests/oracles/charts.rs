@@ -2,7 +2,8 @@
 
 use crate::{close, oracle};
 use risk_stats::aberration::{
-    BayesSettings, EarsBaseline, FarringtonSettings, bayes_limit, ears_c3_carried, farrington_limit,
+    BayesSettings, EarsBaseline, FarringtonSettings, FlexibleSettings, bayes_limit,
+    ears_c3_carried, farrington_limit, flexible_limit,
 };
 use risk_stats::chart::{
     Cusum, cusum_run_length, cusum_threshold, ewma_run_length, log_likelihood_ratio, shifted_rate,
@@ -147,6 +148,8 @@ fn o17_evidence_of_a_change() {
 struct Counters {
     observed: Vec<u32>,
     range: Vec<usize>,
+    #[serde(rename = "farringtonFlexible")]
+    flexible: Limits,
     farrington: Limits,
     ears: Vec<EarsLimits>,
     bayes: Limits,
@@ -180,6 +183,14 @@ fn o06_counts_above_their_own_past() {
         window: 6,
         this_season: true,
     };
+    // The file does not name its settings; these are the ones that the method's authors advise.
+    let flexible = FlexibleSettings {
+        years: 4,
+        year: 52,
+        window: 3,
+        seasons: 10,
+        guard: 26,
+    };
     for (row, place) in o.range.iter().enumerate() {
         let at = place - 1;
         let count = o.observed[at];
@@ -191,6 +202,10 @@ fn o06_counts_above_their_own_past() {
         let limit = farrington_limit(&o.observed, at, settings, 0.01).unwrap();
         close("Farrington", limit, o.farrington.upper[row], 2e-4);
         alarm(limit, &o.farrington.alarm);
+        // A count: exact.
+        let limit = flexible_limit(&o.observed, at, flexible, 0.01).unwrap();
+        close("flexible", f64::from(limit), o.flexible.upper[row], 1e-9);
+        alarm(f64::from(limit), &o.flexible.alarm);
         let limit = bayes_limit(&o.observed, at, bayes, 0.01).unwrap();
         // A count: exact.
         close("Bayes", f64::from(limit), o.bayes.upper[row], 1e-9);

@@ -5,14 +5,14 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::records::{
     ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
-    RegistryRecord, Rejection, RejectionSummary, Told, encode_access, encode_effect, encode_input,
-    encode_placement, encode_rejected, encode_rejection, encode_told,
+    RegistryRecord, Rejection, RejectionSummary, SignalRecord, encode_access, encode_command,
+    encode_effect, encode_input, encode_personal, encode_placement, encode_rejected,
+    encode_rejection, encode_told,
 };
 use risk_domain::access::AccessNote;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
-use serde::Serialize;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy)]
@@ -120,11 +120,12 @@ impl OpenBlock {
     }
 
     pub(crate) fn push_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
-        self.push_told(RecordKind::Registry, record)
+        self.push_told(RecordKind::Registry, |bytes| encode_told(bytes, record))
     }
 
     pub(crate) fn push_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
-        let index = self.push_told(RecordKind::Command, record)?;
+        let encode = |bytes: &mut Vec<u8>| encode_command(bytes, record);
+        let index = self.push_told(RecordKind::Command, encode)?;
         let actor = format!("officer:{}", record.told.actor.id);
         self.actors.push((index, actor));
         Ok(index)
@@ -139,13 +140,24 @@ impl OpenBlock {
         Ok(index)
     }
 
-    fn push_told<T: Serialize>(
+    pub(crate) fn push_signal(&mut self, record: &SignalRecord) -> Result<u64, StoreError> {
+        let start = self.bytes.len();
+        encode_told(&mut self.bytes, &record.heard).inspect_err(|_| self.bytes.truncate(start))?;
+        let facts = self.bytes.len();
+        encode_personal(&mut self.bytes, &record.personal)
+            .inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(RecordKind::Signal, start, [facts, facts, end, end]))
+    }
+
+    /// Appends an entry that has facts alone.
+    fn push_told(
         &mut self,
         kind: RecordKind,
-        record: &Told<T>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
     ) -> Result<u64, StoreError> {
         let start = self.bytes.len();
-        encode_told(&mut self.bytes, record).inspect_err(|_| self.bytes.truncate(start))?;
+        encode(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         Ok(self.close(kind, start, [end; 4]))
     }
@@ -201,7 +213,8 @@ impl OpenBlock {
                 | RecordKind::Hold
                 | RecordKind::Tick
                 | RecordKind::Ended
-                | RecordKind::Registry => ACTOR_PIPELINE,
+                | RecordKind::Registry
+                | RecordKind::Signal => ACTOR_PIPELINE,
             },
             facts: section(facts)?,
             party: section(party)?,

@@ -49,6 +49,7 @@ impl ShownEntry {
                 | RecordKind::Ended
                 | RecordKind::Registry
                 | RecordKind::Command
+                | RecordKind::Signal
                 | RecordKind::Access,
             )
             | None => (json(entry.facts), json(entry.party), json(entry.decision)),

@@ -1,6 +1,6 @@
 //! Taking ledger entries into the views.
 //!
-//! A write to sled costs some microseconds a key, and an assessment has up to a dozen of them; so
+//! A write to sled costs some microseconds a key, and an assessment that moves takes five of them; so
 //! changes are first **gathered** by subject, which costs next to nothing and reads nothing, and then
 //! **written**, each subject once however often it changed. While one gather is being written, batch by
 //! batch, the next one is filled.
@@ -10,6 +10,7 @@
 //! come again: a subject's row names the entries that it has seen ([`super::row`]), the events are found
 //! anew from it, and all other rows say the same when they are written twice.
 
+use super::cases::CaseChanges;
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
 use super::results;
@@ -18,8 +19,8 @@ use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
-use risk_domain::ids::EnterpriseId;
-use risk_domain::subject::{Subject, SubjectKind};
+use risk_domain::ids::{CaseId, EnterpriseId};
+use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
 use sled::Batch;
 use std::collections::BTreeMap;
@@ -32,44 +33,6 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Batches after which the file is synced.
 const SYNC_BATCHES: u32 = 64;
 
-/// The tables of the subjects of a kind, by probability.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scope<'a> {
-    All,
-    Zone(&'a str),
-    Sector(&'a str),
-}
-
-impl Scope<'_> {
-    /// The part of the key before the probability.
-    pub(super) fn prefix(self, kind: SubjectKind) -> Key {
-        let key = Key::of(Table::Probability).kind(kind);
-        match self {
-            Self::All => key.byte(0).text(""),
-            Self::Zone(zone) => key.byte(1).text(zone),
-            Self::Sector(sector) => key.byte(2).text(sector),
-        }
-    }
-}
-
-/// Keys under which an assessment is found by probability.
-fn probability_keys(assessment: &Assessment) -> Vec<Vec<u8>> {
-    let subject = assessment.subject.to_string();
-    let kind = assessment.subject.kind();
-    let zones = assessment.zones.iter();
-    let zones = zones.map(|zone| Scope::Zone(zone.as_str()));
-    let sectors = assessment.sectors.iter();
-    let sectors = sectors.map(|sector| Scope::Sector(sector.as_str()));
-    std::iter::once(Scope::All)
-        .chain(zones)
-        .chain(sectors)
-        .map(|scope| {
-            let key = scope.prefix(kind).float_down(assessment.probability);
-            key.text(&subject).into_bytes()
-        })
-        .collect()
-}
-
 /// A gather that is being written: what is left of it.
 #[derive(Debug)]
 struct Writing {
@@ -78,6 +41,7 @@ struct Writing {
     to: u64,
     rows: std::vec::IntoIter<KeyValue>,
     subjects: std::vec::IntoIter<(Subject, Changes)>,
+    cases: std::collections::btree_map::IntoIter<CaseId, CaseChanges>,
     /// Events found so far.
     events: Vec<(u64, u8)>,
     /// Lists of all events, once all are found.
@@ -173,11 +137,16 @@ impl Applier {
         }
         match effect {
             Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
-            Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
+            Effect::AlertRaised(alert) => self.gather.alert(alert)?,
+            Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
+            Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
+            Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
+            Effect::CaseGone(id) => self.gather.case_gone(id),
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
-            | Effect::WeekWatched(_) => {}
+            | Effect::WeekWatched(_)
+            | Effect::AlertTermsSet(_) => {}
         }
         self.position = entry + 1;
         Ok(())
@@ -228,6 +197,7 @@ impl Applier {
             to: self.position,
             rows: rows.into_iter(),
             subjects: subjects.into_iter(),
+            cases: gather.cases.into_iter(),
             events: gather.events,
             lists: None,
             rejected: gather.rejected,
@@ -300,6 +270,8 @@ impl Writing {
                 batch.put(key, value);
             } else if let Some((subject, changes)) = self.subjects.next() {
                 self.subject(views, &subject, changes, batch)?;
+            } else if let Some((id, changes)) = self.cases.next() {
+                views.write_case(&id, changes, batch)?;
             } else if let Some(lists) = &mut self.lists {
                 let Some((key, value)) = lists.next() else {
                     return Ok(Written::All { keys: self.keys });
@@ -333,16 +305,14 @@ impl Writing {
         if !moved {
             return Ok(());
         }
-        let old_keys = before.as_ref().map(probability_keys).unwrap_or_default();
-        let now = row.assessment()?;
-        let keys = now.as_ref().map(probability_keys).unwrap_or_default();
-        for old in &old_keys {
-            if !keys.contains(old) {
-                batch.remove(old);
+        let keys_of = |of: Option<Assessment>| of.map(|of| views.probability_keys(&of));
+        let old_keys = keys_of(before);
+        let keys = keys_of(row.assessment()?);
+        if keys != old_keys {
+            for old in old_keys.into_iter().flatten() {
+                batch.remove(&old);
             }
-        }
-        for key in keys {
-            if !old_keys.contains(&key) {
+            for key in keys.into_iter().flatten() {
                 batch.put(key, Vec::new());
             }
         }
@@ -356,20 +326,20 @@ impl Writing {
 
 /// A batch that knows its size.
 #[derive(Default)]
-struct SizedBatch {
+pub(super) struct SizedBatch {
     batch: Batch,
     keys: usize,
     bytes: usize,
 }
 
 impl SizedBatch {
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.keys += 1;
         self.bytes += key.len() + value.len();
         self.batch.insert(key, value);
     }
 
-    fn remove(&mut self, key: &[u8]) {
+    pub(super) fn remove(&mut self, key: &[u8]) {
         self.keys += 1;
         self.batch.remove(key);
     }

@@ -2,15 +2,16 @@
 //! meanwhile is written once. Nothing is read here.
 
 use super::Damaged;
+use super::cases::CaseChanges;
 use super::outbox::EventKind;
 use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::RejectionSummary;
 use hashbrown::HashMap;
-use risk_domain::ids::EnterpriseId;
+use risk_domain::ids::{CaseId, EnterpriseId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, Assessment};
+use risk_engine::{Alert, AlertMoved, Assessment, CaseMove};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -19,6 +20,8 @@ const FULL_SUBJECTS: usize = 100_000;
 const FULL_BYTES: usize = 64 << 20;
 /// Bytes of a gathered subject beside its assessment, about.
 const SUBJECT_BYTES: usize = 160;
+/// Bytes of a gathered case beside its events, about.
+const CASE_BYTES: usize = 1024;
 
 /// What happened to one subject.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
     /// Entries of results, the oldest first, by enterprise.
     pub(super) results: HashMap<EnterpriseId, Vec<u64>>,
+    /// What happened to cases.
+    pub(super) cases: BTreeMap<CaseId, CaseChanges>,
     /// Rows of no subject's grade, which may be written twice.
     pub(super) rows: Vec<KeyValue>,
     /// Events other than grades.
@@ -78,7 +83,8 @@ impl Gather {
         self.bytes += size_of::<u64>();
     }
 
-    pub(super) fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
+    /// What raised an alert: found by its id, time and subject, and no event.
+    pub(super) fn alert(&mut self, alert: &Alert) -> Result<(), Damaged> {
         let id = alert.id.as_str();
         let raised = alert.raised_at.millis();
         let by_id = Key::of(Table::Alert).text(id);
@@ -88,8 +94,26 @@ impl Gather {
         self.row(by_id, postcard::to_stdvec(alert)?);
         self.row(by_time, Vec::new());
         self.row(of_subject, Vec::new());
+        Ok(())
+    }
+
+    pub(super) fn moved(&mut self, entry: u64, moved: &AlertMoved) -> Result<(), Damaged> {
+        let key = Key::of(Table::AlertMove).text(moved.alert.as_str());
+        self.row(key.number(entry), postcard::to_stdvec(moved)?);
         self.events.push((entry, EventKind::Alert as u8));
         Ok(())
+    }
+
+    pub(super) fn case_moved(&mut self, entry: u64, moved: &CaseMove) {
+        let changes = self.cases.entry(moved.case.id.clone()).or_default();
+        changes.moved(moved);
+        self.bytes += CASE_BYTES + moved.case.events.len() * SUBJECT_BYTES;
+        self.events.push((entry, EventKind::Case as u8));
+    }
+
+    pub(super) fn case_gone(&mut self, id: &CaseId) {
+        self.cases.entry(id.clone()).or_default().gone();
+        self.bytes += SUBJECT_BYTES;
     }
 
     pub(super) fn rejection(

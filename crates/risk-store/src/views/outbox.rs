@@ -20,6 +20,7 @@ pub(super) enum EventKind {
     Grade = 0,
     Alert = 1,
     DeadLetter = 2,
+    Case = 3,
 }
 
 /// Lists of events, in the ledger's order, with their keys.

@@ -1,16 +1,15 @@
 //! Questions to the views（查询）, each a page at a time.
 
-use super::apply::Scope;
 use super::row::{GradeRow, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
 use crate::records::{Rejection, RejectionSummary};
-use risk_domain::ids::{AlertId, SectorCode, ZoneId};
+use risk_domain::ids::{AlertId, HazardCode, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
-use risk_engine::{Alert, AlertRule, Assessment};
+use risk_engine::{Alert, AlertMoved, AlertRule, Assessment, CaseMove};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -53,7 +52,7 @@ pub enum SubjectOrder {
     Name,
 }
 
-/// Which alerts.
+/// Which raises of alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertQuery {
     /// Of this level.
@@ -64,6 +63,10 @@ pub struct AlertQuery {
     pub rule: Option<AlertRule>,
     /// Raised at this instant of the data's time, or later.
     pub since: Option<Timestamp>,
+    /// Raised at this instant, or earlier.
+    pub until: Option<Timestamp>,
+    /// Of this hazard, or of none.
+    pub hazard: Option<Option<HazardCode>>,
 }
 
 /// Which dead letters.
@@ -78,10 +81,12 @@ pub struct DeadLetterQuery {
 pub enum OutEvent {
     /// A subject's recorded level changed.
     Grade(Box<Assessment>),
-    /// An alert was raised.
-    Alert(Box<Alert>),
+    /// An alert opened, or something of it changed.
+    Alert(Box<AlertMoved>),
     /// A record was rejected.
     DeadLetter(Box<Rejection>),
+    /// A case was opened, went on, or had something noted.
+    Case(Box<CaseMove>),
 }
 
 /// A dead letter as it is listed.
@@ -109,7 +114,8 @@ pub struct ViewStats {
 }
 
 /// One way through the views: the tables to merge, and where each page ends.
-struct Walk {
+#[derive(Clone)]
+pub(super) struct Walk {
     prefixes: Vec<Key>,
     backwards: bool,
     /// The end of the key after which the page begins.
@@ -118,14 +124,14 @@ struct Walk {
 }
 
 /// Rows of a walk with the ends of their keys, and whether more may follow.
-struct Walked<T> {
+pub(super) struct Walked<T> {
     rows: Vec<T>,
     last: Option<Vec<u8>>,
     more: bool,
 }
 
 impl<T> Walked<T> {
-    fn page(self, list: u32) -> Page<T> {
+    pub(super) fn page(self, list: u32) -> Page<T> {
         let last = self.last.filter(|_| self.more);
         Page {
             next: last.map(|last| cursor::encode(list, &last)),
@@ -137,7 +143,7 @@ impl<T> Walked<T> {
 type Row = sled::Result<(IVec, IVec)>;
 
 /// What a row of a walk is to its page.
-enum Pick<T> {
+pub(super) enum Pick<T> {
     Take(T),
     Pass,
     /// Neither this row nor any after it.
@@ -145,7 +151,7 @@ enum Pick<T> {
 }
 
 impl Views {
-    fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
+    pub(super) fn decoded<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, Damaged> {
         match self.db.get(key)? {
             Some(value) => Ok(Some(postcard::from_bytes(&value)?)),
             None => Ok(None),
@@ -168,7 +174,7 @@ impl Views {
     }
 
     /// Walks several tables at once, in the order of what follows their prefixes.
-    fn walk<T>(
+    pub(super) fn walk<T>(
         &self,
         walk: &Walk,
         mut pick: impl FnMut(&[u8], &[u8]) -> Result<Pick<T>, Damaged>,
@@ -243,6 +249,29 @@ impl Views {
         self.decoded(Key::of(Table::Alert).text(id.as_str()).as_bytes())
     }
 
+    /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
+    pub(crate) fn alert_moves(
+        &self,
+        id: &AlertId,
+        max: usize,
+    ) -> Result<Vec<(u64, AlertMoved)>, Damaged> {
+        let prefix = Key::of(Table::AlertMove).text(id.as_str());
+        let rows = self.db.scan_prefix(prefix.as_bytes()).rev().take(max);
+        let moves = rows.map(|row| {
+            let (key, value) = row?;
+            let mut parts = Parts::of(&key, Table::AlertMove);
+            let entry = parts.as_mut().and_then(|parts| {
+                parts.text()?;
+                parts.number()
+            });
+            let entry = entry.ok_or_else(|| Damaged::because("a key of an alert's move"))?;
+            Ok((entry, postcard::from_bytes(&value)?))
+        });
+        let mut moves = moves.collect::<Result<Vec<_>, Damaged>>()?;
+        moves.reverse();
+        Ok(moves)
+    }
+
     pub(crate) fn shown_to(&self) -> Result<u64, Damaged> {
         self.position()
     }
@@ -256,6 +285,12 @@ impl Views {
     }
 }
 
+/// Which subjects, and in which order.
+pub(crate) struct Subjects {
+    query: SubjectQuery,
+    order: SubjectOrder,
+}
+
 /// A list that is asked for page by page: its walk, its number, its filter.
 pub(crate) struct List<Q> {
     query: Q,
@@ -264,7 +299,19 @@ pub(crate) struct List<Q> {
 }
 
 impl<Q> List<Q> {
-    fn new(
+    pub(super) fn query(&self) -> &Q {
+        &self.query
+    }
+
+    pub(super) fn walk(&self) -> &Walk {
+        &self.walk
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(super) fn new(
         query: Q,
         name: &str,
         prefixes: Vec<Key>,
@@ -288,29 +335,17 @@ impl<Q> List<Q> {
     }
 }
 
-impl List<SubjectQuery> {
+impl List<Subjects> {
     pub(crate) fn subjects(
         query: SubjectQuery,
         order: SubjectOrder,
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<Self, StoreError> {
-        let kinds = match query.kind {
-            Some(kind) => vec![kind],
-            None => SubjectKind::ALL.to_vec(),
-        };
-        let scope = match (&query.zone, &query.sector) {
-            (Some(zone), _) => Scope::Zone(zone.as_str()),
-            (None, Some(sector)) => Scope::Sector(sector.as_str()),
-            (None, None) => Scope::All,
-        };
-        let prefixes = kinds.into_iter().map(|kind| match order {
-            SubjectOrder::Name => Key::of(Table::Grade).kind(kind),
-            SubjectOrder::ProbabilityDesc | SubjectOrder::ProbabilityAsc => scope.prefix(kind),
-        });
-        let prefixes = prefixes.collect();
         let name = format!("subjects {query:?} {order:?}");
-        let mut list = Self::new(query, &name, prefixes, limit, cursor)?;
+        let asked = Subjects { query, order };
+        // Which tables there are to merge is known when a page is asked for.
+        let mut list = Self::new(asked, &name, Vec::new(), limit, cursor)?;
         list.walk.backwards = order == SubjectOrder::ProbabilityAsc;
         Ok(list)
     }
@@ -321,7 +356,7 @@ impl List<SubjectQuery> {
             zone,
             sector,
             level,
-        } = &self.query;
+        } = &self.query.query;
         zone.as_ref()
             .is_none_or(|zone| assessment.zones.contains(zone))
             && sector
@@ -330,8 +365,29 @@ impl List<SubjectQuery> {
             && level.is_none_or(|level| assessment.level == level)
     }
 
+    fn prefixes(&self, views: &Views) -> Vec<Key> {
+        let Subjects { query, order } = &self.query;
+        let kinds = match query.kind {
+            Some(kind) => vec![kind],
+            None => SubjectKind::ALL.to_vec(),
+        };
+        match order {
+            SubjectOrder::Name => {
+                let grades = kinds.iter().map(|kind| Key::of(Table::Grade).kind(*kind));
+                grades.collect()
+            }
+            SubjectOrder::ProbabilityDesc | SubjectOrder::ProbabilityAsc => {
+                views.orders(&kinds, query)
+            }
+        }
+    }
+
     pub(crate) fn page(&self, views: &Views) -> Result<Page<Assessment>, Damaged> {
-        let walked = views.walk(&self.walk, |key, value| {
+        let walk = Walk {
+            prefixes: self.prefixes(views),
+            ..self.walk.clone()
+        };
+        let walked = views.walk(&walk, |key, value| {
             let found = if key.first() == Some(&(Table::Grade as u8)) {
                 Some(GradeRow::assessment_of(value)?)
             } else {
@@ -375,17 +431,23 @@ impl List<AlertQuery> {
             subject: _,
             rule,
             since,
+            until,
+            hazard,
         } = &self.query;
         let walked = views.walk(&self.walk, |key, _| {
             let (raised, id) = raised_of(key).ok_or_else(|| Damaged::because("an alert key"))?;
             if since.is_some_and(|since| raised < since.millis()) {
                 return Ok(Pick::Stop);
             }
+            if until.is_some_and(|until| raised > until.millis()) {
+                return Ok(Pick::Pass);
+            }
             let alert = views
                 .alert(&id)?
                 .ok_or_else(|| Damaged::because("an alert key without alert"))?;
             let wanted = level.is_none_or(|level| alert.level == level)
-                && rule.is_none_or(|rule| alert.rule == rule);
+                && rule.is_none_or(|rule| alert.rule == rule)
+                && hazard.as_ref().is_none_or(|hazard| alert.hazard == *hazard);
             Ok(if wanted {
                 Pick::Take(alert)
             } else {

@@ -4,16 +4,18 @@
 //! block that finds the queue full is read from the ledger later, and of checkpoints the newest is kept.
 //!
 //! **Pace.** What was gathered is written as soon as the queue is empty; but after a write the thread
-//! rests, several times as long if it was a long one, or until no block has come for a while. So a
-//! commit is shown within milliseconds while there is little to do, and while there is much the views
-//! take a small part of machine and disk, because a subject that changes ten times is written once.
+//! rests, several times as long if it was a long one, many times while the stream is behind, or until no
+//! block has come for a while. So a commit is shown within milliseconds while there is little to do, and
+//! while there is much the views take a small part of machine and disk, because a subject that changes
+//! ten times is written once.
 
 use super::apply::{Applier, Written};
-use super::checkpoint::Saving;
 use super::{Damaged, ViewsHandle};
+use crate::checkpoint::Saving;
 use crate::commit::{Committed, ForViews, Shared};
 use crate::error::{StoreError, with_causes};
 use crate::records::{Record, RecordKind, decode_effect, enterprise_of};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -22,15 +24,23 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_millis(250);
 /// What rests are made of.
 const SLICE: Duration = Duration::from_millis(2);
-/// Slices without a block after which a rest ends: the load is over.
+/// Slices without a block after which a rest ends: the load is over. A stream that is behind holds its
+/// breath while an epoch closes, and is no less behind for that.
 const QUIET_SLICES: usize = 50;
+const QUIET_SLICES_BEHIND: usize = 500;
 /// Keys written for one slice of rest. They take about a quarter of its time.
 const KEYS_A_SLICE: usize = 64;
+/// The same while the stream is behind, when every turn of the processor that the views take is one that
+/// it lacks.
+const KEYS_A_SLICE_BEHIND: usize = 12;
+/// Entries from which a block says that the stream is behind: whoever keeps up commits small ones.
+const BEHIND_ENTRIES: u64 = 4096;
 /// The shortest rest, some fifty milliseconds: sled syncs a little piece of its file with every write,
 /// and the ledger's own syncs wait for the same disk.
 const MIN_REST: usize = 25;
-/// The longest rest, some ten seconds.
+/// The longest rest, some ten seconds; and some thirty while the stream is behind.
 const MAX_REST: usize = 5_000;
+const MAX_REST_BEHIND: usize = 15_000;
 /// Lower than all other threads: views can wait, the ledger cannot.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -38,6 +48,8 @@ const NICENESS: i32 = 10;
 /// What the view thread works with.
 pub(crate) struct ViewThread {
     pub(crate) handle: Arc<ViewsHandle>,
+    /// Where checkpoints of the engine are kept.
+    pub(crate) shard_dir: PathBuf,
     pub(crate) queue: Receiver<ForViews>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -69,14 +81,31 @@ struct Work {
     rest: usize,
     /// Slices in which no block came.
     quiet: usize,
+    /// The stream is behind, as its last block says.
+    behind: bool,
     /// The commit thread is gone, and everything it left is done.
     ended: bool,
 }
 
 impl Work {
     fn may_begin(&self) -> bool {
-        let rested = self.rest == 0 || self.quiet >= QUIET_SLICES;
+        let quiet = if self.behind {
+            QUIET_SLICES_BEHIND
+        } else {
+            QUIET_SLICES
+        };
+        let rested = self.rest == 0 || self.quiet >= quiet;
         self.applier.is_gathering() && (rested || self.applier.is_full())
+    }
+
+    /// How long to rest after so many keys were written.
+    fn rest_after(&self, keys: usize) -> usize {
+        let (keys_a_slice, longest) = if self.behind {
+            (KEYS_A_SLICE_BEHIND, MAX_REST_BEHIND)
+        } else {
+            (KEYS_A_SLICE, MAX_REST)
+        };
+        (keys / keys_a_slice).clamp(MIN_REST, longest)
     }
 
     fn is_busy(&self) -> bool {
@@ -128,6 +157,14 @@ impl ViewThread {
 
     /// Takes in durable entries from the ledger itself, and writes them.
     fn follow_ledger(&self, applier: &mut Applier) -> Result<(), Failure> {
+        self.gather_ledger(applier)?;
+        applier.write()?;
+        self.shared.viewed(applier.shown());
+        Ok(())
+    }
+
+    /// Takes in durable entries from the ledger itself; writes only where too much is gathered.
+    fn gather_ledger(&self, applier: &mut Applier) -> Result<(), Failure> {
         let ledger = &self.handle.ledger;
         while applier.position() < ledger.entry_count() {
             for block in ledger.blocks_from(applier.position()) {
@@ -154,11 +191,10 @@ impl ViewThread {
                 applier.end_block(block.header().tree_size());
                 if applier.is_full() {
                     applier.write()?;
+                    self.shared.viewed(applier.shown());
                 }
             }
         }
-        applier.write()?;
-        self.shared.viewed(applier.shown());
         Ok(())
     }
 
@@ -167,7 +203,7 @@ impl ViewThread {
             return Ok(());
         }
         if committed.first_entry > applier.position() {
-            return self.follow_ledger(applier);
+            return self.gather_ledger(applier);
         }
         let mut results = committed.results.iter().peekable();
         let mut effects = committed.effects.iter().peekable();
@@ -203,6 +239,7 @@ impl ViewThread {
             saving: None,
             rest: 0,
             quiet: 0,
+            behind: false,
             ended: false,
         };
         loop {
@@ -219,10 +256,7 @@ impl ViewThread {
                     Failure::Ledger(error) => Err(error),
                 };
                 match made {
-                    Ok(made) => {
-                        work.applier = made;
-                        work.saving = None;
-                    }
+                    Ok(made) => work.applier = made,
                     Err(error) => {
                         self.shared.stop(&with_causes(&error));
                         return;
@@ -258,6 +292,8 @@ impl ViewThread {
             match received {
                 Ok(ForViews::Block(committed)) => {
                     work.quiet = 0;
+                    let entries = committed.next_entry - committed.first_entry;
+                    work.behind = entries >= BEHIND_ENTRIES;
                     return self.take_in(&mut work.applier, &committed);
                 }
                 Ok(ForViews::Checkpoint) => {}
@@ -279,17 +315,17 @@ impl ViewThread {
         if work.applier.is_writing() {
             if let Written::All { keys } = work.applier.write_some()? {
                 self.shared.viewed(work.applier.shown());
-                work.rest = (keys / KEYS_A_SLICE).clamp(MIN_REST, MAX_REST);
+                work.rest = work.rest_after(keys);
                 work.quiet = 0;
             }
         } else if work.may_begin() {
             work.applier.begin_writing()?;
         } else if let Some(saving) = &mut work.saving {
-            if saving.save_some(work.applier.views())? {
+            if saving.save_some() {
                 work.saving = None;
             }
         } else {
-            work.saving = self.shared.checkpoint.take().map(|it| Saving::new(*it));
+            work.saving = self.next_saving();
         }
         Ok(())
     }
@@ -298,12 +334,15 @@ impl ViewThread {
     fn finish(&self, work: &mut Work) -> Result<(), Failure> {
         work.ended = true;
         self.follow_ledger(&mut work.applier)?;
-        let newest = self.shared.checkpoint.take();
-        let newest = newest.map(|checkpoint| Saving::new(*checkpoint));
-        if let Some(mut saving) = newest.or_else(|| work.saving.take()) {
-            while !saving.save_some(work.applier.views())? {}
+        if let Some(mut saving) = self.next_saving().or_else(|| work.saving.take()) {
+            while !saving.save_some() {}
         }
         Ok(())
+    }
+
+    fn next_saving(&self) -> Option<Saving> {
+        let newest = self.shared.checkpoint.take();
+        newest.map(|checkpoint| Saving::new(&self.shard_dir, *checkpoint))
     }
 
     /// Notices a block that found the queue full, if none came after it.

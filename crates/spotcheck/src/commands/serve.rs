@@ -12,7 +12,8 @@ use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::publisher::{KafkaSink, KafkaSinkConfig, Sink};
 use risk_pipeline::source::file::FileSource;
 use risk_pipeline::source::intake::{
-    COMMANDS_INTAKE_NAME, INTAKE_NAME, IntakeLimits, REGISTRY_INTAKE_NAME, intake,
+    COMMANDS_INTAKE_NAME, INTAKE_NAME, IntakeLimits, REGISTRY_INTAKE_NAME, SIGNALS_INTAKE_NAME,
+    intake,
 };
 use risk_pipeline::source::joined::Joined;
 use risk_pipeline::source::kafka::{KafkaSource, KafkaSourceConfig};
@@ -127,6 +128,7 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
         let others = [
             (Feed::Registry, &mut posts.registry),
             (Feed::Commands, &mut posts.commands),
+            (Feed::Signals, &mut posts.signals),
         ];
         for (feed, post) in others {
             if !topic_of(&config.kafka, feed).is_empty() {
@@ -150,15 +152,18 @@ fn ends(config: &Config) -> anyhow::Result<Ends> {
     let (results, source) = intake(Feed::Results, INTAKE_NAME);
     let (registry, register) = intake(Feed::Registry, REGISTRY_INTAKE_NAME);
     let (commands, decided) = intake(Feed::Commands, COMMANDS_INTAKE_NAME);
+    let (signals, heard) = intake(Feed::Signals, SIGNALS_INTAKE_NAME);
     let source = Joined::new(Feed::Results, Box::new(source))
         .and(Feed::Registry, Box::new(register))
-        .and(Feed::Commands, Box::new(decided));
+        .and(Feed::Commands, Box::new(decided))
+        .and(Feed::Signals, Box::new(heard));
     Ok(Ends {
         source: Box::new(source),
         posts: risk_api::Intakes {
             results: Arc::new(wiring::DirectPosts(results)),
             registry: Some(Arc::new(wiring::DirectPosts(registry))),
             commands: Some(Arc::new(wiring::DirectPosts(commands))),
+            signals: Some(Arc::new(wiring::DirectPosts(signals))),
         },
         sink: None,
     })
@@ -169,6 +174,7 @@ fn topic_of(config: &Kafka, feed: Feed) -> &str {
         Feed::Results => &config.results_topic,
         Feed::Registry => &config.registry_topic,
         Feed::Commands => &config.commands_topic,
+        Feed::Signals => &config.signals_topic,
     }
 }
 
@@ -177,11 +183,13 @@ fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
         (Outlet::Grades, config.grades_topic.clone()),
         (Outlet::Alerts, config.alerts_topic.clone()),
         (Outlet::DeadLetters, config.dead_letters_topic.clone()),
+        (Outlet::Cases, config.cases_topic.clone()),
     ];
+    let topics = topics.into_iter().filter(|(_, topic)| !topic.is_empty());
     let sink = KafkaSink::open(KafkaSinkConfig {
         bootstrap_servers: config.bootstrap_servers.clone(),
         transactional_id: format!("{}-{shard}", config.transactional_id),
-        topics: topics.into(),
+        topics: topics.collect(),
         timeout: Duration::from_secs(30),
         extra: config.client_options(),
     })?;

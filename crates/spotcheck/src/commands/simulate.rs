@@ -1,4 +1,8 @@
-//! `simulate city`, and the city that `demo` loads.
+//! `simulate city`, and the city that `demo` loads; `simulate plan`.
+
+mod plan;
+
+pub(crate) use plan::plan;
 
 use crate::cli::SimulateCity;
 use crate::output::say;

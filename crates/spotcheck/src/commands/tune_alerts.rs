@@ -26,6 +26,7 @@ pub(crate) fn tune_alerts(args: &TuneAlerts) -> anyhow::Result<ExitCode> {
     let in_force = engine.policy().detection;
     let replay = engine.null_replay(args.weeks);
     let replay = replay.context("no week has been fitted yet: there is nothing to draw anew")?;
+    let feedback = engine.alert_feedback();
     drop(opened.writer);
     ensure!(
         replay.results() > 0,
@@ -70,6 +71,12 @@ pub(crate) fn tune_alerts(args: &TuneAlerts) -> anyhow::Result<ExitCode> {
         say(&format!(
             "{name:<12} {:>11.4} {:>20.1} {:>7.4} {:>20.1}",
             today[at], now[at], found[at], then[at]
+        ));
+    }
+    for ((rule, disposition), count) in &feedback {
+        say(&format!(
+            "closed as {disposition:<13} {count:>6}  raised by {}",
+            rule.code()
         ));
     }
     say("Put what was found into `alarm_above` of the policy's `[detection]`, with a new version.");

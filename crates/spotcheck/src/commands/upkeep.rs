@@ -110,8 +110,10 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         topic(&kafka.grades_topic, args.partitions, true, false),
         topic(&kafka.alerts_topic, args.partitions, false, false),
         topic(&kafka.dead_letters_topic, 1, false, false),
+        topic(&kafka.cases_topic, args.partitions, false, false),
         registry,
         topic(&kafka.commands_topic, 1, false, true),
+        topic(&kafka.signals_topic, 1, false, true),
     ];
     let topics: Vec<TopicSpec> = named
         .into_iter()

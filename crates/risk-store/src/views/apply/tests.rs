@@ -3,17 +3,29 @@ use crate::ledger::{Ledger, LedgerSettings};
 use crate::views::HistoryList;
 use crate::views::query::{List, SubjectOrder, SubjectQuery};
 use proptest::prelude::*;
-use risk_domain::ids::{PolicyVersion, ZoneId};
+use risk_domain::ids::{PolicyVersion, SectorCode, ZoneId};
 use risk_domain::scales::RiskLevel;
 use risk_engine::{Epoch, Interval};
 use std::collections::BTreeSet;
 
-const SUBJECTS: [&str; 5] = [
+const SUBJECTS: [&str; 7] = [
     "product:p1",
     "enterprise:e1",
     "enterprise:e2",
+    "enterprise:e3",
     "site:s1",
+    "site:s2",
     "zone:z1",
+];
+/// Where each subject was seen, zones and sectors.
+const SEEN: [(&[&str], &[&str]); 7] = [
+    (&[], &["x"]),
+    (&["city", "z1"], &["x"]),
+    (&["city", "z1", "z2", "z2a"], &["x", "y"]),
+    (&["city", "z2"], &["y"]),
+    (&["city", "z1"], &["x"]),
+    (&["city", "z2", "z2a"], &["y"]),
+    (&["city", "z1"], &[]),
 ];
 
 /// What stands at an entry: an assessment of a subject at a level and a probability, or nothing.
@@ -58,8 +70,18 @@ fn assessment(number: usize, level: RiskLevel, percent: u8) -> Assessment {
     let probability = f64::from(percent) / 100.0;
     Assessment {
         subject: subject(number),
-        zones: BTreeSet::from([ZoneId::new("z1").unwrap()]),
-        sectors: BTreeSet::new(),
+        zones: SEEN[number]
+            .0
+            .iter()
+            .map(|id| ZoneId::new(id).unwrap())
+            .collect::<BTreeSet<_>>()
+            .into(),
+        sectors: SEEN[number]
+            .1
+            .iter()
+            .map(|id| SectorCode::new(id).unwrap())
+            .collect::<BTreeSet<_>>()
+            .into(),
         epoch: Epoch(1),
         level,
         decision: None,
@@ -110,6 +132,57 @@ fn history(views: &Views, number: usize) -> Vec<u64> {
     }
 }
 
+/// What the pages of a list by probability name.
+fn listed(views: &Views, query: &SubjectQuery, order: SubjectOrder) -> Vec<Assessment> {
+    let mut subjects = Vec::new();
+    let mut cursor = None;
+    loop {
+        let list = List::subjects(query.clone(), order, 2, cursor.as_deref()).unwrap();
+        let page = list.page(views).unwrap();
+        subjects.extend(page.items);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return subjects,
+        }
+    }
+}
+
+/// Every list by zone and sector holds who was seen there, once, in the order of probability.
+fn check_lists(views: &Views, latest: &[Assessment]) {
+    for zone in [None, Some("city"), Some("z1"), Some("z2"), Some("z2a")] {
+        for sector in [None, Some("x"), Some("y")] {
+            let query = SubjectQuery {
+                zone: zone.map(|id| ZoneId::new(id).unwrap()),
+                sector: sector.map(|id| SectorCode::new(id).unwrap()),
+                ..SubjectQuery::default()
+            };
+            let wanted = latest.iter().filter(|it| {
+                let seen = |id: &ZoneId| it.zones.contains(id);
+                query.zone.as_ref().is_none_or(seen)
+                    && query
+                        .sector
+                        .as_ref()
+                        .is_none_or(|id| it.sectors.contains(id))
+            });
+            let mut wanted: Vec<String> = wanted.map(|it| it.subject.to_string()).collect();
+            wanted.sort_unstable();
+            for order in [SubjectOrder::ProbabilityDesc, SubjectOrder::ProbabilityAsc] {
+                let found = listed(views, &query, order);
+                let falls = order == SubjectOrder::ProbabilityDesc;
+                assert!(found.is_sorted_by(|one, next| {
+                    let falling = one.probability >= next.probability;
+                    let rising = one.probability <= next.probability;
+                    if falls { falling } else { rising }
+                }));
+                let mut names: Vec<String> =
+                    found.iter().map(|it| it.subject.to_string()).collect();
+                names.sort_unstable();
+                assert_eq!(names, wanted, "{query:?}");
+            }
+        }
+    }
+}
+
 /// The views say what follows from the entries themselves.
 fn check(views: &Views, entries: &[Recorded]) {
     let mut events = Vec::new();
@@ -148,6 +221,7 @@ fn check(views: &Views, entries: &[Recorded]) {
     };
     assert_eq!(names(&listed), names(&latest));
     assert_eq!(listed.len(), latest.len());
+    check_lists(views, &latest);
 }
 
 proptest! {
@@ -183,6 +257,10 @@ proptest! {
         }
         take_in(&mut applier, &entries, entries.len());
         applier.write().unwrap();
+        check(&views, &entries);
+        // Whoever opens them again finds the same groups.
+        drop((applier, views));
+        let views = Views::open(&dir.path().join("views")).unwrap();
         check(&views, &entries);
     }
 }

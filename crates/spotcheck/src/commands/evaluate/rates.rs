@@ -23,7 +23,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
         let next = frames.last_key_value();
-        let next = next.map_or(FIRST_FIT + 1, |(last, _)| last + 1);
+        let next = next.map_or(FIRST_FIT + 1, |(last, _)| *last + 1);
         for week in next..period.end {
             // What a week's draws are held against was foretold before it.
             let snapshot = chain.advance(city, week - 1)?;

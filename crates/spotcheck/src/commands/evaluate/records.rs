@@ -19,7 +19,7 @@ use risk_engine::logodds::{
 };
 use serde::{Deserialize, Serialize};
 use simple::{Memory, Simple};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -73,7 +73,11 @@ struct Numbered {
 
 /// Answers for every routine result from a day on.
 pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
-    let records = read(&args.file)?;
+    let mut records = Vec::new();
+    for file in &args.files {
+        records.extend(read(file)?);
+    }
+    each_once(&records)?;
     let text = args.model.as_ref().map(std::fs::read_to_string);
     let text = text
         .transpose()
@@ -138,9 +142,12 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
     if let Some(mut out) = out {
         out.flush()?;
     }
-    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
-    let name = name.to_string_lossy().into_owned();
-    let report = Report::new(name, from.to_string(), &foretold)?;
+    let names = args.files.iter().map(|file| {
+        let name = file.file_name().unwrap_or(file.as_os_str());
+        name.to_string_lossy().into_owned()
+    });
+    let names: Vec<String> = names.collect();
+    let report = Report::new(names.join(", "), from.to_string(), &foretold)?;
     report.table().iter().for_each(|line| say(line));
     if let Some(path) = &args.json {
         serde_json::to_writer_pretty(create(path)?, &report)?;
@@ -149,6 +156,19 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
         create(path)?.write_all(report.page()?.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a set that has a result twice: it would count twice, and have two answers.
+fn each_once(records: &[Record]) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for record in records {
+        ensure!(
+            seen.insert(record.event_id.as_str()),
+            "event_id {} stands twice in the record set; give each result once",
+            record.event_id
+        );
+    }
+    Ok(())
 }
 
 /// What earlier days have said since the last fit.

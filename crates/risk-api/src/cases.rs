@@ -1,0 +1,131 @@
+//! Cases（案件）: the list, and one with its history and what may come next.
+
+use crate::dto::{CaseDto, CaseFileDto, Page, ProblemDto};
+use crate::error::ApiError;
+use crate::etag::tagged_json;
+use crate::identity::Identity;
+use crate::params::{Id, Params};
+use crate::state::{ApiParts, ApiState};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use risk_domain::ids::CaseId;
+use risk_domain::subject::Subject;
+use risk_domain::time::Timestamp;
+use risk_engine::case::CaseState;
+use risk_engine::{Case, CaseKind};
+use risk_store::{CaseQuery, MAX_PAGE};
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
+        _other => None,
+    }
+}
+
+/// Cases, those opened last first; with `due_before`, by the term that lapses next.
+#[utoipa::path(get, path = "/v1/cases", tag = "cases",
+    params(
+        ("kind" = Option<String>, Query, description = "fast_test, spot_check, food_check, farm_produce or enforcement"),
+        ("state" = Option<String>, Query, description = "only those that stand so, as docs/cases.md draws it; closed at the end"),
+        ("open" = Option<bool>, Query, description = "true for open cases only, false for closed ones"),
+        ("subject" = Option<String>, Query, description = "only of this enterprise with a product, as cell:enterprise:product"),
+        ("due_before" = Option<String>, Query, description = "only with a term that lapses before this time, RFC 3339, the earliest first"),
+        ("overdue" = Option<bool>, Query, description = "true for those with a term that lapsed without being kept"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 1000, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "A page", body = Page<CaseDto>),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    identity: Identity,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let kinds = CaseKind::ALL.iter().map(|kind| kind.code());
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let known = |text: &str| {
+        let known = CaseState::all().any(|state| state.code() == text);
+        known.then(|| text.to_owned())
+    };
+    let query = CaseQuery {
+        kind: params.parse(
+            "kind",
+            &format!("must be one of {kinds}"),
+            CaseKind::from_code,
+        )?,
+        state: params.parse(
+            "state",
+            "must be a state of a case, as docs/cases.md draws it",
+            known,
+        )?,
+        open: params.parse("open", "must be true or false", truth)?,
+        subject: params.parse(
+            "subject",
+            "must be an enterprise with a product, as cell:E1:TOY-PL",
+            |text| {
+                let subject = text.parse::<Subject>().ok();
+                subject.filter(|subject| matches!(subject, Subject::Cell(..)))
+            },
+        )?,
+        due_before: params.parse(
+            "due_before",
+            "must be an RFC 3339 time with an offset",
+            |text| Timestamp::parse(text).ok(),
+        )?,
+        overdue: params.parse("overdue", "must be true or false", truth)?,
+    };
+    let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
+    let read = move |parts: &ApiParts| {
+        let taxonomy = parts.engine().taxonomy().clone();
+        let keep = |case: &Case| identity.sees_zone(&case.zone, &taxonomy);
+        let page = parts
+            .reader
+            .cases(&query, &keep, limit, cursor.as_deref())?;
+        let engine = parts.engine();
+        let items = page.items.iter();
+        let shown = items.map(|case| CaseDto::new(case, &engine, &parts.reference));
+        let answer = Page {
+            items: shown.collect(),
+            next: page.next,
+        };
+        drop(engine);
+        tagged_json(&headers, &answer)
+    };
+    state.read(read).await
+}
+
+/// One case: its history, its terms with their clauses, what may come next and who may do it.
+#[utoipa::path(get, path = "/v1/cases/{id}", tag = "cases",
+    params(
+        ("id" = String, Path, description = "the case's id"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "The case", body = CaseFileDto),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 404, description = "No such case", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn one(
+    State(state): State<ApiState>,
+    identity: Identity,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let missing = ApiError::NotFound(format!("there is no case {id}"));
+    let Ok(known) = CaseId::new(&id) else {
+        return Err(missing);
+    };
+    let read = move |parts: &ApiParts| {
+        let case = parts.reader.case(&known)?;
+        let engine = parts.engine();
+        // A case of another zone is as if it were not.
+        let case = case.filter(|case| identity.sees_zone(&case.zone, engine.taxonomy()));
+        let shown = CaseFileDto::new(&case.ok_or(missing)?, &engine, &parts.reference);
+        drop(engine);
+        tagged_json(&headers, &shown)
+    };
+    state.read(read).await
+}

@@ -1,0 +1,431 @@
+//! The streams of alerts（预警流）: their events in order, and what stands of each.
+//!
+//! What stands is a function of the set of events, not of the order in which they were read: events are
+//! taken in by epoch, time and id, and one that comes in between lets the rest be taken in again. No
+//! epoch that closed gets another record, so a close **settles** what lies in it: only the events of open
+//! epochs are kept one by one, however many there were.
+
+use super::lifecycle::AlertState;
+use super::moved::{AlertMoved, MoveCause};
+use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, StreamName, stream_id};
+use super::terms::AlertTerms;
+use super::{Alert, AlertRule};
+use crate::event_time::Epoch;
+use crate::input::Effect;
+use crate::signals::SignalRaised;
+use crate::step::Engine;
+use risk_domain::ids::{AlertId, HazardCode, SignalId};
+use risk_domain::scales::AlertLevel;
+use risk_domain::subject::Subject;
+use risk_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where an event stands among those of its stream. What is raised comes before what is decided at the
+/// same time.
+pub(super) type Place = (Epoch, Timestamp, bool, String);
+
+/// One stream: a subject with a hazard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stream {
+    #[serde(with = "risk_domain::decision::subject_text")]
+    subject: Subject,
+    hazard: Option<HazardCode>,
+    /// What stands after all events of closed epochs.
+    settled: Standing,
+    /// Events of open epochs.
+    open: BTreeMap<Place, Event>,
+    /// What stands after all events.
+    now: Standing,
+}
+
+/// All streams.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Alerts {
+    /// The terms that the ledger named last.
+    terms: Option<AlertTerms>,
+    streams: BTreeMap<u128, Stream>,
+    /// Streams that a close must look at: with events of open epochs, or snoozed.
+    lively: BTreeSet<u128>,
+    /// How many raises there were, and the sum of their digests.
+    raised: (u64, u128),
+}
+
+/// An alert with whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertEntry<'a> {
+    /// About whom.
+    pub subject: &'a Subject,
+    /// Which hazard, where the rules name one.
+    pub hazard: Option<&'a HazardCode>,
+    /// What stands.
+    pub alert: &'a StandingAlert,
+}
+
+fn name_of(stream: u128) -> String {
+    format!("{stream:032x}")
+}
+
+/// The stream that an alert's id begins with.
+pub(super) fn stream_of(alert: &AlertId) -> Option<u128> {
+    let (stream, _number) = alert.as_str().rsplit_once('-')?;
+    u128::from_str_radix(stream, 16).ok()
+}
+
+impl Stream {
+    fn fold<'a>(
+        &self,
+        id: u128,
+        events: impl Iterator<Item = &'a Event>,
+        terms: &AlertTerms,
+    ) -> Standing {
+        let name = name_of(id);
+        let mut standing = self.settled.clone();
+        for event in events {
+            standing.take(&StreamName { id: &name }, event, terms);
+        }
+        standing
+    }
+
+    /// What stood at a place.
+    fn at(&self, id: u128, place: &Place, terms: &AlertTerms) -> Standing {
+        if self
+            .open
+            .last_key_value()
+            .is_none_or(|(last, _)| last < place)
+        {
+            return self.now.clone();
+        }
+        let before = self.open.range(..place.clone());
+        self.fold(id, before.map(|(_, event)| event), terms)
+    }
+
+    fn insert(&mut self, id: u128, place: Place, event: Event, terms: &AlertTerms) {
+        let last = self.open.last_key_value();
+        if last.is_none_or(|(last, _)| *last < place) {
+            let name = name_of(id);
+            self.now.take(&StreamName { id: &name }, &event, terms);
+            self.open.insert(place, event);
+        } else {
+            self.open.insert(place, event);
+            self.now = self.fold(id, self.open.values(), terms);
+        }
+    }
+
+    /// Settles the events up to an epoch, which ended at an instant.
+    fn settle(&mut self, id: u128, epoch: Epoch, ended_at: Timestamp, terms: &AlertTerms) {
+        let name = name_of(id);
+        while let Some(first) = self.open.first_entry()
+            && first.key().0 <= epoch
+        {
+            let event = first.remove();
+            self.settled.take(&StreamName { id: &name }, &event, terms);
+        }
+        self.settled.wake(ended_at);
+        self.now = self.fold(id, self.open.values(), terms);
+    }
+
+    fn snoozed(&self) -> bool {
+        let alerts = [&self.settled, &self.now]
+            .into_iter()
+            .flat_map(|one| one.open());
+        alerts.into_iter().any(|alert| alert.snooze.is_some())
+    }
+}
+
+impl Alerts {
+    pub(super) fn terms(&self, policy: &AlertTerms) -> AlertTerms {
+        self.terms.unwrap_or(*policy)
+    }
+
+    /// Bytes that the streams hold, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let of = |stream: &Stream| {
+            let alerts = stream.settled.alerts.len() + stream.now.alerts.len();
+            size_of::<Stream>()
+                + alerts * size_of::<StandingAlert>()
+                + stream.open.len() * (size_of::<Place>() + size_of::<Event>() + size_of::<Raise>())
+        };
+        self.streams.values().map(of).sum()
+    }
+
+    /// Events of epochs that are open.
+    pub(crate) fn open_events(&self) -> usize {
+        self.streams.values().map(|stream| stream.open.len()).sum()
+    }
+
+    /// What the state hash covers, a line a stream.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let (count, sum) = self.raised;
+        let head = format!("{count} {sum:032x} {:?}", self.terms);
+        let lines = self.streams.iter().map(|(id, stream)| {
+            let parts = (&stream.settled, &stream.open);
+            let bytes = postcard::to_stdvec(&parts).unwrap_or_default();
+            format!("{id:032x} {:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+        });
+        std::iter::once(head).chain(lines)
+    }
+
+    pub(crate) fn set_terms(&mut self, terms: AlertTerms) {
+        self.terms = Some(terms);
+    }
+
+    /// Takes in a raise.
+    pub(crate) fn raise(
+        &mut self,
+        epoch: Epoch,
+        alert: &Alert,
+        signals: &[SignalId],
+        policy: &AlertTerms,
+    ) {
+        let text = serde_json::to_vec(&(alert, signals)).unwrap_or_default();
+        let (count, sum) = &mut self.raised;
+        *count += 1;
+        *sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(&text));
+        let terms = self.terms(policy);
+        let id = stream_id(&alert.subject, alert.hazard.as_ref());
+        let stream = self.streams.entry(id).or_insert_with(|| Stream {
+            subject: alert.subject.clone(),
+            hazard: alert.hazard.clone(),
+            settled: Standing::default(),
+            open: BTreeMap::new(),
+            now: Standing::default(),
+        });
+        let place = (epoch, alert.raised_at, false, alert.id.to_string());
+        let raise = Raise::new(alert, signals);
+        stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
+        self.lively.insert(id);
+    }
+
+    /// Takes in what an officer decided.
+    pub(crate) fn decide(&mut self, epoch: Epoch, order: AlertOrder, policy: &AlertTerms) {
+        let terms = self.terms(policy);
+        let Some(id) = stream_of(&order.alert) else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let place = place_of(epoch, &order);
+            stream.insert(id, place, Event::Decided(Box::new(order)), &terms);
+            self.lively.insert(id);
+        }
+    }
+
+    /// Settles what lies in epochs up to this one, which closes.
+    pub(crate) fn settle(&mut self, epoch: Epoch, ended_at: Timestamp, policy: &AlertTerms) {
+        let terms = self.terms(policy);
+        let lively = std::mem::take(&mut self.lively);
+        for id in lively {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            stream.settle(id, epoch, ended_at, &terms);
+            if !stream.open.is_empty() || stream.snoozed() {
+                self.lively.insert(id);
+            }
+        }
+    }
+
+    /// Alerts that are snoozed no longer once an epoch has closed that ends then.
+    fn waking(&self, ended_at: Timestamp) -> Vec<(u128, StandingAlert)> {
+        let lively = self.lively.iter();
+        let streams = lively.filter_map(|id| Some((*id, self.streams.get(id)?)));
+        let open = streams.filter_map(|(id, stream)| Some((id, stream.now.open()?)));
+        let over = open.filter(|(_, alert)| {
+            let snooze = alert.snooze.as_ref();
+            snooze.is_some_and(|snooze| snooze.until <= ended_at)
+        });
+        over.map(|(id, alert)| (id, alert.clone())).collect()
+    }
+
+    /// What stands of an alert's stream where an order has its place; none where there is no such stream.
+    pub(super) fn at(
+        &self,
+        order: &AlertOrder,
+        epoch: Epoch,
+        terms: &AlertTerms,
+    ) -> Option<Standing> {
+        let id = stream_of(&order.alert)?;
+        let stream = self.streams.get(&id)?;
+        Some(stream.at(id, &place_of(epoch, order), terms))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
+        self.streams.values().flat_map(|stream| {
+            stream.now.alerts.iter().map(|alert| AlertEntry {
+                subject: &stream.subject,
+                hazard: stream.hazard.as_ref(),
+                alert,
+            })
+        })
+    }
+
+    fn entry(&self, id: &AlertId) -> Option<AlertEntry<'_>> {
+        let stream = self.streams.get(&stream_of(id)?)?;
+        let alerts = &stream.now.alerts;
+        let alert = alerts.iter().find(|alert| alert.id == *id)?;
+        Some(AlertEntry {
+            subject: &stream.subject,
+            hazard: stream.hazard.as_ref(),
+            alert,
+        })
+    }
+}
+
+pub(super) fn place_of(epoch: Epoch, order: &AlertOrder) -> Place {
+    let id = order.command_id.to_string();
+    (epoch, order.decided_at, true, id)
+}
+
+impl Engine {
+    /// Every alert, those that opened last first.
+    pub fn alerts(&self) -> Vec<AlertEntry<'_>> {
+        let mut all: Vec<_> = self.alerts.entries().collect();
+        let key = |entry: &AlertEntry<'_>| (entry.alert.opened_at, entry.alert.id.clone());
+        all.sort_by_cached_key(|entry| std::cmp::Reverse(key(entry)));
+        all
+    }
+
+    /// The alert with this id.
+    pub fn alert(&self, id: &AlertId) -> Option<AlertEntry<'_>> {
+        self.alerts.entry(id)
+    }
+
+    /// The alert of a subject and a hazard that is open, if one is.
+    pub fn open_alert(
+        &self,
+        subject: &Subject,
+        hazard: Option<&HazardCode>,
+    ) -> Option<AlertEntry<'_>> {
+        let stream = self.alerts.streams.get(&stream_id(subject, hazard))?;
+        Some(AlertEntry {
+            subject: &stream.subject,
+            hazard: stream.hazard.as_ref(),
+            alert: stream.now.open()?,
+        })
+    }
+
+    /// Number of alerts by state and level.
+    pub fn alert_counts(&self) -> BTreeMap<(AlertState, AlertLevel), u64> {
+        let mut counts = BTreeMap::new();
+        for entry in self.alerts.entries() {
+            let key = (entry.alert.state, entry.alert.level);
+            *counts.entry(key).or_default() += 1;
+        }
+        counts
+    }
+
+    /// What came of the alerts of each rule that were closed, by the code of the disposition（处置反馈）.
+    /// An alert counts for every rule that raised it.
+    #[doc(alias = "处置反馈")]
+    pub fn alert_feedback(&self) -> BTreeMap<(AlertRule, &'static str), u64> {
+        let mut counts = BTreeMap::new();
+        for entry in self.alerts.entries() {
+            let closed = entry.alert.state == AlertState::Closed;
+            let closing = entry.alert.closing.as_ref().filter(|_| closed);
+            if let Some(closing) = closing {
+                for rule in &entry.alert.rules {
+                    let key = (*rule, closing.disposition.code());
+                    *counts.entry(key).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Events of alerts that lie in epochs not closed yet: all that is kept one by one.
+    pub fn open_alert_events(&self) -> usize {
+        self.alerts.open_events()
+    }
+
+    /// Names the policy's terms in the ledger, unless they stand there.
+    fn state_terms(&mut self, effects: &mut Vec<Effect>) {
+        let terms = self.policy.alert.standing;
+        if self.alerts.terms != Some(terms) {
+            self.conclude(Effect::AlertTermsSet(Box::new(terms)), effects);
+        }
+    }
+
+    /// Raises an alert: it opens one, or merges into the one that is open.
+    pub(crate) fn raise(&mut self, alert: Box<Alert>, effects: &mut Vec<Effect>) {
+        self.raise_by(*alert, Vec::new(), effects);
+    }
+
+    /// The same, by signals.
+    pub(crate) fn raise_by(
+        &mut self,
+        alert: Alert,
+        signals: Vec<SignalId>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.state_terms(effects);
+        let id = stream_id(&alert.subject, alert.hazard.as_ref());
+        let before = self.standing_of(id);
+        let cause = MoveCause::Raised {
+            raise: alert.id.clone(),
+            rule: alert.rule,
+            inspection_id: alert.inspection_id.clone(),
+            signals: signals.clone(),
+        };
+        let at = alert.raised_at;
+        let effect = if signals.is_empty() {
+            Effect::AlertRaised(Box::new(alert))
+        } else {
+            Effect::SignalRaised(Box::new(SignalRaised { signals, alert }))
+        };
+        self.conclude(effect, effects);
+        self.tell_moves(id, &before, at, &cause, effects);
+    }
+
+    pub(super) fn standing_of(&self, id: u128) -> Standing {
+        let stream = self.alerts.streams.get(&id);
+        stream.map(|stream| stream.now.clone()).unwrap_or_default()
+    }
+
+    /// Says what changed of a stream's alerts beyond being raised again.
+    pub(super) fn tell_moves(
+        &self,
+        id: u128,
+        before: &Standing,
+        at: Timestamp,
+        cause: &MoveCause,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(stream) = self.alerts.streams.get(&id) else {
+            return;
+        };
+        for (number, alert) in stream.now.alerts.iter().enumerate() {
+            let old = before.alerts.get(number);
+            if old == Some(alert) {
+                continue;
+            }
+            if AlertMoved::is_move(old, alert) || cause.is_note() {
+                let moved = AlertMoved::new(
+                    (&stream.subject, stream.hazard.as_ref()),
+                    (old, alert),
+                    at,
+                    cause.clone(),
+                );
+                effects.push(Effect::AlertMoved(Box::new(moved)));
+            }
+        }
+    }
+
+    /// Says which alerts are snoozed no longer once an epoch has closed. They wake by the close itself.
+    pub(crate) fn tell_waking(&self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        let ended_at = self.calendar.end_of(epoch);
+        for (id, before) in self.alerts.waking(ended_at) {
+            let Some(stream) = self.alerts.streams.get(&id) else {
+                continue;
+            };
+            let mut awake = before.clone();
+            awake.snooze = None;
+            let moved = AlertMoved::new(
+                (&stream.subject, stream.hazard.as_ref()),
+                (Some(&before), &awake),
+                ended_at,
+                MoveCause::SnoozeEnded,
+            );
+            effects.push(Effect::AlertMoved(Box::new(moved)));
+        }
+    }
+}

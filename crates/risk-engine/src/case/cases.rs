@@ -1,0 +1,478 @@
+//! All dockets of an engine: which facts belong to which, what follows, and when a term lapses next.
+//!
+//! A result belongs to the docket of the result that it corrects, confirms or follows up, else to that
+//! of its own enterprise, product and hazard, if it may open a case there. That is a function of the set
+//! of results: one that refers to a result that has not come yet moves to it when it comes.
+
+mod kept;
+
+pub(crate) use kept::{Docketed, Unsettled};
+
+use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, Field, ResultFact, Rules};
+use super::{Case, CaseEvent, CaseKey, CaseKind, CaseRefusal, CaseRule, Count, Found};
+use crate::event_time::Epoch;
+use crate::policy::Policy;
+use crate::taxonomy::Taxonomy;
+use risk_domain::decision::{Command, Order};
+use risk_domain::ids::{CaseId, InspectionId};
+use risk_domain::inspection::{InspectionResult, Outcome};
+use risk_domain::scales::Severity;
+use risk_domain::selection::SelectionMode;
+use risk_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What changed in a case: recorded in the ledger, and enough to rebuild the case without judging.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseMove {
+    /// The case as it stands, with the new events only.
+    pub case: Case,
+    /// How many of its events stand as they were; those after them are replaced by the new ones.
+    pub kept: u32,
+}
+
+/// A result that stands in no docket yet, or whose docket may change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Loose {
+    at: Timestamp,
+    epoch: Epoch,
+    own: CaseKey,
+    fact: ResultFact,
+}
+
+/// What happened to a docket that is to be judged.
+#[derive(Debug, Clone, PartialEq)]
+enum Touch {
+    /// This fact came.
+    Added(FactKey),
+    /// More than one came, or one went.
+    Anew,
+}
+
+/// All cases（全部案件）.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cases {
+    dockets: Vec<Docket>,
+    by_key: BTreeMap<CaseKey, u32>,
+    /// Every id that a case ever had; one that later facts did away with leads to the same docket.
+    by_id: BTreeMap<CaseId, u32>,
+    of_record: BTreeMap<InspectionId, (u32, Timestamp)>,
+    loose: BTreeMap<InspectionId, Loose>,
+    /// Results that refer to one without a docket.
+    waiting: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
+    timers: BTreeSet<(Timestamp, u32)>,
+    touched: BTreeMap<u32, Touch>,
+}
+
+/// Whether a result may open a case by itself.
+fn opens(result: &InspectionResult) -> bool {
+    let failed = match result.outcome {
+        Outcome::Nonconforming | Outcome::Refused | Outcome::Terminated => true,
+        Outcome::Conforming
+        | Outcome::NotSampled
+        | Outcome::RejectedByLab
+        | Outcome::Untestable => false,
+    };
+    // Monitoring grounds no penalty; what it finds is checked.
+    failed && result.mode != SelectionMode::RiskEvaluation
+}
+
+/// The results that one refers to, the one whose docket is its own first.
+fn targets(fact: &ResultFact) -> impl Iterator<Item = &InspectionId> {
+    fact.replaces.iter().chain(&fact.upon)
+}
+
+impl Cases {
+    /// Takes a result in, if it says anything to a case.
+    pub(crate) fn admit_result(
+        &mut self,
+        result: &InspectionResult,
+        epoch: Epoch,
+        policy: &Policy,
+        taxonomy: &Taxonomy,
+    ) {
+        let linked = result.supersedes.is_some()
+            || result.confirms.is_some()
+            || result.follow_up_of.is_some()
+            || result.case_id.is_some();
+        let opens = opens(result);
+        if !(linked || opens) {
+            return;
+        }
+        let hazard = result.failed_items().find_map(|item| item.hazard.clone());
+        let own = CaseKey {
+            enterprise: result.site.enterprise_id.clone(),
+            product: result.product.category.clone(),
+            hazard,
+        };
+        let sector = taxonomy
+            .products
+            .get(&own.product)
+            .map(|(sector, _)| sector);
+        let cases = &policy.cases;
+        let field = match sector {
+            Some(sector) if cases.farm_produce_sectors.contains(sector) => Field::FarmProduce,
+            Some(sector) if cases.food_sectors.contains(sector) => Field::Food,
+            Some(_) | None => Field::Industrial,
+        };
+        let microbes = |hazard| cases.microbe_hazards.contains(hazard);
+        let upon = [result.confirms.clone(), result.follow_up_of.clone()];
+        let fact = ResultFact {
+            found: Found::of(result),
+            opens,
+            severe: result.worst_severity() == Some(Severity::Four),
+            microbes: result
+                .failed_items()
+                .any(|item| item.hazard.as_ref().is_some_and(microbes)),
+            field,
+            sampled_at: result.sampled_at,
+            site: result.site.site_id.clone(),
+            zone: result.site.zone_id.clone(),
+            upon: upon.into_iter().flatten().collect(),
+            case: result.case_id.clone(),
+            replaces: result.supersedes.clone(),
+        };
+        let loose = Loose {
+            at: result.observed_at,
+            epoch,
+            own,
+            fact,
+        };
+        self.settle(result.inspection_id.clone(), loose);
+    }
+
+    /// Finds a result its docket, and then those that waited for it.
+    fn settle(&mut self, id: InspectionId, loose: Loose) {
+        for target in targets(&loose.fact) {
+            let waiting = self.waiting.entry(target.clone()).or_default();
+            waiting.insert(id.clone());
+        }
+        let mut work = vec![(id, loose)];
+        // Results that refer to one another in a ring would move for ever; each moves once.
+        let mut moved = BTreeSet::new();
+        while let Some((id, loose)) = work.pop() {
+            let home = self.home_of(&loose);
+            let stands = self.of_record.get(&id).map(|(docket, _)| *docket);
+            match home {
+                Some(home) if stands != Some(home) => {
+                    self.remove(&id, loose.at);
+                    self.place(&id, &loose, home);
+                    for waiting in self.waiting.get(&id).into_iter().flatten() {
+                        if moved.insert(waiting.clone())
+                            && let Some(waits) = self.loose.get(waiting)
+                        {
+                            work.push((waiting.clone(), waits.clone()));
+                        }
+                    }
+                }
+                Some(_) | None => {}
+            }
+            let unsettled = targets(&loose.fact).next().is_some();
+            if unsettled {
+                self.loose.insert(id, loose);
+            }
+        }
+    }
+
+    fn home_of(&mut self, loose: &Loose) -> Option<u32> {
+        let known = |target: &InspectionId| self.of_record.get(target).map(|(docket, _)| *docket);
+        let named = || self.by_id.get(loose.fact.case.as_ref()?).copied();
+        let home = targets(&loose.fact).find_map(known).or_else(named);
+        home.or_else(|| loose.fact.opens.then(|| self.docket(&loose.own)))
+    }
+
+    fn docket(&mut self, key: &CaseKey) -> u32 {
+        if let Some(docket) = self.by_key.get(key) {
+            return *docket;
+        }
+        let number = self.dockets.len() as u32;
+        self.dockets.push(Docket::new(key.clone()));
+        self.by_key.insert(key.clone(), number);
+        number
+    }
+
+    fn place(&mut self, id: &InspectionId, loose: &Loose, home: u32) {
+        let key = (loose.at, FactId::Result(id.clone()));
+        self.of_record.insert(id.clone(), (home, loose.at));
+        if let Some(docket) = self.dockets.get_mut(home as usize) {
+            let fact = Fact::Result(Box::new(loose.fact.clone()));
+            docket.facts.insert(key.clone(), fact);
+            self.touch(home, Touch::Added(key));
+        }
+    }
+
+    fn remove(&mut self, id: &InspectionId, at: Timestamp) {
+        let Some((stands, _)) = self.of_record.remove(id) else {
+            return;
+        };
+        if let Some(docket) = self.dockets.get_mut(stands as usize) {
+            docket.facts.remove(&(at, FactId::Result(id.clone())));
+            self.touch(stands, Touch::Anew);
+        }
+    }
+
+    fn touch(&mut self, docket: u32, touch: Touch) {
+        let known = self.touched.entry(docket).or_insert_with(|| touch.clone());
+        if *known != touch {
+            *known = Touch::Anew;
+        }
+    }
+
+    /// Takes a command in.
+    pub(crate) fn admit_command(&mut self, command: &Command) {
+        let Some((docket, key, fact)) = self.fact_of(command) else {
+            return;
+        };
+        if let Some(of) = self.dockets.get_mut(docket as usize) {
+            of.facts.insert(key.clone(), fact);
+            self.touch(docket, Touch::Added(key));
+        }
+    }
+
+    fn fact_of(&self, command: &Command) -> Option<(u32, FactKey, Fact)> {
+        let (case, action) = match &command.order {
+            Order::Case { case, action } => (case, action),
+            Order::Grade { .. } | Order::Alert { .. } => return None,
+        };
+        let docket = *self.by_id.get(case)?;
+        let fact = CommandFact {
+            case: case.clone(),
+            actor: command.actor.clone(),
+            reason: command.reason.clone(),
+            action: action.clone(),
+        };
+        let key = (
+            command.decided_at,
+            FactId::Command(command.command_id.clone()),
+        );
+        Some((docket, key, Fact::Command(Box::new(fact))))
+    }
+
+    /// Whether a case ever had this id.
+    pub(crate) fn knows(&self, id: &CaseId) -> bool {
+        self.by_id.contains_key(id)
+    }
+
+    /// The rule that a command breaks, if it breaks one; nothing changes.
+    pub(crate) fn refuses(
+        &self,
+        command: &Command,
+        through: Option<Timestamp>,
+        policy: &Policy,
+        taxonomy: &Taxonomy,
+    ) -> Option<CaseRefusal> {
+        let (number, key, fact) = self.fact_of(command)?;
+        let docket = self.dockets.get(number as usize)?;
+        let case = match &command.order {
+            Order::Case { case, .. } => self.case(case),
+            Order::Grade { .. } | Order::Alert { .. } => None,
+        };
+        if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
+            return Some(CaseRefusal {
+                rule: CaseRule::NotYetOpen,
+                state: case.events.first().map_or(case.state, |event| event.state),
+            });
+        }
+        let mut trial = docket.clone();
+        trial.facts.insert(key.clone(), fact);
+        let rules = rules(policy, taxonomy);
+        if trial.goes_on_with(&key) {
+            trial.go_on_with(&key, through, rules);
+        } else {
+            trial.cases = trial.refolded(through, rules);
+        }
+        trial.refusal(&command.command_id, &docket.cases, &trial.cases)
+    }
+
+    /// What follows from what came since: the changes of cases, and the ids of those that are no more.
+    pub(crate) fn judge(
+        &mut self,
+        through: Option<Timestamp>,
+        policy: &Policy,
+        taxonomy: &Taxonomy,
+    ) -> Vec<CaseChange> {
+        let mut changes = Vec::new();
+        let rules = rules(policy, taxonomy);
+        for (number, touch) in std::mem::take(&mut self.touched) {
+            let Some(docket) = self.dockets.get_mut(number as usize) else {
+                continue;
+            };
+            match touch {
+                Touch::Added(fact) if docket.goes_on_with(&fact) => {
+                    let lengths = lengths(&docket.cases);
+                    docket.go_on_with(&fact, through, rules);
+                    changes.extend(additions(&lengths, &docket.cases));
+                }
+                Touch::Added(_) | Touch::Anew => {
+                    let after = docket.refolded(through, rules);
+                    changes.extend(difference(&docket.cases, after));
+                }
+            }
+        }
+        changes
+    }
+
+    /// Whether nothing came that is to be judged.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// What is taken in while facts are folded is judged already.
+    pub(crate) fn judged(&mut self) {
+        self.touched.clear();
+    }
+
+    /// When the next term lapses.
+    pub(crate) fn next_lapse(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// What follows from the term that lapses first, if that is by `through`.
+    pub(crate) fn lapse(
+        &mut self,
+        through: Timestamp,
+        policy: &Policy,
+        taxonomy: &Taxonomy,
+    ) -> Vec<CaseChange> {
+        let due = self.timers.first().filter(|(at, _)| *at <= through);
+        let docket = due.and_then(|(_, number)| self.dockets.get_mut(*number as usize));
+        docket.map_or_else(Vec::new, |docket| {
+            let lengths = lengths(&docket.cases);
+            docket.lapse(through, rules(policy, taxonomy));
+            additions(&lengths, &docket.cases)
+        })
+    }
+
+    /// Puts a change in force. A change that was made already is made again without effect.
+    pub(crate) fn apply(&mut self, moved: &CaseMove) {
+        let number = self.docket(&moved.case.key);
+        self.by_id.insert(moved.case.id.clone(), number);
+        self.change(number, |cases| {
+            let stands = cases.iter().position(|case| case.id == moved.case.id);
+            let before = stands.map(|place| cases.remove(place).events);
+            let mut case = moved.case.clone();
+            let new = std::mem::replace(&mut case.events, before.unwrap_or_default());
+            case.events.truncate(moved.kept as usize);
+            case.events.extend(new);
+            let place = (case.number as usize).min(cases.len());
+            cases.insert(place, case);
+        });
+    }
+
+    /// Takes away a case that the facts no longer make.
+    pub(crate) fn apply_gone(&mut self, id: &CaseId) {
+        if let Some(number) = self.by_id.get(id).copied() {
+            self.change(number, |cases| cases.retain(|case| case.id != *id));
+        }
+    }
+
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Vec<Case>)) {
+        if let Some(docket) = self.dockets.get_mut(number as usize) {
+            if let Some(at) = docket.timer {
+                self.timers.remove(&(at, number));
+            }
+            change(&mut docket.cases);
+            docket.timer = docket.next_lapse();
+            if let Some(at) = docket.timer {
+                self.timers.insert((at, number));
+            }
+        }
+    }
+
+    /// Nothing waits for a result that should have come by the close of its epoch.
+    pub(crate) fn close(&mut self, epoch: Epoch) {
+        if self.loose.is_empty() {
+            return;
+        }
+        self.loose.retain(|_, loose| loose.epoch > epoch);
+        let loose = &self.loose;
+        self.waiting.retain(|_, waiting| {
+            waiting.retain(|id| loose.contains_key(id));
+            !waiting.is_empty()
+        });
+    }
+
+    /// The case with this id.
+    pub(crate) fn case(&self, id: &CaseId) -> Option<&Case> {
+        let docket = self.dockets.get(*self.by_id.get(id)? as usize)?;
+        docket.cases.iter().find(|case| case.id == *id)
+    }
+
+    /// Every case, by what it is about.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Case> {
+        let dockets = self.by_key.values();
+        let dockets = dockets.filter_map(|number| self.dockets.get(*number as usize));
+        dockets.flat_map(|docket| &docket.cases)
+    }
+
+    /// Open cases by kind, and those among them with a term that lapsed.
+    pub(crate) fn counts(&self) -> BTreeMap<CaseKind, (u64, u64)> {
+        let mut counts: BTreeMap<CaseKind, (u64, u64)> = BTreeMap::new();
+        for case in self.all().filter(|case| case.state.is_open()) {
+            let count = counts.entry(case.state.kind()).or_default();
+            count.0 += 1;
+            count.1 += u64::from(case.is_overdue());
+        }
+        counts
+    }
+}
+
+/// A change of a case that is to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CaseChange {
+    Moved(Box<CaseMove>),
+    Gone(CaseId),
+}
+
+fn rules<'a>(policy: &'a Policy, taxonomy: &'a Taxonomy) -> Rules<'a> {
+    Rules {
+        policy: &policy.cases,
+        count: Count {
+            calendar: &taxonomy.calendar,
+            offset: policy.time.offset,
+        },
+    }
+}
+
+fn lengths(cases: &[Case]) -> Vec<usize> {
+    cases.iter().map(|case| case.events.len()).collect()
+}
+
+/// What must be recorded of cases that only went on, from so many events each.
+fn additions(lengths: &[usize], cases: &[Case]) -> Vec<CaseChange> {
+    let lengths = lengths.iter().copied().chain(std::iter::repeat(0));
+    let went_on = lengths
+        .zip(cases)
+        .filter(|(length, case)| case.events.len() > *length);
+    let moved = |(length, case): (usize, &Case)| {
+        CaseChange::Moved(Box::new(CaseMove {
+            case: case.going_on_from(length),
+            kept: length as u32,
+        }))
+    };
+    went_on.map(moved).collect()
+}
+
+/// What must be recorded for `before` to become `after`.
+fn difference(before: &[Case], after: Vec<Case>) -> Vec<CaseChange> {
+    let mut changes = Vec::new();
+    let stays = |case: &&Case| after.iter().any(|other| other.id == case.id);
+    let gone = before.iter().filter(|case| !stays(case));
+    changes.extend(gone.map(|case| CaseChange::Gone(case.id.clone())));
+    for case in after {
+        let known = before.iter().find(|known| known.id == case.id);
+        if known == Some(&case) {
+            continue;
+        }
+        let same = |(one, other): &(&CaseEvent, &CaseEvent)| one == other;
+        let kept = known.map_or(0, |known| {
+            let pairs = known.events.iter().zip(&case.events);
+            pairs.take_while(same).count()
+        });
+        changes.push(CaseChange::Moved(Box::new(CaseMove {
+            case: case.going_on_from(kept),
+            kept: kept as u32,
+        })));
+    }
+    changes
+}

@@ -1,0 +1,5 @@
+//! What is exchanged: the request for a plan, and the published record of a draw.
+
+pub mod draw;
+pub mod inputs;
+pub mod request;

@@ -1,0 +1,90 @@
+//! Walks through the ledger itself: forwards for what follows it, backwards for what people did last.
+
+use super::{Reader, page};
+use crate::error::StoreError;
+use crate::records::{Record, RecordKind};
+use crate::views::Page;
+use risk_domain::inspection::InspectionResult;
+use std::sync::PoisonError;
+
+impl Reader {
+    /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
+    /// `max` entries were read; says from which entry to go on, and whether there is more. What follows
+    /// the ledger by position sees every result once.
+    pub fn follow_results(
+        &self,
+        from: u64,
+        max: u64,
+        mut take: impl FnMut(u64, &InspectionResult),
+    ) -> Result<(u64, bool), StoreError> {
+        let ledger = &self.views.ledger;
+        let end = ledger.entry_count();
+        let mut next = from;
+        if from >= end {
+            return Ok((next, false));
+        }
+        for block in ledger.blocks_from(from) {
+            let block = block?;
+            for (index, entry) in block.entries() {
+                let is_result = RecordKind::of(entry.kind) == Some(RecordKind::Result);
+                if index < from || !is_result {
+                    continue;
+                }
+                if let Record::Result(record) = Record::decode(index, &entry)? {
+                    take(index, &record.result);
+                }
+            }
+            next = block.header().tree_size();
+            if next >= end || next - from >= max {
+                break;
+            }
+        }
+        Ok((next, next < end))
+    }
+
+    /// Entries that say what people did (commands, and notes of access), the newest first, of those
+    /// that `keep` keeps. The ledger is read backwards, about `most` entries of it for one page, which
+    /// may therefore hold fewer than `limit` and still have a next one.
+    pub fn deeds(
+        &self,
+        keep: &dyn Fn(&Record) -> bool,
+        limit: usize,
+        most: usize,
+        below: Option<u64>,
+    ) -> Result<Page<(u64, Record)>, StoreError> {
+        let limit = page(limit);
+        let ledger = &self.views.ledger;
+        let mut at = below.unwrap_or(u64::MAX).min(ledger.entry_count());
+        let mut items = Vec::new();
+        let mut looked_at = 0;
+        while let Some(last) = at.checked_sub(1) {
+            if items.len() >= limit || looked_at >= most {
+                let next = Some(at.to_string());
+                return Ok(Page { items, next });
+            }
+            let block = {
+                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+                cache.block_of(ledger, last)?
+            };
+            let first = block.header().first_entry;
+            for index in (first..=last).rev() {
+                if items.len() >= limit {
+                    break;
+                }
+                at = index;
+                looked_at += 1;
+                let Some(entry) = block.entry(index) else {
+                    continue;
+                };
+                let kind = RecordKind::of(entry.kind);
+                if matches!(kind, Some(RecordKind::Command | RecordKind::Access)) {
+                    let record = Record::decode(index, &entry)?;
+                    if keep(&record) {
+                        items.push((index, record));
+                    }
+                }
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+}
