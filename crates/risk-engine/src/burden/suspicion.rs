@@ -154,10 +154,9 @@ impl Burdens {
                 // The first that was ever seen of it.
                 let is_first = first_seen.get(&new.enterprise) == Some(&new.day)
                     && !earlier.iter().any(|fact| fact.enterprise == new.enterprise);
-                let failure = earlier
-                    .iter()
-                    .rev()
-                    .find(|fact| fact.failed() && fact.day.plus(policy.reregistered_days) >= new.day);
+                let failure = earlier.iter().rev().find(|fact| {
+                    fact.failed() && fact.day.plus(policy.reregistered_days) >= new.day
+                });
                 if let (true, Some(failure)) = (is_first, failure)
                     && !later
                         .iter()
