@@ -25,7 +25,7 @@ pub(crate) struct Args {
 /// uneven as a city's.
 fn candidate(number: u32) -> anyhow::Result<Candidate> {
     let mixed = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11;
-    let uniform = (mixed as f64 + 0.5) / 9_007_199_254_740_993.0;
+    let uniform = (mixed as f64 + 0.5) / 9_007_199_254_740_992.0;
     let log_odds = -3.3 + 1.2 * (uniform / (1.0 - uniform).max(1e-9)).ln();
     let enterprise = number * 2 / 3;
     Ok(Candidate {

@@ -216,7 +216,8 @@ fn cases_end_the_same_by_posts_kills_and_topics() -> Result<()> {
 
 /// Whoever puts the events of the topic together has every case as it stands.
 fn told_whole(broker: &KafkaBroker, data_dir: &Path) -> Result<()> {
-    let mut told: std::collections::BTreeMap<String, (Value, Vec<Value>)> = Default::default();
+    let mut told: std::collections::BTreeMap<String, (Value, Vec<Value>)> =
+        std::collections::BTreeMap::default();
     for record in broker.read_all(CASES)? {
         let event: Value = serde_json::from_slice(&record.payload.context("a tombstone")?)?;
         let id = city::text(&event, "case_id")?;

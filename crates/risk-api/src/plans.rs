@@ -129,7 +129,9 @@ fn commit(
     };
     // What waits for its beacon must not fail then for what can be known now.
     let drawn = match &commitment.beacon {
-        None => Some(design.draw(&DrawKey::new(&secret, None, None).map_err(draw_error)?)?),
+        None => Some(
+            design.draw(&DrawKey::new(&secret, None, None).map_err(|error| draw_error(&error))?)?,
+        ),
         Some(_) => None,
     };
     let mut text = String::new();
@@ -147,7 +149,7 @@ fn commit(
     Ok(plan)
 }
 
-fn draw_error(error: DrawError) -> ApiError {
+fn draw_error(error: &DrawError) -> ApiError {
     ApiError::Conflict(error.to_string())
 }
 
@@ -181,7 +183,13 @@ fn json<T: serde::Serialize>(of: &T) -> Result<Vec<u8>, ApiError> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text
 }
 
 /// A document of a plan that is there.
@@ -358,7 +366,7 @@ pub(crate) async fn draw(
         request.relax = true;
         let inputs: PlanInputs = read_json(&document(parts, &id, INPUTS)?)?;
         let secret = String::from_utf8_lossy(&document(parts, &id, SECRET)?).into_owned();
-        let secret = Secret::from_hex(&secret).map_err(draw_error)?;
+        let secret = Secret::from_hex(&secret).map_err(|error| draw_error(&error))?;
         let day = inputs.day;
         let (pool, view) = pool_of(inputs)?;
         let draw = DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -371,7 +379,8 @@ pub(crate) async fn draw(
             ));
         }
         let beacon = commitment.beacon.as_ref();
-        let key = DrawKey::new(&secret, beacon, Some(&value.beacon_value)).map_err(draw_error)?;
+        let key = DrawKey::new(&secret, beacon, Some(&value.beacon_value))
+            .map_err(|error| draw_error(&error))?;
         let drawn = design.draw(&key)?;
         let value = Some(value.beacon_value.as_str());
         settle(parts, &mut plan, &commitment, &secret, value, &drawn)?;

@@ -272,7 +272,7 @@ pub(crate) fn of_rise(
     if risen <= before || risen < policy.alert.level_rose_to || now.inherited {
         return None;
     }
-    let failures = now.evidence.iter().map(|(_, count)| count.nonconforming);
+    let failures = now.evidence.values().map(|count| count.nonconforming);
     let latent = failures.sum::<i32>() == 0;
     let (rule, level) = match (latent, risen) {
         (true, _) => (AlertRule::LatentRisk, policy.alert.latent_risk),

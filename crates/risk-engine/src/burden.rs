@@ -71,10 +71,19 @@ struct Fact {
     visit: bool,
     /// Nobody could see it coming; a supervisory check or a recheck could leak.
     unforeseen: bool,
-    tested: bool,
-    failed: bool,
+    outcome: Outcome,
     units: u64,
     cost_fen: u64,
+}
+
+impl Fact {
+    fn tested(&self) -> bool {
+        is_judged(self.outcome)
+    }
+
+    fn failed(&self) -> bool {
+        self.outcome == Outcome::Nonconforming
+    }
 }
 
 /// Numbers for names, in the order in which they came; no answer depends on it.
@@ -127,8 +136,12 @@ fn keeps_others_off(result: &InspectionResult) -> bool {
         result.mode,
         SelectionMode::SupervisoryCheck | SelectionMode::SpecialCheck
     );
-    let judged = matches!(result.outcome, Outcome::Conforming | Outcome::Nonconforming);
-    spot_check && judged && !is_exempt(result)
+    spot_check && is_judged(result.outcome) && !is_exempt(result)
+}
+
+/// Whether a sample was judged.
+fn is_judged(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Conforming | Outcome::Nonconforming)
 }
 
 /// Whether a visit comes whatever rest is owed.
@@ -154,7 +167,6 @@ impl Burdens {
             |booth| compact_str::format_compact!("{}\u{0}{booth}", site.zone_id),
         );
         let number = self.facts.len() as u32;
-        let tested = matches!(result.outcome, Outcome::Conforming | Outcome::Nonconforming);
         let fact = Fact {
             entry,
             id: result.inspection_id.clone(),
@@ -168,8 +180,7 @@ impl Burdens {
             // A laboratory's confirmation is of a sample that was taken before.
             visit: site.channel != Channel::Ecommerce && result.confirms.is_none(),
             unforeseen: is_unforeseen(result),
-            tested,
-            failed: result.outcome == Outcome::Nonconforming,
+            outcome: result.outcome,
             units: u64::from(result.sample.tested) + u64::from(result.sample.backup),
             cost_fen: result.sample.cost_fen.unwrap_or(0),
         };
@@ -253,8 +264,8 @@ impl Burdens {
             if fact.visit {
                 visits.insert((fact.day, fact.place, fact.team));
             }
-            burden.tests += u32::from(fact.tested);
-            burden.nonconforming += u32::from(fact.failed);
+            burden.tests += u32::from(fact.tested());
+            burden.nonconforming += u32::from(fact.failed());
             burden.units = burden.units.saturating_add(fact.units);
             burden.cost_fen = burden.cost_fen.saturating_add(fact.cost_fen);
         }

@@ -172,7 +172,7 @@ impl CaseState {
 
     /// What an act makes of it. From every open state a case can be discontinued, and a correction of
     /// what it rests on ends it.
-    pub fn next(self, act: Act, switches: &Switches) -> Result<Transition<Self>, NoSuchStep> {
+    pub fn next(self, act: Act, switches: Switches) -> Result<Transition<Self>, NoSuchStep> {
         if self.is_open() {
             match act {
                 Act::Officer(CaseAct::Discontinue) => {
@@ -203,7 +203,7 @@ impl CaseState {
     }
 
     /// What officers and results may do from here; terms that lapse do the rest.
-    pub fn steps(self, switches: &Switches) -> Vec<Act> {
+    pub fn steps(self, switches: Switches) -> Vec<Act> {
         let may = |act: &Act| self.next(*act, switches).is_ok();
         Act::all()
             .filter(|act| !matches!(act, Act::Lapsed(_)) && may(act))

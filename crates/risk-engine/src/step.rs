@@ -390,17 +390,16 @@ impl Engine {
     /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
     /// an alert or a case at once.
     fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
-        match command.on_grade() {
-            Some(command) => self.admit_decision(command, epoch),
-            None => {
-                let digest = content_digest(command);
-                self.acted.insert(command.command_id.clone(), digest);
-                if let Some(order) = self.alert_order(command) {
-                    let terms = self.policy.alert.standing;
-                    self.alerts.decide(epoch, order, &terms);
-                }
-                self.cases.admit_command(command);
+        if let Some(command) = command.on_grade() {
+            self.admit_decision(command, epoch);
+        } else {
+            let digest = content_digest(command);
+            self.acted.insert(command.command_id.clone(), digest);
+            if let Some(order) = self.alert_order(command) {
+                let terms = self.policy.alert.standing;
+                self.alerts.decide(epoch, order, &terms);
             }
+            self.cases.admit_command(command);
         }
         self.clocks.advance(partition, command.decided_at);
     }

@@ -288,7 +288,7 @@ impl Worker {
                 Effect::AlertRaised(alert) => metrics.raised(alert.level),
                 Effect::SignalRaised(raised) => metrics.raised(raised.alert.level),
                 Effect::AlertMoved(moved) => {
-                    metrics.alert_moves.with_label_values(&[moved.what()]).inc()
+                    metrics.alert_moves.with_label_values(&[moved.what()]).inc();
                 }
                 Effect::SnapshotFitted(_) => fitted = true,
                 Effect::CaseMoved(moved) if moved.kept == 0 => {

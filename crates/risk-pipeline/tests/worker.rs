@@ -1,5 +1,10 @@
 //! The worker's manners towards its source.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its input must fail"
+)]
+
 use prometheus::Registry;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -303,7 +308,7 @@ proptest! {
             let handled = script.iter().filter(|record| {
                 record.partition == partition && stop.is_none_or(|stop| record.offset < stop)
             });
-            let reached = handled.map(|record| record.offset as u64 + 1).last();
+            let reached = handled.map(|record| record.offset as u64 + 1).next_back();
             prop_assert_eq!(positions.get(&partition).copied(), reached);
         }
         // Someone who lets more pass reads on where it stopped, to the end, and nothing twice.
@@ -312,7 +317,7 @@ proptest! {
         let positions = check_every_block(&store, &script);
         for partition in 0..PARTITIONS {
             let of = script.iter().filter(|record| record.partition == partition);
-            let end = of.map(|record| record.offset as u64 + 1).last();
+            let end = of.map(|record| record.offset as u64 + 1).next_back();
             prop_assert_eq!(positions.get(&partition).copied(), end);
         }
     }

@@ -124,6 +124,8 @@ pub(crate) struct Chooser<'a> {
     taken: Vec<bool>,
     /// Targets of each enterprise that the mode at hand has taken.
     of_enterprise: BTreeMap<u32, u32>,
+    /// Whether caps overlap without one holding the other.
+    caps_cross: bool,
 }
 
 impl<'a> Chooser<'a> {
@@ -141,6 +143,7 @@ impl<'a> Chooser<'a> {
             owed: scene.limits.all.iter().map(owed).collect(),
             taken: vec![false; scene.pool.len()],
             of_enterprise: BTreeMap::new(),
+            caps_cross: false,
             scene,
         }
     }
@@ -250,7 +253,7 @@ impl<'a> Chooser<'a> {
                 }));
         }
         let rest = [special - targeted.special.len(), fast];
-        let chosen = if self.crosses(order) && rest[0] + rest[1] <= MOST_PROGRAMMED {
+        let chosen = if self.crosses() && rest[0] + rest[1] <= MOST_PROGRAMMED {
             let program = self.program(rest, order);
             let solved = crossing::solve(&program);
             targeted.clashes = self.clashes(&solved, rest);
@@ -295,21 +298,20 @@ impl<'a> Chooser<'a> {
         found
     }
 
-    /// Whether greedy choice may be wrong: a minimum is still owed, or two limits overlap without one
-    /// holding the other.
-    fn crosses(&self, order: &[u32]) -> bool {
+    /// Whether greedy choice may be wrong: a minimum is still owed, or caps cross.
+    fn crosses(&self) -> bool {
+        let targets = |limit: &Limit| MODES.iter().any(|mode| limit.counts(*mode));
+        let mut owed = self.scene.limits.all.iter().zip(&self.owed);
+        self.caps_cross || owed.any(|(limit, owed)| *owed > 0 && targets(limit))
+    }
+
+    /// Looks once at all who may be chosen, for caps that overlap without one holding the other.
+    pub(crate) fn look(&mut self, order: &[u32]) {
         let limits = self.scene.limits;
         if limits.all.is_empty() {
-            return false;
+            return;
         }
         let targets = |limit: &Limit| MODES.iter().any(|mode| limit.counts(*mode));
-        let owed = limits.all.iter().zip(&self.owed);
-        if owed
-            .clone()
-            .any(|(limit, owed)| *owed > 0 && targets(limit))
-        {
-            return true;
-        }
         let caps = |at: &&u16| {
             let limit = &limits.all[usize::from(**at)];
             limit.bound == Bound::AtMost && targets(limit)
@@ -334,7 +336,7 @@ impl<'a> Chooser<'a> {
         let nested = shared.iter().all(|((one, other), both)| {
             sizes.get(one) == Some(both) || sizes.get(other) == Some(both)
         });
-        !nested || of_enterprise.values().any(Option::is_none)
+        self.caps_cross = !nested || of_enterprise.values().any(Option::is_none);
     }
 
     fn program(&self, budgets: [usize; 2], order: &[u32]) -> crossing::Program<'a> {

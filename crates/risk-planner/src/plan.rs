@@ -314,6 +314,7 @@ impl<'a> Design<'a> {
         let unplaced = lines.owed(&mut chooser);
         let tie = SelectionMode::SpecialCheck;
         let ranked = self.ranking(key, tie);
+        chooser.look(&ranked);
         let before = chooser.clone();
         let budgets = [
             self.budgets.special_check as usize,

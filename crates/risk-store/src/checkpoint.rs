@@ -159,13 +159,12 @@ impl Saving {
     fn try_save_some(&mut self) -> io::Result<bool> {
         let path = self.shard_dir.join(FILE);
         let unfinished = path.with_extension("tmp");
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let mut file = File::create(&unfinished)?;
-                file.write_all(&self.head)?;
-                file
-            }
+        let mut file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(&self.head)?;
+            file
         };
         let Some(piece) = next_piece(&mut self.frames) else {
             file.sync_all()?;

@@ -9,6 +9,10 @@ use utoipa::ToSchema;
 
 /// A term of a case（期限）.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says another thing of the term, and a reader of JSON asks for them by name"
+)]
 pub struct DeadlineDto {
     /// Its code.
     pub term: String,

@@ -253,8 +253,8 @@ fn sentences(
         },
     };
     if let MoveCause::Decided { actor, reason, .. } = cause {
-        zh.push_str(&format!("（{}：{reason}）", actor.id));
-        en.push_str(&format!(" ({}: {reason})", actor.id));
+        zh = format!("{zh}（{}：{reason}）", actor.id);
+        en = format!("{en} ({}: {reason})", actor.id);
     }
     (zh, en)
 }

@@ -128,7 +128,7 @@ impl Stream {
     fn snoozed(&self) -> bool {
         let alerts = [&self.settled, &self.now]
             .into_iter()
-            .flat_map(|one| one.open());
+            .filter_map(|one| one.open());
         alerts.into_iter().any(|alert| alert.snooze.is_some())
     }
 }

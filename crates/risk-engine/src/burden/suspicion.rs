@@ -154,10 +154,9 @@ impl Burdens {
                 // The first that was ever seen of it.
                 let is_first = first_seen.get(&new.enterprise) == Some(&new.day)
                     && !earlier.iter().any(|fact| fact.enterprise == new.enterprise);
-                let failure = earlier
-                    .iter()
-                    .rev()
-                    .find(|fact| fact.failed && fact.day.plus(policy.reregistered_days) >= new.day);
+                let failure = earlier.iter().rev().find(|fact| {
+                    fact.failed() && fact.day.plus(policy.reregistered_days) >= new.day
+                });
                 if let (true, Some(failure)) = (is_first, failure)
                     && !later
                         .iter()
@@ -198,7 +197,7 @@ impl Burdens {
         let mut of: BTreeMap<u32, Compared> = BTreeMap::new();
         let mut city = Compared::default();
         for fact in &self.facts {
-            if fact.day <= on && fact.tested && self.stands(fact) {
+            if fact.day <= on && fact.tested() && self.stands(fact) {
                 of.entry(fact.enterprise).or_default().add(fact);
                 city.add(fact);
             }
@@ -303,7 +302,7 @@ impl Compared {
             &mut self.foreseen
         };
         sums.tested += 1;
-        sums.failed += u32::from(fact.failed);
+        sums.failed += u32::from(fact.failed());
         if self.entries.len() < MOST_ENTRIES {
             self.entries.push(fact.entry);
         }

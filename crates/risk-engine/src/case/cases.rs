@@ -197,7 +197,7 @@ impl Cases {
         if let Some(docket) = self.dockets.get_mut(home as usize) {
             let fact = Fact::Result(Box::new(loose.fact.clone()));
             docket.facts.insert(key.clone(), fact);
-            self.touch(home, Touch::Added(key));
+            self.touch(home, &Touch::Added(key));
         }
     }
 
@@ -207,13 +207,13 @@ impl Cases {
         };
         if let Some(docket) = self.dockets.get_mut(stands as usize) {
             docket.facts.remove(&(at, FactId::Result(id.clone())));
-            self.touch(stands, Touch::Anew);
+            self.touch(stands, &Touch::Anew);
         }
     }
 
-    fn touch(&mut self, docket: u32, touch: Touch) {
+    fn touch(&mut self, docket: u32, touch: &Touch) {
         let known = self.touched.entry(docket).or_insert_with(|| touch.clone());
-        if *known != touch {
+        if known != touch {
             *known = Touch::Anew;
         }
     }
@@ -225,7 +225,7 @@ impl Cases {
         };
         if let Some(of) = self.dockets.get_mut(docket as usize) {
             of.facts.insert(key.clone(), fact);
-            self.touch(docket, Touch::Added(key));
+            self.touch(docket, &Touch::Added(key));
         }
     }
 
@@ -281,7 +281,7 @@ impl Cases {
         } else {
             trial.cases = trial.refolded(through, rules);
         }
-        trial.refusal(&command.command_id, &docket.cases, &trial.cases)
+        Docket::refusal(&command.command_id, &docket.cases, &trial.cases)
     }
 
     /// What follows from what came since: the changes of cases, and the ids of those that are no more.

@@ -157,7 +157,6 @@ impl Docket {
 
     /// The rule that a command among the facts breaks: its own, or that it makes others void.
     pub(super) fn refusal(
-        &self,
         command: &CommandId,
         before: &[Case],
         after: &[Case],

@@ -80,7 +80,7 @@ pub(super) fn verified(again: bool) -> State {
 pub(super) fn next(
     state: State,
     act: Act,
-    switches: &Switches,
+    switches: Switches,
 ) -> Result<Transition<State>, NoSuchStep> {
     use CaseAct as Do;
     use State as S;

@@ -77,7 +77,7 @@ impl Engine {
     /// What may be done in a case next, and whether a second person must agree.
     pub fn case_steps(&self, case: &Case) -> Vec<(Act, bool)> {
         let policy = &self.policy.cases;
-        let steps = case.state.steps(&policy.switches).into_iter();
+        let steps = case.state.steps(policy.switches).into_iter();
         let agreed = |act: &Act| match act {
             Act::Officer(act) => policy.approval.contains(act),
             Act::Found(_) | Act::Lapsed(_) => false,

@@ -137,7 +137,7 @@ fn any_result(dice: &mut Dice, id: u32, day: i64, upon: Option<&Case>) -> Inspec
 
 /// What must be true of every case at any time.
 fn check(engine: &Engine, through: Timestamp) {
-    let switches: &Switches = &engine.policy().cases.switches;
+    let switches: Switches = engine.policy().cases.switches;
     let mut open = BTreeSet::new();
     for case in engine.cases() {
         let id = &case.id;
@@ -157,7 +157,7 @@ fn check(engine: &Engine, through: Timestamp) {
                     let next = state.next(*act, switches);
                     assert!(next.is_ok(), "{id}: {act:?} is no step from {state:?}");
                 }
-                Happened::Opened => panic!("{id}: opened twice"),
+                Happened::Opened => unreachable!("{id}: opened twice"),
                 Happened::Noted(_)
                 | Happened::Proposed(_)
                 | Happened::Assigned(_)
@@ -165,7 +165,7 @@ fn check(engine: &Engine, through: Timestamp) {
                 | Happened::Resumed
                 | Happened::Remarked
                 | Happened::Void(_) => {
-                    assert_eq!(event.state, state, "{id}: it moved without a move")
+                    assert_eq!(event.state, state, "{id}: it moved without a move");
                 }
             }
             (state, time) = (event.state, event.at);

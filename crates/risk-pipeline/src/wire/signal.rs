@@ -78,6 +78,10 @@ struct Record<'a> {
 /// Who complains or was hurt, and what they say.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the wire: a signal's `personal.person`"
+)]
 struct Person<'a> {
     /// Who（姓名）.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

@@ -303,7 +303,7 @@ impl<'a> Fold<'a> {
     /// Lets an act happen to the open case.
     fn act(&mut self, at: Timestamp, act: Act, due: Option<Day>, by: By) -> Result<(), CaseRule> {
         let rules = self.rules;
-        let (switches, facts) = (&rules.policy.switches, self.facts);
+        let (switches, facts) = (rules.policy.switches, self.facts);
         let Some(case) = self.open() else {
             return Err(CaseRule::Closed);
         };
@@ -425,7 +425,7 @@ impl<'a> Fold<'a> {
                 case.push(by, at, Happened::Resumed);
             }
             CaseAction::Take { act, due, measures } => {
-                let switches = &rules.policy.switches;
+                let switches = rules.policy.switches;
                 let step = case.state.next(Act::Officer(*act), switches);
                 step.map_err(|_no_step| CaseRule::NoSuchStep)?;
                 if rules.policy.approval.contains(act) {

@@ -32,7 +32,7 @@ impl Case {
 
     /// Writes down that the case went on; what no longer can be done waits for nobody.
     pub(super) fn happen(&mut self, at: Timestamp, act: Act, by: By, rules: Rules<'_>) {
-        let (state, switches) = (self.state, &rules.policy.switches);
+        let (state, switches) = (self.state, rules.policy.switches);
         self.proposals
             .retain(|one| state.next(Act::Officer(one.act), switches).is_ok());
         self.push(by, at, Happened::Moved(act));

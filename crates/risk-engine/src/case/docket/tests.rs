@@ -333,13 +333,13 @@ fn the_machines_are_whole() {
                 inconclusive_closes,
                 ..given
             };
-            whole(&switches);
+            whole(switches);
         }
     }
 }
 
 /// From every opening some end is reached, from every state that is reached too; a closed case takes nothing.
-fn whole(switches: &Switches) {
+fn whole(switches: Switches) {
     let openings = [
         CaseState::FastTest(fast_test::opening(false, false)),
         CaseState::FastTest(fast_test::opening(true, false)),
@@ -438,7 +438,7 @@ fn give(
     } else {
         trial.cases = trial.refolded(None, world.rules());
     }
-    if let Some(refusal) = trial.refusal(&given.0, &docket.cases, &trial.cases) {
+    if let Some(refusal) = Docket::refusal(&given.0, &docket.cases, &trial.cases) {
         return Some(refusal.rule);
     }
     *docket = trial;
@@ -465,6 +465,7 @@ const LI: (&str, Role) = ("330782-017", Role::Officer);
 const WU: (&str, Role) = ("330782-003", Role::Approver);
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one refusal after the other")]
 fn what_breaks_a_rule_is_refused_by_name_and_changes_nothing() {
     let world = World::new();
     let notified = CaseState::SpotCheck(spot_check::State {

@@ -142,12 +142,7 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
     if let Some(mut out) = out {
         out.flush()?;
     }
-    let names = args.files.iter().map(|file| {
-        let name = file.file_name().unwrap_or(file.as_os_str());
-        name.to_string_lossy().into_owned()
-    });
-    let names: Vec<String> = names.collect();
-    let report = Report::new(names.join(", "), from.to_string(), &foretold)?;
+    let report = Report::new(title(args), from.to_string(), &foretold)?;
     report.table().iter().for_each(|line| say(line));
     if let Some(path) = &args.json {
         serde_json::to_writer_pretty(create(path)?, &report)?;
@@ -156,6 +151,16 @@ pub(crate) fn records(args: &EvaluateRecords) -> anyhow::Result<ExitCode> {
         create(path)?.write_all(report.page()?.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The names of the files, without their folders.
+fn title(args: &EvaluateRecords) -> String {
+    let names = args.files.iter().map(|file| {
+        let name = file.file_name().unwrap_or(file.as_os_str());
+        name.to_string_lossy().into_owned()
+    });
+    let names: Vec<String> = names.collect();
+    names.join(", ")
 }
 
 /// Refuses a set that has a result twice: it would count twice, and have two answers.
