@@ -4,6 +4,8 @@
 //! tested or not, by their volumes. Sums over targets are of integers, so that the order in which targets were first seen does not
 //! show.
 
+mod places;
+
 use crate::assessment::{Contribution, Part};
 use crate::frame::Frame;
 use crate::logodds::told::Told;
@@ -11,6 +13,7 @@ use crate::logodds::{HalfLives, Left, NO_GROUP, PartKind, SinceSnapshot};
 use crate::model::{Field, Model};
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
+use places::{Places, is_shared};
 use risk_domain::subject::SubjectKind;
 use risk_stats::special::logit;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,71 +160,6 @@ impl Sums {
 
 /// Slopes by level and group, for the effects that targets share.
 type Shared = BTreeMap<(usize, u32), i128>;
-
-/// Which levels' groups are the same for all targets of one [`Base::above`].
-fn is_shared(field: Field) -> bool {
-    match field {
-        Field::Sector | Field::Product | Field::Zone | Field::ProductZone => true,
-        Field::Enterprise | Field::Cell => false,
-    }
-}
-
-/// Where a model's parts stand among [`Part::ALL`], and which of them its targets share.
-#[derive(Debug)]
-struct Places {
-    lasting: Vec<usize>,
-    recent: Vec<usize>,
-    /// Levels whose groups are a target's own.
-    own: Vec<(usize, Field)>,
-    /// Parts that are the same for all targets of one [`Base::above`], and those that are not.
-    shared_parts: Vec<usize>,
-    own_parts: Vec<usize>,
-}
-
-impl Places {
-    fn of(model: &Model) -> Self {
-        let fields = model.fields();
-        let numbered = fields.iter().copied().enumerate();
-        let season = model.snapshot.season.as_ref();
-        let season = season.and_then(|season| fields.get(usize::from(season.level)));
-        let mut shared = vec![Part::Base];
-        for field in fields.iter().copied().filter(|field| is_shared(*field)) {
-            shared.extend([Part::lasting(field), Part::recent(field)]);
-        }
-        shared.extend(
-            season
-                .filter(|field| is_shared(**field))
-                .map(|_| Part::Season),
-        );
-        let (shared_parts, own_parts) = EVERY_PART
-            .into_iter()
-            .partition(|place| shared.contains(&Part::ALL[*place]));
-        Self {
-            lasting: fields
-                .iter()
-                .map(|of| Part::lasting(*of) as usize)
-                .collect(),
-            recent: fields.iter().map(|of| Part::recent(*of) as usize).collect(),
-            own: numbered.filter(|(_, field)| !is_shared(*field)).collect(),
-            shared_parts,
-            own_parts,
-        }
-    }
-
-    fn of_kind(&self, kind: PartKind) -> usize {
-        let level = |places: &[usize], level: u8| places.get(usize::from(level)).copied();
-        let found = match kind {
-            PartKind::Lasting(at) => level(&self.lasting, at),
-            PartKind::Recent(at) => level(&self.recent, at),
-            PartKind::Base | PartKind::Mode(_) => None,
-            PartKind::Season => Some(Part::Season as usize),
-            PartKind::Selected => Some(Part::Selected as usize),
-            PartKind::Remedied => Some(Part::Remedied as usize),
-            PartKind::Since => Some(Part::SinceFit as usize),
-        };
-        found.unwrap_or(Part::Base as usize)
-    }
-}
 
 /// What the model says at a moment, under the snapshot in force and some sums since.
 pub(crate) struct Outlook<'a> {

@@ -4,9 +4,11 @@
 //! and states what it concludes as [`Effect`]s. `fold` does not judge: it takes recorded inputs
 //! into the evidence and applies recorded effects. Both share every line that changes the state.
 
+mod command;
+
 use crate::alert::{self, Alerts};
 use crate::case::Cases;
-use crate::decisions::{Decisions, content_digest};
+use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
@@ -25,7 +27,6 @@ use crate::subjects::{SubjectIx, Subjects};
 use crate::supply::SupplyPaths;
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
-use risk_domain::decision::{Command, GradeCommand, Order};
 use risk_domain::ids::{CommandId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
@@ -336,77 +337,6 @@ impl Engine {
         self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
         self.frame.admit(epoch, entry.clone());
         self.clocks.advance(partition, entry.observed_at);
-    }
-
-    fn step_command(
-        &mut self,
-        partition: &SourcePartition,
-        command: &Command,
-        effects: &mut Vec<Effect>,
-    ) -> Outcome {
-        match self.knows_command(command) {
-            Some(true) => return Outcome::Duplicate,
-            Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
-            None => {}
-        }
-        let partition = self.clocks.index_of(partition);
-        let clock = self.clocks.latest(partition);
-        let (own, late) = self.calendar.assign(command.decided_at, clock);
-        let epoch = own.max(self.first_open());
-        let refusal = match &command.order {
-            Order::Grade { .. } => command.on_grade().and_then(|command| {
-                let decided_on = self.policy.time.offset.day_of(command.decided_at);
-                self.decisions
-                    .refuses(&command, self.policy.decision, decided_on)
-            }),
-            Order::Alert { .. } => {
-                let order = self.alert_order(command);
-                order.and_then(|order| self.refuses_alert_order(&order, epoch))
-            }
-            Order::Case { case, .. } if !self.cases.knows(case) => {
-                Some(EngineRejection::UnknownCase)
-            }
-            Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
-        };
-        if let Some(why) = refusal {
-            return Outcome::Rejected(why);
-        }
-        match &command.order {
-            Order::Alert { .. } => self.tell_alert_order(
-                command,
-                |engine| engine.admit_command(partition, command, epoch),
-                effects,
-            ),
-            Order::Grade { .. } | Order::Case { .. } => {
-                self.admit_command(partition, command, epoch);
-            }
-        }
-        Outcome::Accepted(Accepted {
-            epoch: Some(epoch),
-            late: late || epoch > own,
-        })
-    }
-
-    /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
-    /// an alert or a case at once.
-    fn admit_command(&mut self, partition: PartitionIx, command: &Command, epoch: Epoch) {
-        if let Some(command) = command.on_grade() {
-            self.admit_decision(command, epoch);
-        } else {
-            let digest = content_digest(command);
-            self.acted.insert(command.command_id.clone(), digest);
-            if let Some(order) = self.alert_order(command) {
-                let terms = self.policy.alert.standing;
-                self.alerts.decide(epoch, order, &terms);
-            }
-            self.cases.admit_command(command);
-        }
-        self.clocks.advance(partition, command.decided_at);
-    }
-
-    fn admit_decision(&mut self, command: GradeCommand, epoch: Epoch) {
-        self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
-        self.decisions.admit(epoch, command, &self.calendar);
     }
 
     pub(crate) fn first_open(&self) -> Epoch {

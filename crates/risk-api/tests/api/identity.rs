@@ -176,6 +176,20 @@ async fn no_role_can_do_what_is_not_its_own() {
         "/v1/results",
         &[Role::Feeder, Role::Officer, Role::Administrator],
     );
+    only(
+        "/v1/signals",
+        &[
+            Role::Feeder,
+            Role::Officer,
+            Role::Approver,
+            Role::Administrator,
+        ],
+    );
+    // Who knows what is to be tested can warn whom it concerns.
+    let planners = [Role::Planner, Role::Administrator];
+    for path in ["", "/enterprise:E1", "/enterprise:E1/lines.csv"] {
+        only(&format!("/v1/plans{path}"), &planners);
+    }
     only("/metrics", &[Role::Administrator]);
     only("/v1/audit", &[Role::Approver, Role::Administrator]);
     let feeder = gate.of(Role::Feeder);
@@ -185,6 +199,8 @@ async fn no_role_can_do_what_is_not_its_own() {
         "/v1/rates",
         "/v1/decisions",
         "/v1/watch",
+        "/v1/cases",
+        "/v1/burden",
     ] {
         gate.get(path, &feeder)
             .await

@@ -35,7 +35,6 @@ pub struct CaseMove {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Loose {
     at: Timestamp,
-    epoch: Epoch,
     own: CaseKey,
     fact: ResultFact,
 }
@@ -118,6 +117,7 @@ impl Cases {
         let microbes = |hazard| cases.microbe_hazards.contains(hazard);
         let upon = [result.confirms.clone(), result.follow_up_of.clone()];
         let fact = ResultFact {
+            epoch,
             found: Found::of(result),
             opens,
             severe: result.worst_severity() == Some(Severity::Four),
@@ -134,7 +134,6 @@ impl Cases {
         };
         let loose = Loose {
             at: result.observed_at,
-            epoch,
             own,
             fact,
         };
@@ -175,7 +174,16 @@ impl Cases {
     }
 
     fn home_of(&mut self, loose: &Loose) -> Option<u32> {
-        let known = |target: &InspectionId| self.of_record.get(target).map(|(docket, _)| *docket);
+        let known = |target: &InspectionId| {
+            let (docket, at) = self.of_record.get(target)?;
+            let facts = &self.dockets.get(*docket as usize)?.facts;
+            // Of a later epoch is what a partition was only read ahead of the others: had it come in
+            // its turn, nothing would have waited for it any more.
+            match facts.get(&(*at, FactId::Result(target.clone())))? {
+                Fact::Result(fact) if fact.epoch <= loose.fact.epoch => Some(*docket),
+                Fact::Result(_) | Fact::Command(_) => None,
+            }
+        };
         let named = || self.by_id.get(loose.fact.case.as_ref()?).copied();
         let home = targets(&loose.fact).find_map(known).or_else(named);
         home.or_else(|| loose.fact.opens.then(|| self.docket(&loose.own)))
@@ -384,7 +392,7 @@ impl Cases {
         if self.loose.is_empty() {
             return;
         }
-        self.loose.retain(|_, loose| loose.epoch > epoch);
+        self.loose.retain(|_, loose| loose.fact.epoch > epoch);
         let loose = &self.loose;
         self.waiting.retain(|_, waiting| {
             waiting.retain(|id| loose.contains_key(id));

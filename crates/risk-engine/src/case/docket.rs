@@ -11,6 +11,7 @@ use super::act::Found;
 use super::rule::{CaseRefusal, CaseRule};
 use super::term::{Count, Deadline};
 use super::{Case, CaseKey, Cause, Happened};
+use crate::event_time::Epoch;
 use crate::policy::CasePolicy;
 use compact_str::CompactString;
 use fold::Fold;
@@ -39,6 +40,8 @@ pub(super) enum FactId {
 /// What a result says to a docket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ResultFact {
+    /// The epoch it was accepted into.
+    pub(super) epoch: Epoch,
     pub(super) found: Found,
     /// Whether it may open a case: a monitoring sample may not.
     pub(super) opens: bool,

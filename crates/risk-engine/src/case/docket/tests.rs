@@ -57,6 +57,7 @@ fn key() -> CaseKey {
 
 fn result(found: Found, when: Timestamp) -> ResultFact {
     ResultFact {
+        epoch: Epoch(0),
         found,
         opens: true,
         severe: false,
