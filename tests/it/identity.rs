@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const SEED: u64 = 20_261_127;
 const ENTERPRISES: u32 = 40;
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const ROLES: [&str; 7] = [
     "viewer",
     "zone_manager",
@@ -225,7 +225,7 @@ fn holding(folder: &Path, texts: &[&str]) -> Result<Vec<PathBuf>> {
                     .windows(text.len())
                     .any(|part| part == text.as_bytes())
             };
-            if texts.iter().any(|text| holds(text)) {
+            if texts.iter().any(&holds) {
                 found.push(path);
             }
         }
@@ -251,6 +251,7 @@ fn provider(home: &Path, port: u16, redirect: &str) -> Result<Server> {
     Ok(server)
 }
 
+#[expect(clippy::too_many_lines, reason = "one person's way in and out again")]
 #[test]
 fn people_sign_in_at_a_real_provider_act_under_their_names_and_sign_out() -> Result<()> {
     let port = process::free_port()?;

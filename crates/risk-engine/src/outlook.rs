@@ -9,7 +9,7 @@ mod places;
 use crate::assessment::{Contribution, Part};
 use crate::frame::Frame;
 use crate::logodds::told::Told;
-use crate::logodds::{HalfLives, Left, NO_GROUP, PartKind, SinceSnapshot};
+use crate::logodds::{HalfLives, Left, NO_GROUP, SinceSnapshot};
 use crate::model::{Field, Model};
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};

@@ -356,30 +356,31 @@ async fn a_sign_in_is_finished_once_and_by_the_browser_that_began_it() {
     late.back().await.expect_problem(401, "sign-in-refused");
 }
 
+#[expect(clippy::too_many_lines, reason = "one lie after the other")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_proves_nothing_signs_nobody_in() {
     let (fake, city, router) = door(|_| {}).await;
     type Lie = fn(&mut Forged);
     let lies: [(&str, Lie); 19] = [
         ("another audience", |token| {
-            token.claims["aud"] = json!("other")
+            token.claims["aud"] = json!("other");
         }),
         ("no audience", |token| token.claims["aud"] = json!([])),
         ("another audience besides", |token| {
-            token.claims["aud"] = json!([CLIENT, "other"])
+            token.claims["aud"] = json!([CLIENT, "other"]);
         }),
         ("another party", |token| {
-            token.claims["azp"] = json!("other")
+            token.claims["azp"] = json!("other");
         }),
         ("another issuer", |token| {
-            token.claims["iss"] = json!("http://127.0.0.1:1")
+            token.claims["iss"] = json!("http://127.0.0.1:1");
         }),
         ("a slash more", |token| {
             let issuer = format!("{}/", token.claims["iss"].as_str().unwrap());
             token.claims["iss"] = json!(issuer);
         }),
         ("another key", |token| {
-            token.sign = |message| rsa_sign(1, message)
+            token.sign = |message| rsa_sign(1, message);
         }),
         ("no signature", |token| token.sign = |_| Vec::new()),
         ("a bit flipped", |token| {
@@ -394,7 +395,7 @@ async fn a_token_that_proves_nothing_signs_nobody_in() {
             token.sign = |_| Vec::new();
         }),
         ("alg none, signed", |token| {
-            token.header = json!({"alg": "none", "kid": "k1"})
+            token.header = json!({"alg": "none", "kid": "k1"});
         }),
         ("HS256 by our secret", |token| {
             token.header = json!({"alg": "HS256"});
@@ -411,22 +412,22 @@ async fn a_token_that_proves_nothing_signs_nobody_in() {
             };
         }),
         ("expired", |token| {
-            token.claims["exp"] = token.claims["iat"].clone()
+            token.claims["exp"] = token.claims["iat"].clone();
         }),
         ("no end", |token| {
-            drop(token.claims.as_object_mut().unwrap().remove("exp"))
+            drop(token.claims.as_object_mut().unwrap().remove("exp"));
         }),
         ("made in the future", |token| {
             token.claims["iat"] = json!(token.claims["iat"].as_i64().unwrap() + 120);
         }),
         ("another nonce", |token| {
-            token.claims["nonce"] = json!("other")
+            token.claims["nonce"] = json!("other");
         }),
         ("no nonce", |token| {
-            drop(token.claims.as_object_mut().unwrap().remove("nonce"))
+            drop(token.claims.as_object_mut().unwrap().remove("nonce"));
         }),
         ("another's access token", |token| {
-            token.claims["at_hash"] = json!("AAAA")
+            token.claims["at_hash"] = json!("AAAA");
         }),
     ];
     for (minute, (lie, forge)) in lies.into_iter().enumerate() {
