@@ -1,9 +1,9 @@
 //! Who asks（身份）, and what they may see and do.
 //!
-//! The trip of a request: [`guard`] finds its operation in the table of routes and the
-//! [`Audience`] that stands there, asks a bearer token ([`tokens`]) or a session cookie
-//! ([`sessions`]) who it is, and hands the [`Identity`] on. A session begins with a sign-in at the
-//! provider ([`sign_in`], [`provider`]). What a person writes bears their name: [`actor`] puts it
+//! The trip of a request: `guard` finds its operation in the table of routes and the
+//! `Audience` that stands there, asks a bearer token (`tokens`) or a session cookie
+//! (`sessions`) who it is, and hands the `Identity` on. A session begins with a sign-in at the
+//! provider (`sign_in`, `provider`). What a person writes bears their name: `actor` puts it
 //! there, and refuses another's.
 
 mod actor;

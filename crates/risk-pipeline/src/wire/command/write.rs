@@ -8,7 +8,7 @@ use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
 
-/// Writes a command in version 1. [`decode`] gives the same back.
+/// Writes a command in version 1. [`decode`](super::decode) gives the same back.
 pub fn encode(command: &Command) -> Vec<u8> {
     let written = Written::of(&command.order);
     let decided_at = command.decided_at.to_string();
