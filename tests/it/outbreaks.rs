@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use risk_sim::reference_city::Outbreak;
 use risk_sim::{ReferenceCity, ReferenceSettings};
 use risk_tests::city;
+use risk_tests::http;
 use risk_tests::process;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,18 +172,26 @@ fn the_demo_city_is_warned_of_what_breaks_out_and_its_thresholds_can_be_tuned() 
     let mut server = city::serve(&data_dir, "")?;
     let alerts = city::all(&format!("{}/v1/alerts?rule=outbreak&", server.address()))?;
     let listed = city::all(&format!("{}/v1/watch?", server.address()))?;
-    server.stop(std::time::Duration::from_secs(30))?;
     ensure!(!alerts.is_empty(), "nothing was alerted in two years");
     for alert in &alerts {
         let subject = city::text(alert, "subject")?;
         let of_many = subject.starts_with("product:") || subject.starts_with("sector:");
         ensure!(of_many, "{alert}");
-        for reason in ["reason_zh", "reason_en"] {
-            let reason = city::text(alert, reason)?;
-            let zone = alert.get("zone").and_then(Value::as_str);
-            ensure!(zone.is_none_or(|zone| reason.contains(zone)), "{alert}");
+        // What was raised anew is the same alert; each raise says where it was.
+        let id = city::text(alert, "id")?;
+        let detail = http::get(&format!("{}/v1/alerts/{id}", server.address()))?;
+        let detail = detail.expect_status(200)?.json()?;
+        let raises = detail["raises"].as_array().context("no raises")?;
+        ensure!(!raises.is_empty(), "{detail}");
+        for raise in raises {
+            let zone = raise.get("zone").and_then(Value::as_str);
+            for reason in ["reason_zh", "reason_en"] {
+                let reason = city::text(raise, reason)?;
+                ensure!(zone.is_none_or(|zone| reason.contains(zone)), "{raise}");
+            }
         }
     }
+    server.stop(std::time::Duration::from_secs(30))?;
     let mut doubts: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for outbreak in &listed {
         let probability = outbreak.get("probability").and_then(Value::as_f64);

@@ -16,9 +16,7 @@ mod watermark;
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
 use crate::dead_letter::{DeadLetterTracker, Verdict};
-use crate::source::intake::{
-    self, COMMANDS_INTAKE_NAME, INTAKE_NAME, REGISTRY_INTAKE_NAME, Receipt, SIGNALS_INTAKE_NAME,
-};
+use crate::source::intake::{self, Receipt, is_intake};
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
@@ -93,16 +91,6 @@ fn partition_named(names: &[CompactString], named: &SourcePartition) -> Option<P
         feed: *Feed::ALL.get(feed)?,
         number: named.partition,
     })
-}
-
-fn is_intake(source: &str) -> bool {
-    [
-        INTAKE_NAME,
-        REGISTRY_INTAKE_NAME,
-        COMMANDS_INTAKE_NAME,
-        SIGNALS_INTAKE_NAME,
-    ]
-    .contains(&source)
 }
 
 impl Worker {

@@ -25,6 +25,17 @@ pub const COMMANDS_INTAKE_NAME: &str = "intake-commands";
 /// The name of the program's intake of signals.
 pub const SIGNALS_INTAKE_NAME: &str = "intake-signals";
 
+/// Whether a source of this name is an intake, of this process or of one that is gone.
+pub(crate) fn is_intake(source: &str) -> bool {
+    [
+        INTAKE_NAME,
+        REGISTRY_INTAKE_NAME,
+        COMMANDS_INTAKE_NAME,
+        SIGNALS_INTAKE_NAME,
+    ]
+    .contains(&source)
+}
+
 /// A batch takes no further submission when it has so many bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
