@@ -16,6 +16,7 @@ use crate::dto::{
 };
 use crate::error::ApiError;
 use crate::etag::{tagged, tagged_json};
+use crate::identity::hexadecimal;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
@@ -110,8 +111,11 @@ fn commit(
 ) -> Result<PlanDto, ApiError> {
     let day = inputs.day;
     let seed = risk_store::fresh_seed();
-    let id = DrawId::new(format!("P-{day}-{}", hex(&risk_store::fresh_seed()[..5])))
-        .map_err(|error| ApiError::Internal(error.to_string()))?;
+    let id = DrawId::new(format!(
+        "P-{day}-{}",
+        hexadecimal(&risk_store::fresh_seed()[..5])
+    ))
+    .map_err(|error| ApiError::Internal(error.to_string()))?;
     let secret = Secret::new(seed);
     let kept = json(&inputs)?;
     let (pool, view) = pool_of(inputs)?;
@@ -180,16 +184,6 @@ fn pool_of(inputs: PlanInputs) -> Result<(Pool, ModelView), ApiError> {
 
 fn json<T: serde::Serialize>(of: &T) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(of).map_err(|error| ApiError::Internal(error.to_string()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
 }
 
 /// A document of a plan that is there.

@@ -419,7 +419,8 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), TokenError> {
     fs::rename(&fresh, path).map_err(TokenError::io("rename", &fresh))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     digits.map(digit).collect()
