@@ -8,6 +8,7 @@
 #   scripts/bootstrap.sh deny         cargo-deny in .cache/bin
 #   scripts/bootstrap.sh provider     an OpenID Connect provider in .cache/provider, and Node to run it
 #   scripts/bootstrap.sh schemathesis the tester of APIs by their description, in .cache/schemathesis
+#   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
 #   scripts/bootstrap.sh browser      Chromium and fonts, for console tests
 #   scripts/bootstrap.sh test         everything that `make test` uses
 set -euo pipefail
@@ -152,17 +153,22 @@ provider() {
   printf '%s\n' "$stamp" >"$cache/provider/stamp"
 }
 
-schemathesis() {
-  local wanted="$root/tests/schemathesis/requirements.txt" stamp
+# python NAME REQUIREMENTS: packages in .cache/NAME
+python() {
+  local wanted="$root/$2" stamp
   stamp=$(sha256sum <"$wanted")
-  [ "$(cat "$cache/schemathesis/stamp" 2>/dev/null)" = "$stamp" ] && return
+  [ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
   python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
-  say "fetching schemathesis"
-  rm -rf "$cache/schemathesis"
-  python3 -m venv "$cache/schemathesis"
-  "$cache/schemathesis/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" </dev/null >&2
-  printf '%s\n' "$stamp" >"$cache/schemathesis/stamp"
+  say "fetching $1"
+  rm -rf "${cache:?}/$1"
+  python3 -m venv "$cache/$1"
+  "$cache/$1/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" </dev/null >&2
+  printf '%s\n' "$stamp" >"$cache/$1/stamp"
 }
+
+schemathesis() { python schemathesis tests/schemathesis/requirements.txt; }
+
+verifier() { python verifier docs/verify/requirements.txt; }
 
 browser() { debian chromium chromium-driver fonts-noto-cjk; }
 
@@ -172,8 +178,8 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | browser) "$part" ;;
-    test) build && kafka && prometheus && compose && deny && provider && schemathesis ;;
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | browser) "$part" ;;
+    test) build && kafka && prometheus && compose && deny && provider && schemathesis && verifier ;;
     *) say "unknown part: $part"; exit 2 ;;
   esac
 done

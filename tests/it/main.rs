@@ -14,6 +14,7 @@ mod damage;
 mod dead_letters;
 mod decisions;
 mod evaluate;
+mod evidence;
 mod feeds;
 mod harness;
 mod identity;

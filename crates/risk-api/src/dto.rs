@@ -10,6 +10,7 @@ mod compare;
 mod decision;
 mod evidence;
 mod observers;
+pub(crate) mod pack;
 mod plan;
 mod rates;
 mod session;
@@ -248,6 +249,19 @@ pub struct LedgerDto {
     pub root: String,
     /// Entries that the views show; fewer than `entries` while they follow.
     pub shown: u64,
+}
+
+/// The ledger's head, signed（签名检查点）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckpointDto {
+    /// Entries that it is about.
+    pub size: u64,
+    /// Merkle root of these entries (RFC 6962), in hexadecimal.
+    pub root: String,
+    /// The same as a signed note (C2SP `tlog-checkpoint` and `signed-note`): keep it.
+    pub checkpoint: String,
+    /// The key that checks the signature. Take it from elsewhere than the pack that it checks.
+    pub key: String,
 }
 
 /// Where things stand.

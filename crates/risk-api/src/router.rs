@@ -11,7 +11,7 @@ use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    idempotency, live, metrics, openapi, plans, rates, results, signals, subjects, watch,
+    idempotency, live, metrics, openapi, pack, plans, rates, results, signals, subjects, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -60,7 +60,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 52] = [
+pub(crate) static OPERATIONS: [Operation; 55] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -102,6 +102,18 @@ pub(crate) static OPERATIONS: [Operation; 52] = [
         &["zone", "limit", "cursor"],
         || get(evidence::evidence),
     ),
+    read(
+        "/v1/subjects/{id}/pack",
+        STAFF,
+        &["size", "redacted"],
+        || get(pack::of_subject),
+    ),
+    read("/v1/alerts/{id}/pack", STAFF, &["size", "redacted"], || {
+        get(pack::of_alert)
+    }),
+    read("/v1/ledger/checkpoint", KNOWN, &[], || {
+        get(pack::checkpoint)
+    }),
     read("/v1/subjects/{id}/compare", STAFF, &["with"], || {
         get(compare::compare)
     }),

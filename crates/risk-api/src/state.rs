@@ -20,6 +20,7 @@ use risk_domain::reference::Reference;
 use risk_domain::time::Timestamp;
 use risk_engine::Engine;
 use risk_planner::PlanningPolicy;
+use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{PlanShelf, Reader};
 use std::convert::Infallible;
 use std::future::Future;
@@ -127,6 +128,8 @@ pub struct ApiParts {
     pub planning: Arc<PlanningPolicy>,
     /// Where plans are kept.
     pub shelf: PlanShelf,
+    /// Signs the ledger's head.
+    pub signer: CheckpointSigner,
     /// Take what is posted.
     pub intakes: Intakes,
     /// Takes down what people do.

@@ -21,6 +21,7 @@ mod error;
 mod format;
 mod leaf;
 pub mod merkle;
+pub mod note;
 mod read;
 mod segment;
 mod tiles;

@@ -14,6 +14,7 @@
 mod checkpoint;
 mod commit;
 mod error;
+mod evidence;
 mod fold;
 mod identities;
 pub mod identity;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use commit::{Committed, DurableListener, Observer, Ticket};
 pub use error::StoreError;
+pub use evidence::{ProvedEntry, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};

@@ -4,7 +4,7 @@ mod walks;
 
 use crate::commit::{Observer, Shared, Ticket};
 use crate::error::StoreError;
-use crate::ledger::LedgerReader;
+use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
 use crate::views::{
@@ -63,8 +63,22 @@ impl Reader {
     ) -> Result<Page<Assessment>, StoreError> {
         let list = HistoryList::new(subject.clone(), page(limit), cursor)?;
         let Page { items, next } = self.views.read(|views| list.page(views))?;
-        let recorded = |entry| match self.record(entry)? {
-            Record::Effect(Effect::Assessed(assessment)) => Ok(*assessment),
+        let recorded = |entry| {
+            let reason = "the history names it as a grade, which it is not";
+            let missing = || StoreError::Record {
+                entry,
+                reason: reason.to_owned(),
+            };
+            self.assessment_at(entry)?.ok_or_else(missing)
+        };
+        let items = items.into_iter().map(recorded).collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// The grade that an entry recorded; none in other entries.
+    pub fn assessment_at(&self, entry: u64) -> Result<Option<Assessment>, StoreError> {
+        match self.record(entry)? {
+            Record::Effect(Effect::Assessed(assessment)) => Ok(Some(*assessment)),
             Record::Effect(
                 Effect::AlertRaised(_)
                 | Effect::EpochClosed(_)
@@ -83,13 +97,18 @@ impl Reader {
             | Record::Command(_)
             | Record::Signal(_)
             | Record::Access(_)
-            | Record::Input(_) => {
-                let reason = "the history names it as a grade, which it is not".to_owned();
-                Err(StoreError::Record { entry, reason })
-            }
-        };
-        let items = items.into_iter().map(recorded).collect::<Result<_, _>>()?;
-        Ok(Page { items, next })
+            | Record::Input(_) => Ok(None),
+        }
+    }
+
+    /// Entries that recorded a subject's grades, the newest first.
+    pub(crate) fn recorded_entries(
+        &self,
+        subject: &Subject,
+        cursor: Option<&str>,
+    ) -> Result<Page<u64>, StoreError> {
+        let list = HistoryList::new(subject.clone(), MAX_PAGE, cursor)?;
+        self.views.read(|views| list.page(views))
     }
 
     /// Recorded grades.
@@ -178,10 +197,7 @@ impl Reader {
         let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
             return Ok(Vec::new());
         };
-        let block = {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.block_of(ledger, last)?
-        };
+        let block = self.block_with(last)?;
         let first = block.header().first_entry;
         Ok((first..=last).rev().collect())
     }
@@ -374,11 +390,13 @@ impl Reader {
         &self.views.ledger
     }
 
+    pub(crate) fn block_with(&self, entry: u64) -> Result<Arc<Block>, StoreError> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.block_of(&self.views.ledger, entry)
+    }
+
     fn record(&self, entry: u64) -> Result<Record, StoreError> {
-        let block = {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.block_of(&self.views.ledger, entry)?
-        };
+        let block = self.block_with(entry)?;
         let found = block.entry(entry).ok_or_else(|| StoreError::Record {
             entry,
             reason: "not in its block".to_owned(),

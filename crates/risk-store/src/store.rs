@@ -18,6 +18,7 @@ use crate::error::StoreError;
 use crate::fold::{self, ReplayReport};
 use crate::identities::Identities;
 use crate::identity::{IdentityIndex, IdentitySettings};
+use crate::ledger::merkle::TreeHead;
 use crate::ledger::{
     BlockBuilder, Hash, Ledger, LedgerReader, LedgerSettings, OpenMode, TornTail, verify,
 };
@@ -338,6 +339,16 @@ impl Store {
             state_hash: engine.state_hash(),
             torn_tail: whole.torn_tail,
         })
+    }
+
+    /// The root of the first `size` entries, or of all where there are fewer.
+    pub fn head(&self, size: u64) -> Result<TreeHead, StoreError> {
+        let _lock = self.lock(false)?;
+        let (ledger, _) = Ledger::open(&self.part("ledger"), self.options.ledger())?;
+        let reader = ledger.reader();
+        let size = size.min(reader.entry_count());
+        let root = reader.root_at(size)?;
+        Ok(TreeHead { size, root })
     }
 
     /// Entries of a range, for people; the personal section is never among them.

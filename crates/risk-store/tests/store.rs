@@ -681,7 +681,7 @@ fn queued_blocks_become_durable_in_order_and_are_told_to_listener_and_observers(
     let options = StoreOptions {
         listener: Some(Arc::clone(&heard) as Arc<dyn DurableListener>),
         observers: vec![Arc::new(move |committed: &Committed| {
-            noted.lock().unwrap().push(committed.clone());
+            noted.lock().unwrap().push(*committed);
         })],
         ..StoreOptions::default()
     };

@@ -27,6 +27,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+    /// Make the evidence pack of a grade or an alert: what was concluded, what it rests on, and proofs that
+    /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
+    Evidence(Evidence),
     /// Throw the views away and build them anew from the ledger; prints the state hash
     Rebuild(DataDir),
     /// Judge the recorded inputs again with this program and list what would differ (exit 1 if anything does)
@@ -75,7 +78,12 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Recompute every hash: prints entries, root hash and state hash; on damage exits 1 and names the block
-    Verify(DataDir),
+    Verify(LedgerVerify),
+    /// Print the ledger's head as a signed checkpoint (C2SP). Keep it where the operator cannot alter it:
+    /// `ledger verify --against` proves later that nothing below it was rewritten
+    Checkpoint(DataDir),
+    /// Print the public key that checks signed checkpoints and evidence packs
+    Key(DataDir),
     /// Print entries as JSON lines
     Show(Show),
 }
@@ -293,6 +301,36 @@ pub(crate) struct TuneAlerts {
     /// Seed of the draws
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerVerify {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// A signed checkpoint that was kept: exit 1 unless the ledger still holds what it held then
+    #[arg(long)]
+    pub(crate) against: Option<PathBuf>,
+    /// The public key, as `ledger key` printed it; default: that of the data directory's own key, which
+    /// proves less
+    #[arg(long, requires = "against")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// A subject, as enterprise:ID, site:ID or product:CODE, or alert:ID
+    pub(crate) about: String,
+    /// Where to write the archive
+    #[arg(long, default_value = "evidence.zip")]
+    pub(crate) out: PathBuf,
+    /// Of the ledger's first so many entries; default: all. The same size gives the same JSON
+    #[arg(long)]
+    pub(crate) size: Option<u64>,
+    /// For other parties: names that stand in results are withheld, and proved all the same
+    #[arg(long)]
+    pub(crate) redacted: bool,
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,13 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ledger {
             command: LedgerCommand::Show(args),
         } => upkeep::show(&args),
+        Command::Ledger {
+            command: LedgerCommand::Checkpoint(args),
+        } => upkeep::checkpoint(&args),
+        Command::Ledger {
+            command: LedgerCommand::Key(args),
+        } => upkeep::key(&args),
+        Command::Evidence(args) => upkeep::evidence(&args),
         Command::Rebuild(args) => upkeep::rebuild(&args),
         Command::Replay(args) => upkeep::replay(&args),
         Command::Backup(args) => upkeep::backup(&args),

@@ -385,6 +385,7 @@ pub(crate) fn api(
         reference: Arc::clone(reference),
         planning: PlanningPolicy::builtin()?,
         shelf: PlanShelf::of(&config.data_dir),
+        signer: risk_store::checkpoint_signer(&config.data_dir, config.shard)?,
         intakes,
         notebook: Arc::new(Notebook(Arc::clone(&running.notes))),
         readiness: Arc::new(Ready {

@@ -1,6 +1,7 @@
 //! The list of a plan for those who carry it: a table, a page to print.
 
 use crate::dto::{PlanLineDto, PlanListDto};
+use crate::html::escaped;
 use risk_domain::selection::SelectionMode;
 use rust_xlsxwriter::{Format, FormatBorder, Workbook, Worksheet, XlsxError};
 use std::collections::BTreeMap;
@@ -135,13 +136,6 @@ fn fill(sheet: &mut Worksheet, lines: &[(usize, &PlanLineDto)]) -> Result<(), Xl
         sheet.set_column_width(column, width)?;
     }
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// The page: a row a test, with boxes to tick. It has no style of its own, so that it prints plainly

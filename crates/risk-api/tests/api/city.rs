@@ -23,6 +23,7 @@ use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
     Engine, Input, Outcome as Became, Policy, ResultInput, SourcePartition, Taxonomy,
 };
+use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{
     EncodedResult, Opened, Placement, Positions, Reader, Rejection, Store, StoreOptions, Writer,
 };
@@ -357,6 +358,7 @@ fn state(
         reference,
         planning: risk_planner::PlanningPolicy::builtin().unwrap(),
         shelf,
+        signer: CheckpointSigner::new("spotcheck/shard-0", [7; 32]).unwrap(),
         intakes: Intakes {
             registry: Some(Arc::<Surroundings>::clone(&desk)),
             commands: Some(Arc::<Surroundings>::clone(&desk)),
@@ -411,7 +413,7 @@ pub(crate) async fn ask(router: Router, request: Request<Body>) -> Answer {
     Answer {
         status: parts.status,
         headers: parts.headers,
-        body: String::from_utf8(body.to_vec()).unwrap(),
+        body: String::from_utf8_lossy(&body).into_owned(),
     }
 }
 

@@ -41,7 +41,7 @@ impl Worker {
             };
             writer.append_result(result, encoded, &placement)
         })?;
-        Ok(handled(outcome, |why| engine_rejection(why, result)))
+        Ok(handled(&outcome, |why| engine_rejection(why, result)))
     }
 
     /// Applies what the register says of a site.
@@ -64,7 +64,7 @@ impl Worker {
                 told: entry.clone(),
             })
         })?;
-        Ok(handled(outcome, |why| entry_rejection(why, entry)))
+        Ok(handled(&outcome, |why| entry_rejection(why, entry)))
     }
 
     /// Applies what an officer decided.
@@ -87,7 +87,7 @@ impl Worker {
                 told: command.clone(),
             })
         })?;
-        Ok(handled(outcome, |why| command_rejection(why, command)))
+        Ok(handled(&outcome, |why| command_rejection(why, command)))
     }
 
     /// Applies what was heard.
@@ -113,14 +113,14 @@ impl Worker {
                 personal: personal.clone(),
             })
         })?;
-        Ok(handled(outcome, |why| signal_rejection(why, signal)))
+        Ok(handled(&outcome, |why| signal_rejection(why, signal)))
     }
 }
 
-fn handled(outcome: Outcome, refused: impl FnOnce(EngineRejection) -> Rejection) -> Handled {
+fn handled(outcome: &Outcome, refused: impl FnOnce(EngineRejection) -> Rejection) -> Handled {
     match outcome {
         Outcome::Accepted(_) => Handled::Applied,
         Outcome::Duplicate => Handled::Duplicate,
-        Outcome::Rejected(why) => Handled::Rejected(refused(why)),
+        Outcome::Rejected(why) => Handled::Rejected(refused(*why)),
     }
 }

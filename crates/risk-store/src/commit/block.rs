@@ -194,9 +194,10 @@ impl OpenBlock {
         encode_effect(&mut self.bytes, &effect).inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
-        let shown = match effect {
-            Effect::Assessed(assessment) => Shown::Assessed(assessment.subject, assessment.level),
-            other => Shown::Effect(other),
+        let shown = if let Effect::Assessed(assessment) = effect {
+            Shown::Assessed(assessment.subject, assessment.level)
+        } else {
+            Shown::Effect(effect)
         };
         self.shown.push((index, shown));
         Ok(index)

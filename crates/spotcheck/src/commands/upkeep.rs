@@ -1,11 +1,14 @@
 //! Verify, show, rebuild, replay, back up, restore, check, create topics.
 
-use crate::cli::{Backup, DataDir, Restore, Show, TopicsCreate};
+use crate::cli::{Backup, DataDir, Evidence, LedgerVerify, Restore, Show, TopicsCreate};
 use crate::config::Config;
 use crate::output::say;
 use crate::wiring;
+use anyhow::Context as _;
+use risk_api::pack::{About, PackRequest, Packer};
 use risk_pipeline::topics::{self, TopicOutcome, TopicSpec};
-use risk_store::Store;
+use risk_store::ledger::note::open_checkpoint;
+use risk_store::{Store, checkpoint_signer};
 use std::process::ExitCode;
 
 pub(super) fn store(data: &DataDir) -> anyhow::Result<Store> {
@@ -14,9 +17,11 @@ pub(super) fn store(data: &DataDir) -> anyhow::Result<Store> {
     Ok(wiring::store(&data.dir, data.shard, &policy, &reference))
 }
 
-/// Recomputes every hash.
-pub(crate) fn verify(data: &DataDir) -> anyhow::Result<ExitCode> {
-    let verified = store(data)?.verify()?;
+/// Recomputes every hash, and compares with a checkpoint that was kept.
+pub(crate) fn verify(args: &LedgerVerify) -> anyhow::Result<ExitCode> {
+    let data = &args.data;
+    let store = store(data)?;
+    let verified = store.verify()?;
     say(&format!("blocks {}", verified.blocks));
     say(&format!("entries {}", verified.entries));
     say(&format!("root {}", verified.root));
@@ -26,6 +31,73 @@ pub(crate) fn verify(data: &DataDir) -> anyhow::Result<ExitCode> {
             "unfinished last block, to be cut at the next start: {tail:?}"
         ));
     }
+    let Some(kept) = &args.against else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let key = match &args.key {
+        Some(key) => key.clone(),
+        None => checkpoint_signer(&data.dir, data.shard)?.verifier_key(),
+    };
+    let note = std::fs::read_to_string(kept)
+        .with_context(|| format!("the checkpoint {} cannot be read", kept.display()))?;
+    let then = open_checkpoint(&note, &key)
+        .with_context(|| format!("the checkpoint {} is not believed", kept.display()))?;
+    anyhow::ensure!(
+        then.size <= verified.entries,
+        "the ledger was cut: the checkpoint holds {} entries, the ledger {}",
+        then.size,
+        verified.entries
+    );
+    let now = store.head(then.size)?;
+    anyhow::ensure!(
+        now.root == then.root,
+        "the ledger was rewritten below entry {}: its root there is {}, the checkpoint has {}",
+        then.size,
+        now.root,
+        then.root
+    );
+    say(&format!(
+        "consistent with the checkpoint of {} entries",
+        then.size
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the ledger's head, signed.
+pub(crate) fn checkpoint(data: &DataDir) -> anyhow::Result<ExitCode> {
+    let store = store(data)?;
+    let signer = checkpoint_signer(&data.dir, data.shard)?;
+    say(signer.sign(&store.head(u64::MAX)?).trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the public key of checkpoints.
+pub(crate) fn key(data: &DataDir) -> anyhow::Result<ExitCode> {
+    say(&checkpoint_signer(&data.dir, data.shard)?.verifier_key());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes an evidence pack.
+pub(crate) fn evidence(args: &Evidence) -> anyhow::Result<ExitCode> {
+    let about: About = args.about.parse().map_err(anyhow::Error::msg)?;
+    let opened = store(&args.data)?.open()?;
+    let signer = checkpoint_signer(&args.data.dir, args.data.shard)?;
+    let packer = Packer {
+        reader: &opened.reader,
+        engine: &opened.engine,
+        signer: &signer,
+    };
+    let pack = packer.pack(&PackRequest {
+        about,
+        size: args.size,
+        redacted: args.redacted,
+    })?;
+    let pack = pack.with_context(|| format!("nothing was recorded of {}", args.about))?;
+    std::fs::write(&args.out, &pack.archive)
+        .with_context(|| format!("{} cannot be written", args.out.display()))?;
+    say(&format!("wrote {}", args.out.display()));
+    say(&format!("key {}", signer.verifier_key()));
+    opened.writer.close()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,108 @@
+//! Proofs for people outside（证据与证明）: entries that can be shown, each with its way to the ledger's
+//! root, and the key that signs what the root was.
+
+use crate::error::StoreError;
+use crate::ledger::merkle::TreeHead;
+use crate::ledger::note::CheckpointSigner;
+use crate::ledger::{Disclosure, Hash, Section};
+use crate::reader::Reader;
+use crate::records::ShownEntry;
+use crate::salt::fresh_seed;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use risk_domain::subject::Subject;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The file of the key that signs checkpoints, in the data directory.
+const KEY_FILE: &str = "checkpoint.key";
+
+/// An entry that can be proved（可证条目）.
+#[doc(alias = "可证条目")]
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProvedEntry {
+    /// The entry, with the sections that may be seen.
+    pub disclosure: Disclosure,
+    /// From its leaf to the root, RFC 6962 section 2.1.1.
+    pub proof: Vec<Hash>,
+    /// The same entry for people; the personal section is never among it.
+    pub shown: ShownEntry,
+}
+
+impl Reader {
+    /// The durable ledger's first `size` entries, as one root.
+    pub fn head(&self, size: u64) -> Result<TreeHead, StoreError> {
+        let root = self.ledger().root_at(size)?;
+        Ok(TreeHead { size, root })
+    }
+
+    /// An entry with its proof in the ledger's first `size` entries, and the sections that `show` allows.
+    pub fn proved(
+        &self,
+        index: u64,
+        size: u64,
+        show: impl Fn(Section) -> bool,
+    ) -> Result<ProvedEntry, StoreError> {
+        let missing = || StoreError::Record {
+            entry: index,
+            reason: "not in its block".to_owned(),
+        };
+        let block = self.block_with(index)?;
+        let entry = block.entry(index).ok_or_else(missing)?;
+        Ok(ProvedEntry {
+            shown: ShownEntry::of(block.number(), index, &entry)?,
+            disclosure: block.disclose(index, show).ok_or_else(missing)?,
+            proof: self.ledger().inclusion_proof(index, size)?,
+        })
+    }
+
+    /// The entry that recorded a subject's grade last, of those below `below`.
+    pub fn recorded_below(&self, subject: &Subject, below: u64) -> Result<Option<u64>, StoreError> {
+        let mut cursor = None;
+        loop {
+            let page = self.recorded_entries(subject, cursor.as_deref())?;
+            if let Some(found) = page.items.into_iter().find(|entry| *entry < below) {
+                return Ok(Some(found));
+            }
+            if page.next.is_none() {
+                return Ok(None);
+            }
+            cursor = page.next;
+        }
+    }
+}
+
+/// The signer of a data directory's checkpoints; its key is made on first use. The key's file is
+/// readable by the program's own account only and is in no backup: whoever holds it can sign what
+/// never was, so copies of checkpoints belong into other hands.
+pub fn checkpoint_signer(data_dir: &Path, shard: u16) -> Result<CheckpointSigner, StoreError> {
+    let path = data_dir.join(KEY_FILE);
+    let failed = |action| StoreError::io(action, &path);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let text = BASE64.encode(fresh_seed());
+            let beside = data_dir.join(format!("{KEY_FILE}.new"));
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = options.open(&beside).map_err(failed("write a key to"))?;
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+                .and_then(|()| fs::rename(&beside, &path))
+                .and_then(|()| File::open(data_dir)?.sync_all())
+                .map_err(failed("write a key to"))?;
+            text
+        }
+        Err(error) => return Err(failed("read")(error)),
+    };
+    let secret = BASE64.decode(text.trim()).ok();
+    let secret = secret.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let signer = secret
+        .and_then(|secret| CheckpointSigner::new(&format!("spotcheck/shard-{shard}"), secret));
+    signer.ok_or_else(|| {
+        let reason = "32 bytes in base64 must stand in it; put the key back from its copy";
+        failed("read the key in")(std::io::Error::new(ErrorKind::InvalidData, reason))
+    })
+}

@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+"""Checks an evidence pack or a signed checkpoint, knowing nothing of the program that made it.
+
+    verify.py pack.json --key KEY        every entry leads to the signed root; the grade is what the bytes say
+    verify.py checkpoint.txt --key KEY   the signature alone
+
+KEY is the public key of the ledger: `spotcheck ledger key` prints it. Get it from the bureau by another way
+than the pack. Needs Python 3.9 or later and the package `cryptography`. Exits 0 if all holds, otherwise 1
+and says what does not.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import struct
+import sys
+
+SECTIONS = ("facts", "party", "personal", "decision")
+FORMAT = "spotcheck-evidence/1"
+EFFECT, RESULT = 7, 1
+ASSESSED = 1
+LEVELS = ("undetermined", "low", "medium", "high", "serious")
+
+
+class Refused(Exception):
+    """Why something is not believed."""
+
+
+def sha(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def need(holds, why):
+    if not holds:
+        raise Refused(why)
+
+
+def unhex(text, length, what):
+    try:
+        value = bytes.fromhex(text)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"{what} is not hexadecimal") from error
+    need(len(value) == length and value.hex() == text, f"{what} is not {length} bytes in lower case")
+    return value
+
+
+def unbase64(text, what):
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise Refused(f"{what} is not base64") from error
+    need(base64.b64encode(value).decode() == text, f"{what} has another spelling than its bytes")
+    return value
+
+
+# Signed checkpoints: C2SP signed-note and tlog-checkpoint.
+
+def read_key(key):
+    parts = key.strip().split("+", 2)
+    need(len(parts) == 3, "the key is not NAME+ID+BASE64")
+    name, identity, encoded = parts
+    data = unbase64(encoded, "the key")
+    need(len(data) == 33 and data[0] == 1, "the key is no Ed25519 key")
+    named = sha(name.encode(), b"\n", data)[:4]
+    need(named.hex() == identity, "the key's id is not that of its name and bytes")
+    return name, named, data[1:]
+
+
+def open_checkpoint(note, key):
+    """The size and root of a signed checkpoint."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    name, identity, public = read_key(key)
+    body, gap, signatures = note.partition("\n\n")
+    need(gap, "the checkpoint has no signature")
+    body += "\n"
+    lines = body.split("\n")
+    need(len(lines) >= 4 and lines[0] == name, "the checkpoint is of another ledger than the key")
+    for line in signatures.splitlines():
+        words = line.split(" ")
+        if len(words) != 3 or words[0] != "\u2014" or words[1] != name:
+            continue
+        data = unbase64(words[2], "the signature")
+        if data[:4] != identity:
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(data[4:], body.encode())
+        except InvalidSignature as error:
+            raise Refused("the signature does not fit the checkpoint") from error
+        need(lines[1].isdigit() and str(int(lines[1])) == lines[1], "the size is no number")
+        root = unbase64(lines[2], "the root")
+        need(len(root) == 32, "the root is not 32 bytes")
+        return int(lines[1]), root
+    raise Refused("nobody with this key signed the checkpoint")
+
+
+# Entries and the Merkle tree: docs/ledger-format.md, RFC 6962.
+
+def commitment(number, section, what):
+    need(isinstance(section, dict), f"{what} is no section")
+    if set(section) == {"commitment"}:
+        return unhex(section["commitment"], 32, f"the commitment of {what}"), None
+    need(set(section) == {"salt", "bytes"}, f"{what} is neither shown nor withheld")
+    salt = unhex(section["salt"], 16, f"the salt of {what}")
+    data = unbase64(section["bytes"], what)
+    need(data, f"{what} is shown and empty")
+    return sha(salt, bytes([number]), data), data
+
+
+def leaf_of(entry):
+    """The leaf hash, and the sections that are shown."""
+    shown, hashes = {}, []
+    need(set(entry["sections"]) == set(SECTIONS), "an entry has other sections than four")
+    for number, name in enumerate(SECTIONS, 1):
+        value, data = commitment(number, entry["sections"][name], f"{name} of entry {entry['index']}")
+        hashes.append(value)
+        if data is not None:
+            shown[name] = data
+    actor = entry["actor"].encode()
+    need(len(actor) < 256, "an actor is too long")
+    head = struct.pack(">BBBHQB", 0, 1, entry["kind"], entry["shard"], entry["index"], len(actor))
+    return sha(head, actor, *hashes), shown
+
+
+def root_of(leaf, index, size, proof):
+    """RFC 9162, section 2.1.3.2; the same tree as RFC 6962."""
+    need(0 <= index < size, "an entry lies beyond the tree")
+    fn, sn, value = index, size - 1, leaf
+    for step in proof:
+        need(sn != 0, "a proof is too long")
+        if fn & 1 or fn == sn:
+            value = sha(b"\x01", step, value)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            value = sha(b"\x01", value, step)
+        fn, sn = fn >> 1, sn >> 1
+    need(sn == 0, "a proof is too short")
+    return value
+
+
+# What the bytes say: docs/ledger-records.md. Postcard: fields one after the other.
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, count):
+        need(self.at + count <= len(self.data), "the bytes end too soon")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def number(self):
+        value = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            need(shift < 70, "a number does not end")
+
+    def signed(self):
+        value = self.number()
+        return (value >> 1) ^ -(value & 1)
+
+    def text(self):
+        return self.take(self.number()).decode()
+
+    def float(self):
+        return struct.unpack("<d", self.take(8))[0]
+
+    def maybe(self, read):
+        return read() if self.take(1)[0] else None
+
+    def texts(self):
+        return [self.text() for _ in range(self.number())]
+
+    def end(self):
+        need(self.at == len(self.data), "bytes are left over")
+
+
+def read_assessment(data):
+    reader = Reader(data)
+    need(reader.number() == ASSESSED, "the conclusion is no assessment")
+    said = {"subject": reader.text(), "zones": reader.texts(), "sectors": reader.texts()}
+    reader.signed()  # the epoch
+    said["level"] = LEVELS[reader.number()]
+    decided = reader.maybe(lambda: (reader.text(), reader.number(), reader.number(), reader.signed()))
+    said["decision"] = decided and decided[0]
+    said["watch"], said["inherited"] = bool(reader.number()), bool(reader.number())
+    reader.signed()  # the band
+    said["probability"] = reader.float()
+    said["interval"] = {"lower": reader.float(), "upper": reader.float()}
+    said["log_odds"] = reader.float()
+    reader.float()  # the variance
+    said["at_least"] = {level: reader.float() for level in LEVELS[2:]}
+    said["severity_mix"] = [reader.float() for _ in range(4)]
+    said["parts"] = [(reader.number(), reader.float())[1] for _ in range(reader.number())]
+    said["evidence"] = {
+        reader.text(): {"results": reader.signed(), "nonconforming": reader.signed()}
+        for _ in range(reader.number())
+    }
+    for name in ("policy_version", "policy_hash", "model_version"):
+        said[name] = reader.text()
+    reader.maybe(reader.signed)  # the snapshot's epoch
+    reader.end()
+    return said
+
+
+# The fields of a result in their order: how each is read, by the letter before its name. `?` may be absent.
+FACTS = (
+    "text inspection_id;text supersedes?;time sampled_at;time tested_at?;time observed_at;mode mode;"
+    "text agency_id;agency agency_level;text team_id;basis basis;text draw_id?;float inclusion_probability?;"
+    "text campaign_id?;text site_id;text enterprise_id;text zone_id;channel channel;text producer_id?;"
+    "text supplier_id?;text category;text standard?;text lot_no?;number lot_size?;text gtin?;number tested;"
+    "number backup;number defective;number cost_fen?;kind test;text method_id?;text lab_id?;outcome outcome;"
+    "items items;text confirms?;text follow_up_of?;text case_id?;extra extra"
+)
+ITEM = (
+    "text code;text name;text clause?;text method?;text measured?;text limit?;text unit?;verdict verdict;"
+    "text hazard?;byte severity?"
+)
+PARTY = (
+    "text site_name;text booth?;text platform?;text producer_name?;text producer_region?;text product_name;"
+    "text brand?;text model?"
+)
+LISTS = {
+    "mode": ("risk_evaluation", "supervisory_check", "special_check", "fast_test", "enforcement_test"),
+    "agency": ("national", "provincial", "municipal", "county"),
+    "basis": ("random", "targeted", "follow_up", "complaint", "census"),
+    "channel": ("production", "retail", "market", "ecommerce"),
+    "kind": ("laboratory", "rapid"),
+    "outcome": (
+        "conforming", "nonconforming", "refused", "terminated",
+        "not_sampled", "rejected_by_lab", "untestable",
+    ),
+    "verdict": ("conforming", "nonconforming", "not_judged"),
+}
+
+
+def read_fields(reader, fields, absent):
+    """Fields by their names; those that are absent are left out, or None where `absent` says so."""
+    read = {
+        "text": reader.text, "time": reader.signed, "number": reader.number, "float": reader.float,
+        "byte": lambda: reader.take(1)[0],
+        "items": lambda: [read_fields(reader, ITEM, True) for _ in range(reader.number())],
+        "extra": lambda: {reader.text(): reader.text() for _ in range(reader.number())},
+    }
+    for name, values in LISTS.items():
+        read[name] = lambda values=values: values[reader.number()]
+    said = {}
+    for field in fields.split(";"):
+        kind, name = field.split(" ")
+        value = reader.maybe(read[kind]) if name.endswith("?") else read[kind]()
+        if value is not None or absent:
+            said[name.rstrip("?")] = value
+    return said
+
+
+def read_result(shown):
+    """A result's sections as they are shown to people."""
+    reader = Reader(shown["facts"])
+    said = {"facts": {"v": reader.number()}}
+    need(said["facts"]["v"] == 1, "a result is of another version")
+    said["facts"].update(read_fields(reader, FACTS, False))
+    reader.end()
+    if "party" in shown:
+        reader = Reader(shown["party"])
+        said["party"] = read_fields(reader, PARTY, False)
+        reader.end()
+    reader = Reader(shown["decision"])
+    said["decision"] = {
+        "partition": reader.number(), "offset": reader.number(), "epoch": reader.signed(),
+        "late": bool(reader.number()),
+    }
+    reader.end()
+    return said
+
+
+def check_statement(pack, shown):
+    about, statement = pack["about"], pack["statement"]
+    if about["kind"] != "assessment":
+        need(about["kind"] == "alert", "the pack is about neither a grade nor an alert")
+        conclusions = [entry for entry in pack["entries"] if entry["role"] == "conclusion"]
+        told = [entry["shows"]["decision"] for entry in conclusions]
+        need(statement["alert"] == told, "the statement is not what the entries show")
+        return
+    first = pack["entries"][0]
+    need(first["role"] == "conclusion" and first["index"] == about["entry"], "the conclusion is not first")
+    need(first["kind"] == EFFECT, "the conclusion is of another kind")
+    said, told = read_assessment(shown[first["index"]]["decision"]), statement["assessment"]
+    need(said["subject"] == about["subject"], "the grade is another subject's")
+    decision = told["decision"] and told["decision"]["command_id"]
+    need(said.pop("decision") == decision, "the decision is not what was recorded")
+    parts, log_odds = said.pop("parts"), said.pop("log_odds")
+    for field, value in said.items():
+        need(value == told[field], f"`{field}` of the statement is not what was recorded")
+    need(parts == [part["log_odds"] for part in told["contributions"]], "the parts are not what was recorded")
+    # In their order, as they were added when the grade was recorded.
+    total = 0.0
+    for part in parts:
+        total += part
+    need(total == log_odds, "the parts do not add up to the score")
+
+
+def check_result(entry, shown):
+    need(entry["kind"] == RESULT, "a result is of another kind")
+    said = read_result(shown)
+    for section, fields in said.items():
+        need(entry["shows"][section] == fields, f"{section} of entry {entry['index']} is not what was recorded")
+
+
+def check_pack(pack, key):
+    need(pack["format"] == FORMAT, "the pack is of another format")
+    size, root = open_checkpoint(pack["checkpoint"], key)
+    ledger = pack["ledger"]
+    need(ledger["size"] == size, "the pack's size is not the checkpoint's")
+    need(ledger["root"] == root.hex(), "the pack's root is not the checkpoint's")
+    need(ledger["origin"] == pack["checkpoint"].split("\n")[0], "the pack's ledger is not the checkpoint's")
+    need(pack["entries"], "the pack has no entries")
+    shown, seen = {}, set()
+    for entry in pack["entries"]:
+        index = entry["index"]
+        need(index not in seen, f"entry {index} stands twice")
+        seen.add(index)
+        need(entry["role"] in ("conclusion", "result"), "an entry has no role")
+        leaf, shown[index] = leaf_of(entry)
+        proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
+        need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
+        need("personal" not in shown[index], f"entry {index} shows a personal section")
+        need(set(entry["shows"]) <= set(shown[index]), f"entry {index} shows what it does not prove")
+        if entry["role"] == "result":
+            need(isinstance(pack["redacted"], bool), "`redacted` is neither true nor false")
+            need(("party" in shown[index]) != pack["redacted"], f"entry {index} is not redacted as the pack says")
+            check_result(entry, shown[index])
+    check_statement(pack, shown)
+    return size, len(seen)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", help="pack.json or checkpoint.txt")
+    parser.add_argument("--key", required=True, help="the ledger's public key, NAME+ID+BASE64")
+    asked = parser.parse_args()
+    try:
+        with open(asked.file, encoding="utf-8", newline="") as file:
+            text = file.read()
+        if text.lstrip().startswith("{"):
+            size, entries = check_pack(json.loads(text), asked.key)
+            print(f"holds: {entries} entries lead to the signed root of {size}")
+        else:
+            size, root = open_checkpoint(text, asked.key)
+            print(f"holds: {size} entries, root {root.hex()}")
+    except Refused as why:
+        print(f"does not hold: {why}", file=sys.stderr)
+        return 1
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError, struct.error) as error:
+        print(f"does not hold: not a pack ({type(error).__name__}: {error})", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+//! Evidence packs of a real ledger, checked by the program that knows nothing else of Spotcheck.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use risk_tests::city::{self, City};
+use risk_tests::{http, process};
+use serde_json::Value;
+
+const SEED: u64 = 20_261_128;
+
+fn python(arguments: &[&str]) -> Result<Command> {
+    let root = process::workspace_root()?;
+    let mut command = Command::new(root.join(".cache/verifier/bin/python"));
+    command.env("PYTHONDONTWRITEBYTECODE", "1").args(arguments);
+    Ok(command)
+}
+
+/// Unpacks an archive beside it.
+fn unpack(archive: &Path) -> Result<PathBuf> {
+    let to = archive.with_extension("d");
+    let (from, into) = (archive.display().to_string(), to.display().to_string());
+    process::run(&mut python(&["-m", "zipfile", "-e", &from, &into])?)?;
+    Ok(to)
+}
+
+fn check(file: &Path, key: &str) -> Result<String> {
+    let program = process::workspace_root()?.join("docs/verify/verify.py");
+    let mut command = python(&[])?;
+    command.arg(program).arg(file).args(["--key", key]);
+    process::run(&mut command)
+}
+
+/// Packs of grades and alerts hold, full and redacted, from the program and from the API; the same size
+/// gives the same JSON; 200 packs with one value altered each are refused; and a ledger that was cut shows
+/// against a checkpoint that was kept.
+#[test]
+fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> {
+    process::provide("verifier")?;
+    let home = tempfile::tempdir()?;
+    let data = home.path().join("data");
+    let city = City::simulate(SEED, 40)?;
+    city.import(&data)?;
+    let key = city::over(&["ledger", "key"], &data)?.trim().to_owned();
+
+    let server = city::serve(&data, "")?;
+    let address = server.address().to_owned();
+    let alerts = city::all(&format!("{address}/v1/alerts?"))?;
+    let alert = alerts.first().context("the city has no alerts")?;
+    let alert = city::text(alert, "id")?;
+    let worst = city::all(&format!(
+        "{address}/v1/subjects?kind=enterprise&sort=-probability&"
+    ))?;
+    let worst = worst.first().context("the city has no grades")?;
+    let subject = city::text(worst, "subject")?;
+    let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
+    let signed = signed.expect_status(200)?.json()?;
+    ensure!(city::text(&signed, "key")? == key);
+    let size = signed.get("size").and_then(Value::as_u64);
+    let size = size.context("no size")?.to_string();
+    let kept = home.path().join("checkpoint.txt");
+    fs::write(&kept, city::text(&signed, "checkpoint")?)?;
+    check(&kept, &key)?;
+    let mut served = Vec::new();
+    for (name, path) in [
+        ("grade", format!("/v1/subjects/{subject}/pack?size={size}")),
+        (
+            "grade-redacted",
+            format!("/v1/subjects/{subject}/pack?size={size}&redacted=true"),
+        ),
+        ("alert", format!("/v1/alerts/{alert}/pack?size={size}")),
+    ] {
+        let archive = home.path().join(format!("{name}.zip"));
+        let fetch = "import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])";
+        let mut fetch = python(&["-c", fetch, &format!("{address}{path}")])?;
+        process::run(fetch.arg(&archive))?;
+        let pack = unpack(&archive)?.join("pack.json");
+        let said = check(&pack, &key).with_context(|| name.to_owned())?;
+        ensure!(said.contains("holds"), "{said}");
+        served.push(pack);
+    }
+    drop(server);
+
+    let redacted = fs::read_to_string(served.get(1).context("no redacted pack")?)?;
+    let full = fs::read_to_string(served.first().context("no full pack")?)?;
+    ensure!(full.contains("site_name") && !redacted.contains("site_name"));
+    let again = home.path().join("again.zip");
+    let out = again.display().to_string();
+    let made = ["evidence", &subject, "--size", &size, "--out", &out];
+    city::over(&made, &data)?;
+    let again = fs::read_to_string(unpack(&again)?.join("pack.json"))?;
+    ensure!(again == full, "the same size gave another pack");
+
+    let driver = process::workspace_root()?.join("tests/evidence/alter.py");
+    for pack in &served {
+        let mut command = python(&[])?;
+        command.arg(&driver).arg(pack).arg(&key);
+        let said = process::run(command.args(["200", &SEED.to_string()]))?;
+        ensure!(said.contains("200 of 200 refused"), "{said}");
+    }
+
+    let against = kept.display().to_string();
+    let consistent = ["ledger", "verify", "--against", &against, "--key", &key];
+    let said = city::over(&consistent, &data)?;
+    ensure!(said.contains("consistent with the checkpoint"), "{said}");
+    let other = home.path().join("other");
+    City::simulate(SEED + 1, 40)?.import(&other)?;
+    let rewritten = city::attempt(&consistent, &other)?;
+    let said = String::from_utf8_lossy(&rewritten.stderr).into_owned();
+    ensure!(!rewritten.status.success(), "another ledger was believed");
+    ensure!(
+        said.contains("was rewritten") || said.contains("was cut"),
+        "{said}"
+    );
+    Ok(())
+}
