@@ -9,6 +9,7 @@ mod case;
 mod compare;
 mod decision;
 mod evidence;
+mod lists;
 mod observers;
 mod plan;
 mod rates;
@@ -29,6 +30,10 @@ pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, Prop
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use lists::{
+    AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,
+    CreditRowDto, DutyDto, MetDto, ProblemRowDto,
+};
 pub use observers::{
     MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
     StrictnessDto,

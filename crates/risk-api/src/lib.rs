@@ -20,6 +20,7 @@ mod health;
 mod idempotency;
 pub mod identity;
 mod limits;
+mod lists;
 mod live;
 mod metrics;
 pub mod openapi;

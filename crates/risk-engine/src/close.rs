@@ -74,7 +74,10 @@ impl Engine {
         self.tell_waking(epoch, effects);
         let complained = self.signals.due_by(epoch);
         let paths = self.paths_due(epoch);
+        let refused = self.refused_references(epoch);
         let touched = self.conclude(Effect::EpochClosed(epoch), effects);
+        let refused = refused.into_iter().map(Box::new);
+        effects.extend(refused.map(Effect::ReferenceRefused));
         self.raise_complaints(&complained, epoch, effects);
         self.raise_paths(&paths, epoch, effects);
         let weekly = self.calendar.ends_week(epoch);
@@ -138,6 +141,7 @@ impl Engine {
                 self.placed = *epoch;
                 self.signals.settle(*epoch);
                 self.paths.settle(*epoch, self.paths_since(*epoch));
+                self.references.settle(*epoch);
                 return self.count(*epoch);
             }
             Effect::Assessed(assessment) => {
@@ -154,8 +158,8 @@ impl Engine {
                 self.alerts.raise(self.placed, alert, signals, &terms);
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
-            // What moved it stands in the raises and commands.
-            Effect::AlertMoved(_) => {}
+            // What moved it stands in the raises and commands; what refers to nothing is told only.
+            Effect::AlertMoved(_) | Effect::ReferenceRefused(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.

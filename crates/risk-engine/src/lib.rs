@@ -28,6 +28,7 @@ mod fit_task;
 mod frame;
 mod grade;
 pub mod input;
+pub mod lists;
 pub mod logodds;
 mod memory;
 mod model;
@@ -35,8 +36,10 @@ mod null_replay;
 mod observers;
 mod outlook;
 pub mod policy;
+mod problems;
 pub mod rates;
 mod reasons;
+mod references;
 mod sampling;
 pub mod series;
 mod signals;
@@ -78,7 +81,9 @@ pub use observers::{
     MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
 };
 pub use policy::{Policy, PolicyError};
+pub use problems::{ListedProblem, ProblemRefusal, ProblemRule, ProblemState};
 pub use reasons::Reason;
+pub use references::{Reference, ReferenceRefused};
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;

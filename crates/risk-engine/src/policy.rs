@@ -11,6 +11,7 @@ use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
+use crate::lists::ListsPolicy;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
 use risk_domain::ids::PolicyVersion;
@@ -150,6 +151,8 @@ pub struct Policy {
     pub decision: DecisionPolicy,
     /// Burden of inspection.
     pub burden: BurdenPolicy,
+    /// Lists that are kept of enterprises.
+    pub lists: ListsPolicy,
     /// How cases run.
     pub cases: CasePolicy,
     /// Pass rates that are to be reached.
@@ -238,6 +241,7 @@ impl Policy {
             detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
             burden: checked(raw.burden.check(), raw.burden)?,
+            lists: checked(raw.lists.check(), raw.lists)?,
             cases: cases::cases(raw.cases)?,
             goals: goals::goals(raw.targets, raw.benchmarks)?,
         })

@@ -20,6 +20,8 @@ use crate::input::{
 };
 use crate::model::Model;
 use crate::policy::Policy;
+use crate::problems::Problems;
+use crate::references::References;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
 use crate::signals::Signals;
@@ -78,7 +80,7 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
-    /// Commands on alerts and cases, with digests of their content.
+    /// Commands on alerts, cases and problems, with digests of their content.
     pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
@@ -90,6 +92,8 @@ pub struct Engine {
     /// close that can raise something.
     pub(crate) placed: Epoch,
     pub(crate) cases: Cases,
+    pub(crate) problems: Problems,
+    pub(crate) references: References,
 }
 
 impl Engine {
@@ -122,6 +126,8 @@ impl Engine {
             paths: SupplyPaths::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
+            problems: Problems::default(),
+            references: References::default(),
             policy,
         })
     }
@@ -353,6 +359,7 @@ impl Engine {
     ) {
         self.placed = epoch;
         self.paths.admit(result, epoch);
+        self.references.admit(result, self.reference_due(epoch));
         for link in linked {
             self.admit_link(link);
         }

@@ -267,6 +267,7 @@ impl Worker {
     fn record(&mut self, effects: Vec<Effect>) -> Result<(), WorkerError> {
         let metrics = &self.parts.metrics;
         let (mut closed, mut fitted) = (false, false);
+        let mut refused = Vec::new();
         for effect in &effects {
             match effect {
                 Effect::EpochClosed(_) => {
@@ -283,6 +284,7 @@ impl Worker {
                     let kind = moved.case.state.kind();
                     metrics.cases_opened.with_label_values(&[kind.code()]).inc();
                 }
+                Effect::ReferenceRefused(one) => refused.push(one.clone()),
                 Effect::Assessed(_)
                 | Effect::RatesTold(_)
                 | Effect::WeekWatched(_)
@@ -292,6 +294,9 @@ impl Worker {
             }
         }
         self.parts.writer.append_effects(effects)?;
+        for one in &refused {
+            self.refuse_reference(one)?;
+        }
         if fitted {
             let cautions = self.engine().cautions();
             for caution in cautions.iter().filter(|one| !self.cautions.contains(one)) {

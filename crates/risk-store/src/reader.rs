@@ -73,6 +73,7 @@ impl Reader {
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
+                | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_),
@@ -288,6 +289,7 @@ impl Reader {
                     | Effect::RatesTold(_)
                     | Effect::WeekWatched(_)
                     | Effect::CaseGone(_)
+                    | Effect::ReferenceRefused(_)
                     | Effect::AlertRaised(_)
                     | Effect::AlertTermsSet(_)
                     | Effect::SignalRaised(_),

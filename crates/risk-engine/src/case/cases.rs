@@ -1,8 +1,9 @@
 //! All dockets of an engine: which facts belong to which, what follows, and when a term lapses next.
 //!
 //! A result belongs to the docket of the result that it corrects, confirms or follows up, else to that
-//! of its own enterprise, product and hazard, if it may open a case there. That is a function of the set
-//! of results: one that refers to a result that has not come yet moves to it when it comes.
+//! of the case that it names, else to that of its own enterprise, product and hazard, if it may open a case
+//! there. That is a function of the set of results: one that refers to a result that has not come yet, or
+//! to a case that is not open yet, moves to it when it comes.
 
 mod kept;
 
@@ -59,6 +60,8 @@ pub(crate) struct Cases {
     loose: BTreeMap<InspectionId, Loose>,
     /// Results that refer to one without a docket.
     waiting: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
+    /// Results that name a case, whether there is one or not.
+    awaiting: BTreeMap<CaseId, BTreeSet<InspectionId>>,
     timers: BTreeSet<(Timestamp, u32)>,
     touched: BTreeMap<u32, Touch>,
 }
@@ -146,6 +149,10 @@ impl Cases {
             let waiting = self.waiting.entry(target.clone()).or_default();
             waiting.insert(id.clone());
         }
+        if let Some(case) = &loose.fact.case {
+            let awaiting = self.awaiting.entry(case.clone()).or_default();
+            awaiting.insert(id.clone());
+        }
         let mut work = vec![(id, loose)];
         // Results that refer to one another in a ring would move for ever; each moves once.
         let mut moved = BTreeSet::new();
@@ -166,7 +173,7 @@ impl Cases {
                 }
                 Some(_) | None => {}
             }
-            let unsettled = targets(&loose.fact).next().is_some();
+            let unsettled = targets(&loose.fact).next().is_some() || loose.fact.case.is_some();
             if unsettled {
                 self.loose.insert(id, loose);
             }
@@ -184,7 +191,7 @@ impl Cases {
                 Fact::Result(_) | Fact::Command(_) => None,
             }
         };
-        let named = || self.by_id.get(loose.fact.case.as_ref()?).copied();
+        let named = || self.docket_by(loose.fact.case.as_ref()?, loose.fact.epoch);
         let home = targets(&loose.fact).find_map(known).or_else(named);
         home.or_else(|| loose.fact.opens.then(|| self.docket(&loose.own)))
     }
@@ -240,7 +247,7 @@ impl Cases {
     fn fact_of(&self, command: &Command) -> Option<(u32, FactKey, Fact)> {
         let (case, action) = match &command.order {
             Order::Case { case, action } => (case, action),
-            Order::Grade { .. } | Order::Alert { .. } => return None,
+            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => return None,
         };
         let docket = *self.by_id.get(case)?;
         let fact = CommandFact {
@@ -254,6 +261,28 @@ impl Cases {
             FactId::Command(command.command_id.clone()),
         );
         Some((docket, key, Fact::Command(Box::new(fact))))
+    }
+
+    /// The docket of a case that was open by the close of an epoch: which partition was read ahead of the
+    /// others must not show.
+    fn docket_by(&self, id: &CaseId, epoch: Epoch) -> Option<u32> {
+        let number = *self.by_id.get(id)?;
+        let docket = self.dockets.get(number as usize)?;
+        let case = docket.cases.iter().find(|case| case.id == *id);
+        // An id that is gone stands for whatever took its place.
+        let opens =
+            |key: &FactKey| case.is_none_or(|case| key.1 == FactId::Result(case.opened_by.clone()));
+        let mut facts = docket.facts.iter();
+        let known = facts.any(|(key, fact)| match fact {
+            Fact::Result(fact) => fact.epoch <= epoch && opens(key),
+            Fact::Command(_) => false,
+        });
+        known.then_some(number)
+    }
+
+    /// Whether a case with this id was open by the close of an epoch.
+    pub(crate) fn knows_by(&self, id: &CaseId, epoch: Epoch) -> bool {
+        self.docket_by(id, epoch).is_some()
     }
 
     /// Whether a case ever had this id.
@@ -273,7 +302,7 @@ impl Cases {
         let docket = self.dockets.get(number as usize)?;
         let case = match &command.order {
             Order::Case { case, .. } => self.case(case),
-            Order::Grade { .. } | Order::Alert { .. } => None,
+            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => None,
         };
         if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
             return Some(CaseRefusal {
@@ -354,7 +383,7 @@ impl Cases {
     /// Puts a change in force. A change that was made already is made again without effect.
     pub(crate) fn apply(&mut self, moved: &CaseMove) {
         let number = self.docket(&moved.case.key);
-        self.by_id.insert(moved.case.id.clone(), number);
+        let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
         self.change(number, |cases| {
             let stands = cases.iter().position(|case| case.id == moved.case.id);
             let before = stands.map(|place| cases.remove(place).events);
@@ -365,6 +394,14 @@ impl Cases {
             let place = (case.number as usize).min(cases.len());
             cases.insert(place, case);
         });
+        if new {
+            let awaiting = self.awaiting.get(&moved.case.id);
+            for id in awaiting.cloned().into_iter().flatten() {
+                if let Some(loose) = self.loose.get(&id).cloned() {
+                    self.settle(id, loose);
+                }
+            }
+        }
     }
 
     /// Takes away a case that the facts no longer make.
@@ -397,6 +434,10 @@ impl Cases {
         self.waiting.retain(|_, waiting| {
             waiting.retain(|id| loose.contains_key(id));
             !waiting.is_empty()
+        });
+        self.awaiting.retain(|_, awaiting| {
+            awaiting.retain(|id| loose.contains_key(id));
+            !awaiting.is_empty()
         });
     }
 

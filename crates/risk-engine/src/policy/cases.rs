@@ -19,6 +19,8 @@ pub struct CasePolicy {
     pub approval: BTreeSet<CaseAct>,
     /// A fast test that fails within so many days of the end of an earlier case is a second one.
     pub repeat_within_days: u16,
+    /// Days after the close of its own day for which a reference of a result waits for what it names.
+    pub reference_grace_days: u16,
     /// Sectors whose failed laboratory results are food checks.
     pub food_sectors: BTreeSet<SectorCode>,
     /// Sectors whose failed quick tests are farm-produce cases.
@@ -47,6 +49,7 @@ pub(super) struct Raw {
     inconclusive_closes: bool,
     severe_goes_to_enforcement: bool,
     repeat_within_days: u16,
+    reference_grace_days: u16,
     approval: BTreeSet<CaseAct>,
     food_sectors: BTreeSet<SectorCode>,
     farm_produce_sectors: BTreeSet<SectorCode>,
@@ -108,6 +111,7 @@ pub(super) fn cases(raw: Raw) -> Result<CasePolicy, PolicyError> {
         },
         approval: raw.approval,
         repeat_within_days: raw.repeat_within_days,
+        reference_grace_days: raw.reference_grace_days,
         food_sectors: raw.food_sectors,
         farm_produce_sectors: raw.farm_produce_sectors,
         microbe_hazards: raw.microbe_hazards,

@@ -4,6 +4,7 @@ use super::{PathPolicy, SignalPolicy};
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
+use crate::lists::ListsPolicy;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use serde::Deserialize;
@@ -20,6 +21,7 @@ pub(super) struct Policy {
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
     pub(super) burden: BurdenPolicy,
+    pub(super) lists: ListsPolicy,
     pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,

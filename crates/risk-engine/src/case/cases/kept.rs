@@ -82,6 +82,10 @@ impl Cases {
                 let waiting = self.waiting.entry(target.clone()).or_default();
                 waiting.insert(id.clone());
             }
+            if let Some(case) = &loose.fact.case {
+                let awaiting = self.awaiting.entry(case.clone()).or_default();
+                awaiting.insert(id.clone());
+            }
             self.loose.insert(id, loose);
         }
     }
