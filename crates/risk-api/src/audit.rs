@@ -364,7 +364,7 @@ fn of_case(
     };
     let brought = |event: &CaseEvent| match &event.cause {
         Cause::Command(id) => *id == command.command_id,
-        Cause::Result(_) | Cause::Term(_) => false,
+        Cause::Result(_) | Cause::Term(_) | Cause::Signal(_) => false,
     };
     let mut before = None;
     let mut changes = Vec::new();

@@ -15,6 +15,7 @@ mod plan;
 mod rates;
 mod session;
 mod signal;
+mod supply;
 mod watch;
 
 pub use alert::{
@@ -49,6 +50,7 @@ pub use rates::{
 };
 pub use session::SessionDto;
 pub use signal::SignalDto;
+pub use supply::{InfluenceDto, SharedPathDto};
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;

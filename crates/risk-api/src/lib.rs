@@ -33,6 +33,7 @@ mod router;
 mod signals;
 mod state;
 mod subjects;
+mod supply;
 mod tls;
 mod watch;
 

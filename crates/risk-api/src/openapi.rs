@@ -37,6 +37,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::subjects::one,
         crate::subjects::history,
         crate::evidence::evidence,
+        crate::supply::one,
         crate::compare::compare,
         crate::audit::list,
         crate::cases::list,

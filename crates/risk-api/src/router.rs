@@ -11,7 +11,8 @@ use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    idempotency, lists, live, metrics, openapi, plans, rates, results, signals, subjects, watch,
+    idempotency, lists, live, metrics, openapi, plans, rates, results, signals, subjects, supply,
+    watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -60,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 58] = [
+pub(crate) static OPERATIONS: [Operation; 59] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -104,6 +105,9 @@ pub(crate) static OPERATIONS: [Operation; 58] = [
     ),
     read("/v1/subjects/{id}/compare", STAFF, &["with"], || {
         get(compare::compare)
+    }),
+    read("/v1/subjects/{id}/supply", STAFF, &["on"], || {
+        get(supply::one)
     }),
     read(
         "/v1/alerts",

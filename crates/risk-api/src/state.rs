@@ -11,6 +11,7 @@ use crate::limits::Quota;
 use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
 use crate::plans::VisitBook;
+use crate::supply::PathBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -167,6 +168,7 @@ pub(crate) struct Shared {
     reads: Arc<Semaphore>,
     pub(crate) burden: BurdenBook,
     pub(crate) lists: ListsBook,
+    pub(crate) paths: PathBook,
     pub(crate) visits: VisitBook,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
@@ -218,6 +220,7 @@ impl ApiState {
             reads: Arc::new(Semaphore::new(READS)),
             burden: BurdenBook::default(),
             lists: ListsBook::default(),
+            paths: PathBook::default(),
             visits: VisitBook::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),

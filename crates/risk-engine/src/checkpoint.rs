@@ -124,7 +124,8 @@ enum Frame {
     Unsettled(Unsettled, Vec<(CaseId, u32)>),
     /// A piece of the alerts.
     Alerts(Vec<u8>),
-    /// A piece of the signals, the supply paths, the problems and the references.
+    /// A piece of the signals, the supply paths, the problems, the references and the
+    /// counts of items.
     Signals(Vec<u8>),
     End,
 }
@@ -284,8 +285,13 @@ impl Engine {
         for piece in alerts.chunks(PIECE) {
             put(&Frame::Alerts(piece.to_vec()))?;
         }
-        let signals =
-            postcard::to_stdvec(&(&self.signals, &self.paths, &self.problems, &self.references));
+        let signals = postcard::to_stdvec(&(
+            &self.signals,
+            &self.paths,
+            &self.problems,
+            &self.references,
+            &self.items,
+        ));
         let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
         for piece in signals.chunks(PIECE) {
             put(&Frame::Signals(piece.to_vec()))?;

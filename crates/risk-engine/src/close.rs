@@ -83,6 +83,7 @@ impl Engine {
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
             self.warn(epoch, effects);
+            self.raise_items(epoch, effects);
         }
         let judged: Vec<SubjectIx> = if weekly {
             self.subjects.all().collect()
@@ -142,6 +143,7 @@ impl Engine {
                 self.signals.settle(*epoch);
                 self.paths.settle(*epoch, self.paths_since(*epoch));
                 self.references.settle(*epoch);
+                self.items.settle(*epoch, self.items_since(*epoch));
                 return self.count(*epoch);
             }
             Effect::Assessed(assessment) => {

@@ -260,6 +260,9 @@ fn warnings(engine: &Engine, lines: &mut Lines) {
     lines.add("supply paths");
     let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
+    lines.add("hazard items");
+    let items = postcard::to_stdvec(&engine.items).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&items)));
     lines.add("problems");
     for line in engine.problems.lines() {
         lines.add(&line);

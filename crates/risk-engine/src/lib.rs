@@ -27,6 +27,8 @@ mod family;
 mod fit_task;
 mod frame;
 mod grade;
+mod hazard_items;
+mod influence;
 pub mod input;
 pub mod lists;
 pub mod logodds;
@@ -71,6 +73,7 @@ pub use evidence::Stratum;
 pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
+pub use influence::{Influence, SharedPath, SharedPaths};
 pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };

@@ -5,7 +5,7 @@ mod goals;
 mod signals;
 mod text;
 
-pub use cases::CasePolicy;
+pub use cases::{CasePolicy, Lead, LeadPolicy};
 
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 pub use goals::{Benchmark, Goal, Goals, RateTarget, Wanted};
-pub use signals::{PathPolicy, SignalPolicy};
+pub use signals::{ItemPolicy, PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +119,8 @@ pub struct AlertPolicy {
     pub signals: SignalPolicy,
     /// When goods of one path alert.
     pub paths: PathPolicy,
+    /// When an item of a product alerts.
+    pub items: ItemPolicy,
 }
 
 /// What officers may decide.
@@ -237,6 +239,7 @@ impl Policy {
                 signals: signals::signals(raw.alert.signals)?,
                 latent_risk: raw.alert.latent_risk,
                 paths: signals::paths(raw.alert.paths)?,
+                items: signals::items(raw.alert.items)?,
             },
             detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,

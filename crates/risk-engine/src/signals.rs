@@ -228,6 +228,7 @@ impl Engine {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
         }
         self.signals.admit(epoch, signal.clone());
+        self.cases.admit_signal(signal, epoch, &self.policy.cases);
         self.clocks.advance(partition, signal.observed_at);
     }
 

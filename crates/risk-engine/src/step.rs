@@ -15,6 +15,7 @@ use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
 use crate::frame::{Frame, Known, place_of};
 use crate::grade;
+use crate::hazard_items::HazardItems;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
 };
@@ -88,6 +89,7 @@ pub struct Engine {
     pub(crate) alerts: Alerts,
     pub(crate) signals: Signals,
     pub(crate) paths: SupplyPaths,
+    pub(crate) items: HazardItems,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
@@ -124,6 +126,7 @@ impl Engine {
             alerts: Alerts::default(),
             signals: Signals::default(),
             paths: SupplyPaths::default(),
+            items: HazardItems::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
             problems: Problems::default(),
@@ -359,6 +362,7 @@ impl Engine {
     ) {
         self.placed = epoch;
         self.paths.admit(result, epoch);
+        self.items.admit(result, epoch);
         self.references.admit(result, self.reference_due(epoch));
         for link in linked {
             self.admit_link(link);

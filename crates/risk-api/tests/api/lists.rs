@@ -217,3 +217,41 @@ async fn a_manager_is_shown_the_lists_of_their_zones_only() {
         gate.get(path, &own).await.expect_problem(403, "forbidden");
     }
 }
+
+#[tokio::test]
+async fn what_paths_lend_stands_beside_the_grade_with_its_bound() {
+    let mut city = City::empty();
+    let supplied = |id: &str, enterprise, failed| {
+        let mut one = result(id, enterprise, 1, failed);
+        one.supplier = EnterpriseId::new("W1").ok();
+        one
+    };
+    city.result(&supplied("R1", 1, false));
+    for other in 2..9 {
+        city.result(&supplied(&format!("R{other}"), other, true));
+    }
+    city.end();
+    city.settle();
+    let lent = get(&city, "/v1/subjects/enterprise:E1/supply?on=2026-03-10")
+        .await
+        .json();
+    assert_eq!(
+        (&lent["points"], &lent["bound"]),
+        (&10.0.into(), &10.0.into())
+    );
+    assert_eq!(lent["paths"][0]["kind"], "supplier");
+    assert_eq!(lent["paths"][0]["failed"].as_object().unwrap().len(), 7);
+    let number = |name: &str| lent[name].as_f64().unwrap();
+    assert!(number("probability_with") > number("probability"));
+    let shown = get(&city, "/v1/subjects/enterprise:E1").await.json();
+    assert_eq!(
+        shown["recorded"]["probability"], lent["probability"],
+        "the grade is its own"
+    );
+    get(&city, "/v1/subjects/product:TOY-PLUSH/supply")
+        .await
+        .expect_problem(400, "bad-parameter");
+    get(&city, "/v1/subjects/enterprise:NOBODY/supply")
+        .await
+        .expect_problem(404, "not-found");
+}

@@ -6,11 +6,12 @@
 //! to a case that is not open yet, moves to it when it comes.
 
 mod kept;
+mod known;
 
 pub(crate) use kept::{Docketed, Unsettled};
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, Field, ResultFact, Rules};
-use super::{Case, CaseEvent, CaseKey, CaseKind, CaseRefusal, CaseRule, Count, Found};
+use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
@@ -188,7 +189,7 @@ impl Cases {
             // its turn, nothing would have waited for it any more.
             match facts.get(&(*at, FactId::Result(target.clone())))? {
                 Fact::Result(fact) if fact.epoch <= loose.fact.epoch => Some(*docket),
-                Fact::Result(_) | Fact::Command(_) => None,
+                Fact::Result(_) | Fact::Command(_) | Fact::Signal(_) => None,
             }
         };
         let named = || self.docket_by(loose.fact.case.as_ref()?, loose.fact.epoch);
@@ -261,28 +262,6 @@ impl Cases {
             FactId::Command(command.command_id.clone()),
         );
         Some((docket, key, Fact::Command(Box::new(fact))))
-    }
-
-    /// The docket of a case that was open by the close of an epoch: which partition was read ahead of the
-    /// others must not show.
-    fn docket_by(&self, id: &CaseId, epoch: Epoch) -> Option<u32> {
-        let number = *self.by_id.get(id)?;
-        let docket = self.dockets.get(number as usize)?;
-        let case = docket.cases.iter().find(|case| case.id == *id);
-        // An id that is gone stands for whatever took its place.
-        let opens =
-            |key: &FactKey| case.is_none_or(|case| key.1 == FactId::Result(case.opened_by.clone()));
-        let mut facts = docket.facts.iter();
-        let known = facts.any(|(key, fact)| match fact {
-            Fact::Result(fact) => fact.epoch <= epoch && opens(key),
-            Fact::Command(_) => false,
-        });
-        known.then_some(number)
-    }
-
-    /// Whether a case with this id was open by the close of an epoch.
-    pub(crate) fn knows_by(&self, id: &CaseId, epoch: Epoch) -> bool {
-        self.docket_by(id, epoch).is_some()
     }
 
     /// Whether a case ever had this id.
@@ -452,17 +431,6 @@ impl Cases {
         let dockets = self.by_key.values();
         let dockets = dockets.filter_map(|number| self.dockets.get(*number as usize));
         dockets.flat_map(|docket| &docket.cases)
-    }
-
-    /// Open cases by kind, and those among them with a term that lapsed.
-    pub(crate) fn counts(&self) -> BTreeMap<CaseKind, (u64, u64)> {
-        let mut counts: BTreeMap<CaseKind, (u64, u64)> = BTreeMap::new();
-        for case in self.all().filter(|case| case.state.is_open()) {
-            let count = counts.entry(case.state.kind()).or_default();
-            count.0 += 1;
-            count.1 += u64::from(case.is_overdue());
-        }
-        counts
     }
 }
 

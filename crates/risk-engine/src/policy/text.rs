@@ -1,6 +1,6 @@
 //! A policy as its file says it.
 
-use super::{PathPolicy, SignalPolicy};
+use super::{ItemPolicy, PathPolicy, SignalPolicy};
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
@@ -102,4 +102,5 @@ pub(super) struct Alert {
     pub(super) signals: SignalPolicy,
     pub(super) latent_risk: AlertLevel,
     pub(super) paths: PathPolicy,
+    pub(super) items: ItemPolicy,
 }

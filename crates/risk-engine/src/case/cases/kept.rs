@@ -66,7 +66,7 @@ impl Cases {
                 FactId::Result(id) => {
                     self.of_record.insert(id.clone(), (number, *at));
                 }
-                FactId::Command(_) => {}
+                FactId::Command(_) | FactId::Signal(_) => {}
             }
         }
         if let Some(docket) = self.dockets.get_mut(number as usize) {
