@@ -1,5 +1,5 @@
-//! A year of a city with ten thousand cases, driven at random by results and commands at once, with kills
-//! in the middle: whatever came first, no step is illegal, no term is missed, and everything leads to what
+//! A year of a city with ten thousand cases, driven at random by results, commands of the API and commands of
+//! the topic at once, with kills in the middle: whatever came first, no step is illegal, no term is missed, and everything leads to what
 //! it rests on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ use risk_engine::{Case, Engine, Policy, Taxonomy};
 use risk_store::{Store, StoreOptions};
 use risk_tests::city::{self, City, Draws};
 use risk_tests::http;
+use risk_tests::kafka::KafkaBroker;
 use risk_tests::process::Spotcheck;
 use serde_json::{Value, json};
 
@@ -32,6 +33,8 @@ const ONE_OF: u64 = 4;
 const KILLED: [i64; 3] = [9, 24, 41];
 const CASES: usize = 10_000;
 const NDJSON: &str = "application/x-ndjson";
+/// The topic that commands come by besides posts.
+const COMMANDS: &str = "case.commands";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Results by week: what the city tested in its last year, failed.
@@ -239,7 +242,7 @@ fn check(case: &Case, engine: &Engine, through: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn checked(data_dir: &Path, accepted: &BTreeSet<String>) -> Result<()> {
+fn checked(data_dir: &Path, given: &BTreeSet<String>) -> Result<()> {
     let reference = Reference::builtin()?;
     let policy = Arc::new(Policy::builtin()?);
     let taxonomy = Taxonomy::from_reference(&reference);
@@ -268,7 +271,10 @@ fn checked(data_dir: &Path, accepted: &BTreeSet<String>) -> Result<()> {
         evidence.extend(case.evidence().cloned());
         for event in &case.events {
             if let Cause::Command(id) = &event.cause {
-                ensure!(accepted.contains(id.as_str()), "{id} was never accepted");
+                ensure!(
+                    given.contains(id.as_str()),
+                    "{id} was never given or was refused"
+                );
             }
         }
     }
@@ -304,13 +310,28 @@ fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<
     let policy = Policy::builtin()?;
     let acts = acts(&policy);
     let mut draws = Draws::from_seed(SEED);
-    let mut server = city::serve(&data_dir, "")?;
+    let broker = KafkaBroker::start()?;
+    city::create_topics(&broker, 1)?;
+    let section = city::kafka_section(&broker, false);
+    let mut server = city::serve(&data_dir, &section)?;
     let (mut accepted, mut refused) = (BTreeSet::new(), 0_usize);
     for (week, results) in &weeks {
         let last: Value = serde_json::from_str(results.first().context("a week")?)?;
         let at = Timestamp::parse(&city::text(&last, "observed_at")?)?;
         let open = open_cases(server.address())?;
         let orders = commands(&open, *week, at.plus_millis(-3_600_000), &acts, &mut draws)?;
+        // Of two commands one comes by the topic, where nobody waits for an answer.
+        let (posted, told): (Vec<_>, Vec<_>) = orders
+            .into_iter()
+            .enumerate()
+            .partition(|(at, _)| at % 2 == 0);
+        let orders: Vec<String> = posted.into_iter().map(|(_, order)| order).collect();
+        let told: Vec<String> = told.into_iter().map(|(_, order)| order).collect();
+        for order in &told {
+            accepted.insert(city::text(&serde_json::from_str(order)?, "command_id")?);
+        }
+        let told = told.iter().map(|order| (0, &b"case"[..], order.as_bytes()));
+        broker.produce(COMMANDS, told)?;
         if KILLED.contains(week) {
             // Whatever was answered or not: after the kill the same posts come again.
             let address = server.address().to_owned();
@@ -320,7 +341,7 @@ fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<
             server.kill9()?;
             let whole = poster.join().ok().context("the poster")?;
             println!("killed in week {week}, posts answered: {whole}");
-            server = city::serve(&data_dir, "")?;
+            server = city::serve(&data_dir, &section)?;
         }
         let items = both(server.address(), results, &orders);
         for item in items.with_context(|| server.tail())? {
@@ -333,7 +354,10 @@ fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<
             }
         }
     }
-    println!("{} commands accepted, {refused} refused", accepted.len());
+    println!(
+        "{} commands accepted or told by the topic, {refused} refused",
+        accepted.len()
+    );
     ensure!(
         accepted.len() > 5_000 && refused > 500,
         "too little was tried"
