@@ -132,7 +132,7 @@ impl SharedPaths {
         let cleared = self.cleared.get(&fact.id).into_iter().flatten();
         !replaced(&fact.id)
             && fact.supersedes.as_ref().is_none_or(corrects)
-            && cleared.into_iter().all(|by| replaced(by))
+            && cleared.into_iter().all(replaced)
     }
 
     /// What paths lend to an enterprise, or to its product, by the end of a day.

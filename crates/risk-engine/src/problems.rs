@@ -196,9 +196,8 @@ impl ListedProblem {
             }
             (S::Listed | S::Planned, ProblemAction::Withdraw { .. }) => self.state = S::Withdrawn,
             (S::Listed, ProblemAction::Verify { .. })
-            | (S::Verified | S::Withdrawn, _)
-            | (S::Planned, ProblemAction::List { .. })
-            | (S::Listed, ProblemAction::List { .. }) => return Err(ProblemRule::NoSuchStep),
+            | (S::Listed | S::Planned, ProblemAction::List { .. })
+            | (S::Verified | S::Withdrawn, _) => return Err(ProblemRule::NoSuchStep),
         }
         Ok(())
     }
@@ -241,9 +240,7 @@ impl Problems {
         ) {
             return refused(ProblemRule::RoleMayNot, None);
         }
-        let Some(id) = action.of() else {
-            return None;
-        };
+        let id = action.of()?;
         let known = self.0.get(id).filter(|of| of.enterprise == *enterprise);
         let Some(known) = known else {
             return refused(ProblemRule::UnknownProblem, None);

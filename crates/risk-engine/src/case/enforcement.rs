@@ -126,6 +126,9 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
     if let Some(goods) = goods_after(state, act) {
         return Ok(To(State { goods, ..state }));
     }
+    if let Some(published) = after_decision(state, act) {
+        return Ok(published);
+    }
     let to = |stage| To(State { stage, ..state });
     // A decision ends what held the goods: it confiscates them or gives them back.
     let decided = |stage| {
@@ -160,26 +163,6 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
         (S::Informed, Act::Officer(Do::PenaliseLightly)) => decided(S::DecidedLight),
         (S::Informed, Act::Officer(Do::Penalise)) => decided(S::DecidedOrdinary),
         (S::Informed, Act::Officer(Do::PenaliseHeavily)) => decided(S::DecidedHeavy),
-        (S::DecidedLight, Act::Officer(Do::Publish)) => to(S::PublishedLight),
-        (S::DecidedOrdinary, Act::Officer(Do::Publish)) => to(S::PublishedOrdinary),
-        (S::DecidedHeavy, Act::Officer(Do::Publish)) => to(S::PublishedHeavy),
-        (S::PublishedLight, Act::Lapsed(Term::PublicShort))
-        | (S::PublishedOrdinary | S::PublishedHeavy, Act::Lapsed(Term::PublicLong)) => {
-            End(Ending::Penalised)
-        }
-        (S::PublishedHeavy, Act::Officer(Do::ListAsSerious)) => to(S::Listed),
-        (S::Listed, Act::Lapsed(Term::EarlyRemoval)) => to(S::Removable),
-        (S::Removable, Act::Officer(Do::RemoveEarly)) => End(Ending::Delisted),
-        (S::Listed | S::Removable, Act::Lapsed(Term::Listing)) => End(Ending::Delisted),
-        (
-            S::DecidedLight | S::DecidedOrdinary | S::DecidedHeavy,
-            Act::Officer(Do::WithdrawDecision),
-        ) => End(Ending::DecisionWithdrawn),
-        (
-            S::PublishedLight | S::PublishedOrdinary | S::PublishedHeavy | S::Listed | S::Removable,
-            Act::Officer(Do::WithdrawDecision),
-        ) => to(S::Withdrawn),
-        (S::Withdrawn, Act::Officer(Do::TakeDown)) => End(Ending::DecisionWithdrawn),
         // More of what it is about: it is noted as evidence.
         (
             S::Lead
@@ -214,6 +197,37 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
             Act::Officer(_) | Act::Found(_) | Act::Lapsed(_),
         ) => return no_step(act),
     })
+}
+
+/// What a decision, its publication and the list of serious violations lead to.
+fn after_decision(state: State, act: Act) -> Option<Transition<State>> {
+    use CaseAct as Do;
+    use Stage as S;
+    use Transition::{End, To};
+    let to = |stage| Some(To(State { stage, ..state }));
+    match (state.stage, act) {
+        (S::DecidedLight, Act::Officer(Do::Publish)) => to(S::PublishedLight),
+        (S::DecidedOrdinary, Act::Officer(Do::Publish)) => to(S::PublishedOrdinary),
+        (S::DecidedHeavy, Act::Officer(Do::Publish)) => to(S::PublishedHeavy),
+        (S::PublishedLight, Act::Lapsed(Term::PublicShort))
+        | (S::PublishedOrdinary | S::PublishedHeavy, Act::Lapsed(Term::PublicLong)) => {
+            Some(End(Ending::Penalised))
+        }
+        (S::PublishedHeavy, Act::Officer(Do::ListAsSerious)) => to(S::Listed),
+        (S::Listed, Act::Lapsed(Term::EarlyRemoval)) => to(S::Removable),
+        (S::Removable, Act::Officer(Do::RemoveEarly)) => Some(End(Ending::Delisted)),
+        (S::Listed | S::Removable, Act::Lapsed(Term::Listing)) => Some(End(Ending::Delisted)),
+        (
+            S::DecidedLight | S::DecidedOrdinary | S::DecidedHeavy,
+            Act::Officer(Do::WithdrawDecision),
+        ) => Some(End(Ending::DecisionWithdrawn)),
+        (
+            S::PublishedLight | S::PublishedOrdinary | S::PublishedHeavy | S::Listed | S::Removable,
+            Act::Officer(Do::WithdrawDecision),
+        ) => to(S::Withdrawn),
+        (S::Withdrawn, Act::Officer(Do::TakeDown)) => Some(End(Ending::DecisionWithdrawn)),
+        (_, Act::Officer(_) | Act::Found(_) | Act::Lapsed(_)) => None,
+    }
 }
 
 /// What holds the goods after an act, where it changes that.

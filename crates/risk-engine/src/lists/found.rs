@@ -158,8 +158,8 @@ fn rows_of(
             ProblemState::Verified => ProblemStanding::Verified,
             ProblemState::Withdrawn => ProblemStanding::Withdrawn,
         };
-        row.product = problem.problem.product.clone();
-        row.item = problem.problem.item.clone();
+        row.product.clone_from(&problem.problem.product);
+        row.item.clone_from(&problem.problem.item);
         row.clause = problem.problem.clause.clone().or(row.clause);
         row.recurs = problems
             .iter()

@@ -68,6 +68,14 @@ pub struct Candidate {
     pub listed: Vec<CaseId>,
 }
 
+/// The criteria that acts of a case meet.
+const OF_ACTS: [(CaseAct, Criterion); 4] = [
+    (CaseAct::PenaliseHeavily, Criterion::HeavyPenalty),
+    (CaseAct::RevokeLicence, Criterion::LicenceRevoked),
+    (CaseAct::StopBusiness, Criterion::BusinessStopped),
+    (CaseAct::ReportTampering, Criterion::Tampering),
+];
+
 type Facts = BTreeMap<Criterion, Vec<(Timestamp, String)>>;
 
 /// What a case says for the list.
@@ -87,15 +95,11 @@ fn facts_of(case: &Case, facts: &mut Facts) {
         return;
     }
     for event in &case.events {
-        let acted = |criterion| Some((criterion, case.id.to_string()));
         let found = match (&event.what, &event.cause) {
-            (Happened::Moved(Act::Officer(act)), _) => match act {
-                CaseAct::PenaliseHeavily => acted(Criterion::HeavyPenalty),
-                CaseAct::RevokeLicence => acted(Criterion::LicenceRevoked),
-                CaseAct::StopBusiness => acted(Criterion::BusinessStopped),
-                CaseAct::ReportTampering => acted(Criterion::Tampering),
-                _other => None,
-            },
+            (Happened::Moved(Act::Officer(act)), _) => {
+                let of = OF_ACTS.iter().find(|(of, _)| of == act);
+                of.map(|(_, criterion)| (*criterion, case.id.to_string()))
+            }
             (
                 Happened::Moved(Act::Found(Found::Refused))
                 | Happened::Noted(Act::Found(Found::Refused)),

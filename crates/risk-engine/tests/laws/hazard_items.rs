@@ -15,7 +15,7 @@ fn year(breaks: bool) -> Vec<InspectionResult> {
             let id = day as u32 * 10 + nth;
             // One test in fifteen fails as ever.
             let turn = day as u32 * 4 + nth;
-            let mut failed = turn % 15 == 0;
+            let mut failed = turn.is_multiple_of(15);
             let mut code = ["small-parts", "seams", "flame"][(turn / 15 % 3) as usize];
             if breaks && day >= 280 && nth == 0 && day % 3 == 0 {
                 (failed, code) = (true, "magnet");

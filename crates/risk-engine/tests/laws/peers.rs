@@ -162,11 +162,12 @@ fn what_a_lapse_concludes_stands_and_is_told() {
         "sample_due",
         "rectification was not reported in time"
     );
-    let last = desk.effects.iter().rev().find_map(|effect| match effect {
-        Effect::CaseMoved(moved) => Some(moved),
-        _other => None,
-    });
-    assert_eq!(last.unwrap().case.state, case.state);
+    let mut effects = desk.effects.iter().rev();
+    let last = effects.find(|effect| matches!(effect, Effect::CaseMoved(_)));
+    let Some(Effect::CaseMoved(moved)) = last else {
+        panic!("the case was never told of");
+    };
+    assert_eq!(moved.case.state, case.state);
 }
 
 /// A peer's retracted test left its state behind, and a re-test did not start clean.
