@@ -13,7 +13,7 @@ use risk_domain::case_action::{CaseAction, PauseReason};
 use risk_domain::decision::{Actor, Command, Order};
 use risk_domain::ids::{
     ActorId, AgencyId, CommandId, EnterpriseId, HazardCode, InspectionId, ItemCode, ProductCode,
-    SiteId, TeamId, ZoneId,
+    SignalId, SiteId, TeamId, ZoneId,
 };
 use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome as Finding, ProductRef, SampleCounts,
@@ -22,6 +22,7 @@ use risk_domain::inspection::{
 use risk_domain::reference::Reference;
 use risk_domain::scales::{Role, Severity};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
+use risk_domain::signal::{Reporter, Signal, SignalKind};
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::case::{CaseState, Span};
 use risk_engine::{
@@ -58,8 +59,13 @@ struct Then {
     at: String,
     /// What a result says, as `failed:formal`; after the first it follows the first up.
     result: Option<String>,
+    /// What is heard, as `tip:named`, `tip:anonymous` or `complaint`: of an injury that may be grave.
+    signal: Option<String>,
     /// When its sample was taken; an hour before by default.
     sampled: Option<String>,
+    /// The result names the case.
+    #[serde(default)]
+    names_case: bool,
     /// The result refers to no other.
     #[serde(default)]
     unlinked: bool,
@@ -218,6 +224,7 @@ struct Desk {
     engine: Engine,
     results: Vec<Linked>,
     commands: usize,
+    signals: usize,
 }
 
 fn source(name: &'static str) -> SourcePartition {
@@ -245,12 +252,13 @@ impl Desk {
             engine,
             results: Vec::new(),
             commands: 0,
+            signals: 0,
         })
     }
 
     /// Time passes, with everything read.
     fn tick(&mut self, now: Timestamp) {
-        let idle = [source("results"), source("commands")];
+        let idle = [source("results"), source("commands"), source("signals")];
         self.engine.step(&Input::Tick { now, idle: &idle });
     }
 
@@ -273,6 +281,38 @@ impl Desk {
             self.results.push(Linked { result, epoch });
         }
         step.outcome
+    }
+
+    fn hear(&mut self, says: &str, product: &str, at: Timestamp) -> Result<Outcome> {
+        let (kind, reporter) = match says.split_once(':') {
+            Some((kind, reporter)) => (kind, Reporter::from_code(reporter)),
+            None => (says, None),
+        };
+        self.signals += 1;
+        let signal = Signal {
+            signal_id: SignalId::new(format!("S{}", self.signals))?,
+            kind: SignalKind::from_code(kind).with_context(|| format!("no kind {kind}"))?,
+            observed_at: at,
+            occurred_at: None,
+            enterprise_id: EnterpriseId::new("E1")?,
+            site_id: Some(SiteId::new("S1")?),
+            zone_id: Some(ZoneId::new("330782-futian")?),
+            product: Some(ProductCode::new(product)?),
+            hazard: None,
+            severity: Some(Severity::Three),
+            source: "12315".into(),
+            summary: None,
+            verdict: None,
+            credit_class: None,
+            reporter,
+            duty: None,
+        };
+        let partition = source("signals");
+        let input = Input::Signal {
+            partition: &partition,
+            signal: &signal,
+        };
+        Ok(self.engine.step(&input).outcome)
     }
 
     fn command(&mut self, then: &Then, at: Timestamp, action: CaseAction) -> Result<Outcome> {
@@ -341,9 +381,16 @@ impl Desk {
                 Some(other) => bail!("no command {other}"),
             }
         };
+        if let Some(says) = &then.signal {
+            let outcome = self.hear(says, product, at)?;
+            ensure!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+        }
         let outcome = match (&then.result, action) {
             (Some(says), None) => {
-                let result = result(self.results.len(), says, product, at, then)?;
+                let mut result = result(self.results.len(), says, product, at, then)?;
+                if then.names_case {
+                    result.case_id = Some(self.case()?.id.clone());
+                }
                 Some(self.post(result))
             }
             (None, Some(action)) => {

@@ -379,11 +379,70 @@ fn exactly_the_bad_lines_are_rejected_and_each_says_why() -> Result<()> {
         }
     }
 
-    // The mapping of an import gives the first, commands the second (`decisions.rs`); no result can.
-    let elsewhere = [RejectionCode::Unmappable, RejectionCode::NotAllowed];
+    // The mapping of an import gives the first, commands the second (`decisions.rs`), a close the third.
+    let elsewhere = [
+        RejectionCode::Unmappable,
+        RejectionCode::NotAllowed,
+        RejectionCode::UnknownReference,
+    ];
     let seen: BTreeSet<RejectionCode> = bad.iter().map(|bad| bad.code).chain(elsewhere).collect();
     let all: BTreeSet<RejectionCode> = RejectionCode::ALL.iter().copied().collect();
     ensure!(seen == all, "reasons without a line: {:?}", &all - &seen);
+    Ok(())
+}
+
+#[test]
+fn a_result_that_confirms_a_test_nobody_made_is_kept_whole_after_its_close_and_counts_all_the_same()
+-> Result<()> {
+    let home = tempfile::tempdir()?;
+    let data_dir = home.path().join("data");
+    let desk = Desk::of(&City::simulate(SEED, ENTERPRISES)?)?;
+    let mut lost = desk.record("lost");
+    put(&mut lost, "/mode", json!("fast_test"))?;
+    put(&mut lost, "/confirms", json!("nobody-made-it"))?;
+    let mut lines = vec![lost.to_string()];
+    for day in 10..40 {
+        let mut later = desk.record(&format!("later-{day}"));
+        let at = format!(
+            "2026-{:02}-{:02}T17:00:00+08:00",
+            3 + day / 30,
+            day % 30 + 1
+        );
+        put(&mut later, "/observed_at", json!(at))?;
+        lines.push(later.to_string());
+    }
+    let file = home.path().join("lines.ndjson");
+    std::fs::write(&file, lines.join("\n"))?;
+    city::import(&data_dir, &file)?;
+    let server = city::serve(&data_dir, "")?;
+    let told = city::all(&format!(
+        "{}/v1/dead-letters?code=unknown_reference&",
+        server.address()
+    ))?;
+    ensure!(told.len() == 1, "{told:?}");
+    let one = &told[0];
+    ensure!(
+        one["field"] == "confirms" && one["value"] == "nobody-made-it",
+        "{one}"
+    );
+    ensure!(
+        one["rule"]
+            .as_str()
+            .is_some_and(|rule| rule.starts_with("must name a test")),
+        "{one}"
+    );
+    let kept = one.pointer("/record/text").and_then(Value::as_str);
+    let kept: Value = serde_json::from_str(kept.context("kept as text")?)?;
+    ensure!(kept["inspection_id"] == "lost", "{kept}");
+    let evidence = format!(
+        "{}/v1/subjects/enterprise:enterprise-1/evidence?",
+        server.address()
+    );
+    let counted = city::all(&evidence)?;
+    ensure!(
+        counted.iter().any(|one| one["inspection_id"] == "lost"),
+        "the result itself is gone"
+    );
     Ok(())
 }
 

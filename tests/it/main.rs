@@ -6,6 +6,7 @@
 mod alerts;
 mod architecture;
 mod case_life;
+mod case_year;
 mod cases;
 mod compose;
 mod contract;

@@ -14,6 +14,7 @@ use risk_domain::case_act::CaseAct;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::{AlertId, CaseId};
+use risk_domain::problem::ProblemAction;
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -82,13 +83,14 @@ fn kind_of(order: &Order) -> &'static str {
         Order::Grade { decision, .. } => decision.code(),
         Order::Alert { action, .. } => action.code(),
         Order::Case { action, .. } => action.code(),
+        Order::Problem { action, .. } => action.code(),
     }
 }
 
-/// Every kind of deed. Some name what is done to grades, alerts and cases alike.
+/// Every kind of deed. Some name what is done to grades, alerts, cases and problems alike.
 fn kinds() -> BTreeSet<&'static str> {
     let orders = Decision::CODES.into_iter().chain(AlertAction::CODES);
-    let orders = orders.chain(CaseAction::CODES);
+    let orders = orders.chain(CaseAction::CODES).chain(ProblemAction::CODES);
     let acts = CaseAct::ALL.iter().map(|act| act.code());
     orders.chain(acts).chain(Act::ALL.map(Act::code)).collect()
 }
@@ -110,7 +112,7 @@ impl Wanted {
                 let command = &record.told;
                 let subject = match &command.order {
                     Order::Grade { subject, .. } => Some(subject),
-                    Order::Alert { .. } | Order::Case { .. } => None,
+                    Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => None,
                 };
                 let kind = kind_of(&command.order);
                 (&command.actor.id, subject, kind, command.decided_at)
@@ -191,6 +193,28 @@ pub(crate) async fn list(
     state.read(read).await
 }
 
+/// What a command on a problem sets.
+fn of_problem(action: &ProblemAction) -> Vec<FieldChangeDto> {
+    let set = |field: &str, after: String| FieldChangeDto {
+        field: field.to_owned(),
+        before: None,
+        after: Some(after),
+    };
+    match action {
+        ProblemAction::List { problem } => vec![set("problem", problem.text.to_string())],
+        ProblemAction::Plan { of, plan } => vec![
+            set("of", of.to_string()),
+            set("cause", plan.cause.to_string()),
+            set("measure", plan.measure.to_string()),
+            set("owner", plan.owner.to_string()),
+            set("due", plan.due.to_string()),
+        ],
+        ProblemAction::Verify { of } | ProblemAction::Withdraw { of } => {
+            vec![set("of", of.to_string())]
+        }
+    }
+}
+
 fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiError> {
     match record {
         Record::Command(record) => {
@@ -213,6 +237,10 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
                 Order::Case { case, .. } => {
                     case_id = Some(case.to_string());
                     of_case(parts, case, &command)?
+                }
+                Order::Problem { enterprise, action } => {
+                    subject = Some(Subject::Enterprise(enterprise.clone()).to_string());
+                    of_problem(action)
                 }
             };
             Ok(AuditDto {
@@ -336,7 +364,7 @@ fn of_case(
     };
     let brought = |event: &CaseEvent| match &event.cause {
         Cause::Command(id) => *id == command.command_id,
-        Cause::Result(_) | Cause::Term(_) => false,
+        Cause::Result(_) | Cause::Term(_) | Cause::Signal(_) => false,
     };
     let mut before = None;
     let mut changes = Vec::new();

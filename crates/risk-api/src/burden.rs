@@ -30,7 +30,10 @@ pub(crate) struct BurdenBook(Mutex<(Burdens, u64)>);
 
 impl BurdenBook {
     /// The view as of the ledger's end.
-    fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (Burdens, u64)>, ApiError> {
+    pub(crate) fn read(
+        &self,
+        parts: &ApiParts,
+    ) -> Result<MutexGuard<'_, (Burdens, u64)>, ApiError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let offset = parts.engine().policy().time.offset;
         let (burdens, next) = &mut *held;
@@ -46,7 +49,7 @@ impl BurdenBook {
 }
 
 /// The day that is asked for: `on`, or the day of the last close.
-fn day_of(params: &Params, parts: &ApiParts) -> Result<Day, ApiError> {
+pub(crate) fn day_of(params: &Params, parts: &ApiParts) -> Result<Day, ApiError> {
     let rule = "must be a day, as 2026-06-30";
     if let Some(day) = params.parse("on", rule, |text| text.parse::<Day>().ok())? {
         return Ok(day);

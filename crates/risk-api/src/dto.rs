@@ -9,12 +9,14 @@ mod case;
 mod compare;
 mod decision;
 mod evidence;
+mod lists;
 mod observers;
 pub(crate) mod pack;
 mod plan;
 mod rates;
 mod session;
 mod signal;
+mod supply;
 mod watch;
 
 pub use alert::{
@@ -30,6 +32,10 @@ pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, Prop
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
+pub use lists::{
+    AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,
+    CreditRowDto, DutyDto, MetDto, ProblemRowDto,
+};
 pub use observers::{
     MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
     StrictnessDto,
@@ -45,6 +51,7 @@ pub use rates::{
 };
 pub use session::SessionDto;
 pub use signal::SignalDto;
+pub use supply::{InfluenceDto, SharedPathDto};
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;

@@ -21,6 +21,7 @@ mod html;
 mod idempotency;
 pub mod identity;
 mod limits;
+mod lists;
 mod live;
 mod metrics;
 pub mod openapi;
@@ -34,6 +35,7 @@ mod router;
 mod signals;
 mod state;
 mod subjects;
+mod supply;
 mod tls;
 mod watch;
 

@@ -11,7 +11,8 @@ use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    idempotency, live, metrics, openapi, pack, plans, rates, results, signals, subjects, watch,
+    idempotency, lists, live, metrics, openapi, pack, plans, rates, results, signals, subjects, supply,
+    watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -60,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 55] = [
+pub(crate) static OPERATIONS: [Operation; 62] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -116,6 +117,9 @@ pub(crate) static OPERATIONS: [Operation; 55] = [
     }),
     read("/v1/subjects/{id}/compare", STAFF, &["with"], || {
         get(compare::compare)
+    }),
+    read("/v1/subjects/{id}/supply", STAFF, &["on"], || {
+        get(supply::one)
     }),
     read(
         "/v1/alerts",
@@ -184,6 +188,59 @@ pub(crate) static OPERATIONS: [Operation; 55] = [
         || get(burden::suspicions),
     ),
     read("/v1/burden/{id}", STAFF, &["on"], || get(burden::one)),
+    read(
+        "/v1/lists/problems",
+        STAFF_AND_ZONES,
+        &["enterprise", "zone", "state", "on", "limit", "cursor"],
+        || get(lists::problems),
+    ),
+    read(
+        "/v1/lists/assistance",
+        STAFF_AND_ZONES,
+        &["enterprise", "zone", "reason", "on", "limit", "cursor"],
+        || get(lists::assistance),
+    ),
+    read(
+        "/v1/lists/credit",
+        STAFF,
+        &["month", "class", "limit", "cursor"],
+        || get(lists::credit),
+    ),
+    read(
+        "/v1/lists/serious-violations",
+        STAFF,
+        &["on", "limit", "cursor"],
+        || get(lists::serious_violations),
+    ),
+    read(
+        "/v1/lists/duties",
+        STAFF_AND_ZONES,
+        &[
+            "enterprise",
+            "zone",
+            "duty",
+            "step",
+            "from",
+            "on",
+            "limit",
+            "cursor",
+        ],
+        || get(lists::duties),
+    ),
+    read(
+        "/v1/lists/corrective-actions",
+        STAFF_AND_ZONES,
+        &[
+            "enterprise",
+            "zone",
+            "kind",
+            "from",
+            "on",
+            "limit",
+            "cursor",
+        ],
+        || get(lists::taken),
+    ),
     read("/v1/observers", STAFF, &["period", "limit"], || {
         get(rates::observers)
     }),

@@ -8,8 +8,10 @@ use crate::identity::pending::PendingSignIns;
 use crate::identity::provider::Provider;
 use crate::identity::sessions::Sessions;
 use crate::limits::Quota;
+use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
 use crate::plans::VisitBook;
+use crate::supply::PathBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -168,6 +170,8 @@ pub(crate) struct Shared {
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
     pub(crate) burden: BurdenBook,
+    pub(crate) lists: ListsBook,
+    pub(crate) paths: PathBook,
     pub(crate) visits: VisitBook,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
@@ -218,6 +222,8 @@ impl ApiState {
             closing,
             reads: Arc::new(Semaphore::new(READS)),
             burden: BurdenBook::default(),
+            lists: ListsBook::default(),
+            paths: PathBook::default(),
             visits: VisitBook::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),

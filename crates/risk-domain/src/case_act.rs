@@ -100,6 +100,8 @@ named_scale! {
         Conclude = "conclude",
         /// 终止办理: the case ends outside its course.
         Discontinue = "discontinue",
+        /// 告知举报人: whoever reported was told what was decided.
+        TellReporter = "tell_reporter",
     }
 }
 

@@ -1,4 +1,4 @@
-//! What officers decide（命令）: on a grade, an alert or a case.
+//! What officers decide（命令）: on a grade, an alert, a case or a problem of an enterprise.
 //!
 //! Each is a command with an id, an actor and a reason, so that nothing a person did stands without
 //! their name. What is decided on a grade（人工决定）has an end besides, so that it does not stand for
@@ -6,7 +6,8 @@
 
 use crate::alert_action::AlertAction;
 use crate::case_action::CaseAction;
-use crate::ids::{ActorId, AlertId, CaseId, CommandId};
+use crate::ids::{ActorId, AlertId, CaseId, CommandId, EnterpriseId};
+use crate::problem::ProblemAction;
 use crate::scales::{RiskLevel, Role};
 use crate::subject::Subject;
 use crate::time::{Day, Timestamp};
@@ -113,6 +114,13 @@ pub enum Order {
         /// What is done.
         action: CaseAction,
     },
+    /// On a problem of an enterprise（问题整改）.
+    Problem {
+        /// Whose problem.
+        enterprise: EnterpriseId,
+        /// What is done.
+        action: ProblemAction,
+    },
 }
 
 /// A command（命令）: an order, of whom, when and why.
@@ -164,7 +172,7 @@ impl Command {
                 subject: subject.clone(),
                 decision: decision.clone(),
             }),
-            Order::Alert { .. } | Order::Case { .. } => None,
+            Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => None,
         }
     }
 }

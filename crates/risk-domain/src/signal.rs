@@ -6,7 +6,7 @@
 use crate::ids::{EnterpriseId, HazardCode, ProductCode, SignalId, SiteId, ZoneId};
 use crate::inspection::Verdict;
 use crate::scales::{CreditRiskClass, Severity, named_scale};
-use crate::time::Timestamp;
+use crate::time::{Day, Timestamp};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ named_scale! {
     /// Kind of a signal（信号类别）.
     #[doc(alias = "信号类别")]
     SignalKind {
-        /// 投诉举报: a consumer complained, for instance by 12315.
+        /// 投诉: a consumer complained on their own behalf, for instance by 12315.
         Complaint = "complaint",
         /// 媒体曝光: the media reported.
         MediaExposure = "media_exposure",
@@ -28,20 +28,77 @@ named_scale! {
         ExternalCheck = "external_check",
         /// 网络监测: something was found on sale online.
         OnlineMonitoring = "online_monitoring",
+        /// 举报: somebody reports a breach of the law.
+        Tip = "tip",
+        /// 主体责任记录: the enterprise's own records of its daily, weekly or monthly duty.
+        DutyRecord = "duty_record",
     }
+}
+
+named_scale! {
+    /// Whether whoever reports gave a name（举报人是否实名）: a named one is told what became of it.
+    #[doc(alias = "举报人是否实名")]
+    Reporter {
+        /// 实名.
+        Named = "named",
+        /// 匿名.
+        Anonymous = "anonymous",
+    }
+}
+
+named_scale! {
+    /// What an enterprise owes of itself（主体责任）: Orders 75 and 76 of 2023.
+    #[doc(alias = "主体责任")]
+    Duty {
+        /// 日管控: the quality officer's check of the day, a zero-risk one included.
+        Daily = "daily",
+        /// 周排查: the quality director's review of the week.
+        Weekly = "weekly",
+        /// 月调度: the meeting of whoever heads the enterprise.
+        Monthly = "monthly",
+    }
+}
+
+impl Duty {
+    /// Its Chinese name.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Daily => "日管控",
+            Self::Weekly => "周排查",
+            Self::Monthly => "月调度",
+        }
+    }
+}
+
+/// What an enterprise put on record of its duty（主体责任记录）, for some days in a row.
+#[doc(alias = "主体责任记录")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DutyRecord {
+    /// Which duty.
+    pub duty: Duty,
+    /// The first day that it covers. A weekly or monthly record stands for each week or month of which
+    /// it covers a day.
+    pub from: Day,
+    /// The last.
+    pub until: Day,
+    /// The days on which a risk was found; on the others there was none（零风险）.
+    pub risks: Vec<Day>,
 }
 
 impl SignalKind {
     /// Its Chinese name.
     pub fn zh(self) -> &'static str {
         match self {
-            Self::Complaint => "投诉举报",
+            Self::Complaint => "投诉",
             Self::MediaExposure => "媒体曝光",
             Self::Recall => "召回",
             Self::Accident => "安全事故",
             Self::CreditClass => "信用风险分类",
             Self::ExternalCheck => "外部抽检",
             Self::OnlineMonitoring => "网络监测",
+            Self::Tip => "举报",
+            Self::DutyRecord => "主体责任记录",
         }
     }
 }
@@ -79,6 +136,12 @@ pub struct Signal {
     pub verdict: Option<Verdict>,
     /// The class, of a credit classification.
     pub credit_class: Option<CreditRiskClass>,
+    /// Whether a complainant or reporter gave a name.
+    #[serde(default)]
+    pub reporter: Option<Reporter>,
+    /// What an enterprise put on record of its duty.
+    #[serde(default)]
+    pub duty: Option<DutyRecord>,
 }
 
 /// What of a signal is personal（个人信息）: kept apart, and nothing follows from it.

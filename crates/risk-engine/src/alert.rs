@@ -55,11 +55,13 @@ pub enum AlertRule {
     SupplyPath,
     /// A grade rose before anything failed（潜在风险）.
     LatentRisk,
+    /// An item of a product fails more than it used to（危害项目信号）.
+    HazardItem,
 }
 
 impl AlertRule {
     /// Every rule.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FastTestFailed,
         Self::SevereItemFailed,
         Self::BannedSubstance,
@@ -73,6 +75,7 @@ impl AlertRule {
         Self::ExternalCheckFailed,
         Self::SupplyPath,
         Self::LatentRisk,
+        Self::HazardItem,
     ];
 
     /// The rule with this code.
@@ -96,6 +99,7 @@ impl AlertRule {
             Self::ExternalCheckFailed => "external_check_failed",
             Self::SupplyPath => "supply_path",
             Self::LatentRisk => "latent_risk",
+            Self::HazardItem => "hazard_item",
         }
     }
 }

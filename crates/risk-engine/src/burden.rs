@@ -245,6 +245,18 @@ impl Burdens {
             .collect()
     }
 
+    /// Visits of an enterprise from one day on and before another.
+    pub fn visits_within(&self, enterprise: &EnterpriseId, from: Day, before: Day) -> u32 {
+        let number = self.enterprises.0.get(enterprise).copied();
+        let facts = number.into_iter();
+        let facts = facts.flat_map(|number| self.facts_of(number, before.plus(-1)));
+        let visits = facts.filter(|fact| fact.visit && fact.day >= from);
+        let visits: BTreeSet<_> = visits
+            .map(|fact| (fact.day, fact.place, fact.team))
+            .collect();
+        visits.len() as u32
+    }
+
     fn sum(&self, number: u32, on: Day, policy: &BurdenPolicy) -> Option<Burden> {
         let mut burden = Burden {
             enterprise: self.enterprises.name(number)?.clone(),

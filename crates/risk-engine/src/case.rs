@@ -225,7 +225,9 @@ impl CaseState {
     /// From when on a sample must have been taken to be tested for this state.
     fn awaits(self) -> Awaits {
         match self {
-            Self::FastTest(fast_test::State::Rectified) => Awaits::SinceEntered,
+            Self::FastTest(fast_test::State::Rectified | fast_test::State::CheckDue) => {
+                Awaits::SinceEntered
+            }
             Self::SpotCheck(state) => match state.stage {
                 spot_check::Stage::Ordered
                 | spot_check::Stage::Uncorrected
@@ -309,7 +311,7 @@ pub struct Case {
     pub zone: ZoneId,
     /// When it was opened, in the data's time.
     pub opened_at: Timestamp,
-    /// The record behind it.
+    /// The record behind it: a result, or a complaint or report where its first event says so.
     pub opened_by: InspectionId,
     /// The case that was passed on to it.
     pub succeeds: Option<CaseId>,
@@ -352,7 +354,7 @@ impl Case {
     pub fn evidence(&self) -> impl Iterator<Item = &InspectionId> {
         let causes = self.events.iter().filter_map(|event| match &event.cause {
             Cause::Result(id) if *id != self.opened_by => Some(id),
-            Cause::Result(_) | Cause::Command(_) | Cause::Term(_) => None,
+            Cause::Result(_) | Cause::Command(_) | Cause::Term(_) | Cause::Signal(_) => None,
         });
         std::iter::once(&self.opened_by).chain(causes)
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot, of early warning and of alerts a frame.
@@ -116,7 +116,7 @@ enum Frame {
     Warning(Vec<u8>),
     /// The weeks of a domain.
     Series(CompactString, Series),
-    /// Commands on alerts and cases, with digests of their content.
+    /// Commands on alerts, cases and problems, with digests of their content.
     Acted(Vec<(CommandId, u64)>),
     /// The facts and cases of a docket.
     Docket(Box<Docketed>),
@@ -124,7 +124,8 @@ enum Frame {
     Unsettled(Unsettled, Vec<(CaseId, u32)>),
     /// A piece of the alerts.
     Alerts(Vec<u8>),
-    /// A piece of the signals and the supply paths.
+    /// A piece of the signals, the supply paths, the problems, the references and the
+    /// counts of items.
     Signals(Vec<u8>),
     End,
 }
@@ -284,7 +285,13 @@ impl Engine {
         for piece in alerts.chunks(PIECE) {
             put(&Frame::Alerts(piece.to_vec()))?;
         }
-        let signals = postcard::to_stdvec(&(&self.signals, &self.paths));
+        let signals = postcard::to_stdvec(&(
+            &self.signals,
+            &self.paths,
+            &self.problems,
+            &self.references,
+            &self.items,
+        ));
         let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
         for piece in signals.chunks(PIECE) {
             put(&Frame::Signals(piece.to_vec()))?;

@@ -72,12 +72,16 @@ impl Engine {
         self.tell_waking(epoch, &mut effects);
         let complained = self.signals.due_by(epoch);
         let paths = self.paths_due(epoch);
+        let refused = self.refused_references(epoch);
         let touched = self.conclude(Effect::EpochClosed(epoch), &mut effects);
+        let refused = refused.into_iter().map(Box::new);
+        effects.extend(refused.map(Effect::ReferenceRefused));
         self.raise_complaints(&complained, epoch, &mut effects);
         self.raise_paths(&paths, epoch, &mut effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
             self.warn(epoch, &mut effects);
+            self.raise_items(epoch, &mut effects);
         }
         recorder.record_all(&mut effects);
         let judged: Vec<SubjectIx> = if weekly {
@@ -156,6 +160,8 @@ impl Engine {
                 self.placed = *epoch;
                 self.signals.settle(*epoch);
                 self.paths.settle(*epoch, self.paths_since(*epoch));
+                self.references.settle(*epoch);
+                self.items.settle(*epoch, self.items_since(*epoch));
                 return self.count(*epoch);
             }
             Effect::Assessed(assessment) => {
@@ -172,8 +178,8 @@ impl Engine {
                 self.alerts.raise(self.placed, alert, signals, &terms);
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
-            // What moved it stands in the raises and commands.
-            Effect::AlertMoved(_) => {}
+            // What moved it stands in the raises and commands; what refers to nothing is told only.
+            Effect::AlertMoved(_) | Effect::ReferenceRefused(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.

@@ -260,6 +260,17 @@ fn warnings(engine: &Engine, lines: &mut Lines) {
     lines.add("supply paths");
     let paths = postcard::to_stdvec(&engine.paths).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&paths)));
+    lines.add("hazard items");
+    let items = postcard::to_stdvec(&engine.items).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&items)));
+    lines.add("problems");
+    for line in engine.problems.lines() {
+        lines.add(&line);
+    }
+    lines.add("references");
+    for line in engine.references.lines() {
+        lines.add(&line);
+    }
     lines.add("alerts");
     for line in engine.alerts.lines() {
         lines.add(&line);
@@ -311,7 +322,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
     }
-    lines.add("commands on alerts and cases");
+    lines.add("commands on alerts, cases and problems");
     for (id, digest) in &engine.acted {
         lines.add(&format!("{id} {digest:016x}"));
     }

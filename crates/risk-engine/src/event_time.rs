@@ -6,7 +6,7 @@
 
 use crate::policy::TimePolicy;
 use compact_str::CompactString;
-use risk_domain::time::{Day, Timestamp};
+use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// An epoch（期）: the unit in which evidence is closed and judged, counted from 1970-01-01 civil time.
@@ -190,6 +190,11 @@ impl EpochCalendar {
     /// The epoch of an instant.
     pub(crate) fn epoch_of(self, at: Timestamp) -> Epoch {
         Epoch((at.millis() + self.time.offset.millis()).div_euclid(self.time.epoch_millis))
+    }
+
+    /// The epoch so many days later.
+    pub(crate) fn plus_days(self, epoch: Epoch, days: i64) -> Epoch {
+        Epoch(epoch.0 + days * DAY_MILLIS / self.time.epoch_millis)
     }
 
     /// The first instant after an epoch.

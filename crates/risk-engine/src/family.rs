@@ -84,6 +84,12 @@ impl Families {
         self.member(id).is_some_and(|member| member.known.is_some())
     }
 
+    /// Whether it is, of an epoch up to this one.
+    pub(crate) fn knows_by(&self, id: &InspectionId, epoch: Epoch) -> bool {
+        let known = self.member(id).and_then(|member| member.known.as_ref());
+        known.is_some_and(|known| known.epoch <= epoch)
+    }
+
     fn member(&self, id: &InspectionId) -> Option<&Member> {
         self.by_key.get(self.of.get(id)?)?.members.get(id)
     }

@@ -9,6 +9,8 @@ use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
+use crate::problems::ProblemRefusal;
+use crate::references::ReferenceRefused;
 use crate::series::WeekRates;
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
@@ -178,6 +180,9 @@ pub enum EngineRejection {
     /// What a command on a case breaks, and where the case stood.
     #[error("{0}")]
     Case(CaseRefusal),
+    /// What a command on a problem of an enterprise breaks.
+    #[error(transparent)]
+    Problem(#[from] ProblemRefusal),
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).
@@ -207,6 +212,8 @@ pub enum Effect {
     AlertMoved(Box<AlertMoved>),
     /// Signals raised an alert.
     SignalRaised(Box<SignalRaised>),
+    /// A result refers to what nobody knows: to be told as a dead letter. It changes no state.
+    ReferenceRefused(Box<ReferenceRefused>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -27,7 +27,10 @@ mod family;
 mod fit_task;
 mod frame;
 mod grade;
+mod hazard_items;
+mod influence;
 pub mod input;
+pub mod lists;
 pub mod logodds;
 mod memory;
 mod model;
@@ -35,8 +38,10 @@ mod null_replay;
 mod observers;
 mod outlook;
 pub mod policy;
+mod problems;
 pub mod rates;
 mod reasons;
+mod references;
 mod sampling;
 pub mod series;
 mod signals;
@@ -68,6 +73,7 @@ pub use evidence::Stratum;
 pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
+pub use influence::{Influence, SharedPath, SharedPaths};
 pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
     Step,
@@ -79,7 +85,9 @@ pub use observers::{
     MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
 };
 pub use policy::{Policy, PolicyError};
+pub use problems::{ListedProblem, ProblemRefusal, ProblemRule, ProblemState};
 pub use reasons::Reason;
+pub use references::{Reference, ReferenceRefused};
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;

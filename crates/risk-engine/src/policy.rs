@@ -5,12 +5,13 @@ mod goals;
 mod signals;
 mod text;
 
-pub use cases::CasePolicy;
+pub use cases::{CasePolicy, Lead, LeadPolicy};
 
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
+use crate::lists::ListsPolicy;
 use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
 use risk_domain::ids::PolicyVersion;
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 pub use goals::{Benchmark, Goal, Goals, RateTarget, Wanted};
-pub use signals::{PathPolicy, SignalPolicy};
+pub use signals::{ItemPolicy, PathPolicy, SignalPolicy};
 
 /// Clocks of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +119,8 @@ pub struct AlertPolicy {
     pub signals: SignalPolicy,
     /// When goods of one path alert.
     pub paths: PathPolicy,
+    /// When an item of a product alerts.
+    pub items: ItemPolicy,
 }
 
 /// What officers may decide.
@@ -150,6 +153,8 @@ pub struct Policy {
     pub decision: DecisionPolicy,
     /// Burden of inspection.
     pub burden: BurdenPolicy,
+    /// Lists that are kept of enterprises.
+    pub lists: ListsPolicy,
     /// How cases run.
     pub cases: CasePolicy,
     /// Pass rates that are to be reached.
@@ -234,10 +239,12 @@ impl Policy {
                 signals: signals::signals(raw.alert.signals)?,
                 latent_risk: raw.alert.latent_risk,
                 paths: signals::paths(raw.alert.paths)?,
+                items: signals::items(raw.alert.items)?,
             },
             detection: checked(raw.detection.check(), raw.detection)?,
             decision: decision(&raw.decision)?,
             burden: checked(raw.burden.check(), raw.burden)?,
+            lists: checked(raw.lists.check(), raw.lists)?,
             cases: cases::cases(raw.cases)?,
             goals: goals::goals(raw.targets, raw.benchmarks)?,
         })

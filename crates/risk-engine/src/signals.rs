@@ -36,11 +36,29 @@ pub(crate) struct Signals {
     of_enterprise: BTreeMap<EnterpriseId, BTreeSet<SignalId>>,
     /// Enterprises that were complained of in epochs that no close has judged.
     due: BTreeMap<Epoch, BTreeSet<EnterpriseId>>,
+    /// Records of duty, of which there is one a day: nothing follows from them here, so that a digest is
+    /// enough to know one that comes again.
+    duties: BTreeMap<SignalId, u64>,
+}
+
+/// Whether consumers and reporters speak: they are counted together.
+fn complains(signal: &Signal) -> bool {
+    matches!(signal.kind, SignalKind::Complaint | SignalKind::Tip)
+}
+
+fn digest_of(signal: &Signal) -> u64 {
+    let text = serde_json::to_vec(signal).unwrap_or_default();
+    xxhash_rust::xxh3::xxh3_64(&text)
 }
 
 impl Signals {
     pub(crate) fn admit(&mut self, epoch: Epoch, signal: Signal) {
-        if signal.kind == SignalKind::Complaint {
+        if signal.kind == SignalKind::DutyRecord {
+            self.duties
+                .insert(signal.signal_id.clone(), digest_of(&signal));
+            return;
+        }
+        if complains(&signal) {
             let due = self.due.entry(epoch).or_default();
             due.insert(signal.enterprise_id.clone());
         }
@@ -67,11 +85,19 @@ impl Signals {
         self.due = self.due.split_off(&epoch.next());
     }
 
+    /// Whether this very signal was taken in before; `Some(false)` where its id was used for another.
+    fn knows(&self, signal: &Signal) -> Option<bool> {
+        let id = &signal.signal_id;
+        let heard = self.all.get(id).map(|(_, known)| known == signal);
+        heard.or_else(|| self.duties.get(id).map(|known| *known == digest_of(signal)))
+    }
+
     /// What the state hash covers, a line a signal.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        self.all
-            .values()
-            .map(|kept| serde_json::to_string(kept).unwrap_or_default())
+        let heard = self.all.values();
+        let heard = heard.map(|kept| serde_json::to_string(kept).unwrap_or_default());
+        let duties = self.duties.iter();
+        heard.chain(duties.map(|(id, digest)| format!("{id} {digest:016x}")))
     }
 
     fn of(&self, enterprise: &EnterpriseId) -> impl Iterator<Item = &(Epoch, Signal)> {
@@ -105,7 +131,11 @@ fn alarm_of(signal: &Signal, policy: &SignalPolicy) -> Option<(AlertRule, AlertL
         }
         SignalKind::ExternalCheck => (signal.verdict == Some(Verdict::Nonconforming))
             .then_some((AlertRule::ExternalCheckFailed, policy.external_check_failed)),
-        SignalKind::Complaint | SignalKind::CreditClass | SignalKind::OnlineMonitoring => None,
+        SignalKind::Complaint
+        | SignalKind::Tip
+        | SignalKind::CreditClass
+        | SignalKind::OnlineMonitoring
+        | SignalKind::DutyRecord => None,
     }
 }
 
@@ -172,9 +202,9 @@ impl Engine {
         signal: &Signal,
         effects: &mut Vec<Effect>,
     ) -> Outcome {
-        match self.signal(&signal.signal_id) {
-            Some(known) if known == signal => return Outcome::Duplicate,
-            Some(_) => return Outcome::Rejected(EngineRejection::IdentityConflict),
+        match self.signals.knows(signal) {
+            Some(true) => return Outcome::Duplicate,
+            Some(false) => return Outcome::Rejected(EngineRejection::IdentityConflict),
             None => {}
         }
         let partition = self.clocks.index_of(partition);
@@ -194,10 +224,11 @@ impl Engine {
     /// Takes in what was heard. Complaints are judged together by the close of its epoch.
     pub(crate) fn admit_signal(&mut self, partition: PartitionIx, signal: &Signal, epoch: Epoch) {
         self.placed = epoch;
-        if signal.kind == SignalKind::Complaint {
+        if complains(signal) {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
         }
         self.signals.admit(epoch, signal.clone());
+        self.cases.admit_signal(signal, epoch, &self.policy.cases);
         self.clocks.advance(partition, signal.observed_at);
     }
 
@@ -215,8 +246,7 @@ impl Engine {
             let of = self.signals.of(enterprise);
             let within = |at: Timestamp| at >= since && at < ended_at;
             let counted = of.filter(|(of, signal)| {
-                let complaint = signal.kind == SignalKind::Complaint;
-                complaint && *of <= epoch && within(signal.observed_at)
+                complains(signal) && *of <= epoch && within(signal.observed_at)
             });
             let mut ids: Vec<(Timestamp, SignalId)> = counted
                 .map(|(_, signal)| (signal.observed_at, signal.signal_id.clone()))

@@ -17,12 +17,15 @@ use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
 use crate::frame::{Frame, Known, place_of};
 use crate::grade;
+use crate::hazard_items::HazardItems;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
     Step,
 };
 use crate::model::Model;
 use crate::policy::Policy;
+use crate::problems::Problems;
+use crate::references::References;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
 use crate::signals::Signals;
@@ -97,7 +100,7 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
-    /// Commands on alerts and cases, with digests of their content.
+    /// Commands on alerts, cases and problems, with digests of their content.
     pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
@@ -105,10 +108,13 @@ pub struct Engine {
     pub(crate) alerts: Alerts,
     pub(crate) signals: Signals,
     pub(crate) paths: SupplyPaths,
+    pub(crate) items: HazardItems,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
     pub(crate) cases: Cases,
+    pub(crate) problems: Problems,
+    pub(crate) references: References,
 }
 
 impl Engine {
@@ -139,8 +145,11 @@ impl Engine {
             alerts: Alerts::default(),
             signals: Signals::default(),
             paths: SupplyPaths::default(),
+            items: HazardItems::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
+            problems: Problems::default(),
+            references: References::default(),
             policy,
         })
     }
@@ -383,6 +392,8 @@ impl Engine {
     ) {
         self.placed = epoch;
         self.paths.admit(result, epoch);
+        self.items.admit(result, epoch);
+        self.references.admit(result, self.reference_due(epoch));
         for link in linked {
             self.admit_link(link);
         }

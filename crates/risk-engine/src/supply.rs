@@ -34,7 +34,7 @@ pub(crate) enum SupplyPath {
 
 impl SupplyPath {
     /// The paths that a result's goods came by.
-    fn of(result: &InspectionResult) -> Vec<Self> {
+    pub(crate) fn of(result: &InspectionResult) -> Vec<Self> {
         let product = &result.product;
         let category = &product.category;
         let producer = result.producer.as_ref();
@@ -64,8 +64,18 @@ impl SupplyPath {
         }
     }
 
+    /// What kind of path it is.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Supplier(_) => "supplier",
+            Self::Factory(_) => "factory",
+            Self::Lot(..) => "lot",
+            Self::Trademark(..) => "trademark",
+        }
+    }
+
     /// Its name in Chinese and in English.
-    fn names(&self) -> (String, String) {
+    pub(crate) fn names(&self) -> (String, String) {
         match self {
             Self::Supplier(id) => (format!("供应商{id}供货"), format!("supplied by {id}")),
             Self::Factory(id) => (format!("{id}生产"), format!("made by {id}")),

@@ -36,8 +36,8 @@ pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
 pub use records::{
-    CommandRecord, EncodedResult, Placement, Positions, Record, RegistryRecord, Rejection,
-    RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
+    CommandRecord, EncodedResult, Placement, Positions, Record, RecordKind, RegistryRecord,
+    Rejection, RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
 pub use shelf::PlanShelf;

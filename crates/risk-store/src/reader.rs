@@ -87,6 +87,7 @@ impl Reader {
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
+                | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_),
@@ -304,6 +305,7 @@ impl Reader {
                     | Effect::RatesTold(_)
                     | Effect::WeekWatched(_)
                     | Effect::CaseGone(_)
+                    | Effect::ReferenceRefused(_)
                     | Effect::AlertRaised(_)
                     | Effect::AlertTermsSet(_)
                     | Effect::SignalRaised(_),

@@ -141,6 +141,9 @@ pub(crate) enum EvaluateCommand {
     /// earlier days; prints how well that was foretold, and how well raw rate, last result,
     /// beta-binomial and smoothed rate would have
     Records(EvaluateRecords),
+    /// What came of the alerts and cases of a data directory: how officers closed the alerts of each rule
+    /// and how many were right, how cases of each kind ended and in how many days
+    Handling(DataDir),
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Evaluate {
             command: EvaluateCommand::Records(args),
         } => evaluate::records(&args),
+        Command::Evaluate {
+            command: EvaluateCommand::Handling(args),
+        } => evaluate::handling(&args),
         Command::Plan {
             command: PlanCommand::Make(args),
         } => plan::plan(&args),

@@ -90,7 +90,7 @@ pub struct AlertDto {
     pub hazard: Option<String>,
     /// The rule of the gravest raise, the latest of equal ones: fast_test_failed, severe_item_failed,
     /// banned_substance, level_rose, outbreak, enterprise_changed, complaint_cluster, media_exposure,
-    /// recall, accident, external_check_failed, supply_path or latent_risk.
+    /// recall, accident, external_check_failed, supply_path, latent_risk or hazard_item.
     pub rule: String,
     /// All rules that raised it.
     pub rules: Vec<String>,

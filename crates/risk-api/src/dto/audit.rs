@@ -19,7 +19,7 @@ pub struct FieldChangeDto {
 pub struct AuditDto {
     /// Its entry in the ledger.
     pub entry: u64,
-    /// Of a decision: what was done to a grade, an alert or a case, as the command's `kind`. Else
+    /// Of a decision: what was done to a grade, an alert, a case or a problem, as the command's `kind`. Else
     /// post_results, post_registry, post_commands, post_signals or read_dead_letters.
     pub kind: String,
     /// When: of a decision, as it says itself; else by the server's clock. RFC 3339.
@@ -35,7 +35,7 @@ pub struct AuditDto {
     pub request_id: Option<String>,
     /// Of a decision: why.
     pub reason: Option<String>,
-    /// Of a decision on a grade: on whose, as `kind:id`.
+    /// Of a decision on a grade or a problem: on whose, as `kind:id`.
     pub subject: Option<String>,
     /// Of a decision on an alert: on which.
     pub alert_id: Option<String>,

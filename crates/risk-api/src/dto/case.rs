@@ -55,6 +55,8 @@ pub struct CaseEventDto {
     pub inspection_id: Option<String>,
     /// The command that brought it about.
     pub command_id: Option<String>,
+    /// The complaint or report that brought it about.
+    pub signal_id: Option<String>,
     /// Where the case stood after it.
     pub state: String,
     /// Why, as the officer gave it.
@@ -224,10 +226,11 @@ impl CaseEventDto {
             | Happened::Resumed
             | Happened::Remarked => None,
         };
-        let (inspection_id, command_id) = match &event.cause {
-            Cause::Result(id) => (Some(id.to_string()), None),
-            Cause::Command(id) => (None, Some(id.to_string())),
-            Cause::Term(_) => (None, None),
+        let (inspection_id, command_id, signal_id) = match &event.cause {
+            Cause::Result(id) => (Some(id.to_string()), None, None),
+            Cause::Command(id) => (None, Some(id.to_string()), None),
+            Cause::Signal(id) => (None, None, Some(id.to_string())),
+            Cause::Term(_) => (None, None, None),
         };
         let measures = event.measures.iter().map(|measure| MeasureDto {
             kind: measure.kind.code().to_owned(),
@@ -243,6 +246,7 @@ impl CaseEventDto {
             role: event.role.map(|role| role.code().to_owned()),
             inspection_id,
             command_id,
+            signal_id,
             state: event.state.code().to_owned(),
             reason: event.reason.to_string(),
             measures: measures.collect(),

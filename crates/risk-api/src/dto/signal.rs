@@ -37,6 +37,8 @@ pub struct SignalDto {
     pub verdict: Option<String>,
     /// The class, of a credit classification.
     pub credit_class: Option<String>,
+    /// named or anonymous, of a complaint or a report.
+    pub reporter: Option<String>,
 }
 
 impl SignalDto {
@@ -57,6 +59,7 @@ impl SignalDto {
             summary: signal.summary.as_ref().map(ToString::to_string),
             verdict: signal.verdict.map(|verdict| verdict.code().to_owned()),
             credit_class: signal.credit_class.map(|class| class.code().to_owned()),
+            reporter: signal.reporter.map(|reporter| reporter.code().to_owned()),
         }
     }
 }

@@ -9,6 +9,7 @@ use risk_api::{
     Receipt, Receipts,
 };
 use risk_domain::access::AccessNote;
+use risk_domain::decision::Command;
 use risk_domain::ids::{
     AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId, TeamId, ZoneId,
 };
@@ -19,13 +20,15 @@ use risk_domain::inspection::{
 use risk_domain::reference::Reference;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
     Engine, Input, Outcome as Became, Policy, ResultInput, SourcePartition, Taxonomy,
 };
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{
-    EncodedResult, Opened, Placement, Positions, Reader, Rejection, Store, StoreOptions, Writer,
+    EncodedResult, Opened, Placement, Positions, Reader, Rejection, SignalRecord, Store,
+    StoreOptions, Told, Writer,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,6 +49,13 @@ pub(crate) fn at(day: i64) -> Timestamp {
 pub(crate) fn partition() -> SourcePartition {
     SourcePartition {
         source: "intake".into(),
+        partition: 0,
+    }
+}
+
+fn feed(source: &'static str) -> SourcePartition {
+    SourcePartition {
+        source: source.into(),
         partition: 0,
     }
 }
@@ -244,7 +254,7 @@ impl City {
             }
         }
         city.reject("unknown_mode", "mode", "不存在的模式", b"{}");
-        city.input(&Input::Ended(&[partition()]));
+        city.end();
         city.settle();
         city
     }
@@ -277,6 +287,11 @@ impl City {
         let step = self.engine.write().unwrap().step(input);
         self.writer.append_input(input).unwrap();
         self.writer.append_effects(step.effects).unwrap();
+    }
+
+    /// Closes all that was seen.
+    pub(crate) fn end(&mut self) {
+        self.input(&Input::Ended(&[partition()]));
     }
 
     fn offset(&mut self) -> u64 {
@@ -312,6 +327,51 @@ impl City {
             .append_result(result, &encoded, &placement)
             .unwrap();
         self.writer.append_effects(step.effects).unwrap();
+    }
+
+    /// Takes a signal in, as the worker does.
+    pub(crate) fn signal(&mut self, signal: &Signal) {
+        let partition = feed("signals");
+        let input = Input::Signal {
+            partition: &partition,
+            signal,
+        };
+        let step = self.engine.write().unwrap().step(&input);
+        let heard = self.told(partition, &step.outcome, signal.clone());
+        let record = SignalRecord {
+            heard,
+            personal: SignalPersonal::default(),
+        };
+        self.writer.append_signal(&record).unwrap();
+        self.writer.append_effects(step.effects).unwrap();
+    }
+
+    /// Takes a command in, as the worker does.
+    pub(crate) fn command(&mut self, command: &Command) {
+        let partition = feed("commands");
+        let input = Input::Command {
+            partition: &partition,
+            command,
+        };
+        let step = self.engine.write().unwrap().step(&input);
+        let record = self.told(partition, &step.outcome, command.clone());
+        self.writer.append_command(&record).unwrap();
+        self.writer.append_effects(step.effects).unwrap();
+    }
+
+    fn told<T>(&mut self, partition: SourcePartition, became: &Became, told: T) -> Told<T> {
+        let Became::Accepted(accepted) = became else {
+            panic!("it was not accepted: {became:?}");
+        };
+        let next = self.positions.entry(partition.clone()).or_insert(0);
+        *next += 1;
+        Told {
+            partition,
+            offset: *next - 1,
+            epoch: accepted.epoch.unwrap(),
+            late: accepted.late,
+            told,
+        }
     }
 
     /// Keeps a record as a dead letter, as the worker does.

@@ -15,6 +15,7 @@ mod dead_letters;
 mod evidence;
 mod identity;
 mod limits;
+mod lists;
 mod locks;
 mod plans;
 mod provider;

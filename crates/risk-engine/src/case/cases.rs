@@ -1,15 +1,17 @@
 //! All dockets of an engine: which facts belong to which, what follows, and when a term lapses next.
 //!
 //! A result belongs to the docket of the result that it corrects, confirms or follows up, else to that
-//! of its own enterprise, product and hazard, if it may open a case there. That is a function of the set
-//! of results: one that refers to a result that has not come yet moves to it when it comes.
+//! of the case that it names, else to that of its own enterprise, product and hazard, if it may open a case
+//! there. That is a function of the set of results: one that refers to a result that has not come yet, or
+//! to a case that is not open yet, moves to it when it comes.
 
 mod kept;
+mod known;
 
 pub(crate) use kept::{Docketed, Unsettled};
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, Field, ResultFact, Rules};
-use super::{Case, CaseEvent, CaseKey, CaseKind, CaseRefusal, CaseRule, Count, Found};
+use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
@@ -59,6 +61,8 @@ pub(crate) struct Cases {
     loose: BTreeMap<InspectionId, Loose>,
     /// Results that refer to one without a docket.
     waiting: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
+    /// Results that name a case, whether there is one or not.
+    awaiting: BTreeMap<CaseId, BTreeSet<InspectionId>>,
     timers: BTreeSet<(Timestamp, u32)>,
     touched: BTreeMap<u32, Touch>,
 }
@@ -146,6 +150,10 @@ impl Cases {
             let waiting = self.waiting.entry(target.clone()).or_default();
             waiting.insert(id.clone());
         }
+        if let Some(case) = &loose.fact.case {
+            let awaiting = self.awaiting.entry(case.clone()).or_default();
+            awaiting.insert(id.clone());
+        }
         let mut work = vec![(id, loose)];
         // Results that refer to one another in a ring would move for ever; each moves once.
         let mut moved = BTreeSet::new();
@@ -166,7 +174,7 @@ impl Cases {
                 }
                 Some(_) | None => {}
             }
-            let unsettled = targets(&loose.fact).next().is_some();
+            let unsettled = targets(&loose.fact).next().is_some() || loose.fact.case.is_some();
             if unsettled {
                 self.loose.insert(id, loose);
             }
@@ -181,10 +189,10 @@ impl Cases {
             // its turn, nothing would have waited for it any more.
             match facts.get(&(*at, FactId::Result(target.clone())))? {
                 Fact::Result(fact) if fact.epoch <= loose.fact.epoch => Some(*docket),
-                Fact::Result(_) | Fact::Command(_) => None,
+                Fact::Result(_) | Fact::Command(_) | Fact::Signal(_) => None,
             }
         };
-        let named = || self.by_id.get(loose.fact.case.as_ref()?).copied();
+        let named = || self.docket_by(loose.fact.case.as_ref()?, loose.fact.epoch);
         let home = targets(&loose.fact).find_map(known).or_else(named);
         home.or_else(|| loose.fact.opens.then(|| self.docket(&loose.own)))
     }
@@ -240,7 +248,7 @@ impl Cases {
     fn fact_of(&self, command: &Command) -> Option<(u32, FactKey, Fact)> {
         let (case, action) = match &command.order {
             Order::Case { case, action } => (case, action),
-            Order::Grade { .. } | Order::Alert { .. } => return None,
+            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => return None,
         };
         let docket = *self.by_id.get(case)?;
         let fact = CommandFact {
@@ -273,7 +281,7 @@ impl Cases {
         let docket = self.dockets.get(number as usize)?;
         let case = match &command.order {
             Order::Case { case, .. } => self.case(case),
-            Order::Grade { .. } | Order::Alert { .. } => None,
+            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => None,
         };
         if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
             return Some(CaseRefusal {
@@ -354,7 +362,7 @@ impl Cases {
     /// Puts a change in force. A change that was made already is made again without effect.
     pub(crate) fn apply(&mut self, moved: &CaseMove) {
         let number = self.docket(&moved.case.key);
-        self.by_id.insert(moved.case.id.clone(), number);
+        let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
         self.change(number, |cases| {
             let stands = cases.iter().position(|case| case.id == moved.case.id);
             let before = stands.map(|place| cases.remove(place).events);
@@ -365,6 +373,14 @@ impl Cases {
             let place = (case.number as usize).min(cases.len());
             cases.insert(place, case);
         });
+        if new {
+            let awaiting = self.awaiting.get(&moved.case.id);
+            for id in awaiting.cloned().into_iter().flatten() {
+                if let Some(loose) = self.loose.get(&id).cloned() {
+                    self.settle(id, loose);
+                }
+            }
+        }
     }
 
     /// Takes away a case that the facts no longer make.
@@ -398,6 +414,10 @@ impl Cases {
             waiting.retain(|id| loose.contains_key(id));
             !waiting.is_empty()
         });
+        self.awaiting.retain(|_, awaiting| {
+            awaiting.retain(|id| loose.contains_key(id));
+            !awaiting.is_empty()
+        });
     }
 
     /// The case with this id.
@@ -411,17 +431,6 @@ impl Cases {
         let dockets = self.by_key.values();
         let dockets = dockets.filter_map(|number| self.dockets.get(*number as usize));
         dockets.flat_map(|docket| &docket.cases)
-    }
-
-    /// Open cases by kind, and those among them with a term that lapsed.
-    pub(crate) fn counts(&self) -> BTreeMap<CaseKind, (u64, u64)> {
-        let mut counts: BTreeMap<CaseKind, (u64, u64)> = BTreeMap::new();
-        for case in self.all().filter(|case| case.state.is_open()) {
-            let count = counts.entry(case.state.kind()).or_default();
-            count.0 += 1;
-            count.1 += u64::from(case.is_overdue());
-        }
-        counts
     }
 }
 

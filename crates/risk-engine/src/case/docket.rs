@@ -12,12 +12,12 @@ use super::rule::{CaseRefusal, CaseRule};
 use super::term::{Count, Deadline};
 use super::{Case, CaseKey, Cause, Happened};
 use crate::event_time::Epoch;
-use crate::policy::CasePolicy;
+use crate::policy::{CasePolicy, Lead};
 use compact_str::CompactString;
 use fold::Fold;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::Actor;
-use risk_domain::ids::{CaseId, CommandId, InspectionId, SiteId, ZoneId};
+use risk_domain::ids::{CaseId, CommandId, InspectionId, SignalId, SiteId, ZoneId};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,11 +30,12 @@ pub(super) enum Field {
     FarmProduce,
 }
 
-/// A fact's place in the order: results before commands of the same instant.
+/// A fact's place in the order: results before commands of the same instant, and these before signals.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum FactId {
     Result(InspectionId),
     Command(CommandId),
+    Signal(SignalId),
 }
 
 /// What a result says to a docket.
@@ -69,10 +70,23 @@ pub(super) struct CommandFact {
     pub(super) action: CaseAction,
 }
 
+/// What a complaint or a report says to a docket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SignalFact {
+    /// The epoch it was accepted into.
+    pub(super) epoch: Epoch,
+    pub(super) lead: Lead,
+    /// Whoever reports gave a name, and is to be told what comes of it.
+    pub(super) named: bool,
+    pub(super) site: SiteId,
+    pub(super) zone: ZoneId,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Fact {
     Result(Box<ResultFact>),
     Command(Box<CommandFact>),
+    Signal(Box<SignalFact>),
 }
 
 pub(super) type FactKey = (Timestamp, FactId);
@@ -170,7 +184,9 @@ impl Docket {
                 (Happened::Void(rule), Cause::Command(id)) => {
                     Some((id.clone(), (*rule, event.state)))
                 }
-                (_, Cause::Result(_) | Cause::Command(_) | Cause::Term(_)) => None,
+                (_, Cause::Result(_) | Cause::Command(_) | Cause::Term(_) | Cause::Signal(_)) => {
+                    None
+                }
             });
             void.collect::<BTreeMap<_, _>>()
         };

@@ -16,11 +16,16 @@
 //!                  listing lapses, or remove_early: closed (delisted)                        │
 //!   PUBLISHED ── withdraw_decision ──► WITHDRAWN ── take_down: closed (decision withdrawn) ◄─┘
 //!
+//!  a named person's report                file              tell_reporter
+//!  ───────► REPORTED_LEAD (extend) ─────────────► FILED_UNTOLD ─────────────► FILED
+//!                   └── drop ──► DROPPED_UNTOLD ── tell_reporter: closed (not filed)
+//!
 //!  goods, beside it while the case is filed:
 //!      FREE ── preserve ──► PRESERVED ── seize ──► SEIZED ── extend ──► SEIZED_EXTENDED
 //!       └───── seize ────────────────────────────────▲
 //!      release, the end of the term, or the decision: FREE
 //! ```
+//! Whoever reported by name is told first what was decided on the report; then the case goes on.
 //! The time of a test does not count for seizure. A seizure whose term lapses ends by law.
 
 use super::act::{Act, Capacity, Found};
@@ -62,6 +67,14 @@ named_scale! {
         Removable = "removable",
         /// 处罚决定已撤销, 待撤下公示.
         Withdrawn = "withdrawn",
+        /// 实名举报线索核查: as `Lead`, and the reporter is to be told what comes of it.
+        ReportedLead = "reported_lead",
+        /// 实名举报线索核查已延长.
+        ReportedLeadExtended = "reported_lead_extended",
+        /// 已立案, 待告知举报人.
+        FiledUntold = "filed_untold",
+        /// 不予立案, 待告知举报人.
+        DroppedUntold = "dropped_untold",
     }
 }
 
@@ -89,6 +102,14 @@ pub struct State {
     pub goods: Goods,
 }
 
+/// Where the report of somebody who gave a name starts.
+pub(super) fn reported() -> State {
+    State {
+        stage: Stage::ReportedLead,
+        goods: Goods::Free,
+    }
+}
+
 /// Where an enforcement case starts.
 pub(super) fn opening() -> State {
     State {
@@ -105,6 +126,9 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
     if let Some(goods) = goods_after(state, act) {
         return Ok(To(State { goods, ..state }));
     }
+    if let Some(published) = after_decision(state, act) {
+        return Ok(published);
+    }
     let to = |stage| To(State { stage, ..state });
     // A decision ends what held the goods: it confiscates them or gives them back.
     let decided = |stage| {
@@ -117,6 +141,11 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
         (S::Lead, Act::Officer(Do::Extend)) => to(S::LeadExtended),
         (S::Lead | S::LeadExtended, Act::Officer(Do::File)) => to(S::Filed),
         (S::Lead | S::LeadExtended, Act::Officer(Do::Drop)) => End(Ending::NotFiled),
+        (S::ReportedLead, Act::Officer(Do::Extend)) => to(S::ReportedLeadExtended),
+        (S::ReportedLead | S::ReportedLeadExtended, Act::Officer(Do::File)) => to(S::FiledUntold),
+        (S::ReportedLead | S::ReportedLeadExtended, Act::Officer(Do::Drop)) => to(S::DroppedUntold),
+        (S::FiledUntold, Act::Officer(Do::TellReporter)) => to(S::Filed),
+        (S::DroppedUntold, Act::Officer(Do::TellReporter)) => End(Ending::NotFiled),
         (S::Filed, Act::Officer(Do::SendForTest)) => to(S::Testing),
         (
             S::Testing,
@@ -134,29 +163,16 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
         (S::Informed, Act::Officer(Do::PenaliseLightly)) => decided(S::DecidedLight),
         (S::Informed, Act::Officer(Do::Penalise)) => decided(S::DecidedOrdinary),
         (S::Informed, Act::Officer(Do::PenaliseHeavily)) => decided(S::DecidedHeavy),
-        (S::DecidedLight, Act::Officer(Do::Publish)) => to(S::PublishedLight),
-        (S::DecidedOrdinary, Act::Officer(Do::Publish)) => to(S::PublishedOrdinary),
-        (S::DecidedHeavy, Act::Officer(Do::Publish)) => to(S::PublishedHeavy),
-        (S::PublishedLight, Act::Lapsed(Term::PublicShort))
-        | (S::PublishedOrdinary | S::PublishedHeavy, Act::Lapsed(Term::PublicLong)) => {
-            End(Ending::Penalised)
-        }
-        (S::PublishedHeavy, Act::Officer(Do::ListAsSerious)) => to(S::Listed),
-        (S::Listed, Act::Lapsed(Term::EarlyRemoval)) => to(S::Removable),
-        (S::Removable, Act::Officer(Do::RemoveEarly)) => End(Ending::Delisted),
-        (S::Listed | S::Removable, Act::Lapsed(Term::Listing)) => End(Ending::Delisted),
-        (
-            S::DecidedLight | S::DecidedOrdinary | S::DecidedHeavy,
-            Act::Officer(Do::WithdrawDecision),
-        ) => End(Ending::DecisionWithdrawn),
-        (
-            S::PublishedLight | S::PublishedOrdinary | S::PublishedHeavy | S::Listed | S::Removable,
-            Act::Officer(Do::WithdrawDecision),
-        ) => to(S::Withdrawn),
-        (S::Withdrawn, Act::Officer(Do::TakeDown)) => End(Ending::DecisionWithdrawn),
         // More of what it is about: it is noted as evidence.
         (
-            S::Lead | S::LeadExtended | S::Filed | S::Testing | S::Informed,
+            S::Lead
+            | S::LeadExtended
+            | S::ReportedLead
+            | S::ReportedLeadExtended
+            | S::FiledUntold
+            | S::Filed
+            | S::Testing
+            | S::Informed,
             Act::Found(Found::Refused | Found::Terminated | Found::Failed(_)),
         ) => Stay,
         (
@@ -173,10 +189,45 @@ pub(super) fn next(state: State, act: Act) -> Result<Transition<State>, NoSuchSt
             | S::PublishedHeavy
             | S::Listed
             | S::Removable
-            | S::Withdrawn,
+            | S::Withdrawn
+            | S::ReportedLead
+            | S::ReportedLeadExtended
+            | S::FiledUntold
+            | S::DroppedUntold,
             Act::Officer(_) | Act::Found(_) | Act::Lapsed(_),
         ) => return no_step(act),
     })
+}
+
+/// What a decision, its publication and the list of serious violations lead to.
+fn after_decision(state: State, act: Act) -> Option<Transition<State>> {
+    use CaseAct as Do;
+    use Stage as S;
+    use Transition::{End, To};
+    let to = |stage| Some(To(State { stage, ..state }));
+    match (state.stage, act) {
+        (S::DecidedLight, Act::Officer(Do::Publish)) => to(S::PublishedLight),
+        (S::DecidedOrdinary, Act::Officer(Do::Publish)) => to(S::PublishedOrdinary),
+        (S::DecidedHeavy, Act::Officer(Do::Publish)) => to(S::PublishedHeavy),
+        (S::PublishedLight, Act::Lapsed(Term::PublicShort))
+        | (S::PublishedOrdinary | S::PublishedHeavy, Act::Lapsed(Term::PublicLong)) => {
+            Some(End(Ending::Penalised))
+        }
+        (S::PublishedHeavy, Act::Officer(Do::ListAsSerious)) => to(S::Listed),
+        (S::Listed, Act::Lapsed(Term::EarlyRemoval)) => to(S::Removable),
+        (S::Removable, Act::Officer(Do::RemoveEarly)) => Some(End(Ending::Delisted)),
+        (S::Listed | S::Removable, Act::Lapsed(Term::Listing)) => Some(End(Ending::Delisted)),
+        (
+            S::DecidedLight | S::DecidedOrdinary | S::DecidedHeavy,
+            Act::Officer(Do::WithdrawDecision),
+        ) => Some(End(Ending::DecisionWithdrawn)),
+        (
+            S::PublishedLight | S::PublishedOrdinary | S::PublishedHeavy | S::Listed | S::Removable,
+            Act::Officer(Do::WithdrawDecision),
+        ) => to(S::Withdrawn),
+        (S::Withdrawn, Act::Officer(Do::TakeDown)) => Some(End(Ending::DecisionWithdrawn)),
+        (_, Act::Officer(_) | Act::Found(_) | Act::Lapsed(_)) => None,
+    }
 }
 
 /// What holds the goods after an act, where it changes that.
@@ -184,9 +235,12 @@ fn goods_after(state: State, act: Act) -> Option<Goods> {
     use CaseAct as Do;
     use Goods as G;
     let filed = match state.stage {
-        Stage::Filed | Stage::Testing | Stage::Informed => true,
+        Stage::Filed | Stage::FiledUntold | Stage::Testing | Stage::Informed => true,
         Stage::Lead
         | Stage::LeadExtended
+        | Stage::ReportedLead
+        | Stage::ReportedLeadExtended
+        | Stage::DroppedUntold
         | Stage::DecidedLight
         | Stage::DecidedOrdinary
         | Stage::DecidedHeavy
@@ -218,8 +272,8 @@ pub(super) fn clocks(state: State) -> Vec<Clock> {
     const PUBLICATION: Clock = Clock::runs(Term::Publication);
     const LONG: Clock = Clock::runs(Term::PublicLong);
     let own: &[Clock] = match state.stage {
-        Stage::Lead => const { &[Clock::runs(Term::Verification)] },
-        Stage::LeadExtended => {
+        Stage::Lead | Stage::ReportedLead => const { &[Clock::runs(Term::Verification)] },
+        Stage::LeadExtended | Stage::ReportedLeadExtended => {
             const {
                 &[Clock::extends(
                     Term::VerificationExtended,
@@ -227,6 +281,8 @@ pub(super) fn clocks(state: State) -> Vec<Clock> {
                 )]
             }
         }
+        Stage::FiledUntold => const { &[DECISION, Clock::runs(Term::TellReporter)] },
+        Stage::DroppedUntold => const { &[Clock::runs(Term::TellReporter)] },
         Stage::Filed | Stage::Testing | Stage::Informed => const { &[DECISION] },
         Stage::DecidedLight | Stage::DecidedOrdinary | Stage::DecidedHeavy => {
             const { &[PUBLICATION] }

@@ -7,7 +7,7 @@ use super::term::Term;
 use compact_str::CompactString;
 use risk_domain::case_act::{CaseAct, Measure};
 use risk_domain::case_action::PauseReason;
-use risk_domain::ids::{ActorId, CommandId, InspectionId};
+use risk_domain::ids::{ActorId, CommandId, InspectionId, SignalId};
 use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub enum Cause {
     Command(CommandId),
     /// A term of the case.
     Term(Term),
+    /// A complaint or a report.
+    Signal(SignalId),
 }
 
 /// What happened in a case.

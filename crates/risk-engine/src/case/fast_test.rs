@@ -19,6 +19,9 @@
 //!                     └─────────────►  │ laboratory failed
 //!                                      └──────────────► spot check
 //! ```
+//! A complaint may open the case before any test (`CHECK_DUE`): a result that names the case and failed leads
+//! to `SCREENED`, or of a laboratory to `CONFIRMED`; one that passed ends it (checked clean), and so does an
+//! officer who drops it.
 //! Rectification that is not reported in time, and a second positive within the policy's half year,
 //! lead to `SAMPLE_DUE`. A refusal, evident illegality, tampering, an officer's referral, and (by
 //! policy) a failed duplicate of an item that may be fatal lead to an enforcement case. A sample that
@@ -54,6 +57,8 @@ named_scale! {
         SampleDue = "sample_due",
         /// 已送检.
         AtLab = "at_lab",
+        /// 待快检核查: a complaint asks for a fast check.
+        CheckDue = "check_due",
     }
 }
 
@@ -65,6 +70,11 @@ pub(super) fn opening(severe: bool, again: bool) -> State {
         (false, true) => State::ScreenedSevere,
         (false, false) => State::Screened,
     }
+}
+
+/// Where a complaint starts.
+pub(super) fn complained() -> State {
+    State::CheckDue
 }
 
 /// Where the failure that a laboratory found of a monitoring or fast-test sample starts.
@@ -85,6 +95,11 @@ pub(super) fn next(
     use CaseAct as Do;
     use State as S;
     use Transition::{End, PassOn, To};
+    if state == S::CheckDue
+        && let Some(transition) = from_check(act)
+    {
+        return Ok(transition);
+    }
     if let Some(transition) = from_anywhere(act) {
         return Ok(transition);
     }
@@ -136,10 +151,22 @@ pub(super) fn next(
             | S::GuidedExtended
             | S::Rectified
             | S::SampleDue
-            | S::AtLab,
+            | S::AtLab
+            | S::CheckDue,
             Act::Officer(_) | Act::Found(_) | Act::Lapsed(_),
         ) => return no_step(act),
     })
+}
+
+/// What comes of the check that a complaint asks for.
+fn from_check(act: Act) -> Option<Transition<State>> {
+    match act {
+        Act::Found(Found::Failed(Capacity::Screen)) => Some(Transition::To(State::Screened)),
+        Act::Found(Found::Failed(Capacity::Verification)) => Some(Transition::To(State::Confirmed)),
+        Act::Found(Found::Passed(_)) => Some(Transition::End(Ending::CheckedClean)),
+        Act::Officer(CaseAct::Drop) => Some(Transition::End(Ending::NotFiled)),
+        Act::Officer(_) | Act::Found(_) | Act::Lapsed(_) => None,
+    }
 }
 
 /// What an act does wherever the case stands.
@@ -174,5 +201,6 @@ pub(super) fn clocks(state: State) -> &'static [Clock] {
         State::Rectified => const { &[Clock::runs(Term::Rescreen)] },
         State::SampleDue => const { &[Clock::runs(Term::FormalSample)] },
         State::AtLab => &[],
+        State::CheckDue => const { &[Clock::runs(Term::FastCheck)] },
     }
 }

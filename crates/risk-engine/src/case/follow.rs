@@ -18,12 +18,12 @@ impl Engine {
 
     /// Concludes what follows for cases from what was taken in.
     pub(crate) fn judge_cases(&mut self, effects: &mut Vec<Effect>) {
-        if self.cases.is_quiet() {
-            return;
-        }
         let through = self.lapsed_through();
-        let changes = self.cases.judge(through, &self.policy, &self.taxonomy);
-        self.conclude_changes(changes, effects);
+        // A case that opens may be what a result waited for.
+        while !self.cases.is_quiet() {
+            let changes = self.cases.judge(through, &self.policy, &self.taxonomy);
+            self.conclude_changes(changes, effects);
+        }
     }
 
     /// Lets terms lapse whose time has come, the earliest first.
@@ -34,6 +34,7 @@ impl Engine {
             };
             let changes = self.cases.lapse(through, &self.policy, &self.taxonomy);
             self.conclude_changes(changes, effects);
+            self.judge_cases(effects);
         }
     }
 

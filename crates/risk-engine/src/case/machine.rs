@@ -139,5 +139,7 @@ named_scale! {
         PassedOn = "passed_on",
         /// 终止办理.
         Discontinued = "discontinued",
+        /// 核查未发现不合格: a fast check found no failure.
+        CheckedClean = "checked_clean",
     }
 }

@@ -85,6 +85,10 @@ named_scale! {
         EarlyRemoval = "early_removal",
         /// 撤下公示.
         TakeDown = "take_down",
+        /// 告知举报人.
+        TellReporter = "tell_reporter",
+        /// 快检核查: the fast check that a complaint asks for.
+        FastCheck = "fast_check",
     }
 }
 

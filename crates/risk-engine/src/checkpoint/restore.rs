@@ -158,7 +158,13 @@ impl Engine {
     ) -> Result<(), CheckpointError> {
         self.warning = decode(&pieces.warning)?;
         self.alerts = decode(&pieces.alerts)?;
-        (self.signals, self.paths) = decode(&pieces.signals)?;
+        (
+            self.signals,
+            self.paths,
+            self.problems,
+            self.references,
+            self.items,
+        ) = decode(&pieces.signals)?;
         let snapshot = match in_force {
             Some(_) => Some(decode(&pieces.snapshot)?),
             None => None,

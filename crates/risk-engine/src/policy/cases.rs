@@ -6,8 +6,34 @@ use risk_domain::calendar::{CalendarDays, WorkingDays};
 use risk_domain::case_act::CaseAct;
 use risk_domain::ids::{HazardCode, SectorCode};
 use risk_domain::reference::Mark;
-use serde::Deserialize;
+use risk_domain::scales::Severity;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What a complaint or a report opens（线索处置）.
+#[doc(alias = "线索处置")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lead {
+    /// No case: it is evidence, and may alert.
+    None,
+    /// A fast check（快检核查）.
+    FastTest,
+    /// An enforcement case（执法办案）.
+    Enforcement,
+}
+
+/// What complaints and reports open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeadPolicy {
+    /// A report（举报）.
+    pub tip: Lead,
+    /// A complaint（投诉）,
+    pub complaint: Lead,
+    /// of an injury as grave as this or graver.
+    pub complaint_severity: Severity,
+}
 
 /// How cases run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +45,10 @@ pub struct CasePolicy {
     pub approval: BTreeSet<CaseAct>,
     /// A fast test that fails within so many days of the end of an earlier case is a second one.
     pub repeat_within_days: u16,
+    /// Days after the close of its own day for which a reference of a result waits for what it names.
+    pub reference_grace_days: u16,
+    /// What complaints and reports open.
+    pub leads: LeadPolicy,
     /// Sectors whose failed laboratory results are food checks.
     pub food_sectors: BTreeSet<SectorCode>,
     /// Sectors whose failed quick tests are farm-produce cases.
@@ -47,6 +77,8 @@ pub(super) struct Raw {
     inconclusive_closes: bool,
     severe_goes_to_enforcement: bool,
     repeat_within_days: u16,
+    reference_grace_days: u16,
+    leads: LeadPolicy,
     approval: BTreeSet<CaseAct>,
     food_sectors: BTreeSet<SectorCode>,
     farm_produce_sectors: BTreeSet<SectorCode>,
@@ -108,6 +140,8 @@ pub(super) fn cases(raw: Raw) -> Result<CasePolicy, PolicyError> {
         },
         approval: raw.approval,
         repeat_within_days: raw.repeat_within_days,
+        reference_grace_days: raw.reference_grace_days,
+        leads: raw.leads,
         food_sectors: raw.food_sectors,
         farm_produce_sectors: raw.farm_produce_sectors,
         microbe_hazards: raw.microbe_hazards,

@@ -1,9 +1,10 @@
 //! A policy as its file says it.
 
-use super::{PathPolicy, SignalPolicy};
+use super::{ItemPolicy, PathPolicy, SignalPolicy};
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
 use crate::detection::DetectionSettings;
+use crate::lists::ListsPolicy;
 use crate::logodds::Settings;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use serde::Deserialize;
@@ -20,6 +21,7 @@ pub(super) struct Policy {
     pub(super) detection: DetectionSettings,
     pub(super) decision: Decision,
     pub(super) burden: BurdenPolicy,
+    pub(super) lists: ListsPolicy,
     pub(super) cases: super::cases::Raw,
     #[serde(default)]
     pub(super) targets: Vec<Target>,
@@ -100,4 +102,5 @@ pub(super) struct Alert {
     pub(super) signals: SignalPolicy,
     pub(super) latent_risk: AlertLevel,
     pub(super) paths: PathPolicy,
+    pub(super) items: ItemPolicy,
 }

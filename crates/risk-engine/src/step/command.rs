@@ -36,6 +36,9 @@ impl Engine {
                 Some(EngineRejection::UnknownCase)
             }
             Order::Case { .. } => self.refuses_on_case(command).map(EngineRejection::Case),
+            Order::Problem { enterprise, action } => {
+                self.refuses_on_problem(command, (enterprise, action))
+            }
         };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
@@ -46,7 +49,7 @@ impl Engine {
                 |engine| engine.admit_command(partition, command, epoch),
                 effects,
             ),
-            Order::Grade { .. } | Order::Case { .. } => {
+            Order::Grade { .. } | Order::Case { .. } | Order::Problem { .. } => {
                 self.admit_command(partition, command, epoch);
             }
         }
@@ -57,7 +60,7 @@ impl Engine {
     }
 
     /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
-    /// an alert or a case at once.
+    /// an alert, a case or a problem at once.
     pub(super) fn admit_command(
         &mut self,
         partition: PartitionIx,
@@ -74,6 +77,7 @@ impl Engine {
                 self.alerts.decide(epoch, order, &terms);
             }
             self.cases.admit_command(command);
+            self.problems.admit(command);
         }
         self.clocks.advance(partition, command.decided_at);
     }

@@ -94,6 +94,7 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::SignalRaised(_) => None,
     });

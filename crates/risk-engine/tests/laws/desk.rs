@@ -377,6 +377,7 @@ impl Desk {
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)
+            | Effect::ReferenceRefused(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)
             | Effect::SignalRaised(_) => None,

@@ -124,6 +124,7 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,
@@ -267,6 +268,7 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
+                | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_) => None,

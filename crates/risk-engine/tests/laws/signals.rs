@@ -27,6 +27,8 @@ fn signal(id: u32, kind: SignalKind, day: i64) -> Signal {
         summary: Some(CompactString::const_new("玩具有小零件脱落")),
         verdict: (kind == SignalKind::ExternalCheck).then_some(Verdict::Nonconforming),
         credit_class: (kind == SignalKind::CreditClass).then_some(CreditRiskClass::D),
+        reporter: None,
+        duty: None,
     }
 }
 

@@ -53,6 +53,7 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,

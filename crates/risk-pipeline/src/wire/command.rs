@@ -4,6 +4,7 @@
 //! test holds equal to [`schema`].
 
 mod case;
+mod problem;
 mod write;
 
 pub use write::encode;
@@ -15,6 +16,7 @@ use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::case_action::PauseReason;
 use risk_domain::decision::{Actor, Command, Decision, Order};
 use risk_domain::ids::CommandId;
+use risk_domain::problem::ProblemAction;
 use risk_domain::scales::{AlertLevel, RiskLevel, Role};
 use risk_domain::subject::Subject;
 use risk_domain::time::{Day, Timestamp};
@@ -22,7 +24,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What an officer decides on a grade, an alert or a case（命令）, version 1.
+/// What an officer decides on a grade, an alert, a case or a problem of an enterprise（命令）, version 1.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Command", extend("$id" = "command.v1.json"))]
@@ -44,7 +46,8 @@ struct Record<'a> {
     /// Why（理由）.
     #[serde(borrow)]
     reason: Text<'a>,
-    /// On whose grade（风险对象）, as `enterprise:E1`. One of `subject`, `alert_id` and `case_id`.
+    /// On whose grade（风险对象）, as `enterprise:E1`. One of `subject`, `alert_id`, `case_id`
+    /// and `enterprise_id`.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     subject: Option<Text<'a>>,
     /// On which alert（预警）.
@@ -53,6 +56,9 @@ struct Record<'a> {
     /// In which case（案件）.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     case_id: Option<Text<'a>>,
+    /// On a problem of which enterprise（企业）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    enterprise_id: Option<Text<'a>>,
     /// What is decided; which kinds there are depends on what it acts on.
     #[serde(borrow)]
     #[schemars(schema_with = "kinds")]
@@ -65,7 +71,7 @@ struct Record<'a> {
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date"))]
     until: Option<Text<'a>>,
-    /// The command that is approved or withdrawn.
+    /// The command that is approved or withdrawn, or that listed a problem.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     of: Option<Text<'a>>,
     /// How grave an alert is from now on（预警级别）.
@@ -86,13 +92,35 @@ struct Record<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "grounds")]
     ground: Option<Text<'a>>,
-    /// The last day of the term that an act of a case starts（期限）, where it is earlier than the policy's.
+    /// The last day of a plan against a problem; or of the term that an act of a case starts（期限）,
+    /// where it is earlier than the policy's.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date"))]
     due: Option<Text<'a>>,
     /// What is done to the goods（处置措施）.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     measures: Option<Vec<case::Taken<'a>>>,
+    /// What is wrong（问题）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    problem: Option<Text<'a>>,
+    /// The clause that it breaks（条款）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    clause: Option<Text<'a>>,
+    /// The product that a problem concerns, a code of the catalogue（产品代码）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    product: Option<Text<'a>>,
+    /// The test item that failed（检验项目代码）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    item: Option<Text<'a>>,
+    /// Where a problem comes from（原因）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    cause: Option<Text<'a>>,
+    /// What is done against it（措施）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    measure: Option<Text<'a>>,
+    /// Who sees to it（责任人）: a number or a post, no person's name.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    owner: Option<Text<'a>>,
 }
 
 /// Who decides（决定人）.
@@ -109,7 +137,7 @@ struct By<'a> {
 }
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
-    let targets = [Target::Grade, Target::Alert, Target::Case];
+    let targets = [Target::Grade, Target::Alert, Target::Case, Target::Problem];
     let codes: BTreeSet<&str> = targets.into_iter().flat_map(Target::kinds).collect();
     json_schema!({"type": "string", "enum": codes})
 }
@@ -177,26 +205,33 @@ enum Target {
     Grade,
     Alert,
     Case,
+    Problem,
 }
 
 impl Target {
     fn of(record: &Record<'_>) -> Checked<Self> {
         let refused = |code, field, rule: &str| Err(Rejection::new(code, field, "", rule));
-        match (&record.subject, &record.alert_id, &record.case_id) {
-            (Some(_), None, None) => Ok(Self::Grade),
-            (None, Some(_), None) => Ok(Self::Alert),
-            (None, None, Some(_)) => Ok(Self::Case),
-            (None, None, None) => {
-                let rule = "must be present, or else alert_id or case_id";
+        // The last of several is told to be too many.
+        let named = [
+            ("subject", record.subject.is_some(), Self::Grade),
+            (
+                "enterprise_id",
+                record.enterprise_id.is_some(),
+                Self::Problem,
+            ),
+            ("case_id", record.case_id.is_some(), Self::Case),
+            ("alert_id", record.alert_id.is_some(), Self::Alert),
+        ];
+        let mut given = named.iter().filter(|(_, given, _)| *given);
+        match (given.next(), given.next_back()) {
+            (Some((_, _, target)), None) => Ok(*target),
+            (None, _) => {
+                let rule = "must be present, or else alert_id, case_id or enterprise_id";
                 refused(RejectionCode::MissingField, "subject", rule)
             }
-            (_, Some(_), _) => {
-                let rule = "must be alone: one of subject, alert_id and case_id";
-                refused(RejectionCode::Contradiction, "alert_id", rule)
-            }
-            (Some(_), None, Some(_)) => {
-                let rule = "must be alone: one of subject, alert_id and case_id";
-                refused(RejectionCode::Contradiction, "case_id", rule)
+            (Some(_), Some((last, _, _))) => {
+                let rule = "must be alone: one of subject, alert_id, case_id and enterprise_id";
+                refused(RejectionCode::Contradiction, last, rule)
             }
         }
     }
@@ -206,6 +241,7 @@ impl Target {
             Self::Grade => Decision::CODES.to_vec(),
             Self::Alert => AlertAction::CODES.to_vec(),
             Self::Case => case::kinds(),
+            Self::Problem => ProblemAction::CODES.to_vec(),
         }
     }
 }
@@ -214,7 +250,10 @@ impl Target {
 fn fields_of(target: Target, kind: &str) -> &'static [&'static str] {
     match (target, kind) {
         (Target::Grade, "override" | "floor") => &["level", "until"],
-        (_, "approve") | (Target::Grade, "withdraw") => &["of"],
+        (_, "approve") | (Target::Grade | Target::Problem, "withdraw") => &["of"],
+        (Target::Problem, "list_problem") => &["problem"],
+        (Target::Problem, "plan") => &["of", "cause", "measure", "owner"],
+        (Target::Problem, "verify") => &["of"],
         (Target::Alert, "snooze") => &["until"],
         (Target::Alert, "escalate") => &["alert_level"],
         (Target::Alert, "close") => &["disposition"],
@@ -244,8 +283,13 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         ));
     }
     shape(record, target)?;
-    if target != Target::Case {
-        case::unused(record)?;
+    match target {
+        Target::Case => {}
+        Target::Problem => problem::unused(record)?,
+        Target::Grade | Target::Alert => case::unused(record)?,
+    }
+    if target != Target::Problem {
+        problem::unlisted(record)?;
     }
     let order = match (target, subject) {
         (Target::Grade, Some(subject)) => Order::Grade {
@@ -259,6 +303,13 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
         (Target::Case, _) => Order::Case {
             case: id(Place::Field("case_id"), text(record.case_id.as_ref()))?,
             action: case::action(record)?,
+        },
+        (Target::Problem, _) => Order::Problem {
+            enterprise: id(
+                Place::Field("enterprise_id"),
+                text(record.enterprise_id.as_ref()),
+            )?,
+            action: problem::action(record, checker)?,
         },
     };
     Ok(Command {
@@ -300,6 +351,10 @@ fn shape(record: &Record<'_>, target: Target) -> Checked<()> {
         ("duplicate_of", &record.duplicate_of),
         ("to", &record.to),
         ("ground", &record.ground),
+        ("problem", &record.problem),
+        ("cause", &record.cause),
+        ("measure", &record.measure),
+        ("owner", &record.owner),
     ];
     for (field, value) in fields {
         let wanted = wanted.contains(&field) || (field == "duplicate_of" && duplicate);

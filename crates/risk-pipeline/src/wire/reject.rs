@@ -89,6 +89,9 @@ rejection_codes! {
     CorrectionCycle = "correction_cycle",
     /// A command that the rules do not allow where things stand. Found by the engine.
     NotAllowed = "not_allowed",
+    /// A result that names a test or a case that nobody knows by the close of its day. Found by the engine;
+    /// the result itself stands.
+    UnknownReference = "unknown_reference",
 }
 
 impl fmt::Display for RejectionCode {

@@ -8,8 +8,8 @@ use super::v1::Text;
 use super::{Rejection, RejectionCode, Vocabulary, WireLimits, reject, text_of};
 use risk_domain::inspection::Verdict;
 use risk_domain::scales::{CreditRiskClass, Severity};
-use risk_domain::signal::{Signal, SignalKind, SignalPersonal};
-use risk_domain::time::Timestamp;
+use risk_domain::signal::{Duty, DutyRecord, Reporter, Signal, SignalKind, SignalPersonal};
+use risk_domain::time::{Day, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -70,9 +70,38 @@ struct Record<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "classes")]
     credit_class: Option<Text<'a>>,
+    /// Whether a complainant or reporter gave a name（是否实名）; only of the kinds `complaint` and `tip`. A named
+    /// one is told what became of it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "reporters")]
+    reporter: Option<Text<'a>>,
+    /// What an enterprise put on record of its duty（主体责任记录）; only of the kind `duty_record`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    duty: Option<Fulfilled<'a>>,
     /// What is personal（个人信息）: kept apart, shown to nobody, and nothing follows from it.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     personal: Option<Person<'a>>,
+}
+
+/// Records of a duty, for some days in a row.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Fulfilled<'a> {
+    /// Which duty（日管控、周排查、月调度）.
+    #[serde(borrow)]
+    #[schemars(schema_with = "duties")]
+    kind: Text<'a>,
+    /// The first day that it covers, as `2026-06-01`.
+    #[serde(borrow)]
+    #[schemars(extend("format" = "date"))]
+    from: Text<'a>,
+    /// The last day; at most 366 days after the first.
+    #[serde(borrow)]
+    #[schemars(extend("format" = "date"))]
+    until: Text<'a>,
+    /// Days on which a risk was found; on all others there was none（零风险）.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    risks: Vec<Text<'a>>,
 }
 
 /// Who complains or was hurt, and what they say.
@@ -96,6 +125,16 @@ struct Person<'a> {
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
     let codes: Vec<&str> = SignalKind::ALL.iter().map(|kind| kind.code()).collect();
+    json_schema!({"type": "string", "enum": codes})
+}
+
+fn reporters(_generator: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = Reporter::ALL.iter().map(|one| one.code()).collect();
+    json_schema!({"type": "string", "enum": codes})
+}
+
+fn duties(_generator: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = Duty::ALL.iter().map(|duty| duty.code()).collect();
     json_schema!({"type": "string", "enum": codes})
 }
 
@@ -190,6 +229,12 @@ fn signal(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Signal> {
                 codes!(CreditRiskClass, UnknownCode).read(Place::Field("credit_class"), text)
             })
             .transpose()?,
+        reporter: record
+            .reporter
+            .as_ref()
+            .map(|text| codes!(Reporter, UnknownCode).read(Place::Field("reporter"), text))
+            .transpose()?,
+        duty: record.duty.as_ref().map(duty).transpose()?,
     })
 }
 
@@ -222,7 +267,58 @@ fn fits(record: &Record<'_>, kind: SignalKind) -> Checked<()> {
         "credit_class",
         record.credit_class.as_ref(),
         SignalKind::CreditClass,
-    )
+    )?;
+    let kind_of_duty = record.duty.as_ref().map(|duty| &duty.kind);
+    fits("duty", kind_of_duty, SignalKind::DutyRecord)?;
+    match &record.reporter {
+        Some(text) if !matches!(kind, SignalKind::Complaint | SignalKind::Tip) => {
+            let rule = format!("must be absent from a signal of the kind {kind}");
+            let code = RejectionCode::Contradiction;
+            Err(Rejection::new(code, "reporter", text, rule))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The longest stretch of days that one record of duty covers.
+const LONGEST_DUTY: i32 = 366;
+
+fn duty(told: &Fulfilled<'_>) -> Checked<DutyRecord> {
+    let day = |field: &'static str, text: &str| {
+        text.parse::<Day>()
+            .map_err(|error| Rejection::new(RejectionCode::BadTime, field, text, error.to_string()))
+    };
+    let (from, until) = (
+        day("duty.from", &told.from)?,
+        day("duty.until", &told.until)?,
+    );
+    if until < from || until > from.plus(LONGEST_DUTY) {
+        let rule = format!("must not lie before duty.from, nor {LONGEST_DUTY} days after it");
+        let code = RejectionCode::TimeOrder;
+        return Err(Rejection::new(code, "duty.until", &told.until, rule));
+    }
+    let mut risks = Vec::with_capacity(told.risks.len().min(LONGEST_DUTY as usize));
+    for text in &told.risks {
+        let risk = day("duty.risks", text)?;
+        if risk < from || risk > until {
+            let rule = "must lie between duty.from and duty.until";
+            return Err(Rejection::new(
+                RejectionCode::OutOfRange,
+                "duty.risks",
+                text,
+                rule,
+            ));
+        }
+        risks.push(risk);
+    }
+    risks.sort();
+    risks.dedup();
+    Ok(DutyRecord {
+        duty: codes!(Duty, UnknownCode).read(Place::Field("duty.kind"), &told.kind)?,
+        from,
+        until,
+        risks,
+    })
 }
 
 /// An identifier that the reference data know.
@@ -284,6 +380,17 @@ pub fn encode(signal: &Signal, personal: &SignalPersonal) -> Vec<u8> {
         summary: signal.summary.as_deref().map(Into::into),
         verdict: signal.verdict.map(|verdict| lend(verdict.code())),
         credit_class: signal.credit_class.map(|class| lend(class.code())),
+        reporter: signal.reporter.map(|reporter| lend(reporter.code())),
+        duty: signal.duty.as_ref().map(|duty| Fulfilled {
+            kind: duty.duty.code().into(),
+            from: duty.from.to_string().into(),
+            until: duty.until.to_string().into(),
+            risks: duty
+                .risks
+                .iter()
+                .map(|day| day.to_string().into())
+                .collect(),
+        }),
         personal: (!personal.is_empty()).then(|| Person {
             person: personal.person.as_deref().map(Into::into),
             contact: personal.contact.as_deref().map(Into::into),

@@ -378,6 +378,7 @@ fn every_reason_has_a_scenario_that_names_field_value_and_rule() {
         RejectionCode::IdentityConflict,
         RejectionCode::CorrectionCycle,
         RejectionCode::NotAllowed,
+        RejectionCode::UnknownReference,
     ]);
     let all: BTreeSet<RejectionCode> = RejectionCode::ALL.iter().copied().collect();
     assert_eq!(seen, all);
@@ -779,7 +780,8 @@ fn a_command_is_read_and_written_back() {
     use risk_domain::case_act::{CaseAct, Measure, MeasureKind};
     use risk_domain::case_action::{CaseAction, PauseReason};
     use risk_domain::decision::{Decision, Order};
-    use risk_domain::ids::{ActorId, AlertId, CaseId};
+    use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
+    use risk_domain::problem::{Problem, ProblemAction, RectificationPlan};
     use risk_domain::scales::{AlertLevel, RiskLevel};
     let first = decided("", Value::Null).unwrap();
     let until = "2026-07-01".parse().unwrap();
@@ -852,7 +854,36 @@ fn a_command_is_read_and_written_back() {
         case: CaseId::new("c1").unwrap(),
         action,
     });
+    let problem = CommandId::new("C-0").unwrap();
+    let on_problem = [
+        ProblemAction::List {
+            problem: Problem {
+                text: "小零件易脱落".into(),
+                clause: Some("GB 6675.2 4.4".into()),
+                product: ProductCode::new("toys.plush").ok(),
+                item: ItemCode::new("small-parts").ok(),
+            },
+        },
+        ProblemAction::Plan {
+            of: problem.clone(),
+            plan: RectificationPlan {
+                cause: "胶水固化不足".into(),
+                measure: "更换胶水".into(),
+                owner: "质量安全总监".into(),
+                due: until,
+            },
+        },
+        ProblemAction::Verify {
+            of: problem.clone(),
+        },
+        ProblemAction::Withdraw { of: problem },
+    ];
+    let on_problem = on_problem.map(|action| Order::Problem {
+        enterprise: EnterpriseId::new("E-1").unwrap(),
+        action,
+    });
     let orders = grade.into_iter().chain(on_alert).chain(in_case);
+    let orders = orders.chain(on_problem);
     for order in orders.chain([first.order.clone()]) {
         let command = risk_domain::decision::Command {
             order,
@@ -1003,6 +1034,164 @@ fn what_is_wrong_with_a_command_is_named() {
             (rejection.code, rejection.field.as_str()),
             (code, field),
             "{path} {value}"
+        );
+    }
+}
+
+/// A signal of a kind, with these fields besides.
+fn heard(kind: &str, more: Value) -> Result<risk_domain::signal::Signal, Rejection> {
+    let mut whole = json!({
+        "signal_id": "S-1",
+        "kind": kind,
+        "observed_at": "2026-03-06T17:00:00+08:00",
+        "enterprise_id": "E-1",
+        "source": "12315",
+    });
+    let (Value::Object(whole_map), Value::Object(more)) = (&mut whole, more) else {
+        panic!("an object");
+    };
+    whole_map.extend(more);
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    let decoded = signal::decode(&bytes, received(), &Known, &WireLimits::default());
+    decoded.map(|(signal, _)| signal)
+}
+
+#[test]
+fn records_of_duty_and_reporters_are_read_written_and_refused_by_field() {
+    use RejectionCode as Code;
+    let duty = |more: Value| {
+        let mut duty = json!({"kind": "daily", "from": "2026-02-01", "until": "2026-02-28"});
+        duty.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        heard("duty_record", json!({"duty": duty}))
+    };
+    let told = duty(json!({"risks": ["2026-02-09", "2026-02-03", "2026-02-09"]})).unwrap();
+    let record = told.duty.as_ref().unwrap();
+    assert_eq!(record.risks.len(), 2, "sorted, each once");
+    let nobody = risk_domain::signal::SignalPersonal::default();
+    let tip = heard("tip", json!({"reporter": "named"})).unwrap();
+    for one in [told, tip] {
+        let again = signal::encode(&one, &nobody);
+        let again = signal::decode(&again, received(), &Known, &WireLimits::default());
+        assert_eq!(again.unwrap().0, one);
+    }
+    let wrong = [
+        (heard("duty_record", json!({})), Code::MissingField, "duty"),
+        (
+            duty(json!({"kind": "yearly"})),
+            Code::UnknownCode,
+            "duty.kind",
+        ),
+        (
+            duty(json!({"until": "2026-01-31"})),
+            Code::TimeOrder,
+            "duty.until",
+        ),
+        (
+            duty(json!({"until": "2027-02-03"})),
+            Code::TimeOrder,
+            "duty.until",
+        ),
+        (duty(json!({"from": "gestern"})), Code::BadTime, "duty.from"),
+        (
+            duty(json!({"risks": ["2026-03-01"]})),
+            Code::OutOfRange,
+            "duty.risks",
+        ),
+        (
+            heard("recall", json!({"reporter": "named"})),
+            Code::Contradiction,
+            "reporter",
+        ),
+        (
+            heard("tip", json!({"reporter": "whoever"})),
+            Code::UnknownCode,
+            "reporter",
+        ),
+    ];
+    for (outcome, code, field) in wrong {
+        let rejection = outcome.unwrap_err();
+        assert_eq!((rejection.code, rejection.field.as_str()), (code, field));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_command_on_a_problem_is_named() {
+    use RejectionCode as Code;
+    let on_problem = |more: Value| {
+        let mut whole = json!({
+            "command_id": "C-1",
+            "decided_at": "2026-03-06T17:00:00+08:00",
+            "actor": { "id": "330782-017", "role": "officer" },
+            "reason": "帮扶走访",
+            "enterprise_id": "E-1",
+        });
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let bytes = serde_json::to_vec(&whole).unwrap();
+        command::decode(&bytes, received(), &Known, &WireLimits::default())
+    };
+    let plan = json!({"kind": "plan", "of": "C-0", "cause": "c", "measure": "m", "owner": "o", "due": "2026-04-01"});
+    assert!(on_problem(plan.clone()).is_ok());
+    let without = |field: &str, value: Value| {
+        let mut plan = plan.clone();
+        plan[field] = value;
+        plan
+    };
+    for (more, code, field) in [
+        (
+            json!({"kind": "list_problem"}),
+            Code::MissingField,
+            "problem",
+        ),
+        (
+            json!({"kind": "list_problem", "problem": " "}),
+            Code::MissingField,
+            "problem",
+        ),
+        (
+            json!({"kind": "list_problem", "problem": "p", "due": "2026-04-01"}),
+            Code::Contradiction,
+            "due",
+        ),
+        (
+            json!({"kind": "list_problem", "problem": "p", "product": "NONE"}),
+            Code::UnknownProduct,
+            "product",
+        ),
+        (without("cause", json!("  ")), Code::MissingField, "cause"),
+        (without("due", Value::Null), Code::MissingField, "due"),
+        (without("due", json!("morgen")), Code::BadTime, "due"),
+        (
+            without("clause", json!("4.4")),
+            Code::Contradiction,
+            "clause",
+        ),
+        (json!({"kind": "verify"}), Code::MissingField, "of"),
+        (
+            json!({"kind": "approve", "of": "C-0"}),
+            Code::UnknownCode,
+            "kind",
+        ),
+        (
+            json!({"kind": "verify", "of": "C-0", "case_id": "c1"}),
+            Code::Contradiction,
+            "case_id",
+        ),
+        (
+            json!({"kind": "verify", "of": "C-0", "measures": []}),
+            Code::Contradiction,
+            "measures",
+        ),
+    ] {
+        let rejection = on_problem(more.clone()).unwrap_err();
+        assert_eq!(
+            (rejection.code, rejection.field.as_str()),
+            (code, field),
+            "{more}"
         );
     }
 }

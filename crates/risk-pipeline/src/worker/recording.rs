@@ -2,7 +2,7 @@
 
 use super::{Worker, WorkerError};
 use crate::metrics::PipelineMetrics;
-use risk_engine::{Accepted, Effect, Engine, Epoch, Input, Outcome, Recorder};
+use risk_engine::{Accepted, Effect, Engine, Epoch, Input, Outcome, Recorder, ReferenceRefused};
 use risk_store::{StoreError, Writer};
 use std::sync::{Arc, PoisonError};
 
@@ -17,10 +17,12 @@ struct Recording<'a, W> {
 }
 
 /// What of all that followed the worker itself must heed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Followed {
     closed: bool,
     fitted: bool,
+    /// References that lead nowhere.
+    refused: Vec<ReferenceRefused>,
 }
 
 impl<W> Recording<'_, W> {
@@ -58,6 +60,9 @@ where
             Effect::CaseMoved(moved) if moved.kept == 0 => {
                 let kind = moved.case.state.kind();
                 metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+            }
+            Effect::ReferenceRefused(refused) => {
+                self.followed.refused.push((**refused).clone());
             }
             Effect::Assessed(_)
             | Effect::RatesTold(_)
@@ -127,6 +132,9 @@ impl Worker {
         } = recording;
         if let Some(error) = failed {
             return Err(error.into());
+        }
+        for refused in &followed.refused {
+            self.refuse_reference(refused)?;
         }
         if followed.fitted {
             let cautions = engine.cautions();

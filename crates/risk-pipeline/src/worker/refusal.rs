@@ -5,16 +5,23 @@ use super::{Worker, WorkerError};
 use crate::dead_letter::StopReason;
 use crate::source::{Partition, RawRecord, SourceBatch};
 use crate::wire::{Rejection, RejectionCode};
+use compact_str::CompactString;
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::problem::ProblemAction;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::Signal;
 use risk_domain::time::Day;
 use risk_engine::case::{CaseRefusal, CaseRule};
-use risk_engine::{AlertRefusal, EngineRejection, LifeRule};
+use risk_engine::{
+    AlertRefusal, EngineRejection, LifeRule, ProblemRule, ReferenceRefused, SourcePartition,
+};
+
+/// The source that dead letters of references name.
+const REFERENCES: &str = "references";
 
 impl Worker {
     pub(super) fn reject(
@@ -41,6 +48,45 @@ impl Worker {
             key: batch.key(record).map(<[u8]>::to_vec),
             record: batch.value(record).to_vec(),
         };
+        self.parts.writer.append_rejection(&kept)?;
+        Ok(())
+    }
+
+    /// Keeps a result whose reference leads nowhere as a dead letter. The result itself stands in the
+    /// ledger, whose entry is the dead letter's offset.
+    pub(super) fn refuse_reference(
+        &mut self,
+        refused: &ReferenceRefused,
+    ) -> Result<(), WorkerError> {
+        let id = &refused.inspection_id;
+        let writer = &mut self.parts.writer;
+        let entry = writer.lookup(id)?.map_or(0, |seen| seen.entry_index);
+        let linked = writer.linked(id)?;
+        let reference = &refused.reference;
+        let (field, named, rule) = (reference.field(), reference.named(), reference.rule());
+        let rejection = Rejection::new(RejectionCode::UnknownReference, field, named, rule);
+        let enterprise = linked
+            .as_ref()
+            .map(|linked| &linked.result.site.enterprise_id);
+        let kept = risk_store::Rejection {
+            code: rejection.code.code().to_owned(),
+            field: rejection.field,
+            value: rejection.value,
+            rule: rejection.rule,
+            partition: SourcePartition {
+                source: CompactString::const_new(REFERENCES),
+                partition: 0,
+            },
+            offset: entry,
+            received_at: refused.refused_at,
+            key: enterprise.map(|id| id.as_str().as_bytes().to_vec()),
+            record: linked.map_or_else(Vec::new, |linked| crate::wire::encode(&linked.result)),
+        };
+        let metrics = &self.parts.metrics;
+        metrics
+            .dead_letters
+            .with_label_values(&[rejection.code.code()])
+            .inc();
         self.parts.writer.append_rejection(&kept)?;
         Ok(())
     }
@@ -84,7 +130,8 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::UnknownAlert
         | EngineRejection::Alert(_)
         | EngineRejection::UnknownCase
-        | EngineRejection::Case(_) => RejectionCode::NotAllowed,
+        | EngineRejection::Case(_)
+        | EngineRejection::Problem(_) => RejectionCode::NotAllowed,
     }
 }
 
@@ -99,7 +146,9 @@ fn until_of(order: &Order) -> Option<Day> {
             action: AlertAction::Snooze { until },
             ..
         } => Some(*until),
-        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => {
+            None
+        }
     }
 }
 
@@ -118,6 +167,7 @@ fn named_by(order: &Order) -> Option<&CommandId> {
             action: CaseAction::Approve { of },
             ..
         } => Some(of),
+        Order::Problem { action, .. } => action.of(),
         Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
     }
 }
@@ -150,6 +200,32 @@ fn in_case(refusal: CaseRefusal, command: &Command) -> (&'static str, Option<Str
     }
 }
 
+/// Which field of a command on a problem breaks the rule, and what it says.
+fn on_problem(rule: ProblemRule, command: &Command) -> (&'static str, Option<String>) {
+    let action = match &command.order {
+        Order::Problem { action, .. } => Some(action),
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+    };
+    match rule {
+        ProblemRule::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        ProblemRule::UnknownProblem => ("of", named_by(&command.order).map(ToString::to_string)),
+        ProblemRule::NotListedYet => ("decided_at", Some(command.decided_at.to_string())),
+        ProblemRule::NoSuchStep | ProblemRule::Overtaken => {
+            ("kind", action.map(|action| action.code().to_owned()))
+        }
+        ProblemRule::SamePerson => ("actor.id", Some(command.actor.id.to_string())),
+        ProblemRule::DueBeforeDecision => {
+            let due = action.and_then(|action| match action {
+                ProblemAction::Plan { plan, .. } => Some(plan.due.to_string()),
+                ProblemAction::List { .. }
+                | ProblemAction::Verify { .. }
+                | ProblemAction::Withdraw { .. } => None,
+            });
+            ("due", due)
+        }
+    }
+}
+
 pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Rejection {
     let order = &command.order;
     let (field, value) = match why {
@@ -173,13 +249,14 @@ pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Reje
         }) => ("of", named_by(order).map(ToString::to_string)),
         EngineRejection::UnknownAlert | EngineRejection::Alert(_) => match order {
             Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
-            Order::Grade { .. } | Order::Case { .. } => ("alert_id", None),
+            Order::Grade { .. } | Order::Case { .. } | Order::Problem { .. } => ("alert_id", None),
         },
         EngineRejection::UnknownCase => match order {
             Order::Case { case, .. } => ("case_id", Some(case.to_string())),
-            Order::Grade { .. } | Order::Alert { .. } => ("case_id", None),
+            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => ("case_id", None),
         },
         EngineRejection::Case(refusal) => in_case(refusal, command),
+        EngineRejection::Problem(refusal) => on_problem(refusal.rule, command),
         EngineRejection::IdentityConflict | EngineRejection::CorrectionCycle => {
             ("command_id", None)
         }

@@ -17,6 +17,21 @@ impl Reader {
         max: u64,
         mut take: impl FnMut(u64, &InspectionResult),
     ) -> Result<(u64, bool), StoreError> {
+        self.follow(from, max, &[RecordKind::Result], |index, record| {
+            if let Record::Result(record) = record {
+                take(index, &record.result);
+            }
+        })
+    }
+
+    /// The same of entries of some kinds.
+    pub fn follow(
+        &self,
+        from: u64,
+        max: u64,
+        kinds: &[RecordKind],
+        mut take: impl FnMut(u64, &Record),
+    ) -> Result<(u64, bool), StoreError> {
         let ledger = &self.views.ledger;
         let end = ledger.entry_count();
         let mut next = from;
@@ -26,12 +41,9 @@ impl Reader {
         for block in ledger.blocks_from(from) {
             let block = block?;
             for (index, entry) in block.entries() {
-                let is_result = RecordKind::of(entry.kind) == Some(RecordKind::Result);
-                if index < from || !is_result {
-                    continue;
-                }
-                if let Record::Result(record) = Record::decode(index, &entry)? {
-                    take(index, &record.result);
+                let wanted = RecordKind::of(entry.kind).is_some_and(|kind| kinds.contains(&kind));
+                if index >= from && wanted {
+                    take(index, &Record::decode(index, &entry)?);
                 }
             }
             next = block.header().tree_size();

@@ -4,7 +4,8 @@ use compact_str::CompactString;
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Actor, Command, GradeCommand, Order};
-use risk_domain::ids::{AlertId, CaseId, CommandId};
+use risk_domain::ids::{AlertId, CaseId, CommandId, EnterpriseId};
+use risk_domain::problem::ProblemAction;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub(super) enum CommandV1 {
     Grade(GradeCommand),
     Alert(AlertCommandV1),
     Case(CaseCommandV1),
+    Problem(ProblemCommandV1),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +38,17 @@ pub(super) struct CaseCommandV1 {
     reason: CompactString,
     case_id: CaseId,
     action: CaseAction,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProblemCommandV1 {
+    command_id: CommandId,
+    decided_at: Timestamp,
+    actor: Actor,
+    reason: CompactString,
+    enterprise_id: EnterpriseId,
+    action: ProblemAction,
 }
 
 impl From<Command> for CommandV1 {
@@ -72,6 +85,14 @@ impl From<Command> for CommandV1 {
                 case_id: case,
                 action,
             }),
+            Order::Problem { enterprise, action } => Self::Problem(ProblemCommandV1 {
+                command_id,
+                decided_at,
+                actor,
+                reason,
+                enterprise_id: enterprise,
+                action,
+            }),
         }
     }
 }
@@ -97,6 +118,16 @@ impl From<CommandV1> for Command {
                 reason: record.reason,
                 order: Order::Case {
                     case: record.case_id,
+                    action: record.action,
+                },
+            },
+            CommandV1::Problem(record) => Self {
+                command_id: record.command_id,
+                decided_at: record.decided_at,
+                actor: record.actor,
+                reason: record.reason,
+                order: Order::Problem {
+                    enterprise: record.enterprise_id,
                     action: record.action,
                 },
             },
@@ -140,6 +171,12 @@ mod tests {
             Order::Case {
                 case: CaseId::new("c1").unwrap(),
                 action: CaseAction::Note,
+            },
+            Order::Problem {
+                enterprise: EnterpriseId::new("E1").unwrap(),
+                action: ProblemAction::Verify {
+                    of: CommandId::new("K0").unwrap(),
+                },
             },
             Command::from(grade).order,
         ];

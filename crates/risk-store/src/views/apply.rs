@@ -152,7 +152,8 @@ impl Applier {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::WeekWatched(_)
-            | Effect::AlertTermsSet(_) => {}
+            | Effect::AlertTermsSet(_)
+            | Effect::ReferenceRefused(_) => {}
         }
         self.position = entry + 1;
         Ok(())

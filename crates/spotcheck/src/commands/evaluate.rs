@@ -1,10 +1,12 @@
 //! `evaluate`: answers questions about the future that another program judges.
 
+mod handling;
 mod outbreaks;
 mod rates;
 mod records;
 mod world;
 
+pub(crate) use handling::handling;
 pub(crate) use records::records;
 
 use crate::cli::EvaluateWorld;

@@ -66,7 +66,7 @@ impl Cases {
                 FactId::Result(id) => {
                     self.of_record.insert(id.clone(), (number, *at));
                 }
-                FactId::Command(_) => {}
+                FactId::Command(_) | FactId::Signal(_) => {}
             }
         }
         if let Some(docket) = self.dockets.get_mut(number as usize) {
@@ -81,6 +81,10 @@ impl Cases {
             for target in targets(&loose.fact) {
                 let waiting = self.waiting.entry(target.clone()).or_default();
                 waiting.insert(id.clone());
+            }
+            if let Some(case) = &loose.fact.case {
+                let awaiting = self.awaiting.entry(case.clone()).or_default();
+                awaiting.insert(id.clone());
             }
             self.loose.insert(id, loose);
         }

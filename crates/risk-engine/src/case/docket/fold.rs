@@ -1,5 +1,7 @@
 //! How cases follow from facts, one after the other: terms lapse, results and commands are taken in.
 
+mod heard;
+
 use super::{CommandFact, Fact, FactId, FactKey, Field, ResultFact, Rules};
 use crate::case::act::{Act, Capacity, Found};
 use crate::case::machine::Transition;
@@ -131,8 +133,9 @@ impl<'a> Fold<'a> {
         match (&key.1, self.facts.get(key)) {
             (FactId::Result(id), Some(Fact::Result(fact))) => self.result(key.0, id, fact),
             (FactId::Command(id), Some(Fact::Command(fact))) => self.command(key.0, id, fact),
+            (FactId::Signal(id), Some(Fact::Signal(fact))) => self.heard(key.0, id, fact),
             // A docket never keeps a fact under the id of another kind.
-            (FactId::Result(_) | FactId::Command(_), Some(_) | None) => {}
+            (FactId::Result(_) | FactId::Command(_) | FactId::Signal(_), Some(_) | None) => {}
         }
     }
 
@@ -224,7 +227,13 @@ impl<'a> Fold<'a> {
             last.state.kind() == CaseKind::FastTest
                 && !matches!(
                     last.state,
-                    CaseState::Closed(_, Ending::FalsePositive | Ending::ResultCorrected)
+                    CaseState::Closed(
+                        _,
+                        Ending::FalsePositive
+                            | Ending::ResultCorrected
+                            | Ending::CheckedClean
+                            | Ending::NotFiled
+                    )
                 )
                 && closed.is_some_and(|since| since <= days * DAY_MILLIS)
         });
@@ -334,11 +343,11 @@ impl<'a> Fold<'a> {
                 case.happen(at, act, by.clone(), rules);
                 let record = match &by.cause {
                     Cause::Result(id) => id.clone(),
-                    Cause::Command(_) | Cause::Term(_) => case.opened_by.clone(),
+                    Cause::Command(_) | Cause::Term(_) | Cause::Signal(_) => case.opened_by.clone(),
                 };
                 let microbes = facts.iter().any(|(key, fact)| match fact {
                     Fact::Result(fact) => fact.microbes && key.1 == FactId::Result(record.clone()),
-                    Fact::Command(_) => false,
+                    Fact::Command(_) | Fact::Signal(_) => false,
                 });
                 let state = match kind {
                     CaseKind::FastTest => CaseState::FastTest(fast_test::opening(false, false)),

@@ -101,7 +101,7 @@ fn state_with(kind: CaseKind, term: Term) -> CaseState {
 
 /// The last day of each term that starts on Thursday 4 June 2026, and on Friday 30 January 2026 before
 /// Spring Festival: counted by another program from the clauses and the calendar of seeds.
-const LAST_DAYS: [(&str, &str, &str, &str); 39] = [
+const LAST_DAYS: [(&str, &str, &str, &str); 41] = [
     ("fast_test", "duplicate", "2026-06-04", "2026-01-30"),
     ("fast_test", "guidance", "2026-06-04", "2026-01-30"),
     (
@@ -119,6 +119,7 @@ const LAST_DAYS: [(&str, &str, &str, &str); 39] = [
     ),
     ("fast_test", "rescreen", "2026-06-22", "2026-02-14"),
     ("fast_test", "formal_sample", "2026-06-09", "2026-02-04"),
+    ("fast_test", "fast_check", "2026-06-09", "2026-02-04"),
     ("spot_check", "objection", "2026-06-22", "2026-02-14"),
     ("spot_check", "objection_answer", "2026-06-09", "2026-02-04"),
     (
@@ -206,6 +207,7 @@ const LAST_DAYS: [(&str, &str, &str, &str); 39] = [
     ("enforcement", "listing", "2029-06-04", "2029-01-30"),
     ("enforcement", "early_removal", "2027-06-04", "2027-01-30"),
     ("enforcement", "take_down", "2026-06-09", "2026-02-04"),
+    ("enforcement", "tell_reporter", "2026-06-11", "2026-02-06"),
 ];
 
 #[test]
@@ -351,6 +353,8 @@ fn whole(switches: Switches) {
         CaseState::FoodCheck(food_check::opening(true)),
         CaseState::FarmProduce(farm_produce::opening()),
         CaseState::Enforcement(enforcement::opening()),
+        CaseState::Enforcement(enforcement::reported()),
+        CaseState::FastTest(fast_test::complained()),
     ];
     let steps = |state: CaseState| {
         let running = state.clocks();

@@ -6,7 +6,8 @@ use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
-use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
+use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId, EnterpriseId};
+use risk_domain::problem::{Problem, ProblemAction, RectificationPlan};
 
 /// Writes a command in version 1. [`decode`](super::decode) gives the same back.
 pub fn encode(command: &Command) -> Vec<u8> {
@@ -25,6 +26,7 @@ pub fn encode(command: &Command) -> Vec<u8> {
         subject: written.subject.as_deref().map(Into::into),
         alert_id: written.alert.map(|alert| alert.as_str().into()),
         case_id: written.case.map(|case| case.as_str().into()),
+        enterprise_id: written.enterprise.map(|id| id.as_str().into()),
         kind: written.kind.into(),
         level: written.level.map(lend),
         until: written.until.as_deref().map(Into::into),
@@ -36,6 +38,19 @@ pub fn encode(command: &Command) -> Vec<u8> {
         ground: written.ground.map(lend),
         due: written.due.as_deref().map(Into::into),
         measures: case::written(written.measures),
+        problem: written.problem.map(|problem| problem.text.as_str().into()),
+        clause: written
+            .problem
+            .and_then(|problem| problem.clause.as_deref().map(Into::into)),
+        product: written
+            .problem
+            .and_then(|problem| problem.product.as_ref().map(|code| code.as_str().into())),
+        item: written
+            .problem
+            .and_then(|problem| problem.item.as_ref().map(|code| code.as_str().into())),
+        cause: written.plan.map(|plan| plan.cause.as_str().into()),
+        measure: written.plan.map(|plan| plan.measure.as_str().into()),
+        owner: written.plan.map(|plan| plan.owner.as_str().into()),
     };
     // Writing plain structs with text keys to memory has no way to fail.
     serde_json::to_vec(&record).unwrap_or_default()
@@ -47,6 +62,7 @@ struct Written<'a> {
     subject: Option<String>,
     alert: Option<&'a AlertId>,
     case: Option<&'a CaseId>,
+    enterprise: Option<&'a EnterpriseId>,
     kind: &'static str,
     level: Option<&'static str>,
     until: Option<String>,
@@ -58,6 +74,8 @@ struct Written<'a> {
     ground: Option<&'static str>,
     due: Option<String>,
     measures: &'a [Measure],
+    problem: Option<&'a Problem>,
+    plan: Option<&'a RectificationPlan>,
 }
 
 impl<'a> Written<'a> {
@@ -77,6 +95,11 @@ impl<'a> Written<'a> {
                 case: Some(case),
                 kind: action.code(),
                 ..Self::of_case(action)
+            },
+            Order::Problem { enterprise, action } => Self {
+                enterprise: Some(enterprise),
+                kind: action.code(),
+                ..Self::of_problem(action)
             },
         }
     }
@@ -110,6 +133,22 @@ impl<'a> Written<'a> {
             | AlertAction::Wake
             | AlertAction::Reopen
             | AlertAction::Note => {}
+        }
+        written
+    }
+
+    fn of_problem(action: &'a ProblemAction) -> Self {
+        let mut written = Self {
+            of: action.of(),
+            ..Self::default()
+        };
+        match action {
+            ProblemAction::List { problem } => written.problem = Some(problem),
+            ProblemAction::Plan { plan, .. } => {
+                written.due = Some(plan.due.to_string());
+                written.plan = Some(plan);
+            }
+            ProblemAction::Verify { .. } | ProblemAction::Withdraw { .. } => {}
         }
         written
     }

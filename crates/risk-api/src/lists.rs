@@ -1,0 +1,376 @@
+//! The lists that a supervision plan asks for（清单）: problems, assistance, credit classes, candidates for the
+//! list of serious violations, records of duty, corrective actions.
+//!
+//! The answers come from a view in memory that follows the ledger by position whenever it is asked, as
+//! that of the burden does. A zone manager is shown the enterprises and cases of their own zones.
+
+use crate::burden::day_of;
+use crate::dto::{
+    AssistedDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto, CreditRowDto, DutyDto,
+    Page, ProblemDto, ProblemRowDto,
+};
+use crate::error::ApiError;
+use crate::identity::Identity;
+use crate::params::Params;
+use crate::state::{ApiParts, ApiState};
+use axum::Json;
+use axum::extract::State;
+use risk_domain::case_act::MeasureKind;
+use risk_domain::ids::{EnterpriseId, ZoneId};
+use risk_domain::scales::CreditRiskClass;
+use risk_domain::signal::Duty;
+use risk_domain::subject::Subject;
+use risk_domain::time::Day;
+use risk_engine::Engine;
+use risk_engine::lists::{
+    AssistedReason, DutyStep, Lists, ProblemRow, ProblemStanding, candidates, corrective_actions,
+};
+use risk_store::{Record, RecordKind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The most rows of a page.
+const MAX_ROWS: usize = 500;
+/// Entries that one request reads at most to catch up.
+const CATCH_UP: u64 = 2_000_000;
+/// The kinds of entries that lists are made of.
+const KINDS: [RecordKind; 2] = [RecordKind::Result, RecordKind::Signal];
+
+/// The view, and the entry up to which it has read.
+#[derive(Debug, Default)]
+pub(crate) struct ListsBook(Mutex<(Lists, u64)>);
+
+impl ListsBook {
+    /// The view as of the ledger's end.
+    fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (Lists, u64)>, ApiError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (lists, next) = &mut *held;
+        let take = |entry, record: &Record| match record {
+            Record::Result(record) => lists.admit_result(entry, &record.result),
+            Record::Signal(record) => lists.admit_signal(&record.heard.told),
+            Record::Rejection(_)
+            | Record::Registry(_)
+            | Record::Command(_)
+            | Record::Access(_)
+            | Record::Input(_)
+            | Record::Effect(_) => {}
+        };
+        let (reached, more) = parts.reader.follow(*next, CATCH_UP, &KINDS, take)?;
+        *next = reached;
+        if more {
+            Err(ApiError::Rebuilding)
+        } else {
+            Ok(held)
+        }
+    }
+}
+
+/// Of which enterprises a list is asked for.
+struct Asked {
+    enterprise: Option<EnterpriseId>,
+    zone: Option<ZoneId>,
+}
+
+impl Asked {
+    fn of(params: &Params, identity: &Identity, engine: &Engine) -> Result<Self, ApiError> {
+        let enterprise = params.parse("enterprise", "must be an enterprise's number", |text| {
+            EnterpriseId::new(text).ok()
+        })?;
+        let zone = params.parse("zone", "must be a zone's id", |text| ZoneId::new(text).ok())?;
+        let zone = identity.confined(zone, engine.taxonomy())?;
+        Ok(Self { enterprise, zone })
+    }
+
+    /// Whether an enterprise is asked for.
+    fn wants(&self, enterprise: &EnterpriseId, engine: &Engine) -> bool {
+        let subject = || Subject::Enterprise(enterprise.clone());
+        self.enterprise.as_ref().is_none_or(|one| one == enterprise)
+            && self
+                .zone
+                .as_ref()
+                .is_none_or(|zone| engine.lies_in(&subject(), zone))
+    }
+}
+
+fn code<T: Copy>(
+    params: &Params,
+    name: &str,
+    (all, code): (&[T], fn(T) -> &'static str),
+) -> Result<Option<T>, ApiError> {
+    let codes: Vec<&str> = all.iter().map(|one| code(*one)).collect();
+    let rule = format!("must be one of {}", codes.join(", "));
+    params.parse(name, &rule, |text| {
+        all.iter().copied().find(|one| code(*one) == text)
+    })
+}
+
+/// The problem list of a day.
+fn problem_rows(lists: &Lists, engine: &Engine, on: Day) -> Vec<ProblemRow> {
+    let offset = engine.policy().time.offset;
+    lists.problems(engine.problems(), on, offset)
+}
+
+/// The problem list（问题清单）: every problem that officers listed with its plan（一企一策）, and every item that failed
+/// and that no listed problem covers.
+#[utoipa::path(get, path = "/v1/lists/problems", tag = "lists",
+    params(
+        ("enterprise" = Option<String>, Query, description = "only of this enterprise"),
+        ("zone" = Option<String>, Query, description = "only of enterprises with a place in this zone or below it"),
+        ("state" = Option<String>, Query, description = "found, listed, planned, overdue, verified or withdrawn; open for all but the last two"),
+        ("on" = Option<String>, Query, description = "as of this day; the day of the last close by default"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<ProblemRowDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn problems(
+    State(state): State<ApiState>,
+    identity: Identity,
+    params: Params,
+) -> Result<Json<Page<ProblemRowDto>>, ApiError> {
+    let open = params.text("state") == Some("open");
+    let standing = if open {
+        None
+    } else {
+        code(
+            &params,
+            "state",
+            (ProblemStanding::ALL, ProblemStanding::code),
+        )?
+    };
+    let book = state.clone();
+    let read = move |parts: &ApiParts| {
+        let on = day_of(&params, parts)?;
+        let held = book.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let asked = Asked::of(&params, &identity, &engine)?;
+        let mut rows = problem_rows(&held.0, &engine, on);
+        rows.retain(|row| {
+            asked.wants(&row.enterprise, &engine)
+                && standing.is_none_or(|wanted| wanted == row.standing)
+                && (!open || row.standing.is_open())
+        });
+        let row = |row: &ProblemRow| ProblemRowDto::new(row, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+    };
+    state.read(read).await
+}
+
+/// The assistance list（帮扶清单）: enterprises that the media exposed, that failed repeatedly, or of which many
+/// complained, each with its reasons and with how far its plan is.
+#[utoipa::path(get, path = "/v1/lists/assistance", tag = "lists",
+    params(
+        ("enterprise" = Option<String>, Query, description = "only this enterprise"),
+        ("zone" = Option<String>, Query, description = "only enterprises with a place in this zone or below it"),
+        ("reason" = Option<String>, Query, description = "media_exposure, repeated_failures or complaint_cluster"),
+        ("on" = Option<String>, Query, description = "as of this day; the day of the last close by default"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<AssistedDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn assistance(
+    State(state): State<ApiState>,
+    identity: Identity,
+    params: Params,
+) -> Result<Json<Page<AssistedDto>>, ApiError> {
+    let reason = code(
+        &params,
+        "reason",
+        (AssistedReason::ALL, AssistedReason::code),
+    )?;
+    let book = state.clone();
+    let read = move |parts: &ApiParts| {
+        let on = day_of(&params, parts)?;
+        let held = book.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let asked = Asked::of(&params, &identity, &engine)?;
+        let problems = problem_rows(&held.0, &engine, on);
+        let policy = engine.policy();
+        let rules = (&policy.lists, &policy.alert.signals);
+        let mut rows = held.0.assistance(&problems, on, rules, policy.time.offset);
+        rows.retain(|row| {
+            let fits = |wanted| row.reasons.iter().any(|one| one.reason == wanted);
+            asked.wants(&row.enterprise, &engine) && reason.is_none_or(fits)
+        });
+        let row = |row: &_| AssistedDto::new(row, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+    };
+    state.read(read).await
+}
+
+/// Credit classes of a month（企业信用风险分类）as the credit system told them, how many enterprises of each class were
+/// inspected within the months that count, and what share of it is to be.
+#[utoipa::path(get, path = "/v1/lists/credit", tag = "lists",
+    params(
+        ("month" = Option<String>, Query, description = "as 2026-06; the month of the last close by default"),
+        ("class" = Option<String>, Query, description = "only enterprises of this class: A, B, C or D"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "The classes, and a page of enterprises", body = CreditDto),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn credit(
+    State(state): State<ApiState>,
+    params: Params,
+) -> Result<Json<CreditDto>, ApiError> {
+    let class = code(
+        &params,
+        "class",
+        (CreditRiskClass::ALL, CreditRiskClass::code),
+    )?;
+    let month = params.parse("month", "must be a month, as 2026-06", |text| {
+        let whole = text.len() == 7;
+        whole
+            .then(|| format!("{text}-01").parse::<Day>().ok())
+            .flatten()
+    })?;
+    let book = state.clone();
+    let read = move |parts: &ApiParts| {
+        let month = match month {
+            Some(month) => month,
+            None => day_of(&params, parts)?,
+        };
+        let burdens = book.0.burden.read(parts)?;
+        let held = book.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let policy = engine.policy();
+        let told = held
+            .0
+            .credit(month, &burdens.0, &policy.lists, policy.time.offset);
+        let mut rows = told.enterprises;
+        rows.retain(|row| class.is_none_or(|class| row.class == class));
+        let row = |row: &_| CreditRowDto::new(row, &engine);
+        let page = params.page(&rows, MAX_ROWS, row)?;
+        Ok(Json(CreditDto {
+            from: told.from.to_string(),
+            until: told.until.to_string(),
+            classes: told.classes.iter().map(ClassDto::new).collect(),
+            items: page.items,
+            next: page.next,
+        }))
+    };
+    state.read(read).await
+}
+
+/// Candidates for the list of serious violations（拟列入严重违法失信名单对象）with the criteria that they meet: who bears a grave
+/// penalty, and what else speaks for it. Listing itself is an act of the enforcement case.
+#[utoipa::path(get, path = "/v1/lists/serious-violations", tag = "lists",
+    params(
+        ("on" = Option<String>, Query, description = "as of this day; the day of the last close by default"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<CandidateDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn serious_violations(
+    State(state): State<ApiState>,
+    params: Params,
+) -> Result<Json<Page<CandidateDto>>, ApiError> {
+    let book = state.clone();
+    let read = move |parts: &ApiParts| {
+        let on = day_of(&params, parts)?;
+        let held = book.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let policy = engine.policy();
+        let offset = policy.time.offset;
+        let rows = candidates(&held.0, engine.cases(), on, &policy.lists, offset);
+        let row = |row: &_| CandidateDto::new(row, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+    };
+    state.read(read).await
+}
+
+/// Records of duty（日管控、周排查、月调度）: how many are there, how many of them without any risk found, which are
+/// missing, and whether that is to be reminded of or ordered to be made good.
+#[utoipa::path(get, path = "/v1/lists/duties", tag = "lists",
+    params(
+        ("enterprise" = Option<String>, Query, description = "only of this enterprise"),
+        ("zone" = Option<String>, Query, description = "only of enterprises with a place in this zone or below it"),
+        ("duty" = Option<String>, Query, description = "daily, weekly or monthly"),
+        ("step" = Option<String>, Query, description = "only those of which this follows: none, remind or order"),
+        ("from" = Option<String>, Query, description = "count from this day on; the first record of each by default"),
+        ("on" = Option<String>, Query, description = "as of this day; the day of the last close by default"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<DutyDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn duties(
+    State(state): State<ApiState>,
+    identity: Identity,
+    params: Params,
+) -> Result<Json<Page<DutyDto>>, ApiError> {
+    let duty = code(&params, "duty", (Duty::ALL, Duty::code))?;
+    let step = code(&params, "step", (DutyStep::ALL, DutyStep::code))?;
+    let from = day(&params, "from")?;
+    let book = state.clone();
+    let read = move |parts: &ApiParts| {
+        let on = day_of(&params, parts)?;
+        let held = book.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let asked = Asked::of(&params, &identity, &engine)?;
+        let policy = engine.policy();
+        let (settings, offset) = (&policy.lists.duties, policy.time.offset);
+        let mut rows = held
+            .0
+            .duties((from, on), settings, engine.calendar(), offset);
+        rows.retain(|row| {
+            asked.wants(&row.enterprise, &engine)
+                && duty.is_none_or(|duty| row.duty == duty)
+                && step.is_none_or(|step| row.step == step)
+        });
+        let row = |row: &_| DutyDto::new(row, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+    };
+    state.read(read).await
+}
+
+fn day(params: &Params, name: &str) -> Result<Option<Day>, ApiError> {
+    let rule = "must be a day, as 2026-06-30";
+    params.parse(name, rule, |text| text.parse::<Day>().ok())
+}
+
+/// Corrective actions（处置措施台账）: what was done to goods in cases, of a closed list of measures, with quantities.
+#[utoipa::path(get, path = "/v1/lists/corrective-actions", tag = "lists",
+    params(
+        ("enterprise" = Option<String>, Query, description = "only at this enterprise"),
+        ("zone" = Option<String>, Query, description = "only in cases of this zone or below it"),
+        ("kind" = Option<String>, Query, description = "only this measure, as withdraw, seal, recall, order_correction or remove_listing"),
+        ("from" = Option<String>, Query, description = "from this day on"),
+        ("on" = Option<String>, Query, description = "up to this day; the day of the last close by default"),
+        ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Page<CorrectiveActionDto>),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn taken(
+    State(state): State<ApiState>,
+    identity: Identity,
+    params: Params,
+) -> Result<Json<Page<CorrectiveActionDto>>, ApiError> {
+    let kind = code(&params, "kind", (MeasureKind::ALL, MeasureKind::code))?;
+    let from = day(&params, "from")?;
+    let read = move |parts: &ApiParts| {
+        let on = day_of(&params, parts)?;
+        let engine = parts.engine();
+        let asked = Asked::of(&params, &identity, &engine)?;
+        let offset = engine.policy().time.offset;
+        let from = from.unwrap_or(Day::new(i32::MIN / 2));
+        let mut rows = corrective_actions(engine.cases(), (from, on), offset);
+        rows.retain(|row| {
+            let enterprise = asked.enterprise.as_ref();
+            let lies = |zone| engine.taxonomy().zone_path(&row.zone).contains(zone);
+            enterprise.is_none_or(|one| *one == row.enterprise)
+                && asked.zone.as_ref().is_none_or(lies)
+                && kind.is_none_or(|kind| row.kind == kind)
+        });
+        let row = |row: &_| CorrectiveActionDto::new(row, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+    };
+    state.read(read).await
+}

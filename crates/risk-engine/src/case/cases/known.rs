@@ -1,0 +1,89 @@
+//! Which cases there are, now and by the close of an epoch, and what complaints and reports say to them.
+
+use super::{Cases, Touch};
+use crate::case::docket::{Fact, FactId, FactKey, SignalFact};
+use crate::case::{CaseKey, CaseKind};
+use crate::event_time::Epoch;
+use crate::policy::{CasePolicy, Lead};
+use risk_domain::ids::CaseId;
+use risk_domain::signal::{Reporter, Signal, SignalKind};
+use std::collections::BTreeMap;
+
+impl Cases {
+    /// The docket of a case that was open by the close of an epoch: which partition was read ahead of the
+    /// others must not show.
+    pub(super) fn docket_by(&self, id: &CaseId, epoch: Epoch) -> Option<u32> {
+        let number = *self.by_id.get(id)?;
+        let docket = self.dockets.get(number as usize)?;
+        let case = docket.cases.iter().find(|case| case.id == *id);
+        let opened_by = case.map(|case| case.opened_by.as_str());
+        // An id that is gone stands for whatever took its place.
+        let opens = |record: &str| opened_by.is_none_or(|opened_by| opened_by == record);
+        let known = |(key, fact): (&FactKey, &Fact)| match (&key.1, fact) {
+            (FactId::Result(id), Fact::Result(fact)) => fact.epoch <= epoch && opens(id.as_str()),
+            (FactId::Signal(id), Fact::Signal(fact)) => fact.epoch <= epoch && opens(id.as_str()),
+            (FactId::Result(_) | FactId::Signal(_) | FactId::Command(_), _) => false,
+        };
+        docket.facts.iter().any(known).then_some(number)
+    }
+
+    /// Whether a case with this id was open by the close of an epoch.
+    pub(crate) fn knows_by(&self, id: &CaseId, epoch: Epoch) -> bool {
+        self.docket_by(id, epoch).is_some()
+    }
+
+    /// Takes in a complaint or a report, where the policy has it open a case and it says of which product
+    /// and where.
+    pub(crate) fn admit_signal(&mut self, signal: &Signal, epoch: Epoch, policy: &CasePolicy) {
+        let leads = &policy.leads;
+        let lead = match signal.kind {
+            SignalKind::Tip => leads.tip,
+            SignalKind::Complaint if signal.severity >= Some(leads.complaint_severity) => {
+                leads.complaint
+            }
+            SignalKind::Complaint
+            | SignalKind::MediaExposure
+            | SignalKind::Recall
+            | SignalKind::Accident
+            | SignalKind::CreditClass
+            | SignalKind::ExternalCheck
+            | SignalKind::OnlineMonitoring
+            | SignalKind::DutyRecord => Lead::None,
+        };
+        let place = signal.site_id.clone().zip(signal.zone_id.clone());
+        let (Some((site, zone)), Some(product)) = (place, signal.product.clone()) else {
+            return;
+        };
+        if lead == Lead::None {
+            return;
+        }
+        let number = self.docket(&CaseKey {
+            enterprise: signal.enterprise_id.clone(),
+            product,
+            hazard: signal.hazard.clone(),
+        });
+        let key = (signal.observed_at, FactId::Signal(signal.signal_id.clone()));
+        let fact = Fact::Signal(Box::new(SignalFact {
+            epoch,
+            lead,
+            named: signal.reporter == Some(Reporter::Named),
+            site,
+            zone,
+        }));
+        if let Some(docket) = self.dockets.get_mut(number as usize) {
+            docket.facts.insert(key.clone(), fact);
+            self.touch(number, &Touch::Added(key));
+        }
+    }
+
+    /// Open cases by kind, and those among them with a term that lapsed.
+    pub(crate) fn counts(&self) -> BTreeMap<CaseKind, (u64, u64)> {
+        let mut counts: BTreeMap<CaseKind, (u64, u64)> = BTreeMap::new();
+        for case in self.all().filter(|case| case.state.is_open()) {
+            let count = counts.entry(case.state.kind()).or_default();
+            count.0 += 1;
+            count.1 += u64::from(case.is_overdue());
+        }
+        counts
+    }
+}

@@ -1,0 +1,202 @@
+//! The lists that a supervision plan asks for（清单）: problems and what is planned against them, enterprises
+//! to be assisted, credit classes with their inspection ratios, candidates for the list of serious
+//! violations, records of duty, corrective actions.
+//!
+//! A view of accepted results and signals, whatever the order they come in, and of the problems and cases
+//! that the engine holds. It judges nobody and changes no state; grades do not know it.
+
+mod assistance;
+mod credit;
+mod duties;
+mod found;
+mod serious;
+mod settings;
+mod taken;
+
+pub use assistance::{Assisted, AssistedFor, AssistedReason};
+pub use credit::{ClassRow, CreditMonth, CreditRow};
+pub use duties::{DutyRow, DutyStep};
+pub use found::{ProblemRow, ProblemStanding};
+pub use serious::{Candidate, Criterion, Met, candidates};
+pub use settings::{CreditBand, DutySettings, ListsPolicy};
+pub use taken::{CorrectiveAction, corrective_actions};
+
+use compact_str::CompactString;
+use risk_domain::ids::{
+    EnterpriseId, HazardCode, InspectionId, ItemCode, ProductCode, SignalId, ZoneId,
+};
+use risk_domain::inspection::{InspectionResult, Outcome};
+use risk_domain::scales::{CreditRiskClass, Severity};
+use risk_domain::signal::{DutyRecord, Signal, SignalKind};
+use risk_domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// An item that failed.
+#[derive(Debug, Clone)]
+struct FailedItem {
+    code: ItemCode,
+    name: CompactString,
+    clause: Option<CompactString>,
+    hazard: Option<HazardCode>,
+    severity: Option<Severity>,
+}
+
+/// A result that failed.
+#[derive(Debug, Clone)]
+struct Failure {
+    entry: u64,
+    id: InspectionId,
+    supersedes: Option<InspectionId>,
+    product: ProductCode,
+    zone: ZoneId,
+    observed_at: Timestamp,
+    items: Vec<FailedItem>,
+}
+
+/// A signal, as far as lists go.
+#[derive(Debug, Clone, PartialEq)]
+struct Heard {
+    at: Timestamp,
+    kind: SignalKind,
+}
+
+/// The view（清单视图）.
+#[derive(Debug, Clone, Default)]
+pub struct Lists {
+    failures: BTreeMap<EnterpriseId, Vec<Failure>>,
+    refusals: BTreeMap<EnterpriseId, Vec<Failure>>,
+    /// What replaces a result: the correction observed last; of two at the same time, the greater id.
+    replaced: BTreeMap<InspectionId, (Timestamp, InspectionId)>,
+    /// Fast tests that a laboratory found nothing in, with the results that say so.
+    cleared: BTreeMap<InspectionId, Vec<(InspectionId, Option<InspectionId>)>>,
+    heard: BTreeMap<EnterpriseId, BTreeMap<SignalId, Heard>>,
+    classes: BTreeMap<EnterpriseId, BTreeMap<(Timestamp, SignalId), CreditRiskClass>>,
+    duties: BTreeMap<EnterpriseId, BTreeMap<(Timestamp, SignalId), DutyRecord>>,
+}
+
+impl Lists {
+    /// Takes in an accepted result. `entry` is its entry in the ledger.
+    pub fn admit_result(&mut self, entry: u64, result: &InspectionResult) {
+        let id = &result.inspection_id;
+        if let Some(replaced) = &result.supersedes {
+            let correction = (result.observed_at, id.clone());
+            let last = self.replaced.entry(replaced.clone());
+            let last = last.or_insert_with(|| correction.clone());
+            if *last < correction {
+                *last = correction;
+            }
+        }
+        if let (Some(cleared), Outcome::Conforming) = (&result.confirms, result.outcome) {
+            let by = self.cleared.entry(cleared.clone()).or_default();
+            by.push((id.clone(), result.supersedes.clone()));
+        }
+        let kept = match result.outcome {
+            Outcome::Nonconforming => &mut self.failures,
+            Outcome::Refused => &mut self.refusals,
+            Outcome::Conforming
+            | Outcome::Terminated
+            | Outcome::NotSampled
+            | Outcome::RejectedByLab
+            | Outcome::Untestable => return,
+        };
+        let item = |item: &risk_domain::inspection::TestItem| FailedItem {
+            code: item.code.clone(),
+            name: item.name.clone(),
+            clause: item.clause.clone(),
+            hazard: item.hazard.clone(),
+            severity: item.severity,
+        };
+        let of = kept.entry(result.site.enterprise_id.clone()).or_default();
+        of.push(Failure {
+            entry,
+            id: id.clone(),
+            supersedes: result.supersedes.clone(),
+            product: result.product.category.clone(),
+            zone: result.site.zone_id.clone(),
+            observed_at: result.observed_at,
+            items: result.failed_items().map(item).collect(),
+        });
+    }
+
+    /// Takes in an accepted signal.
+    pub fn admit_signal(&mut self, signal: &Signal) {
+        let of = signal.enterprise_id.clone();
+        let (at, id) = (signal.observed_at, signal.signal_id.clone());
+        if let Some(duty) = &signal.duty {
+            let records = self.duties.entry(of.clone()).or_default();
+            records.insert((at, id.clone()), duty.clone());
+        }
+        if let Some(class) = signal.credit_class {
+            let classes = self.classes.entry(of.clone()).or_default();
+            classes.insert((at, id.clone()), class);
+        }
+        match signal.kind {
+            SignalKind::Complaint | SignalKind::Tip | SignalKind::MediaExposure => {
+                let kind = signal.kind;
+                let heard = self.heard.entry(of).or_default();
+                heard.insert(id, Heard { at, kind });
+            }
+            SignalKind::Recall
+            | SignalKind::Accident
+            | SignalKind::CreditClass
+            | SignalKind::ExternalCheck
+            | SignalKind::OnlineMonitoring
+            | SignalKind::DutyRecord => {}
+        }
+    }
+
+    /// Whether a result counts, or another stands in its place.
+    fn stands(&self, id: &InspectionId, supersedes: Option<&InspectionId>) -> bool {
+        let corrects = |replaced| {
+            let last = self.replaced.get(replaced);
+            last.is_none_or(|(_, last)| last == id)
+        };
+        !self.replaced.contains_key(id) && supersedes.is_none_or(corrects)
+    }
+
+    /// Failures that count of an enterprise, observed before a time, the oldest first: neither corrected
+    /// nor cleared by a laboratory.
+    fn failures_of(&self, enterprise: &EnterpriseId, before: Timestamp) -> Vec<&Failure> {
+        self.counted(&self.failures, enterprise, before)
+    }
+
+    fn counted<'a>(
+        &'a self,
+        kept: &'a BTreeMap<EnterpriseId, Vec<Failure>>,
+        enterprise: &EnterpriseId,
+        before: Timestamp,
+    ) -> Vec<&'a Failure> {
+        let of = kept.get(enterprise).into_iter().flatten();
+        let cleared = |failure: &Failure| {
+            let by = self.cleared.get(&failure.id).into_iter().flatten();
+            let mut by = by;
+            by.any(|(id, supersedes)| self.stands(id, supersedes.as_ref()))
+        };
+        let counts = |failure: &&Failure| {
+            failure.observed_at < before
+                && self.stands(&failure.id, failure.supersedes.as_ref())
+                && !cleared(failure)
+        };
+        let mut found: Vec<&Failure> = of.filter(counts).collect();
+        found.sort_by(|one, other| (one.observed_at, &one.id).cmp(&(other.observed_at, &other.id)));
+        found
+    }
+
+    /// Signals of kinds heard of an enterprise within a time.
+    fn heard_of(
+        &self,
+        enterprise: &EnterpriseId,
+        kinds: &[SignalKind],
+        (since, before): (Timestamp, Timestamp),
+    ) -> Vec<(Timestamp, &SignalId)> {
+        let of = self.heard.get(enterprise).into_iter().flatten();
+        let fits =
+            |heard: &Heard| kinds.contains(&heard.kind) && heard.at >= since && heard.at < before;
+        let mut found: Vec<_> = of
+            .filter(|(_, heard)| fits(heard))
+            .map(|(id, heard)| (heard.at, id))
+            .collect();
+        found.sort();
+        found
+    }
+}

@@ -1,0 +1,119 @@
+//! Credit classes month by month（企业信用风险分类）, and how many of each class are inspected.
+//!
+//! Classes are those that the credit system told; Spotcheck gives none.
+
+use super::settings::CreditBand;
+use super::{Lists, ListsPolicy};
+use crate::burden::Burdens;
+use risk_domain::ids::EnterpriseId;
+use risk_domain::scales::CreditRiskClass;
+use risk_domain::time::{CivilOffset, Day};
+use std::collections::BTreeMap;
+
+/// An enterprise in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreditRow {
+    /// Which.
+    pub enterprise: EnterpriseId,
+    /// Its class at the end of the month.
+    pub class: CreditRiskClass,
+    /// Since which day it is in this class without a break.
+    pub since: Day,
+    /// Visits within the months that count.
+    pub visits: u32,
+}
+
+/// A class in a month.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassRow {
+    /// Which.
+    pub class: CreditRiskClass,
+    /// Enterprises in it at the end of the month.
+    pub enterprises: u32,
+    /// Of which visited within the months that count.
+    pub inspected: u32,
+    /// The latter by the former; none of an empty class.
+    pub ratio: Option<f64>,
+    /// Where the ratio is to lie.
+    pub band: CreditBand,
+}
+
+/// Classes in a month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreditMonth {
+    /// First day of the months in which visits count.
+    pub from: Day,
+    /// Last day of the month.
+    pub until: Day,
+    /// By class, A first.
+    pub classes: Vec<ClassRow>,
+    /// Every classed enterprise, in the order of their ids.
+    pub enterprises: Vec<CreditRow>,
+}
+
+impl Lists {
+    /// Classes at the end of the month of a day, and who of them was visited.
+    pub fn credit(
+        &self,
+        month: Day,
+        burdens: &Burdens,
+        policy: &ListsPolicy,
+        offset: CivilOffset,
+    ) -> CreditMonth {
+        let (year, of) = month.year_month();
+        let first = Day::from_ymd(year, of, 1).unwrap_or(month);
+        let after = first.plus_months(1);
+        let from = after.plus_months(-policy.credit.window_months);
+        let end = offset.start_of(after);
+        let mut enterprises = Vec::new();
+        for (enterprise, told) in &self.classes {
+            let mut known = told.iter().filter(|((at, _), _)| *at < end).rev();
+            let Some(((last, _), class)) = known.next() else {
+                continue;
+            };
+            let mut since = *last;
+            for ((at, _), earlier) in known {
+                if earlier != class {
+                    break;
+                }
+                since = *at;
+            }
+            enterprises.push(CreditRow {
+                enterprise: enterprise.clone(),
+                class: *class,
+                since: offset.day_of(since),
+                visits: burdens.visits_within(enterprise, from, after),
+            });
+        }
+        let mut counts: BTreeMap<CreditRiskClass, (u32, u32)> = BTreeMap::new();
+        for row in &enterprises {
+            let count = counts.entry(row.class).or_default();
+            count.0 += 1;
+            count.1 += u32::from(row.visits > 0);
+        }
+        let class_row = |(class, band): (&CreditRiskClass, &CreditBand)| {
+            let (all, inspected) = counts.get(class).copied().unwrap_or_default();
+            ClassRow {
+                class: *class,
+                enterprises: all,
+                inspected,
+                ratio: (all > 0).then(|| f64::from(inspected) / f64::from(all)),
+                band: *band,
+            }
+        };
+        CreditMonth {
+            from,
+            until: after.plus(-1),
+            classes: policy.credit.bands.iter().map(class_row).collect(),
+            enterprises,
+        }
+    }
+}
+
+impl ClassRow {
+    /// Whether the ratio lies where it is to lie; none of an empty class.
+    pub fn within(&self) -> Option<bool> {
+        let ratio = self.ratio?;
+        Some(self.band.from <= ratio && ratio <= self.band.to)
+    }
+}
