@@ -9,7 +9,7 @@ use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
-use crate::series::WeekRates;
+use crate::series::{WeekLevels, WeekRates};
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
@@ -184,6 +184,8 @@ pub enum Effect {
     AlertMoved(Box<AlertMoved>),
     /// Signals raised an alert.
     SignalRaised(Box<SignalRaised>),
+    /// What lasts of the means over the frame was told, after the rates of the same week.
+    LevelsTold(Box<WeekLevels>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -285,6 +285,7 @@ impl Worker {
                 }
                 Effect::Assessed(_)
                 | Effect::RatesTold(_)
+                | Effect::LevelsTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)

@@ -15,6 +15,7 @@ mod desk;
 mod laws;
 mod model;
 mod register;
+mod severity;
 mod signals;
 mod supply;
 mod warning;

@@ -9,6 +9,7 @@ use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::logodds::{
     Basis, Evidence, Frame, Left, PartKind, Query, Row, SinceSnapshot, fit, merge,
 };
+use risk_engine::rates::{Rates, WeekTally};
 use risk_engine::{Assessment, Effect, Part, Policy, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,6 +122,7 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::Assessed(_)
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
+        | Effect::LevelsTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
@@ -264,6 +266,7 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::AlertRaised(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
+                | Effect::LevelsTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
@@ -385,7 +388,16 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         "{} {mean}",
         frame.predicted
     );
-    let alone = city.rates(last..last + 1).unwrap();
+    let lasts = (0..all.frame.len() as u32)
+        .map(|target| before.model.lasting_probability(&of_target(target)))
+        .sum::<f64>();
+    let lasts = lasts / all.frame.len() as f64;
+    assert!((city.lasting(last).unwrap() - lasts).abs() < 1e-8);
+    // As if nothing had been drawn before.
+    let of_last = city.tallies().iter().filter(|tally| tally.week == last);
+    let of_last: Vec<WeekTally> = of_last.copied().collect();
+    let frames = BTreeMap::from([(last, frame)]);
+    let alone = Rates::estimate(last..last + 1, &of_last, &frames, &BTreeMap::new()).unwrap();
     let drawn = all
         .rows
         .iter()
@@ -398,8 +410,9 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         draws += f64::from(row.results);
     }
     let (residual, variance) = (residual / draws, variance / (draws * draws));
-    let bias = 0.1 * mean;
-    let share = bias * bias / (bias * bias + variance);
+    // Of the level .5, of the course .1 of the mean.
+    let error = (0.25 + 0.01) * mean * mean;
+    let share = error / (error + variance);
     let composite = alone.composite.unwrap();
     assert!((composite.value - (mean + share * residual)).abs() < DRAWN);
     assert_eq!(composite.results, draws as u64);

@@ -145,6 +145,7 @@ impl Applier {
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
+            | Effect::LevelsTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_) => {}
         }
