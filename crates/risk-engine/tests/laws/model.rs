@@ -10,7 +10,7 @@ use risk_engine::logodds::{
     Basis, Evidence, Frame, Left, PartKind, Query, Row, SinceSnapshot, fit, merge,
 };
 use risk_engine::rates::{Rates, WeekTally};
-use risk_engine::{Assessment, Effect, Part, Policy, Snapshot};
+use risk_engine::{Assessment, Caution, Effect, Part, Policy, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 const WEEKS: i64 = 9;
@@ -437,4 +437,44 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
             .mix_shift("product:P0", &(0..9), &(9..18))
             .is_none()
     );
+}
+
+#[test]
+fn a_mode_without_a_random_share_is_named_and_nothing_corrects_its_rates() {
+    // The same city, with what it knew of inclusion probabilities taken away mode by mode.
+    let unknown_of = |modes: &[SelectionMode]| {
+        let mut desk = Desk::new(1);
+        for mut result in results() {
+            // Checks are drawn at random here, too.
+            let known = InclusionProbability::new(0.25).unwrap();
+            let of_mode = modes.contains(&result.mode);
+            result.selection.inclusion_probability = (!of_mode).then_some(known);
+            desk.post(0, &result);
+        }
+        desk.end(1);
+        desk
+    };
+    let (evaluation, check) = (
+        SelectionMode::RiskEvaluation,
+        SelectionMode::SupervisoryCheck,
+    );
+    let tested = results().into_iter().any(|result| result.mode == check);
+    assert!(tested);
+    let quarter = |desk: &Desk| {
+        let city = desk.engine.series(risk_engine::series::CITY).unwrap();
+        city.rates(city.weeks()).unwrap()
+    };
+    assert_eq!(unknown_of(&[]).engine.cautions(), []);
+    let desk = unknown_of(&[check]);
+    let named = Caution::NoRandomShare { mode: check };
+    assert_eq!(desk.engine.cautions(), [named.clone()]);
+    assert!(named.en().contains("supervisory_check"));
+    assert!(quarter(&desk).design.is_some());
+    let desk = unknown_of(&[evaluation, check]);
+    let starving = Caution::CalibrationStarves { results: 0 };
+    let silent = Caution::NoRandomShare { mode: evaluation };
+    assert_eq!(desk.engine.cautions(), [starving, silent, named]);
+    let rates = quarter(&desk);
+    assert!(rates.random.is_none() && rates.design.is_none() && rates.composite.is_none());
+    assert!(!rates.raw.is_empty());
 }
