@@ -156,8 +156,8 @@ impl Filter {
         let mut covariance = [[0.0; STATES]; STATES];
         covariance[0][0] = level * level;
         covariance[AWAY][AWAY] = wandering * wandering;
-        for mode in MODES..STATES {
-            covariance[mode][mode] = 1.0;
+        for (state, row) in covariance.iter_mut().enumerate().skip(MODES) {
+            row[state] = 1.0;
         }
         Self {
             mean: [0.0; STATES],

@@ -192,8 +192,9 @@ fn eliminate(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> (Vec<f64>, f64) 
         log_determinant += matrix[at][at].ln();
         for row in at + 1..size {
             let factor = matrix[row][at] / matrix[at][at];
-            for column in at..size {
-                matrix[row][column] -= factor * matrix[at][column];
+            let pivot = matrix[at].clone();
+            for (cell, pivot) in matrix[row].iter_mut().zip(pivot) {
+                *cell -= factor * pivot;
             }
             right[row] -= factor * right[at];
         }
