@@ -5,7 +5,6 @@ use crate::event_time::Epoch;
 use crate::evidence::{Stratum, Tallies};
 use crate::grade;
 use crate::outlook::{Estimate, Law, Outlook};
-use crate::policy::PriorPolicy;
 use crate::step::Engine;
 use crate::subjects::SubjectIx;
 use compact_str::CompactString;
@@ -23,10 +22,15 @@ use std::sync::Arc;
 /// 97.5 % quantile of the standard normal.
 const NORMAL_975: f64 = 1.959_963_984_540_054;
 
-/// The severities that the catalogue lets expect of a product's failures, and the cuts of θ that
-/// follow while no failure has said otherwise.
+/// How grave a product's failures are expected to be（严重度分布）, and the cuts of θ that follow: what
+/// holds of who sells it while none of their own failures says otherwise.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected {
+struct Expected {
+    /// What the catalogue says.
+    catalogue: [f64; 4],
+    /// Its failures by severity, whoever sold it.
+    failures: [f64; 4],
+    /// Both together.
     severity_mix: [f64; 4],
     cuts: [f64; 3],
 }
@@ -38,8 +42,8 @@ pub(crate) struct Occasion {
     epoch: Epoch,
     day: Day,
     decay: DecayAt,
-    /// By the product's number within its kind; none where the catalogue says nothing.
-    of_product: Vec<Option<Expected>>,
+    /// By the product's number within its kind.
+    of_product: Vec<Expected>,
     otherwise: Expected,
     /// Zones of what was seen in one innermost zone, sectors of what was seen with one product.
     zones: Kept<BTreeSet<ZoneId>>,
@@ -76,19 +80,29 @@ pub(crate) struct Judged {
 impl Engine {
     /// What every judgement at the end of an epoch needs.
     pub(crate) fn occasion(&self, epoch: Epoch) -> Occasion {
-        let expected = |severity_mix: [f64; 4]| Expected {
-            severity_mix,
-            cuts: self.bounds.cuts(&self.policy.grade, &severity_mix),
-        };
-        let products = self.subjects.products();
-        let of_product = products.map(|(_, code)| self.taxonomy.severity_mix(code).map(expected));
         let day = self.calendar.day_of(epoch);
+        let decay = self.decay.at(day.get());
+        let prior = &self.policy.prior;
+        let expected = |catalogue: [f64; 4], failures: [f64; 4]| {
+            let severity_mix = mixed(&catalogue, &failures, prior.severity_concentration);
+            Expected {
+                catalogue,
+                failures,
+                severity_mix,
+                cuts: self.bounds.cuts(&self.policy.grade, &severity_mix),
+            }
+        };
+        let of_product = self.subjects.products().map(|(product, code)| {
+            let catalogue = self.taxonomy.severity_mix(code);
+            let failures = failures_by_severity(&self.state(product).tallies, decay);
+            expected(catalogue.unwrap_or(prior.severity_mix), failures)
+        });
         Occasion {
             epoch,
             day,
-            decay: self.decay.at(day.get()),
+            decay,
             of_product: of_product.collect(),
-            otherwise: expected(self.policy.prior.severity_mix),
+            otherwise: expected(prior.severity_mix, [0.0; 4]),
             zones: Kept::new(),
             sectors: Kept::new(),
             policy_hash: Arc::from(self.policy.hash.as_str()),
@@ -98,8 +112,32 @@ impl Engine {
     fn expected<'a>(&self, occasion: &'a Occasion, subject: SubjectIx) -> &'a Expected {
         let product = self.subjects.kin(subject).resembles;
         let number = product.map(|product| self.subjects.ordinal(product) as usize);
-        let known = number.and_then(|number| occasion.of_product.get(number)?.as_ref());
+        let known = number.and_then(|number| occasion.of_product.get(number));
         known.unwrap_or(&occasion.otherwise)
+    }
+
+    /// Shares of severities 1 to 4 among a subject's failures, and the cuts that follow: its own
+    /// failures on what those of the product at others let expect. A product's all are its own.
+    fn severity(
+        &self,
+        occasion: &Occasion,
+        subject: SubjectIx,
+        tallies: &Tallies,
+    ) -> ([f64; 4], [f64; 3]) {
+        let expected = self.expected(occasion, subject);
+        if !tallies.has_severity() {
+            return (expected.severity_mix, expected.cuts);
+        }
+        let own = failures_by_severity(tallies, occasion.decay);
+        let mut others = expected.failures;
+        for (of_product, own) in others.iter_mut().zip(own) {
+            // Of several products, only what is this one's can be taken out.
+            *of_product = (*of_product - own).max(0.0);
+        }
+        let concentration = self.policy.prior.severity_concentration;
+        let elsewhere = mixed(&expected.catalogue, &others, concentration);
+        let mix = mixed(&elsewhere, &own, concentration);
+        (mix, self.bounds.cuts(&self.policy.grade, &mix))
     }
 
     /// Judges a subject at a close; `Some` when its level, a flag or its band changed.
@@ -187,13 +225,7 @@ impl Engine {
     ) -> Judged {
         let policy = &self.policy;
         let at = occasion.decay;
-        let expected = self.expected(occasion, subject);
-        let (severity_mix, cuts) = if tallies.has_severity() {
-            let mix = severity_mix(tallies, &expected.severity_mix, &policy.prior, at);
-            (mix, self.bounds.cuts(&policy.grade, &mix))
-        } else {
-            (expected.severity_mix, expected.cuts)
-        };
+        let (severity_mix, cuts) = self.severity(occasion, subject, tallies);
         let standing = self.state(subject).standing;
         let excess = grade::Excess::new(cuts, law.log_odds, libm::sqrt(law.variance));
         let grade = self
@@ -372,21 +404,23 @@ fn own_tests(tallies: &Tallies, screen_information: f64, at: DecayAt) -> f64 {
         .sum()
 }
 
-/// Shares of severities 1 to 4 among a subject's failures: counts on a Dirichlet prior.
-fn severity_mix(
-    tallies: &Tallies,
-    prior: &[f64; 4],
-    policy: &PriorPolicy,
-    at: DecayAt,
-) -> [f64; 4] {
-    let mut mix = prior.map(|share| policy.severity_concentration * share);
-    let mut total = policy.severity_concentration;
+/// Failures by the severity of their worst item, decayed.
+fn failures_by_severity(tallies: &Tallies, at: DecayAt) -> [f64; 4] {
+    let mut failures = [0.0; 4];
     for tally in tallies.sums() {
         if let Stratum::Severity(severity) = tally.stratum {
-            let failures = at.value(tally.generation, tally.nonconforming_weight);
-            mix[severity.index()] += failures;
-            total += failures;
+            failures[severity.index()] += at.value(tally.generation, tally.nonconforming_weight);
         }
     }
-    mix.map(|share| share / total)
+    failures
+}
+
+/// Shares of severities by a Dirichlet prior that is worth so many failures, and failures on it.
+fn mixed(prior: &[f64; 4], failures: &[f64; 4], concentration: f64) -> [f64; 4] {
+    let total = concentration + failures.iter().sum::<f64>();
+    let mut mix = prior.map(|share| concentration * share);
+    for (share, failures) in mix.iter_mut().zip(failures) {
+        *share = (*share + failures) / total;
+    }
+    mix
 }

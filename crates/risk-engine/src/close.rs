@@ -181,6 +181,7 @@ impl Engine {
             // What moved it stands in the raises and commands; what refers to nothing is told only.
             Effect::AlertMoved(_) | Effect::ReferenceRefused(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
+            Effect::LevelsTold(told) => self.extend_levels(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);

@@ -11,7 +11,7 @@ use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
 use crate::problems::ProblemRefusal;
 use crate::references::ReferenceRefused;
-use crate::series::WeekRates;
+use crate::series::{WeekLevels, WeekRates};
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
@@ -214,6 +214,8 @@ pub enum Effect {
     SignalRaised(Box<SignalRaised>),
     /// A result refers to what nobody knows: to be told as a dead letter. It changes no state.
     ReferenceRefused(Box<ReferenceRefused>),
+    /// What lasts of the means over the frame was told, after the rates of the same week.
+    LevelsTold(Box<WeekLevels>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -101,4 +101,4 @@ pub const ENGINE_VERSION: &str = "1";
 /// Version of the evidence encoding; frozen once released.
 pub const EVIDENCE_VERSION: &str = "1";
 /// Version of the estimator behind every assessment.
-pub const MODEL_VERSION: &str = "log-odds-2";
+pub const MODEL_VERSION: &str = "log-odds-3";

@@ -12,7 +12,7 @@ use crate::burden::BurdenPolicy;
 use crate::case::{CaseKind, Term};
 use crate::detection::DetectionSettings;
 use crate::lists::ListsPolicy;
-use crate::logodds::{Evidence, FitError, Frame, Settings, Snapshot, fit};
+use crate::logodds::{Evidence, FastTestMethod, FitError, Frame, Settings, Snapshot, fit};
 use crate::model::Field;
 use risk_domain::ids::PolicyVersion;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -175,6 +175,16 @@ pub enum PolicyError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// A fast-test method tells too little.
+    #[error(
+        "policy key `model.methods`: fast-test method `{name}` has sensitivity + specificity − 1 = {youden:.2}, which must be at least .2: below that a test tells too little. Take the method out, or correct its accuracy"
+    )]
+    Method {
+        /// Its name.
+        name: String,
+        /// Sensitivity + specificity − 1 by its prior.
+        youden: f64,
+    },
     /// A term of a case is missing, idle, or breaks a rule.
     #[error("policy term `cases.terms.{kind}.{term}` {rule}")]
     Term {
@@ -314,21 +324,22 @@ fn model(settings: Settings) -> Result<ModelPolicy, PolicyError> {
             rule: "must be the five modes in their order: risk_evaluation, supervisory_check, special_check, fast_test, enforcement_test",
         });
     }
-    let methods = settings
-        .methods
-        .iter()
-        .map(|method| method.sensitivity.mean() + method.specificity.mean() - 1.0);
-    let youden = within(
-        "model.methods",
-        methods.fold(f64::INFINITY, f64::min),
-        (LEAST_YOUDEN_INDEX, 1.0),
-        "must name at least one fast-test method, and sensitivity + specificity of each must be at least 1.2: a test below that tells too little",
-    );
-    youden?;
-    let first = settings.methods.first();
-    let youden = first.map_or(1.0, |method| {
-        method.sensitivity.mean() + method.specificity.mean() - 1.0
-    });
+    let Some(first) = settings.methods.first() else {
+        return Err(PolicyError::Range {
+            key: "model.methods",
+            rule: "must name at least one fast-test method",
+        });
+    };
+    let index =
+        |method: &FastTestMethod| method.sensitivity.mean() + method.specificity.mean() - 1.0;
+    for method in &settings.methods {
+        let youden = index(method);
+        if !(LEAST_YOUDEN_INDEX - 1e-12..=1.0).contains(&youden) {
+            let name = method.name.to_string();
+            return Err(PolicyError::Method { name, youden });
+        }
+    }
+    let youden = index(first);
     let frame = Frame::new(settings.levels.len());
     let prior = fit(&Evidence::new(&frame, &[], 0), &settings, None)?;
     Ok(ModelPolicy {
@@ -457,7 +468,10 @@ mod tests {
     fn a_value_outside_its_range_is_refused_by_name() {
         let key = |error: PolicyError| match &error {
             PolicyError::Range { key, .. } => *key,
-            PolicyError::Toml(_) | PolicyError::Model(_) | PolicyError::Term { .. } => {
+            PolicyError::Toml(_)
+            | PolicyError::Model(_)
+            | PolicyError::Method { .. }
+            | PolicyError::Term { .. } => {
                 panic!("{error}")
             }
         };
@@ -473,7 +487,8 @@ mod tests {
             "sensitivity = { alpha = 16.0, beta = 4.0 }",
             "sensitivity = { alpha = 4.0, beta = 16.0 }",
         );
-        assert_eq!(key(weak), "model.methods");
+        let refused = weak.to_string();
+        assert!(refused.contains("`rapid`"), "{refused}");
         assert_eq!(
             key(changed("name = \"product_zone\"", "name = \"street\"")),
             "model.levels"

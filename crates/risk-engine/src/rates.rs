@@ -4,8 +4,8 @@
 //! Of a domain (the city, a zone, a sector, a product, a class of enterprises, a channel) and a period
 //! there are therefore four figures, each with an interval and the number of results it is worth:
 //! raw by mode, from random draws alone, design-based (the model's mean over the frame, corrected by
-//! what draws of known probability found against it, in the period and before), and composite (the
-//! correction of the period, shrunk: the best guess, for internal use).
+//! what draws of known probability found against it, in the period and before), and composite (the same,
+//! with more trust in the course that the model foretells: the best guess, for internal use).
 //!
 //! All figures are failure rates; [`Rate::passing`] turns one round.
 
@@ -30,8 +30,9 @@ use std::ops::Range;
 /// Chance that an interval holds the truth.
 const CONFIDENCE: f64 = 0.95;
 
-/// How far the composite believes the model's mean over a frame to be off, as a share of it.
-const MODEL_BIAS: f64 = 0.10;
+/// How far the truth may wander from the course that the model foretells, as shares of the rate: the
+/// draws tell which of them is likely. The least is what the composite holds it to be.
+const WANDERING: [f64; 4] = [0.1, 0.2, 0.4, 0.8];
 
 /// An estimated failure rate（不合格率）.
 #[doc(alias = "不合格率")]
@@ -156,17 +157,19 @@ pub struct Rates {
     /// The model's mean corrected by what draws of known probability found; none without any in the
     /// period, and then every figure is uncorrected.
     pub design: Option<Rate>,
-    /// The best guess: the model's mean with the correction shrunk. Not for publication.
+    /// The best guess: the model's course at the level that the draws tell. Not for publication.
     pub composite: Option<Rate>,
 }
 
 impl Rates {
     /// Estimates for the weeks of `period` from what was tested of a domain in these and earlier
-    /// weeks; none if its frame was never known.
+    /// weeks; none if its frame was never known. `lasting` is what lasts of the frame's mean, where it is
+    /// known: what the model would foretell without seasons, recent weeks and remedies.
     pub fn estimate(
         period: Range<u16>,
         tallies: &[WeekTally],
         frames: &BTreeMap<u16, FrameWeek>,
+        lasting: &BTreeMap<u16, f64>,
     ) -> Option<Self> {
         let weeks = frames.range(period.clone());
         let mut predicted: Vec<f64> = weeks.map(|(_, frame)| frame.predicted).collect();
@@ -185,17 +188,21 @@ impl Rates {
             let value = (failures as f64 / results as f64).clamp(0.0, 1.0);
             (mode, Rate::wilson(value, results as u64, results as f64))
         });
-        let corrections = Corrections::new(tallies, frames);
-        let rate = |found: Correction| {
-            let deviation = libm::sqrt(found.variance);
-            Rate::normal(model + found.value, deviation, found.results)
+        let corrections = Corrections::new(tallies, frames, lasting);
+        let corrected = |wandering: &[f64]| -> Option<Rate> {
+            let Correction {
+                value,
+                variance,
+                results,
+            } = corrections.estimate(&period, model, wandering)?;
+            Some(Rate::normal(model + value, libm::sqrt(variance), results))
         };
         Some(Self {
             raw: raw.collect(),
             random: tally::random_alone(&period, tallies, frames),
             model,
-            design: corrections.persisting(&period, model).map(rate),
-            composite: corrections.shrunk(&period, MODEL_BIAS * model).map(rate),
+            design: corrected(&WANDERING),
+            composite: corrected(&WANDERING[..1]),
         })
     }
 }

@@ -46,11 +46,25 @@ pub struct WeekRates {
     pub domains: BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)>,
 }
 
+/// What lasts of the means over the frame that are told of the same week（周常态水平）: what the snapshot would
+/// foretell without seasons, recent weeks and remedies. A fit finds the level anew each week; against
+/// this the course from week to week shows.
+#[doc(alias = "周常态水平")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeekLevels {
+    /// The week.
+    pub week: u16,
+    /// Mean probability over the frame, by domain.
+    pub domains: BTreeMap<CompactString, f64>,
+}
+
 /// The weeks of one domain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     frames: BTreeMap<u16, FrameWeek>,
     tallies: Vec<WeekTally>,
+    /// What lasts of the mean over the frame, by week.
+    lasting: BTreeMap<u16, f64>,
 }
 
 impl Series {
@@ -68,9 +82,19 @@ impl Series {
         self.frames.get(&week).copied()
     }
 
+    /// What lasts of the mean over the frame of a week.
+    pub fn lasting(&self, week: u16) -> Option<f64> {
+        self.lasting.get(&week).copied()
+    }
+
+    /// What was tested, by week and mode.
+    pub fn tallies(&self) -> &[WeekTally] {
+        &self.tallies
+    }
+
     /// Rates of a period; none before the first week was told.
     pub fn rates(&self, period: Range<u16>) -> Option<Rates> {
-        Rates::estimate(period, &self.tallies, &self.frames)
+        Rates::estimate(period, &self.tallies, &self.frames, &self.lasting)
     }
 
     /// Tests and failures of a period in all modes.
@@ -128,6 +152,7 @@ pub(crate) fn draws_at_random(mode: SelectionMode) -> bool {
 struct Told {
     targets: u32,
     predicted: i128,
+    lasting: i128,
     tallies: BTreeMap<(u16, SelectionMode), WeekTally>,
 }
 
@@ -177,6 +202,7 @@ impl Told {
     fn merge(&mut self, other: &Self) {
         self.targets += other.targets;
         self.predicted += other.predicted;
+        self.lasting += other.lasting;
         for (key, tally) in &other.tallies {
             let sum = self.tallies.entry(*key);
             sum.or_insert_with(|| WeekTally::new(key.0, key.1))
@@ -184,12 +210,21 @@ impl Told {
         }
     }
 
-    fn finish(self) -> (FrameWeek, Vec<WeekTally>) {
+    fn mean(&self, sum: i128) -> f64 {
+        sum as f64 / PLACES / f64::from(self.targets.max(1))
+    }
+
+    fn finish(self, name: CompactString, (rates, levels): (&mut WeekRates, &mut WeekLevels)) {
         let frame = FrameWeek {
             targets: self.targets,
-            predicted: self.predicted as f64 / PLACES / f64::from(self.targets.max(1)),
+            predicted: self.mean(self.predicted),
         };
-        (frame, self.tallies.into_values().collect())
+        if self.targets > 0 {
+            let lasting = self.mean(self.lasting);
+            levels.domains.insert(name.clone(), lasting);
+        }
+        let tallies = self.tallies.into_values().collect();
+        rates.domains.insert(name, (frame, tallies));
     }
 }
 
@@ -241,25 +276,29 @@ impl Engine {
     }
 
     /// What came since the snapshot in force, if a fit is due that will have seen it.
-    pub(crate) fn tell_rates(&self) -> Option<WeekRates> {
+    pub(crate) fn tell_rates(&self) -> Option<(WeekRates, WeekLevels)> {
         let epoch = self.fit_due()?;
         let week = week_of(self.calendar.day_of(epoch));
         let model = &self.model;
         let snapshot = &model.snapshot;
         let mut waves: BTreeMap<u16, [f64; 4]> = BTreeMap::new();
-        let mut predicted = |groups: &[u32], week: u16| {
+        let mut told_of = |groups: &[u32], week: u16| {
             let of_week = waves.entry(week);
             let waves = *of_week.or_insert_with(|| snapshot.waves(Some(week)));
-            snapshot.probability_of(&snapshot.told(groups, waves, &[]))
+            snapshot.told(groups, waves, &[])
         };
         let mut sums = Sums::new(self);
         let in_frame = self.subjects.linked();
         for (number, base) in in_frame.filter(|(number, _)| self.frame.weight(*number) > 0) {
             let groups = model.groups(base, &self.subjects);
-            let predicted = libm::round(predicted(&groups, week) * PLACES) as i128;
-            sums.add(number, base, |told| {
-                told.targets += 1;
-                told.predicted += predicted;
+            let told = told_of(&groups, week);
+            let fixed = |probability: f64| libm::round(probability * PLACES) as i128;
+            let predicted = fixed(snapshot.probability_of(&told));
+            let lasting = fixed(snapshot.lasting_probability_of(&told));
+            sums.add(number, base, |sum| {
+                sum.targets += 1;
+                sum.predicted += predicted;
+                sum.lasting += lasting;
             });
         }
         let shifts: Vec<ModeShift> = self.mode_shifts().collect();
@@ -271,7 +310,7 @@ impl Engine {
                 continue;
             };
             let groups = model.groups(base, &self.subjects);
-            let probability = predicted(&groups, bin.week);
+            let probability = snapshot.probability_of(&told_of(&groups, bin.week));
             let mut tally = WeekTally::new(bin.week, mode);
             let shift = shifts.get(usize::from(bin.mode)).copied();
             let shift = shift.filter(|_| draws_at_random(mode));
@@ -290,14 +329,22 @@ impl Engine {
                     .merge(&tally);
             });
         }
-        Some(WeekRates {
+        let mut rates = WeekRates {
             epoch,
             week,
-            domains: self.by_domain(sums),
-        })
+            domains: BTreeMap::new(),
+        };
+        let mut levels = WeekLevels {
+            week,
+            domains: BTreeMap::new(),
+        };
+        for (name, told) in self.by_domain(sums) {
+            told.finish(name, (&mut rates, &mut levels));
+        }
+        Some((rates, levels))
     }
 
-    fn by_domain(&self, sums: Sums<'_>) -> BTreeMap<CompactString, (FrameWeek, Vec<WeekTally>)> {
+    fn by_domain(&self, sums: Sums<'_>) -> BTreeMap<CompactString, Told> {
         let mut city = Told::default();
         let mut found: BTreeMap<SubjectIx, Told> = BTreeMap::new();
         let by_above = (0..).zip(&sums.by_above);
@@ -313,14 +360,12 @@ impl Engine {
         }
         let named = found.into_iter().map(|(subject, told)| {
             let name = self.subjects.name(subject).to_compact_string();
-            (name, told.finish())
+            (name, told)
         });
         let mut domains: BTreeMap<_, _> = named.collect();
         let shared = sums.by_name.into_iter();
-        domains.extend(
-            shared.map(|((kind, code), told)| (format_compact!("{kind}:{code}"), told.finish())),
-        );
-        domains.insert(CompactString::const_new(CITY), city.finish());
+        domains.extend(shared.map(|((kind, code), told)| (format_compact!("{kind}:{code}"), told)));
+        domains.insert(CompactString::const_new(CITY), city);
         domains
     }
 
@@ -345,10 +390,19 @@ impl Engine {
         }
     }
 
+    /// Takes in what a close told of what lasts.
+    pub(crate) fn extend_levels(&mut self, told: &WeekLevels) {
+        for (domain, lasting) in &told.domains {
+            let series = self.series.entry(domain.clone()).or_default();
+            series.lasting.insert(told.week, *lasting);
+        }
+    }
+
     /// Tells the rates of the week that a fit is due for, before the fit's snapshot is in force.
     pub(crate) fn conclude_rates(&mut self, effects: &mut Vec<Effect>) {
-        if let Some(told) = self.tell_rates() {
-            self.conclude(Effect::RatesTold(Box::new(told)), effects);
+        if let Some((rates, levels)) = self.tell_rates() {
+            self.conclude(Effect::RatesTold(Box::new(rates)), effects);
+            self.conclude(Effect::LevelsTold(Box::new(levels)), effects);
         }
     }
 }

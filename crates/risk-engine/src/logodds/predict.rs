@@ -254,6 +254,22 @@ impl Snapshot {
         self.probability(log_odds, variance)
     }
 
+    /// Calibrated mean probability of what lasts of a target alone: without its season, what is recent,
+    /// selections and remedies. What it and the whole probability differ by is the course of the weeks.
+    pub fn lasting_probability(&self, groups: &[u32]) -> f64 {
+        self.lasting_probability_of(&self.told_of(&Query::new(groups)))
+    }
+
+    /// The same of a target as it is told.
+    pub(crate) fn lasting_probability_of(&self, told: &Told) -> f64 {
+        let (mut log_odds, mut variance) = (self.intercept.mean, 0.0);
+        for of in &told.levels {
+            log_odds += of.lasting.mean;
+            variance += of.lasting.variance;
+        }
+        self.probability(log_odds, variance)
+    }
+
     /// Log-odds before calibration, and their variance, without the reasons.
     pub fn log_odds(&self, query: &Query<'_>) -> (f64, f64) {
         self.sum_of(query, |_| true)

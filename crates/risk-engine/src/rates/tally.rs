@@ -98,7 +98,7 @@ impl WeekTally {
     }
 
     /// What its draws say of the model's error; none without a draw.
-    pub(super) fn told(&self, frames: &BTreeMap<u16, FrameWeek>) -> Option<Told> {
+    pub(super) fn told(&self) -> Option<Told> {
         if self.drawn <= 0 || self.weight <= 0 {
             return None;
         }
@@ -109,7 +109,6 @@ impl WeekTally {
             value: self.residual as f64 / weight,
             variance: self.variance as f64 * PLACES / (weight * weight),
             doubt: self.slope as f64 / weight,
-            weight: self.share(self.weight, frames)?,
             results: self.drawn as u64,
         })
     }
@@ -133,8 +132,6 @@ pub(super) struct Told {
     pub(super) variance: f64,
     /// Standard deviation that the shift's doubt brings, the same in every week.
     pub(super) doubt: f64,
-    /// Σ of the weights, for pooling weeks.
-    pub(super) weight: f64,
     pub(super) results: u64,
 }
 

@@ -91,6 +91,7 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::AlertRaised(_)
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
+        | Effect::LevelsTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)

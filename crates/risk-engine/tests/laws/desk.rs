@@ -374,6 +374,7 @@ impl Desk {
             | Effect::Assessed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
+            | Effect::LevelsTold(_)
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)

@@ -21,6 +21,7 @@ mod model;
 mod peers;
 mod references;
 mod register;
+mod severity;
 mod signals;
 mod supply;
 mod warning;

@@ -9,7 +9,8 @@ use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::logodds::{
     Basis, Evidence, Frame, Left, PartKind, Query, Row, SinceSnapshot, fit, merge,
 };
-use risk_engine::{Assessment, Effect, Part, Policy, Snapshot};
+use risk_engine::rates::{Rates, WeekTally};
+use risk_engine::{Assessment, Caution, Effect, Part, Policy, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
 const WEEKS: i64 = 9;
@@ -121,6 +122,7 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::Assessed(_)
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
+        | Effect::LevelsTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
@@ -265,6 +267,7 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::AlertRaised(_)
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
+                | Effect::LevelsTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
@@ -387,7 +390,16 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         "{} {mean}",
         frame.predicted
     );
-    let alone = city.rates(last..last + 1).unwrap();
+    let lasts = (0..all.frame.len() as u32)
+        .map(|target| before.model.lasting_probability(&of_target(target)))
+        .sum::<f64>();
+    let lasts = lasts / all.frame.len() as f64;
+    assert!((city.lasting(last).unwrap() - lasts).abs() < 1e-8);
+    // As if nothing had been drawn before.
+    let of_last = city.tallies().iter().filter(|tally| tally.week == last);
+    let of_last: Vec<WeekTally> = of_last.copied().collect();
+    let frames = BTreeMap::from([(last, frame)]);
+    let alone = Rates::estimate(last..last + 1, &of_last, &frames, &BTreeMap::new()).unwrap();
     let drawn = all
         .rows
         .iter()
@@ -400,8 +412,9 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         draws += f64::from(row.results);
     }
     let (residual, variance) = (residual / draws, variance / (draws * draws));
-    let bias = 0.1 * mean;
-    let share = bias * bias / (bias * bias + variance);
+    // Of the level .5, of the course .1 of the mean.
+    let error = (0.25 + 0.01) * mean * mean;
+    let share = error / (error + variance);
     let composite = alone.composite.unwrap();
     assert!((composite.value - (mean + share * residual)).abs() < DRAWN);
     assert_eq!(composite.results, draws as u64);
@@ -426,4 +439,44 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
             .mix_shift("product:P0", &(0..9), &(9..18))
             .is_none()
     );
+}
+
+#[test]
+fn a_mode_without_a_random_share_is_named_and_nothing_corrects_its_rates() {
+    // The same city, with what it knew of inclusion probabilities taken away mode by mode.
+    let unknown_of = |modes: &[SelectionMode]| {
+        let mut desk = Desk::new(1);
+        for mut result in results() {
+            // Checks are drawn at random here, too.
+            let known = InclusionProbability::new(0.25).unwrap();
+            let of_mode = modes.contains(&result.mode);
+            result.selection.inclusion_probability = (!of_mode).then_some(known);
+            desk.post(0, &result);
+        }
+        desk.end(1);
+        desk
+    };
+    let (evaluation, check) = (
+        SelectionMode::RiskEvaluation,
+        SelectionMode::SupervisoryCheck,
+    );
+    let tested = results().into_iter().any(|result| result.mode == check);
+    assert!(tested);
+    let quarter = |desk: &Desk| {
+        let city = desk.engine.series(risk_engine::series::CITY).unwrap();
+        city.rates(city.weeks()).unwrap()
+    };
+    assert_eq!(unknown_of(&[]).engine.cautions(), []);
+    let desk = unknown_of(&[check]);
+    let named = Caution::NoRandomShare { mode: check };
+    assert_eq!(desk.engine.cautions(), [named.clone()]);
+    assert!(named.en().contains("supervisory_check"));
+    assert!(quarter(&desk).design.is_some());
+    let desk = unknown_of(&[evaluation, check]);
+    let starving = Caution::CalibrationStarves { results: 0 };
+    let silent = Caution::NoRandomShare { mode: evaluation };
+    assert_eq!(desk.engine.cautions(), [starving, silent, named]);
+    let rates = quarter(&desk);
+    assert!(rates.random.is_none() && rates.design.is_none() && rates.composite.is_none());
+    assert!(!rates.raw.is_empty());
 }

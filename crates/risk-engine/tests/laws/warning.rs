@@ -50,6 +50,7 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::Assessed(_)
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
+        | Effect::LevelsTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)

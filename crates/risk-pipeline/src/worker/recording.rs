@@ -66,6 +66,7 @@ where
             }
             Effect::Assessed(_)
             | Effect::RatesTold(_)
+            | Effect::LevelsTold(_)
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)

@@ -183,7 +183,7 @@ fn o06_counts_above_their_own_past() {
         window: 6,
         this_season: true,
     };
-    // The file does not name its settings; these are the ones that the method's authors advise.
+    // The file does not name its settings; these fit.
     let flexible = FlexibleSettings {
         years: 4,
         year: 52,

@@ -151,6 +151,7 @@ impl Applier {
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
+            | Effect::LevelsTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_)
             | Effect::ReferenceRefused(_) => {}

@@ -20,6 +20,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
     let mut chain = Chain::every(REFIT);
     let mut tallies = Vec::new();
     let mut frames: BTreeMap<u16, FrameWeek> = BTreeMap::new();
+    let mut lasting: BTreeMap<u16, f64> = BTreeMap::new();
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
         let next = frames.last_key_value();
@@ -32,6 +33,11 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
             let predicted = foretold.values().sum::<f64>() / targets as f64;
             let targets = targets as u32;
             frames.insert(week, FrameWeek { targets, predicted });
+            let lasts = foretold.keys().map(|cell| {
+                let groups: Vec<u32> = city.frame.groups(*cell).collect();
+                snapshot.lasting_probability(&groups)
+            });
+            lasting.insert(week, lasts.sum::<f64>() / f64::from(targets));
             for (mode, shift) in shifts_of(snapshot) {
                 let mut tally = WeekTally::new(week, mode);
                 let of_mode = |drawn: &&Drawn| drawn.week == week && drawn.mode == mode;
@@ -49,7 +55,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
                 tallies.push(tally);
             }
         }
-        let rates = Rates::estimate(period, &tallies, &frames);
+        let rates = Rates::estimate(period, &tallies, &frames, &lasting);
         let rates = rates.with_context(|| format!("the quarter from {} is empty", quarter.from))?;
         let (design, composite) = rates.design.zip(rates.composite).with_context(|| {
             format!(

@@ -88,3 +88,6 @@ fn play_all(
     }
     Ok(played)
 }
+
+#[cfg(test)]
+mod tests;

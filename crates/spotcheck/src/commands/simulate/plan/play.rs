@@ -74,6 +74,8 @@ pub(super) struct Play<'a> {
     /// Draws that told with which probability, of evaluations and checks.
     tallies: Vec<WeekTally>,
     frames: BTreeMap<u16, FrameWeek>,
+    /// What lasts of the frame's mean, by week.
+    lasting: BTreeMap<u16, f64>,
     truths: Vec<f64>,
 }
 
@@ -101,6 +103,7 @@ impl<'a> Play<'a> {
             visits: BTreeMap::new(),
             tallies: Vec::new(),
             frames: BTreeMap::new(),
+            lasting: BTreeMap::new(),
             truths: Vec::new(),
             rows: Vec::new(),
             snapshot: None,
@@ -199,6 +202,14 @@ impl<'a> Play<'a> {
         let targets = active.len() as u32;
         self.frames
             .insert(week as u16, FrameWeek { targets, predicted });
+        if let Some(snapshot) = &self.snapshot {
+            let lasts = active.iter().map(|cell| {
+                let groups: Vec<u32> = self.frame.groups(*cell as u32).collect();
+                snapshot.lasting_probability(&groups)
+            });
+            let mean = lasts.sum::<f64>() / active.len().max(1) as f64;
+            self.lasting.insert(week as u16, mean);
+        }
         Ok(())
     }
 
@@ -269,7 +280,7 @@ impl<'a> Play<'a> {
         let within: Vec<&Inspected> = within.filter(|of| weeks.contains(&of.week)).collect();
         let failed = within.iter().filter(|one| one.failed).count();
         let period = weeks.start as u16..weeks.end as u16;
-        let rates = Rates::estimate(period, &self.tallies, &self.frames);
+        let rates = Rates::estimate(period, &self.tallies, &self.frames, &self.lasting);
         let rates = rates.context("a quarter without a frame")?;
         let corrected = self.policy.models();
         Ok(Quarter {

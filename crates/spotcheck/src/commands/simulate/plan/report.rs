@@ -18,13 +18,13 @@ pub(super) struct Report<'a> {
 
 /// A mean and its standard error over cities.
 #[derive(Debug, Clone, Copy)]
-struct Mean {
-    value: f64,
-    error: f64,
+pub(super) struct Mean {
+    pub(super) value: f64,
+    pub(super) error: f64,
 }
 
 impl Mean {
-    fn of(values: &[f64]) -> Self {
+    pub(super) fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let value = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|one| (one - value) * (one - value)).sum();
@@ -37,7 +37,7 @@ impl Mean {
     }
 
     /// Ratio of two means over the same cities, with its error by the delta method.
-    fn ratio(values: &[f64], others: &[f64]) -> Self {
+    pub(super) fn ratio(values: &[f64], others: &[f64]) -> Self {
         let (mean, other) = (Self::of(values).value, Self::of(others).value);
         let value = mean / other;
         let apart: Vec<f64> = values
