@@ -8,6 +8,7 @@ mod architecture;
 mod case_life;
 mod cases;
 mod compose;
+mod console;
 mod contract;
 mod crash;
 mod damage;

@@ -82,7 +82,7 @@ pub use reasons::Reason;
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;
-pub use targets::{ModeEstimates, TargetEstimate};
+pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
 pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
