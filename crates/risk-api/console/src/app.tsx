@@ -117,7 +117,7 @@ function Shell() {
             Spotcheck <span className="hide-narrow">{t('brand.long')}</span>
           </Link>
         </h1>
-        <span className="push" role="status">
+        <span className="push live" role="status">
           <Badge status={live.state === 'open' ? 'success' : 'default'} text={t(live.state === 'open' ? 'live.open' : 'live.lost')} />
         </span>
         {demo ? (

@@ -34,5 +34,7 @@ export function useCommand() {
       throw new Error([receipt.field, receipt.value, receipt.rule].filter(Boolean).join(' · '));
     }
     await queries.invalidateQueries();
+    // What is shown follows what is recorded by a moment.
+    for (const later of [400, 1_500]) setTimeout(() => void queries.invalidateQueries(), later);
   };
 }

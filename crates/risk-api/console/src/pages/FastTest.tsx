@@ -15,6 +15,8 @@ import { useSession } from '../session';
 import { Countdown, nextTerm, useNow } from './Cases';
 
 const TEAM = 'spotcheck.team';
+/** How often it is looked for what followed from a result. */
+const LOOKS = 5;
 
 interface Detector {
   detect: (source: ImageBitmap) => Promise<{ rawValue: string }[]>;
@@ -51,10 +53,12 @@ function Next({ one }: { one: Waiting }) {
     queryKey: ['/v1/cases', 'after', one.id],
     queryFn: () => openCases(cell),
     enabled: failed && one.outcome?.status === 'accepted',
+    // What is shown follows what is recorded by a moment.
+    refetchInterval: ({ state }) => (state.dataUpdateCount < LOOKS ? 1_500 : false),
   });
   const file = cases.data?.items[0];
   const steps = useQuery({
-    queryKey: ['/v1/cases', file?.case_id],
+    queryKey: ['/v1/cases', file?.case_id, file?.state],
     queryFn: () => told(client.GET('/v1/cases/{id}', { params: { path: { id: file?.case_id ?? '' } } })),
     enabled: file !== undefined,
   });

@@ -8,6 +8,7 @@ type Diagram = Schemas['CaseDiagramDto'];
 type Edge = Schemas['CaseEdgeDto'];
 
 const HEIGHT = 30;
+const MARGIN = 10;
 
 /** About how wide a text of 12 px is drawn. */
 const width = (text: string) => [...text].reduce((sum, letter) => sum + (letter > '\u2e80' ? 12.5 : 6.8), 0);
@@ -47,14 +48,20 @@ export function StateDiagram({ diagram, here, past }: Props) {
     return { graph, nodes: [...nodes], edges: [...acts.values()], name };
   }, [diagram, here, t, code]);
   const { graph } = drawn;
-  const size = graph.graph() as { width?: number; height?: number };
+  // The layout's own size leaves out where edges bend.
+  const bends = drawn.edges.flatMap((edge) => (graph.edge(edge.from, edge.to) as { points: { x: number; y: number }[] }).points);
+  const boxes = drawn.nodes.map((node) => graph.node(node) as { x: number; y: number; width: number });
+  const xs = [...bends.map((at) => at.x), ...boxes.flatMap((at) => [at.x - at.width / 2, at.x + at.width / 2])];
+  const ys = [...bends.map((at) => at.y), ...boxes.flatMap((at) => [at.y - HEIGHT / 2, at.y + HEIGHT / 2])];
+  const [left, top] = [Math.min(...xs) - MARGIN, Math.min(...ys) - MARGIN];
+  const size = { width: Math.max(...xs) + MARGIN - left, height: Math.max(...ys) + MARGIN - top };
   const told = (act: string) => (act.startsWith('lapsed:') ? t('case.lapsed', { term: code('term', act.slice(7)) }) : code('act', act) === act ? code('found', act) : code('act', act));
   return (
     <div className="diagram" tabIndex={0} role="region" aria-label={t('case.diagram')}>
       <svg
-        width={size.width ?? 0}
-        height={size.height ?? 0}
-        viewBox={`0 0 ${size.width ?? 0} ${size.height ?? 0}`}
+        width={size.width}
+        height={size.height}
+        viewBox={`${left} ${top} ${size.width} ${size.height}`}
         role="img"
         aria-label={here ? t('case.stands', { state: code('state', here) }) : t('case.closed')}
       >
