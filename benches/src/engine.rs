@@ -6,7 +6,7 @@ use anyhow::Context;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::{CivilOffset, Day};
 use risk_engine::{
-    Effect, Engine, Epoch, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy,
+    Effect, Engine, Epoch, Input, Outcome, Policy, Recorder, ResultInput, SourcePartition, Taxonomy,
 };
 use risk_sim::BulkStream;
 use std::iter::Peekable;
@@ -24,7 +24,30 @@ pub(crate) struct Args {
     stream: stream::Args,
 }
 
-/// What the parts cost. A close is counted with the effects that it leaves behind.
+/// What followed: counted and thrown away.
+#[derive(Debug, Default)]
+struct Counted {
+    daily: u64,
+    weekly: u64,
+    assessed: u64,
+}
+
+impl Recorder for Counted {
+    fn outcome(&mut self, _outcome: &Outcome) {}
+
+    fn effect(&mut self, effect: Effect) {
+        if let Effect::EpochClosed(epoch) = effect {
+            if ends_week(epoch) {
+                self.weekly += 1;
+            } else {
+                self.daily += 1;
+            }
+        }
+        self.assessed += u64::from(matches!(effect, Effect::Assessed(_)));
+    }
+}
+
+/// What the parts cost. A close is counted with the assessments that it writes out.
 #[derive(Debug, Default)]
 struct Costs {
     admission: Duration,
@@ -57,28 +80,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut results = 0_u64;
     while next_batch(&mut stream, &mut batch, &mut day) {
         let start = thread_time()?;
-        let mut effects = Vec::new();
+        let mut counted = Counted::default();
         for result in &batch {
-            let step = engine.step(&Input::Result(ResultInput {
+            let input = Input::Result(ResultInput {
                 partition: index,
                 result,
                 digest: 0,
                 seen: None,
                 linked: &[],
-            }));
+            });
+            let outcome = engine.step_into(&input, &mut counted);
             anyhow::ensure!(
-                matches!(step.outcome, Outcome::Accepted(_)),
+                matches!(outcome, Outcome::Accepted(_)),
                 "a result was refused"
             );
-            effects.extend(step.effects);
         }
-        costs.note(&mut engine, effects, start)?;
+        costs.note(&mut engine, &counted, start)?;
         results += batch.len() as u64;
     }
     drop(batch);
     let start = thread_time()?;
-    let effects = engine.step(&Input::Ended(&held)).effects;
-    costs.note(&mut engine, effects, start)?;
+    let mut counted = Counted::default();
+    engine.step_into(&Input::Ended(&held), &mut counted);
+    costs.note(&mut engine, &counted, start)?;
     let subjects: u64 = engine.subject_counts().values().sum();
     let used = resident_bytes()?.saturating_sub(before);
     costs.tell(results, subjects);
@@ -123,21 +147,15 @@ impl Costs {
     fn note(
         &mut self,
         engine: &mut Engine,
-        effects: Vec<Effect>,
+        counted: &Counted,
         start: Duration,
     ) -> anyhow::Result<()> {
-        let (mut daily, mut weekly) = (0, 0);
-        for effect in &effects {
-            if let Effect::EpochClosed(epoch) = effect {
-                if ends_week(*epoch) {
-                    weekly += 1;
-                } else {
-                    daily += 1;
-                }
-            }
-            self.assessed += u64::from(matches!(effect, Effect::Assessed(_)));
-        }
-        drop(effects);
+        let Counted {
+            daily,
+            weekly,
+            assessed,
+        } = *counted;
+        self.assessed += assessed;
         let took = thread_time()?.saturating_sub(start);
         if weekly > 0 {
             self.weekly_took += took;

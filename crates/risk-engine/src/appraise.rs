@@ -62,7 +62,7 @@ impl<T> Kept<T> {
 }
 
 /// What was judged of a subject, before it is written out.
-struct Judged {
+pub(crate) struct Judged {
     severity_mix: [f64; 4],
     excess: grade::Excess,
     /// As estimated.
@@ -108,9 +108,9 @@ impl Engine {
         outlook: &Outlook<'_>,
         occasion: &Occasion,
         subject: SubjectIx,
-    ) -> Option<Assessment> {
+    ) -> Option<Judged> {
         let state = self.state(subject);
-        let (law, estimate) = outlook.law(subject)?;
+        let law = outlook.law(subject)?;
         let judged = self.appraise(law, &state.tallies, occasion, subject);
         let same = state.standing.is_some_and(|standing| {
             (
@@ -125,11 +125,20 @@ impl Engine {
                 judged.band,
             )
         });
-        if same {
-            return None;
-        }
-        let estimate = estimate.or_else(|| outlook.estimate(subject))?;
-        Some(self.write_out(occasion, subject, &estimate, judged, &state.tallies))
+        (!same).then_some(judged)
+    }
+
+    /// Writes out what was judged of a subject at a close.
+    pub(crate) fn written_out(
+        &self,
+        outlook: &Outlook<'_>,
+        occasion: &Occasion,
+        subject: SubjectIx,
+        judged: &Judged,
+    ) -> Option<Assessment> {
+        let estimate = outlook.estimate(subject)?;
+        let tallies = &self.state(subject).tallies;
+        Some(self.write_out(occasion, subject, &estimate, judged, tallies))
     }
 
     /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
@@ -166,7 +175,7 @@ impl Engine {
         let epoch = self.calendar.epoch_of(now).max(last);
         let occasion = self.occasion(epoch);
         let judged = self.appraise(estimate.law, &tallies, &occasion, at);
-        Some(self.write_out(&occasion, at, &estimate, judged, &tallies))
+        Some(self.write_out(&occasion, at, &estimate, &judged, &tallies))
     }
 
     fn appraise(
@@ -227,7 +236,7 @@ impl Engine {
         occasion: &Occasion,
         subject: SubjectIx,
         estimate: &Estimate,
-        judged: Judged,
+        judged: &Judged,
         tallies: &Tallies,
     ) -> Assessment {
         let Law { log_odds, variance } = estimate.law;
@@ -252,7 +261,7 @@ impl Engine {
                 .decision
                 .as_ref()
                 .map_or(judged.grade.level, |decided| decided.level),
-            decision: judged.decision,
+            decision: judged.decision.clone(),
             watch: judged.grade.watch,
             inherited: judged.inherited,
             band: judged.band,

@@ -4,13 +4,10 @@
 //! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
-use crate::alert;
-use crate::appraise::decided;
-use crate::assessment::Assessment;
-use crate::digest;
+use crate::alert::{self, Alert};
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
-use crate::input::Effect;
+use crate::input::{Effect, Recorder};
 use crate::model::week_of;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
@@ -18,7 +15,7 @@ use risk_domain::scales::RiskLevel;
 
 impl Engine {
     /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
-    pub(crate) fn close_due(&mut self, ended: bool, effects: &mut Vec<Effect>) {
+    pub(crate) fn close_due(&mut self, ended: bool, recorder: &mut dyn Recorder) {
         let by_watermark = self
             .clocks
             .slowest()
@@ -36,7 +33,7 @@ impl Engine {
             return;
         }
         while let Some(epoch) = self.next_close(through) {
-            self.close(epoch, effects);
+            self.close(epoch, recorder);
         }
         self.closed_through = Some(through);
     }
@@ -66,59 +63,80 @@ impl Engine {
         (next <= through).then_some(next)
     }
 
-    fn close(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
-        self.conclude_rates(effects);
+    fn close(&mut self, epoch: Epoch, recorder: &mut dyn Recorder) {
+        let mut effects = Vec::new();
+        self.conclude_rates(&mut effects);
         if let Some(snapshot) = self.take_fit() {
-            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), effects);
+            self.conclude(Effect::SnapshotFitted(Box::new(snapshot)), &mut effects);
         }
-        self.tell_waking(epoch, effects);
+        self.tell_waking(epoch, &mut effects);
         let complained = self.signals.due_by(epoch);
         let paths = self.paths_due(epoch);
-        let touched = self.conclude(Effect::EpochClosed(epoch), effects);
-        self.raise_complaints(&complained, epoch, effects);
-        self.raise_paths(&paths, epoch, effects);
+        let touched = self.conclude(Effect::EpochClosed(epoch), &mut effects);
+        self.raise_complaints(&complained, epoch, &mut effects);
+        self.raise_paths(&paths, epoch, &mut effects);
         let weekly = self.calendar.ends_week(epoch);
         if weekly {
-            self.warn(epoch, effects);
+            self.warn(epoch, &mut effects);
         }
+        recorder.record_all(&mut effects);
         let judged: Vec<SubjectIx> = if weekly {
             self.subjects.all().collect()
         } else {
             touched
         };
-        let mut concluded = Vec::new();
-        let outlook = self.outlook(None, &judged);
+        for rise in self.assess(&judged, epoch, recorder) {
+            self.raise(Box::new(rise), &mut effects);
+        }
+        recorder.record_all(&mut effects);
+    }
+
+    /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
+    /// that rose. An assessment is written out when it is recorded and not before, because a close may
+    /// have a million of them.
+    fn assess(
+        &mut self,
+        subjects: &[SubjectIx],
+        epoch: Epoch,
+        recorder: &mut dyn Recorder,
+    ) -> Vec<Alert> {
+        let outlook = self.outlook(None, subjects);
         let occasion = self.occasion(epoch);
-        for subject in judged {
-            if let Some(assessment) = self.judge(&outlook, &occasion, subject) {
-                let before = self
-                    .state(subject)
-                    .standing
-                    .map_or(RiskLevel::Undetermined, |standing| standing.estimated);
-                let rise = alert::of_rise(
-                    before,
-                    &assessment,
-                    self.calendar.end_of(epoch),
-                    &self.policy,
-                );
-                let begins = name_begins(&assessment.subject);
-                concluded.push((begins, subject, Box::new(assessment), rise.map(Box::new)));
-            }
-        }
-        for (_, subject, assessment, _) in &concluded {
-            self.stand(*subject, assessment);
-        }
+        let mut changed = Vec::new();
         // Numbers of subjects depend on arrival, names do not.
-        concluded.sort_unstable_by(|(one, _, first, _), (other, _, second, _)| {
-            one.cmp(other)
-                .then_with(|| first.subject.cmp(&second.subject))
-        });
-        for (_, _, assessment, rise) in concluded {
-            effects.push(Effect::Assessed(assessment));
-            if let Some(alert) = rise {
-                self.raise(alert, effects);
+        let mut order = Vec::new();
+        for subject in subjects {
+            if let Some(judged) = self.judge(&outlook, &occasion, *subject) {
+                let begins = name_begins(self.subjects.name(*subject));
+                order.push((begins, *subject, changed.len()));
+                changed.push(judged);
             }
         }
+        order.sort_unstable_by(|(one, first, _), (other, second, _)| {
+            let name = |subject: &SubjectIx| self.subjects.name(*subject);
+            one.cmp(other).then_with(|| name(first).cmp(name(second)))
+        });
+        let ended_at = self.calendar.end_of(epoch);
+        let mut standings = Vec::with_capacity(order.len());
+        let mut rises = Vec::new();
+        for (_, subject, at) in order {
+            let judged = changed.get(at);
+            let written =
+                judged.and_then(|judged| self.written_out(&outlook, &occasion, subject, judged));
+            let Some(assessment) = written else {
+                continue;
+            };
+            let before = self.state(subject).standing;
+            let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
+            let rise = alert::of_rise(before, &assessment, ended_at, &self.policy);
+            rises.extend(rise);
+            standings.push((subject, Standing::of(&assessment)));
+            recorder.effect(Effect::Assessed(Box::new(assessment)));
+        }
+        for (subject, standing) in standings {
+            self.state_mut(subject).standing = Some(standing);
+        }
+        rises
     }
 
     pub(crate) fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {
@@ -142,7 +160,7 @@ impl Engine {
             }
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
-                self.stand(subject, assessment);
+                self.state_mut(subject).standing = Some(Standing::of(assessment));
             }
             Effect::AlertRaised(alert) => {
                 let terms = self.policy.alert.standing;
@@ -168,21 +186,6 @@ impl Engine {
             }
         }
         Vec::new()
-    }
-
-    /// From now on this assessment stands.
-    fn stand(&mut self, subject: SubjectIx, assessment: &Assessment) {
-        let standing = Standing {
-            epoch: assessment.epoch,
-            level: assessment.level,
-            estimated: assessment.estimated_level(),
-            decided: decided(assessment.decision.as_ref()),
-            watch: assessment.watch,
-            inherited: assessment.inherited,
-            band: assessment.band,
-            digest: digest::of_assessment(assessment),
-        };
-        self.state_mut(subject).standing = Some(standing);
     }
 
     fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {

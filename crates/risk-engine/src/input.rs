@@ -94,6 +94,29 @@ pub struct Step {
     pub effects: Vec<Effect>,
 }
 
+/// Who writes down what becomes of an input and what follows from it（记录者）.
+#[doc(alias = "记录者")]
+pub trait Recorder {
+    /// What became of the input; told before anything that follows from it.
+    fn outcome(&mut self, outcome: &Outcome);
+    /// What follows, one after the other.
+    fn effect(&mut self, effect: Effect);
+    /// Several effects in their order.
+    fn record_all(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
+            self.effect(effect);
+        }
+    }
+}
+
+/// Keeps the effects.
+impl Recorder for Vec<Effect> {
+    fn outcome(&mut self, _outcome: &Outcome) {}
+    fn effect(&mut self, effect: Effect) {
+        self.push(effect);
+    }
+}
+
 /// What became of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

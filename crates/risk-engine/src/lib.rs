@@ -69,7 +69,8 @@ pub use excess::Excess;
 pub use fit_task::FitTask;
 pub use frame::FrameSource;
 pub use input::{
-    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
+    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
+    Step,
 };
 pub use memory::MemoryUse;
 pub use model::Snapshot;

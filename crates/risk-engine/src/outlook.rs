@@ -243,23 +243,18 @@ impl Outlook<'_> {
         }
     }
 
-    /// The law of a subject's log-odds, with its estimate where that had to be found; none if no target
-    /// of its has counted.
-    pub(crate) fn law(&self, subject: SubjectIx) -> Option<(Law, Option<Estimate>)> {
+    /// The law of a subject's log-odds; none if no target of its has counted.
+    pub(crate) fn law(&self, subject: SubjectIx) -> Option<Law> {
         if lies_above(self.subjects.kind(subject)) {
-            return self
-                .above
-                .get(&subject)
-                .map(|estimate| (estimate.law, None));
+            return self.above.get(&subject).map(|estimate| estimate.law);
         }
         let targets = &self.subjects.kin(subject).targets;
         if let [target] = targets.as_slice()
             && let Some(Some((law, _))) = self.walked.get(*target as usize)
         {
-            return Some((*law, None));
+            return Some(*law);
         }
-        let estimate = self.of_targets(targets)?;
-        Some((estimate.law, Some(estimate)))
+        self.of_targets(targets).map(|estimate| estimate.law)
     }
 
     /// The estimate of a subject; none if no target of its has counted.

@@ -7,6 +7,8 @@
 mod command;
 
 use crate::alert::{self, Alerts};
+use crate::appraise::decided;
+use crate::assessment::Assessment;
 use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
@@ -16,7 +18,8 @@ use crate::family::{Families, Member};
 use crate::frame::{Frame, Known, place_of};
 use crate::grade;
 use crate::input::{
-    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, ResultInput, Step,
+    Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
+    Step,
 };
 use crate::model::Model;
 use crate::policy::Policy;
@@ -50,6 +53,22 @@ pub(crate) struct Standing {
     pub(crate) inherited: bool,
     pub(crate) band: i32,
     pub(crate) digest: u64,
+}
+
+impl Standing {
+    /// What stands once this was concluded.
+    pub(crate) fn of(assessment: &Assessment) -> Self {
+        Self {
+            epoch: assessment.epoch,
+            level: assessment.level,
+            estimated: assessment.estimated_level(),
+            decided: decided(assessment.decision.as_ref()),
+            watch: assessment.watch,
+            inherited: assessment.inherited,
+            band: assessment.band,
+            digest: digest::of_assessment(assessment),
+        }
+    }
 }
 
 /// State of one subject.
@@ -221,8 +240,16 @@ impl Engine {
         digest::state_hash(self)
     }
 
-    /// Takes an input and concludes what follows from it.
+    /// Takes an input and concludes what follows from it, all at once.
     pub fn step(&mut self, input: &Input<'_>) -> Step {
+        let mut effects = Vec::new();
+        let outcome = self.step_into(input, &mut effects);
+        Step { outcome, effects }
+    }
+
+    /// Takes an input and hands what follows from it to `recorder`, one after the other, so that the
+    /// conclusions of a close need not all be held at a time. They are applied to the state already.
+    pub fn step_into(&mut self, input: &Input<'_>, recorder: &mut dyn Recorder) -> Outcome {
         let mut effects = Vec::new();
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),
@@ -241,10 +268,13 @@ impl Engine {
                 })
             }
         };
+        recorder.outcome(&outcome);
         self.judge_cases(&mut effects);
-        self.close_due(matches!(input, Input::Ended(_)), &mut effects);
+        recorder.record_all(&mut effects);
+        self.close_due(matches!(input, Input::Ended(_)), recorder);
         self.lapse_due(&mut effects);
-        Step { outcome, effects }
+        recorder.record_all(&mut effects);
+        outcome
     }
 
     /// Applies a recorded fact without judging.

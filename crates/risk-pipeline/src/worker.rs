@@ -9,6 +9,7 @@
 mod apply;
 mod decoder;
 mod parts;
+mod recording;
 mod refusal;
 mod waiting;
 mod watermark;
@@ -24,7 +25,7 @@ use decoder::{Decoded, Decoder, Slot};
 use parts::lock;
 use prometheus::IntCounter;
 use risk_domain::time::Timestamp;
-use risk_engine::{Caution, Effect, Engine, Epoch, Input, SourcePartition};
+use risk_engine::{Caution, Engine, Epoch, Input, SourcePartition};
 use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -255,66 +256,6 @@ impl Worker {
             .engine
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Applies and records an input that is no result.
-    fn input(&mut self, input: &Input<'_>) -> Result<(), WorkerError> {
-        let step = self.engine().step(input);
-        self.parts.writer.append_input(input)?;
-        self.record(step.effects)
-    }
-
-    fn record(&mut self, effects: Vec<Effect>) -> Result<(), WorkerError> {
-        let metrics = &self.parts.metrics;
-        let (mut closed, mut fitted) = (false, false);
-        for effect in &effects {
-            match effect {
-                Effect::EpochClosed(_) => {
-                    metrics.closes.inc();
-                    closed = true;
-                }
-                Effect::AlertRaised(alert) => metrics.raised(alert.level),
-                Effect::SignalRaised(raised) => metrics.raised(raised.alert.level),
-                Effect::AlertMoved(moved) => {
-                    metrics.alert_moves.with_label_values(&[moved.what()]).inc();
-                }
-                Effect::SnapshotFitted(_) => fitted = true,
-                Effect::CaseMoved(moved) if moved.kept == 0 => {
-                    let kind = moved.case.state.kind();
-                    metrics.cases_opened.with_label_values(&[kind.code()]).inc();
-                }
-                Effect::Assessed(_)
-                | Effect::RatesTold(_)
-                | Effect::WeekWatched(_)
-                | Effect::CaseMoved(_)
-                | Effect::CaseGone(_)
-                | Effect::AlertTermsSet(_) => {}
-            }
-        }
-        self.parts.writer.append_effects(effects)?;
-        if fitted {
-            let cautions = self.engine().cautions();
-            for caution in cautions.iter().filter(|one| !self.cautions.contains(one)) {
-                tracing::warn!("{}", caution.en());
-            }
-            self.cautions = cautions;
-        }
-        if closed {
-            self.fit_beside();
-        }
-        Ok(())
-    }
-
-    /// Runs the fit that a weekly close asks for beside the stream. The next close waits for it, or
-    /// runs it where it has not begun; nobody can tell from what it finds.
-    fn fit_beside(&self) {
-        let Some(task) = self.engine().fit_task() else {
-            return;
-        };
-        let thread = std::thread::Builder::new().name("fit".to_owned());
-        if let Err(error) = thread.spawn(move || task.run()) {
-            tracing::warn!(%error, "no thread for the weekly fit; the next close runs it");
-        }
     }
 
     /// Handles one batch and commits it.

@@ -10,16 +10,13 @@ mod block;
 use crate::error::{StoreError, with_causes};
 use crate::ledger::{BlockBuilder, Hash, Ledger};
 use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
-use crate::records::RejectionSummary;
-use risk_domain::ids::EnterpriseId;
 use risk_domain::time::Timestamp;
-use risk_engine::Effect;
 use std::fs::File;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use block::{OpenBlock, SealedBlock};
+pub(crate) use block::{OpenBlock, SealedBlock, Shown};
 
 /// At most this many queued blocks are made durable together, so that the first need not wait long.
 const MAX_GROUP: usize = 8;
@@ -34,9 +31,9 @@ pub struct Ticket {
     pub entries: u64,
 }
 
-/// What became durable（已提交）, for live streams and views.
+/// What became durable（已提交）.
 #[doc(alias = "已提交")]
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
     /// Number of the block.
     pub block: u64,
@@ -46,12 +43,6 @@ pub struct Committed {
     pub next_entry: u64,
     /// When the worker committed, by the shell's clock.
     pub committed_at: Timestamp,
-    /// What followed from its inputs, each with its entry.
-    pub effects: Vec<(u64, Effect)>,
-    /// Whose its results are, each with its entry.
-    pub results: Vec<(u64, EnterpriseId)>,
-    /// Its dead letters, each with its entry.
-    pub rejections: Vec<(u64, RejectionSummary)>,
 }
 
 /// Called with every block that became durable, in order, on the commit thread: be quick.
@@ -91,7 +82,7 @@ pub(crate) enum Job {
 /// What the view thread is given.
 #[derive(Debug)]
 pub(crate) enum ForViews {
-    Block(Arc<Committed>),
+    Block(Arc<SealedBlock>),
     /// There is a checkpoint to take.
     Checkpoint,
 }
@@ -256,8 +247,7 @@ impl Committer {
             for block in group {
                 self.shared.tell(&block.committed);
                 // When the views lag, they catch up from the ledger instead.
-                let committed = ForViews::Block(Arc::clone(&block.committed));
-                drop(self.views.try_send(committed));
+                drop(self.views.try_send(ForViews::Block(block)));
             }
             if let Some(mut checkpoint) = checkpoint {
                 checkpoint.last_block = chain.last_hash();

@@ -12,9 +12,8 @@ use crate::records::{
 };
 use crate::writer::{BlockCache, linked_of};
 use risk_engine::{
-    Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, ResultInput, SourcePartition, Step,
+    Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, Recorder, ResultInput, SourcePartition,
 };
-use std::collections::VecDeque;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
@@ -251,29 +250,64 @@ pub struct ReplayReport {
     pub differences: Vec<Difference>,
 }
 
-/// What followed from the last input and has not been met in the ledger yet.
+/// What followed from the last input, as it would be recorded.
 #[derive(Default)]
 struct Expected {
     input: u64,
-    effects: VecDeque<Effect>,
-    /// Where effects are written to be compared.
+    /// All effects, one after the other, and where each ends.
     bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// How many were met in the ledger.
+    met: usize,
+    failed: Option<StoreError>,
+}
+
+impl Recorder for Expected {
+    fn outcome(&mut self, _outcome: &Outcome) {}
+
+    fn effect(&mut self, effect: Effect) {
+        self.failed = self
+            .failed
+            .take()
+            .or_else(|| encode_effect(&mut self.bytes, &effect).err());
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl Expected {
+    /// Begins anew with what follows from another input.
+    fn begin(&mut self, input: u64) {
+        self.input = input;
+        self.bytes.clear();
+        self.ends.clear();
+        self.met = 0;
+    }
+
+    /// The first that was not met yet.
+    fn next(&self) -> Option<&[u8]> {
+        let end = *self.ends.get(self.met)?;
+        let start = self.met.checked_sub(1).and_then(|at| self.ends.get(at));
+        self.bytes.get(start.copied().unwrap_or_default()..end)
+    }
 }
 
 impl ReplayReport {
-    fn leave(&mut self, expected: &mut Expected) {
-        let entry = expected.input;
-        let left = expected.effects.drain(..).map(Box::new);
-        let left = left.map(|now| Difference::Unrecorded { entry, now });
-        self.differences.extend(left);
+    fn leave(&mut self, expected: &mut Expected) -> Result<(), StoreError> {
+        while let Some(now) = expected.next() {
+            let entry = expected.input;
+            let now = Box::new(decode_effect(entry, now)?);
+            self.differences.push(Difference::Unrecorded { entry, now });
+            expected.met += 1;
+        }
+        Ok(())
     }
 
     /// Compares how an input was placed with how it is now.
-    fn place(&mut self, entry: u64, (epoch, late): (Epoch, bool), step: &Step) {
-        let same = matches!(&step.outcome, Outcome::Accepted(accepted)
+    fn place(&mut self, entry: u64, (epoch, late): (Epoch, bool), outcome: Outcome) {
+        let same = matches!(&outcome, Outcome::Accepted(accepted)
             if accepted.epoch == Some(epoch) && accepted.late == late);
         if !same {
-            let now = step.outcome.clone();
+            let now = outcome;
             self.differences.push(Difference::Placement { entry, now });
         }
     }
@@ -286,18 +320,16 @@ impl ReplayReport {
         recorded: &[u8],
     ) -> Result<(), StoreError> {
         self.effects += 1;
-        let now = expected.effects.pop_front();
-        expected.bytes.clear();
-        if let Some(now) = &now {
-            encode_effect(&mut expected.bytes, now)?;
-        }
-        if expected.bytes != recorded {
+        let now = expected.next();
+        if now != Some(recorded) {
+            let now = now.map(|now| decode_effect(entry, now)).transpose()?;
             self.differences.push(Difference::Effect {
                 entry,
                 recorded: Box::new(decode_effect(entry, recorded)?),
                 now: now.map(Box::new),
             });
         }
+        expected.met += 1;
         Ok(())
     }
 }
@@ -324,70 +356,63 @@ pub(crate) fn replay(
                 report.compare(&mut expected, entry, recorded)?;
             }
             compared = index + 1;
-            let step = match record {
-                // Effects were not read.
+            let linked;
+            let (input, placed) = match record {
+                // Nothing follows from the former; effects were not read.
                 Record::Rejection(_) | Record::Access(_) | Record::Effect(_) => continue,
-                Record::Input(input) => engine.step(&input.as_input()),
+                Record::Input(input) => (input.as_input(), None),
                 Record::Result(record) => {
-                    let linked = links.of(engine, *index, record)?;
+                    linked = links.of(engine, *index, record)?;
                     let partition = partition_of(*index, &block.metadata, record)?;
-                    let step = step_recorded(engine, partition, record, &linked);
-                    report.place(*index, (record.epoch, record.late), &step);
-                    step
+                    // Accepted results have ids of their own, so nothing was seen before.
+                    let input = Input::Result(ResultInput {
+                        partition: engine.partition(partition),
+                        result: &record.result,
+                        digest: record.digest,
+                        seen: None,
+                        linked: &linked,
+                    });
+                    (input, Some((record.epoch, record.late)))
                 }
                 Record::Registry(record) => {
-                    let step = engine.step(&Input::Registry {
+                    let input = Input::Registry {
                         partition: &record.partition,
                         entry: &record.told,
-                    });
-                    report.place(*index, (record.epoch, record.late), &step);
-                    step
+                    };
+                    (input, Some((record.epoch, record.late)))
                 }
                 Record::Signal(record) => {
                     let heard = &record.heard;
-                    let step = engine.step(&Input::Signal {
+                    let input = Input::Signal {
                         partition: &heard.partition,
                         signal: &heard.told,
-                    });
-                    report.place(*index, (heard.epoch, heard.late), &step);
-                    step
+                    };
+                    (input, Some((heard.epoch, heard.late)))
                 }
                 Record::Command(record) => {
-                    let step = engine.step(&Input::Command {
+                    let input = Input::Command {
                         partition: &record.partition,
                         command: &record.told,
-                    });
-                    report.place(*index, (record.epoch, record.late), &step);
-                    step
+                    };
+                    (input, Some((record.epoch, record.late)))
                 }
             };
+            report.leave(&mut expected)?;
+            expected.begin(*index);
+            let outcome = engine.step_into(&input, &mut expected);
+            if let Some(error) = expected.failed.take() {
+                return Err(error);
+            }
+            if let Some(placed) = placed {
+                report.place(*index, placed, outcome);
+            }
             report.inputs += 1;
-            report.leave(&mut expected);
-            expected.input = *index;
-            expected.effects = step.effects.into();
         }
         for (entry, recorded) in block.effects(compared, header.tree_size()) {
             report.compare(&mut expected, entry, recorded)?;
         }
         Ok(())
     })?;
-    report.leave(&mut expected);
+    report.leave(&mut expected)?;
     Ok(report)
-}
-
-/// Steps a recorded result. Accepted results have ids of their own, so nothing was seen before.
-fn step_recorded(
-    engine: &mut Engine,
-    partition: &SourcePartition,
-    record: &ResultRecord,
-    linked: &[Linked],
-) -> Step {
-    let partition = engine.partition(partition);
-    engine.step(&Input::Result(ResultInput {
-        partition,
-        result: &record.result,
-        digest: record.digest,
-        seen: None,
-        linked,
-    }))
 }

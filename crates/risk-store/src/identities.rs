@@ -153,3 +153,12 @@ impl Identities {
         Ok(())
     }
 }
+
+impl Drop for Identities {
+    /// Whoever opens the index next must not meet a thread that still writes its files.
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            drop(job.recv());
+        }
+    }
+}

@@ -32,7 +32,9 @@ use risk_domain::decision::Command;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
+use risk_domain::scales::RiskLevel;
 use risk_domain::signal::{Signal, SignalPersonal};
+use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
@@ -481,4 +483,51 @@ pub(crate) fn encode_effect(bytes: &mut Vec<u8>, effect: &Effect) -> Result<(), 
 /// Reads the decision of an effect's entry.
 pub(crate) fn decode_effect(entry: u64, bytes: &[u8]) -> Result<Effect, StoreError> {
     read(entry, bytes)
+}
+
+/// An assessment found in an effect's entry.
+pub(crate) struct FoundAssessment<'a> {
+    pub(crate) subject: Subject,
+    pub(crate) level: RiskLevel,
+    /// The whole of it, as it was written.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// What an assessment begins with.
+#[derive(Deserialize)]
+struct AssessmentHead<'a> {
+    #[serde(with = "risk_domain::decision::subject_text")]
+    subject: Subject,
+    #[serde(borrow)]
+    _zones: Vec<&'a str>,
+    #[serde(borrow)]
+    _sectors: Vec<&'a str>,
+    _epoch: Epoch,
+    level: RiskLevel,
+}
+
+/// The place of [`Effect::Assessed`] among effects, which their encoding begins with.
+const ASSESSED: u8 = 1;
+
+/// The assessment in the decision of an effect's entry, as it was written; none in other effects.
+pub(crate) fn assessment_bytes(decision: &[u8]) -> Option<&[u8]> {
+    let (kind, assessment) = decision.split_first()?;
+    (*kind == ASSESSED).then_some(assessment)
+}
+
+/// The assessment in the decision of an effect's entry, without building the most of it.
+pub(crate) fn assessment_in(
+    entry: u64,
+    decision: &[u8],
+) -> Result<Option<FoundAssessment<'_>>, StoreError> {
+    let Some(bytes) = assessment_bytes(decision) else {
+        return Ok(None);
+    };
+    let head = postcard::take_from_bytes::<AssessmentHead<'_>>(bytes);
+    let (head, _rest) = head.map_err(unreadable(entry))?;
+    Ok(Some(FoundAssessment {
+        subject: head.subject,
+        level: head.level,
+        bytes,
+    }))
 }

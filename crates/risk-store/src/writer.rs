@@ -246,10 +246,15 @@ impl Writer {
         self.block.push_rejection(rejection)
     }
 
-    /// Adds what followed from the input appended last.
+    /// Adds something that followed from the input appended last.
+    pub fn append_effect(&mut self, effect: Effect) -> Result<u64, StoreError> {
+        self.block.push_effect(effect)
+    }
+
+    /// Adds all that followed from the input appended last.
     pub fn append_effects(&mut self, effects: Vec<Effect>) -> Result<(), StoreError> {
         for effect in effects {
-            self.block.push_effect(effect)?;
+            self.append_effect(effect)?;
         }
         Ok(())
     }
@@ -299,7 +304,10 @@ impl Writer {
             ..self.versions.clone()
         };
         let metadata = metadata.encode()?;
-        let spent = self.spent.pop().and_then(Arc::into_inner);
+        // The views may still read the one or the other.
+        let free = |sealed: &Arc<SealedBlock>| Arc::strong_count(sealed) == 1;
+        let spent = self.spent.iter().position(free);
+        let spent = spent.and_then(|at| Arc::into_inner(self.spent.swap_remove(at)));
         let next = spent.map_or_else(OpenBlock::default, |spent| spent.content);
         let next = next.begun_at(self.block.next_entry());
         let filled = std::mem::replace(&mut self.block, next);

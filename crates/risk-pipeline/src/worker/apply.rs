@@ -4,11 +4,12 @@
 use super::refusal::{command_rejection, engine_rejection, entry_rejection, signal_rejection};
 use super::{Handled, Worker, WorkerError};
 use crate::source::RawRecord;
+use crate::wire::Rejection;
 use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::{Signal, SignalPersonal};
-use risk_engine::{Accepted, Input, Outcome, ResultInput};
+use risk_engine::{EngineRejection, Input, Outcome, ResultInput};
 use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord, SignalRecord, Told};
 use std::sync::{Arc, PoisonError};
 
@@ -24,36 +25,23 @@ impl Worker {
         let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
         let linked = self.parts.writer.links_of(&engine, result)?;
         let name = self.named(record.partition);
-        let step = {
-            let partition = engine.partition(&name);
-            engine.step(&Input::Result(ResultInput {
-                partition,
-                result,
-                digest: encoded.digest(),
-                seen: seen.map(|seen| seen.digest),
-                linked: &linked,
-            }))
-        };
-        drop(engine);
-        match step.outcome {
-            Outcome::Duplicate => Ok(Handled::Duplicate),
-            Outcome::Rejected(why) => Ok(Handled::Rejected(engine_rejection(why, result))),
-            Outcome::Accepted(accepted) => {
-                if let Some(epoch) = accepted.epoch {
-                    let placement = Placement {
-                        partition: &name,
-                        offset: record.offset.0 as u64,
-                        epoch,
-                        late: accepted.late,
-                    };
-                    self.parts
-                        .writer
-                        .append_result(result, encoded, &placement)?;
-                }
-                self.record(step.effects)?;
-                Ok(Handled::Applied)
-            }
-        }
+        let input = Input::Result(ResultInput {
+            partition: engine.partition(&name),
+            result,
+            digest: encoded.digest(),
+            seen: seen.map(|seen| seen.digest),
+            linked: &linked,
+        });
+        let outcome = self.step(&mut engine, &input, |writer, epoch, late| {
+            let placement = Placement {
+                partition: &name,
+                offset: record.offset.0 as u64,
+                epoch,
+                late,
+            };
+            writer.append_result(result, encoded, &placement)
+        })?;
+        Ok(handled(outcome, |why| engine_rejection(why, result)))
     }
 
     /// Applies what the register says of a site.
@@ -63,30 +51,20 @@ impl Worker {
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
         let partition = self.named(record.partition);
-        let step = self.engine().step(&Input::Registry {
+        let input = Input::Registry {
             partition: &partition,
             entry,
-        });
-        match step.outcome {
-            Outcome::Duplicate => return Ok(Handled::Duplicate),
-            Outcome::Rejected(why) => return Ok(Handled::Rejected(entry_rejection(why, entry))),
-            Outcome::Accepted(Accepted { epoch: None, .. }) => {}
-            Outcome::Accepted(Accepted {
-                epoch: Some(epoch),
+        };
+        let outcome = self.step_alone(&input, |writer, epoch, late| {
+            writer.append_registry(&RegistryRecord {
+                partition: partition.clone(),
+                offset: record.offset.0 as u64,
+                epoch,
                 late,
-            }) => {
-                let record = RegistryRecord {
-                    partition,
-                    offset: record.offset.0 as u64,
-                    epoch,
-                    late,
-                    told: entry.clone(),
-                };
-                self.parts.writer.append_registry(&record)?;
-            }
-        }
-        self.record(step.effects)?;
-        Ok(Handled::Applied)
+                told: entry.clone(),
+            })
+        })?;
+        Ok(handled(outcome, |why| entry_rejection(why, entry)))
     }
 
     /// Applies what an officer decided.
@@ -96,32 +74,20 @@ impl Worker {
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
         let partition = self.named(record.partition);
-        let step = self.engine().step(&Input::Command {
+        let input = Input::Command {
             partition: &partition,
             command,
-        });
-        match step.outcome {
-            Outcome::Duplicate => return Ok(Handled::Duplicate),
-            Outcome::Rejected(why) => {
-                return Ok(Handled::Rejected(command_rejection(why, command)));
-            }
-            Outcome::Accepted(Accepted { epoch: None, .. }) => {}
-            Outcome::Accepted(Accepted {
-                epoch: Some(epoch),
+        };
+        let outcome = self.step_alone(&input, |writer, epoch, late| {
+            writer.append_command(&CommandRecord {
+                partition: partition.clone(),
+                offset: record.offset.0 as u64,
+                epoch,
                 late,
-            }) => {
-                let record = CommandRecord {
-                    partition,
-                    offset: record.offset.0 as u64,
-                    epoch,
-                    late,
-                    told: command.clone(),
-                };
-                self.parts.writer.append_command(&record)?;
-            }
-        }
-        self.record(step.effects)?;
-        Ok(Handled::Applied)
+                told: command.clone(),
+            })
+        })?;
+        Ok(handled(outcome, |why| command_rejection(why, command)))
     }
 
     /// Applies what was heard.
@@ -131,34 +97,30 @@ impl Worker {
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
         let partition = self.named(record.partition);
-        let step = self.engine().step(&Input::Signal {
+        let input = Input::Signal {
             partition: &partition,
             signal,
-        });
-        match step.outcome {
-            Outcome::Duplicate => return Ok(Handled::Duplicate),
-            Outcome::Rejected(why) => {
-                return Ok(Handled::Rejected(signal_rejection(why, signal)));
-            }
-            Outcome::Accepted(Accepted { epoch: None, .. }) => {}
-            Outcome::Accepted(Accepted {
-                epoch: Some(epoch),
-                late,
-            }) => {
-                let record = SignalRecord {
-                    heard: Told {
-                        partition,
-                        offset: record.offset.0 as u64,
-                        epoch,
-                        late,
-                        told: signal.clone(),
-                    },
-                    personal: personal.clone(),
-                };
-                self.parts.writer.append_signal(&record)?;
-            }
-        }
-        self.record(step.effects)?;
-        Ok(Handled::Applied)
+        };
+        let outcome = self.step_alone(&input, |writer, epoch, late| {
+            writer.append_signal(&SignalRecord {
+                heard: Told {
+                    partition: partition.clone(),
+                    offset: record.offset.0 as u64,
+                    epoch,
+                    late,
+                    told: signal.clone(),
+                },
+                personal: personal.clone(),
+            })
+        })?;
+        Ok(handled(outcome, |why| signal_rejection(why, signal)))
+    }
+}
+
+fn handled(outcome: Outcome, refused: impl FnOnce(EngineRejection) -> Rejection) -> Handled {
+    match outcome {
+        Outcome::Accepted(_) => Handled::Applied,
+        Outcome::Duplicate => Handled::Duplicate,
+        Outcome::Rejected(why) => Handled::Rejected(refused(why)),
     }
 }

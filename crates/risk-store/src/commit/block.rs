@@ -11,9 +11,10 @@ use crate::records::{
 };
 use risk_domain::access::AccessNote;
 use risk_domain::ids::EnterpriseId;
+use risk_domain::scales::RiskLevel;
+use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
-use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -21,6 +22,19 @@ struct Span {
     start: usize,
     /// Bytes of facts, party, personal and decision.
     lengths: [u32; 4],
+}
+
+/// What the views show of an entry.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    /// A result of this enterprise.
+    Result(EnterpriseId),
+    /// An assessment, which stands in the entry as it stands in the views.
+    Assessed(Subject, RiskLevel),
+    /// Something else that followed.
+    Effect(Effect),
+    /// A dead letter.
+    Rejection(RejectionSummary),
 }
 
 /// A block being filled, or on its way to the disk.
@@ -31,9 +45,8 @@ pub(crate) struct OpenBlock {
     spans: Vec<Span>,
     pub(crate) partitions: Vec<SourcePartition>,
     pub(crate) duplicates: u64,
-    effects: Vec<(u64, Effect)>,
-    results: Vec<(u64, EnterpriseId)>,
-    rejections: Vec<(u64, RejectionSummary)>,
+    /// What the views show of it, each with its entry.
+    shown: Vec<(u64, Shown)>,
     /// Actors of commands and notes, by their entries.
     actors: Vec<(u64, String)>,
 }
@@ -43,10 +56,12 @@ impl OpenBlock {
     pub(crate) fn begun_at(mut self, first_entry: u64) -> Self {
         self.bytes.clear();
         self.spans.clear();
+        self.shown.clear();
         Self {
             first_entry,
             bytes: self.bytes,
             spans: self.spans,
+            shown: self.shown,
             ..Self::default()
         }
     }
@@ -106,7 +121,7 @@ impl OpenBlock {
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         let index = self.close(RecordKind::Result, start, [facts, party, party, end]);
-        self.results.push((index, enterprise.clone()));
+        self.shown.push((index, Shown::Result(enterprise.clone())));
         Ok(index)
     }
 
@@ -170,7 +185,7 @@ impl OpenBlock {
         encode_rejected(&mut self.bytes, rejection)?;
         let end = self.bytes.len();
         let index = self.close(RecordKind::Rejection, start, [facts, facts, end, end]);
-        self.rejections.push((index, summary));
+        self.shown.push((index, Shown::Rejection(summary)));
         Ok(index)
     }
 
@@ -179,7 +194,11 @@ impl OpenBlock {
         encode_effect(&mut self.bytes, &effect).inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
-        self.effects.push((index, effect));
+        let shown = match effect {
+            Effect::Assessed(assessment) => Shown::Assessed(assessment.subject, assessment.level),
+            other => Shown::Effect(other),
+        };
+        self.shown.push((index, shown));
         Ok(index)
     }
 
@@ -223,6 +242,11 @@ impl OpenBlock {
         })
     }
 
+    /// What the views show of it, each with its entry.
+    pub(crate) fn shown(&self) -> &[(u64, Shown)] {
+        &self.shown
+    }
+
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         let numbered = (self.first_entry..).zip(&self.spans);
         numbered.filter_map(|(index, span)| self.of_span(index, span))
@@ -230,7 +254,7 @@ impl OpenBlock {
 
     /// Closes the block for the commit thread.
     pub(crate) fn seal(
-        mut self,
+        self,
         block: u64,
         committed_at: Timestamp,
         metadata: Vec<u8>,
@@ -241,13 +265,10 @@ impl OpenBlock {
             first_entry: self.first_entry,
             next_entry: self.next_entry(),
             committed_at,
-            effects: std::mem::take(&mut self.effects),
-            results: std::mem::take(&mut self.results),
-            rejections: std::mem::take(&mut self.rejections),
         };
         SealedBlock {
             content: self,
-            committed: Arc::new(committed),
+            committed,
             metadata,
             seed,
         }
@@ -258,7 +279,7 @@ impl OpenBlock {
 #[derive(Debug)]
 pub(crate) struct SealedBlock {
     pub(crate) content: OpenBlock,
-    pub(crate) committed: Arc<Committed>,
+    pub(crate) committed: Committed,
     pub(super) metadata: Vec<u8>,
     pub(super) seed: [u8; 32],
 }

@@ -20,6 +20,7 @@ use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::RejectionSummary;
 use risk_domain::ids::{CaseId, EnterpriseId};
+use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
 use sled::Batch;
@@ -136,7 +137,12 @@ impl Applier {
             return Ok(());
         }
         match effect {
-            Effect::Assessed(assessment) => self.gather.assessment(entry, assessment)?,
+            Effect::Assessed(assessment) => {
+                let bytes = postcard::to_stdvec(assessment)?;
+                let subject = assessment.subject.clone();
+                self.gather
+                    .assessment(entry, subject, assessment.level, &bytes);
+            }
             Effect::AlertRaised(alert) => self.gather.alert(alert)?,
             Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
@@ -150,6 +156,20 @@ impl Applier {
         }
         self.position = entry + 1;
         Ok(())
+    }
+
+    /// Takes in an assessment as it was recorded.
+    pub(crate) fn assessment(
+        &mut self,
+        entry: u64,
+        subject: Subject,
+        level: RiskLevel,
+        bytes: &[u8],
+    ) {
+        if entry >= self.position {
+            self.gather.assessment(entry, subject, level, bytes);
+            self.position = entry + 1;
+        }
     }
 
     /// Takes in that a result is an enterprise's.

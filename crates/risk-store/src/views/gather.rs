@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use risk_domain::ids::{CaseId, EnterpriseId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, AlertMoved, Assessment, CaseMove};
+use risk_engine::{Alert, AlertMoved, CaseMove};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -57,20 +57,19 @@ impl Gather {
     pub(super) fn assessment(
         &mut self,
         entry: u64,
-        assessment: &Assessment,
-    ) -> Result<(), Damaged> {
-        let changes = self.subjects.entry(assessment.subject.clone());
-        let changes = changes.or_insert_with(|| {
+        subject: Subject,
+        level: RiskLevel,
+        bytes: &[u8],
+    ) {
+        let changes = self.subjects.entry(subject).or_insert_with(|| {
             self.bytes += SUBJECT_BYTES;
             Changes::default()
         });
         self.bytes -= changes.latest.len();
-        let mut latest = std::mem::take(&mut changes.latest);
-        latest.clear();
-        changes.latest = postcard::to_extend(assessment, latest)?;
-        changes.recorded.push((entry, assessment.level));
-        self.bytes += changes.latest.len() + size_of::<(u64, RiskLevel)>();
-        Ok(())
+        changes.latest.clear();
+        changes.latest.extend_from_slice(bytes);
+        changes.recorded.push((entry, level));
+        self.bytes += bytes.len() + size_of::<(u64, RiskLevel)>();
     }
 
     pub(super) fn result(&mut self, entry: u64, enterprise: &EnterpriseId) {

@@ -1,7 +1,8 @@
 //! The view thread: takes committed blocks into the views, catches up, and makes damaged ones again.
 //!
 //! It works in small turns, between which it looks at its queue, so that nobody has to wait for it: a
-//! block that finds the queue full is read from the ledger later, and of checkpoints the newest is kept.
+//! block that finds the queue or the gather full is read from the ledger later, and of checkpoints the
+//! newest is kept.
 //!
 //! **Pace.** What was gathered is written as soon as the queue is empty; but after a write the thread
 //! rests, several times as long if it was a long one, many times while the stream is behind, or until no
@@ -12,9 +13,11 @@
 use super::apply::{Applier, Written};
 use super::{Damaged, ViewsHandle};
 use crate::checkpoint::Saving;
-use crate::commit::{Committed, ForViews, Shared};
+use crate::commit::{ForViews, SealedBlock, Shared, Shown};
 use crate::error::{StoreError, with_causes};
-use crate::records::{Record, RecordKind, decode_effect, enterprise_of};
+use crate::records::{
+    Record, RecordKind, assessment_bytes, assessment_in, decode_effect, enterprise_of,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,6 +31,8 @@ const SLICE: Duration = Duration::from_millis(2);
 /// breath while an epoch closes, and is no less behind for that.
 const QUIET_SLICES: usize = 50;
 const QUIET_SLICES_BEHIND: usize = 500;
+/// Entries that a stream at full speed brings in a slice.
+const ENTRIES_A_SLICE: usize = 512;
 /// Keys written for one slice of rest. They take about a quarter of its time.
 const KEYS_A_SLICE: usize = 64;
 /// The same while the stream is behind, when every turn of the processor that the views take is one that
@@ -88,14 +93,20 @@ struct Work {
 }
 
 impl Work {
-    fn may_begin(&self) -> bool {
+    fn has_rested(&self) -> bool {
         let quiet = if self.behind {
             QUIET_SLICES_BEHIND
         } else {
             QUIET_SLICES
         };
-        let rested = self.rest == 0 || self.quiet >= quiet;
-        self.applier.is_gathering() && (rested || self.applier.is_full())
+        self.rest == 0 || self.quiet >= quiet
+    }
+
+    /// Whether what was gathered may be written. A gather that is full need not wait, unless the stream
+    /// is behind.
+    fn may_begin(&self) -> bool {
+        let full = self.applier.is_full() && !self.behind;
+        self.applier.is_gathering() && (self.has_rested() || full)
     }
 
     /// How long to rest after so many keys were written.
@@ -155,15 +166,19 @@ impl ViewThread {
         }
     }
 
-    /// Takes in durable entries from the ledger itself, and writes them.
+    /// Takes in all durable entries from the ledger itself, and writes them.
     fn follow_ledger(&self, applier: &mut Applier) -> Result<(), Failure> {
-        self.gather_ledger(applier)?;
-        applier.write()?;
-        self.shared.viewed(applier.shown());
-        Ok(())
+        loop {
+            self.gather_ledger(applier)?;
+            applier.write()?;
+            self.shared.viewed(applier.shown());
+            if applier.position() >= self.handle.ledger.entry_count() {
+                return Ok(());
+            }
+        }
     }
 
-    /// Takes in durable entries from the ledger itself; writes only where too much is gathered.
+    /// Takes in durable entries from the ledger itself, until too much is gathered.
     fn gather_ledger(&self, applier: &mut Applier) -> Result<(), Failure> {
         let ledger = &self.handle.ledger;
         while applier.position() < ledger.entry_count() {
@@ -177,9 +192,14 @@ impl ViewThread {
                         Some(RecordKind::Result) => {
                             applier.result(index, &enterprise_of(index, &entry)?);
                         }
-                        Some(RecordKind::Effect) => {
-                            applier.effect(index, &decode_effect(index, entry.decision)?)?;
-                        }
+                        Some(RecordKind::Effect) => match assessment_in(index, entry.decision)? {
+                            Some(found) => {
+                                applier.assessment(index, found.subject, found.level, found.bytes);
+                            }
+                            None => {
+                                applier.effect(index, &decode_effect(index, entry.decision)?)?;
+                            }
+                        },
                         Some(RecordKind::Rejection) => {
                             if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
                                 applier.rejection(index, &rejection.summary())?;
@@ -190,41 +210,33 @@ impl ViewThread {
                 }
                 applier.end_block(block.header().tree_size());
                 if applier.is_full() {
-                    applier.write()?;
-                    self.shared.viewed(applier.shown());
+                    return Ok(());
                 }
             }
         }
         Ok(())
     }
 
-    fn take_in(&self, applier: &mut Applier, committed: &Committed) -> Result<(), Failure> {
+    fn take_in(&self, applier: &mut Applier, block: &SealedBlock) -> Result<(), Failure> {
+        let committed = &block.committed;
         if committed.next_entry < applier.position() {
             return Ok(());
         }
         if committed.first_entry > applier.position() {
             return self.gather_ledger(applier);
         }
-        let mut results = committed.results.iter().peekable();
-        let mut effects = committed.effects.iter().peekable();
-        let mut rejections = committed.rejections.iter().peekable();
-        // In the order of entries.
-        loop {
-            let result = results.peek().map_or(u64::MAX, |(entry, _)| *entry);
-            let effect = effects.peek().map_or(u64::MAX, |(entry, _)| *entry);
-            let rejection = rejections.peek().map_or(u64::MAX, |(entry, _)| *entry);
-            if result < effect.min(rejection) {
-                if let Some((entry, enterprise)) = results.next() {
-                    applier.result(*entry, enterprise);
+        for (entry, shown) in block.content.shown() {
+            match shown {
+                Shown::Result(enterprise) => applier.result(*entry, enterprise),
+                Shown::Assessed(subject, level) => {
+                    let written = block.content.entry(*entry);
+                    let written = written.and_then(|written| assessment_bytes(written.decision));
+                    if let Some(bytes) = written {
+                        applier.assessment(*entry, subject.clone(), *level, bytes);
+                    }
                 }
-            } else if effect < rejection {
-                if let Some((entry, effect)) = effects.next() {
-                    applier.effect(*entry, effect)?;
-                }
-            } else if let Some((entry, summary)) = rejections.next() {
-                applier.rejection(*entry, summary)?;
-            } else {
-                break;
+                Shown::Effect(effect) => applier.effect(*entry, effect)?,
+                Shown::Rejection(summary) => applier.rejection(*entry, summary)?,
             }
         }
         applier.end_block(committed.next_entry);
@@ -288,13 +300,21 @@ impl ViewThread {
             };
             let received = self.queue.recv_timeout(patience);
             // A slice ends with whatever came, or when nothing did.
-            work.rest = work.rest.saturating_sub(usize::from(resting));
+            let slices = match &received {
+                Ok(ForViews::Block(block)) => 1 + block.content.len() / ENTRIES_A_SLICE,
+                Ok(ForViews::Checkpoint) | Err(_) => 1,
+            };
+            work.rest = work.rest.saturating_sub(if resting { slices } else { 0 });
             match received {
-                Ok(ForViews::Block(committed)) => {
+                Ok(ForViews::Block(block)) => {
                     work.quiet = 0;
-                    let entries = committed.next_entry - committed.first_entry;
+                    let entries = block.committed.next_entry - block.committed.first_entry;
                     work.behind = entries >= BEHIND_ENTRIES;
-                    return self.take_in(&mut work.applier, &committed);
+                    if work.applier.is_full() {
+                        // It is read from the ledger once there is room for it.
+                        return Ok(());
+                    }
+                    return self.take_in(&mut work.applier, &block);
                 }
                 Ok(ForViews::Checkpoint) => {}
                 Err(RecvTimeoutError::Timeout) => {

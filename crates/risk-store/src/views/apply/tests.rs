@@ -1,5 +1,6 @@
 use super::*;
 use crate::ledger::{Ledger, LedgerSettings};
+use crate::records::{assessment_in, encode_effect};
 use crate::views::HistoryList;
 use crate::views::query::{List, SubjectOrder, SubjectQuery};
 use proptest::prelude::*;
@@ -263,4 +264,22 @@ proptest! {
         let views = Views::open(&dir.path().join("views")).unwrap();
         check(&views, &entries);
     }
+}
+
+#[test]
+fn an_assessment_is_found_in_its_entry_as_it_was_written() {
+    let assessment = assessment(2, RiskLevel::High, 31);
+    let mut decision = Vec::new();
+    let effect = Effect::Assessed(Box::new(assessment.clone()));
+    encode_effect(&mut decision, &effect).unwrap();
+    let found = assessment_in(0, &decision).unwrap().unwrap();
+    assert_eq!(found.subject, assessment.subject);
+    assert_eq!(found.level, assessment.level);
+    assert_eq!(
+        postcard::from_bytes::<Assessment>(found.bytes).unwrap(),
+        assessment
+    );
+    let mut closed = Vec::new();
+    encode_effect(&mut closed, &Effect::EpochClosed(Epoch(1))).unwrap();
+    assert!(assessment_in(0, &closed).unwrap().is_none());
 }
