@@ -124,7 +124,7 @@ function Shell() {
           <Select
             aria-label={t('acting')}
             value={acting?.id}
-            style={{ width: 132 }}
+            style={{ width: 150 }}
             onChange={(id) => {
               const actor = DEMO_ACTORS.find((one) => one.id === id);
               if (actor) setActing(actor);

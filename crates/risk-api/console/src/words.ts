@@ -81,7 +81,7 @@ export const words = {
 
   'overview.as-of': ['等级截至 {at}；预警和案件为实时。', 'Grades as of {at}; alerts and cases as of now.'],
   'overview.worst': ['风险最高的企业', 'Riskiest enterprises'],
-  'now.rate': ['本季度合格率（校正）', 'Pass rate this quarter (corrected)'],
+  'now.rate': ['本季度合格率（校正）', 'Corrected rate, this quarter'],
   'now.interval': ['95% 区间 {range}', '95 % interval {range}'],
   'now.since': ['自 {from} 起的季度', 'quarter from {from}'],
   'now.until-now': ['自 {from} 起，尚未结束', 'from {from}, not over yet'],

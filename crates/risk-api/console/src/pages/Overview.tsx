@@ -84,7 +84,7 @@ function Places({ cells }: { cells: Cell[] }) {
     );
     return {
       grid: { left: 8, right: 8, top: 8, bottom: 8, containLabel: true },
-      xAxis: { type: 'category', data: sectors.map(names.sector), axisLabel: { rotate: 40, color: ink.text, interval: 0 }, splitArea: { show: true } },
+      xAxis: { type: 'category', data: sectors.map(names.sector), axisLabel: { rotate: 40, color: ink.text, interval: 0 } },
       yAxis: {
         type: 'category',
         inverse: true,
@@ -282,7 +282,7 @@ function Goals() {
           },
           { key: 'rate', title: t('goal.rate'), number: true, show: (row) => percent((row.latest.design ?? row.latest.composite)?.pass_rate) },
           { key: 'interval', title: t('grade.interval'), number: true, show: (row) => range(row.latest.design ?? row.latest.composite) },
-          { key: 'target', title: t('goal.target'), number: true, show: (row) => `${percent(row.target.pass_rate)} ${source(row.target.above)}` },
+          { key: 'target', title: t('goal.target'), show: (row) => `${percent(row.target.pass_rate)} ${source(row.target.above)}` },
           {
             key: 'met',
             title: t('goal.met'),
