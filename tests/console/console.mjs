@@ -206,11 +206,13 @@ test('a table of a thousand rows scrolls, and its state stands in the address', 
   await visit.page.waitForFunction(() => [...document.querySelectorAll('table.data tbody td:nth-child(3)')].every((cell) => cell.textContent.startsWith('高')));
   await visit.page.getByRole('button', { name: /自身检验/ }).click();
   await visit.page.waitForURL(/order=-own/);
+  await visit.page.locator('th[aria-sort="descending"]').waitFor();
   const owns = await visit.page.locator('table.data tbody tr td:nth-child(6)').allInnerTexts();
   assert.ok(owns.length > 3);
   assert.deepEqual(owns.map(Number), owns.map(Number).toSorted((a, b) => b - a));
   await visit.page.reload();
   await visit.page.locator('table.data tbody tr').nth(3).waitFor();
+  await visit.page.locator('th[aria-sort="descending"]').waitFor();
   assert.deepEqual(await visit.page.locator('table.data tbody tr td:nth-child(6)').allInnerTexts(), owns);
   const [download] = await Promise.all([visit.page.waitForEvent('download'), visit.page.getByRole('button', { name: /导出/ }).click()]);
   const lines = readFileSync(await download.path(), 'utf8').trim().split('\r\n');
@@ -325,7 +327,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await desk.page.getByRole('img', { name: /当前状态：初筛/ }).waitFor();
   await enter('不合格', '初筛');
   await phone.page.getByRole('button', { name: '提交结果' }).click();
-  await phone.page.getByText('不合格确认').first().waitFor();
+  await phone.page.locator('.ant-alert').getByText('不合格确认').first().waitFor();
   await desk.page.reload();
   await act(desk.page, '现场指导', '下架同批次，限期整改');
   await act(desk.page, '整改完成', '已更换供货');

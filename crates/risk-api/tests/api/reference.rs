@@ -88,7 +88,10 @@ async fn a_diagram_leads_from_every_state_and_has_what_the_procedure_draws() {
     let diagram = answer(&city, "/v1/cases/diagram?kind=fast_test").await;
     let edges = diagram["edges"].as_array().unwrap().iter();
     let mut drawn = edges.filter(|edge| edge["from"] == "guided" && edge["to"] == "rectified");
-    assert_eq!(drawn.next().unwrap()["acts"], serde_json::json!(["rectify"]));
+    assert_eq!(
+        drawn.next().unwrap()["acts"],
+        serde_json::json!(["rectify"])
+    );
     for path in ["/v1/cases/diagram", "/v1/cases/diagram?kind=other"] {
         let problem = get(&city, path).await.expect_problem(400, "bad-parameter");
         assert_eq!(problem["field"], "kind");

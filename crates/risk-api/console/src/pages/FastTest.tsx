@@ -16,7 +16,7 @@ import { Countdown, nextTerm, useNow } from './Cases';
 
 const TEAM = 'spotcheck.team';
 /** How often it is looked for what followed from a result. */
-const LOOKS = 5;
+const LOOKS = 10;
 
 interface Detector {
   detect: (source: ImageBitmap) => Promise<{ rawValue: string }[]>;
