@@ -1,10 +1,19 @@
 # Spotcheck in a container: built with the pinned toolchain, run as an ordinary user.
+FROM node:22-bookworm-slim AS console
+WORKDIR /src
+COPY docs/openapi.json docs/
+COPY crates/risk-api/console crates/risk-api/console
+RUN cd crates/risk-api/console \
+    && npm ci --no-audit --no-fund --ignore-scripts \
+    && npm run build
+
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl-dev pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+COPY --from=console /src/crates/risk-api/console/dist crates/risk-api/console/dist
 RUN cargo build --release --locked -p spotcheck
 
 FROM debian:bookworm-slim

@@ -9,7 +9,8 @@
 #   scripts/bootstrap.sh provider     an OpenID Connect provider in .cache/provider, and Node to run it
 #   scripts/bootstrap.sh schemathesis the tester of APIs by their description, in .cache/schemathesis
 #   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
-#   scripts/bootstrap.sh browser      Chromium and fonts, for console tests
+#   scripts/bootstrap.sh console      the console, built into crates/risk-api/console/dist, and Node for it
+#   scripts/bootstrap.sh browser      Chromium, its fonts and what drives it in .cache/browser
 #   scripts/bootstrap.sh test         everything that `make test` uses
 set -euo pipefail
 
@@ -136,12 +137,36 @@ node_dir() {
   return 1
 }
 
-provider() {
+node_runtime() {
   command -v npm >/dev/null || debian nodejs npm
-  if ! node_dir >/dev/null; then
-    say "installing Node 22 in .cache/node"
-    npm install --silent --no-audit --no-fund --prefix "$cache/node" node@22 </dev/null >&2
+  node_dir >/dev/null && return
+  say "installing Node 22 in .cache/node"
+  npm install --silent --no-audit --no-fund --prefix "$cache/node" node@22 </dev/null >&2
+}
+
+# Built anew where anything that goes into it changed.
+console() {
+  node_runtime
+  local from="$root/crates/risk-api/console" wanted built
+  wanted=$(cd "$from" && sha256sum package-lock.json | sha256sum)
+  built=$(cd "$root" && find crates/risk-api/console docs/openapi.json -type f \
+    -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name schema.d.ts -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+  [ -f "$from/dist/index.html" ] && [ "$(cat "$cache/console.stamp" 2>/dev/null)" = "$built" ] && return
+  local path
+  path="$(node_dir):$PATH"
+  if [ "$(cat "$from/node_modules/.stamp" 2>/dev/null)" != "$wanted" ]; then
+    say "fetching what the console is built from"
+    (cd "$from" && PATH="$path" npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+    printf '%s\n' "$wanted" >"$from/node_modules/.stamp"
   fi
+  say "building the console"
+  (cd "$from" && PATH="$path" npm run --silent build </dev/null >&2)
+  printf '%s\n' "$built" >"$cache/console.stamp"
+}
+
+provider() {
+  node_runtime
   local from="$root/tests/identity" stamp
   stamp=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
   [ "$(cat "$cache/provider/stamp" 2>/dev/null)" = "$stamp" ] && return
@@ -170,7 +195,19 @@ schemathesis() { python schemathesis tests/schemathesis/requirements.txt; }
 
 verifier() { python verifier docs/verify/requirements.txt; }
 
-browser() { debian chromium chromium-driver fonts-noto-cjk; }
+browser() {
+  debian chromium fonts-noto-cjk
+  node_runtime
+  local from="$root/tests/console" stamp
+  stamp=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
+  [ "$(cat "$cache/browser/stamp" 2>/dev/null)" = "$stamp" ] && return
+  say "fetching what drives the browser"
+  rm -rf "$cache/browser" && mkdir -p "$cache/browser"
+  cp "$from/package.json" "$from/package-lock.json" "$cache/browser/"
+  (cd "$cache/browser" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+  ln -sfn "$(node_dir)/node" "$cache/browser/node"
+  printf '%s\n' "$stamp" >"$cache/browser/stamp"
+}
 
 [ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
 mkdir -p "$cache"
@@ -178,8 +215,13 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | browser) "$part" ;;
-    test) build && kafka && prometheus && compose && deny && provider && schemathesis && verifier ;;
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | console | browser)
+      "$part"
+      ;;
+    test)
+      build && console && kafka && prometheus && compose && deny && provider && schemathesis &&
+        verifier && browser
+      ;;
     *) say "unknown part: $part"; exit 2 ;;
   esac
 done

@@ -9,6 +9,7 @@ mod case_life;
 mod case_year;
 mod cases;
 mod compose;
+mod console;
 mod contract;
 mod crash;
 mod damage;

@@ -1,6 +1,6 @@
 //! Cases（案件）: the list, and one with its history and what may come next.
 
-use crate::dto::{CaseDto, CaseFileDto, Page, ProblemDto};
+use crate::dto::{CaseDiagramDto, CaseDto, CaseFileDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::identity::Identity;
@@ -127,5 +127,31 @@ pub(crate) async fn one(
         drop(engine);
         tagged_json(&headers, &shown)
     };
+    state.read(read).await
+}
+
+/// The state diagram of a kind of case: its states, and which acts lead from one to another.
+#[utoipa::path(get, path = "/v1/cases/diagram", tag = "cases",
+    params(
+        ("kind" = String, Query, description = "fast_test, spot_check, food_check, farm_produce or enforcement"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "The diagram, under the policy's switches", body = CaseDiagramDto),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn diagram(
+    State(state): State<ApiState>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let kinds = CaseKind::ALL.iter().map(|kind| kind.code());
+    let rule = format!("must be one of {}", kinds.collect::<Vec<_>>().join(", "));
+    let kind = params.parse("kind", &rule, CaseKind::from_code)?;
+    let kind = kind.ok_or_else(|| ApiError::BadParameter {
+        field: "kind".to_owned(),
+        rule,
+    })?;
+    let read =
+        move |parts: &ApiParts| tagged_json(&headers, &CaseDiagramDto::new(kind, &parts.engine()));
     state.read(read).await
 }

@@ -14,6 +14,7 @@ mod observers;
 pub(crate) mod pack;
 mod plan;
 mod rates;
+mod reference;
 mod session;
 mod signal;
 mod supply;
@@ -28,7 +29,10 @@ pub use assessment::{
 };
 pub use audit::{AuditDto, FieldChangeDto};
 pub use burden::{BurdenDto, PriorCheckDto, RepeatDto, SuspicionDto};
-pub use case::{CaseDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto, ProposalDto, StepDto};
+pub use case::{
+    CaseDiagramDto, CaseDto, CaseEdgeDto, CaseEventDto, CaseFileDto, DeadlineDto, MeasureDto,
+    ProposalDto, StepDto,
+};
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
@@ -49,7 +53,11 @@ pub use rates::{
     AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,
     RatesDto, TargetDto,
 };
-pub use session::SessionDto;
+pub use reference::{
+    CellHeatDto, HazardNameDto, HeatDto, MethodNameDto, PolicyDto, ProductNameDto, ReferenceDto,
+    SectorNameDto, SiteDto, TestItemDto, ZoneNameDto,
+};
+pub use session::{SessionDto, WaysDto};
 pub use signal::SignalDto;
 pub use supply::{InfluenceDto, SharedPathDto};
 pub use watch::OutbreakDto;
@@ -278,6 +286,10 @@ pub struct StatusDto {
     pub closed_until: Option<String>,
     /// Subjects by kind and recorded level.
     pub subjects: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Alerts that are not closed, by state and level.
+    pub alerts: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Open cases, by kind.
+    pub cases: BTreeMap<String, CaseCountDto>,
     /// Version of the policy in force.
     pub policy_version: String,
     /// The ledger's size and root.
@@ -288,6 +300,15 @@ pub struct StatusDto {
     pub cautions: Vec<NoticeDto>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
+}
+
+/// Open cases of a kind.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaseCountDto {
+    /// How many there are.
+    pub open: u64,
+    /// Of which with a term that lapsed without being kept.
+    pub overdue: u64,
 }
 
 /// A problem, as RFC 9457 has it.

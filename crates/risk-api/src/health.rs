@@ -1,6 +1,6 @@
 //! Alive, ready, counted, and where things stand.
 
-use crate::dto::{LedgerDto, NoticeDto, StatusDto};
+use crate::dto::{CaseCountDto, LedgerDto, NoticeDto, StatusDto};
 use crate::error::ApiError;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus::{Encoder, TextEncoder};
+use risk_engine::AlertState;
 use risk_store::StoreError;
 use std::collections::BTreeMap;
 
@@ -66,7 +67,21 @@ fn status_of(parts: &ApiParts) -> Result<StatusDto, StoreError> {
             .or_default()
             .insert(level.to_string(), count);
     }
+    let mut alerts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for ((state, level), count) in engine.alert_counts() {
+        if state != AlertState::Closed {
+            let of_state = alerts.entry(state.code().to_owned()).or_default();
+            of_state.insert(level.to_string(), count);
+        }
+    }
+    let cases = engine.case_counts().into_iter();
+    let cases = cases.map(|(kind, (open, overdue))| {
+        let count = CaseCountDto { open, overdue };
+        (kind.code().to_owned(), count)
+    });
     Ok(StatusDto {
+        alerts,
+        cases: cases.collect(),
         closed_until: engine.last_closed().map(|(_, end)| end.to_string()),
         subjects,
         policy_version: engine.policy().version.to_string(),

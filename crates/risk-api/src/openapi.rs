@@ -45,6 +45,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::audit::list,
         crate::cases::list,
         crate::cases::one,
+        crate::cases::diagram,
         crate::alerts::list,
         crate::alerts::one,
         crate::live::live,
@@ -73,8 +74,13 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::plans::reveal,
         crate::plans::draw_one,
         crate::plans::draw_pool,
+        crate::heat::heat,
+        crate::reference::reference,
+        crate::reference::site,
+        crate::reference::policy,
         crate::health::status,
         crate::identity::sign_in::session,
+        crate::identity::sign_in::ways,
         crate::identity::sign_in::login,
         crate::identity::sign_in::callback,
         crate::identity::sign_in::logout,
@@ -125,6 +131,23 @@ pub fn document() -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// A name that no other operation has: handlers in several modules are called `list` or `one`.
+fn name_of(listed: &Listed) -> String {
+    let verb = match listed.verb {
+        Verb::Read => "get",
+        Verb::Write => "post",
+    };
+    let words = listed
+        .path
+        .split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    [verb]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 /// Writes in what an operation has by its place in the table.
@@ -192,6 +215,7 @@ fn complete(listed: &Listed, operation: &mut Operation) {
             .push(key.build());
     }
     operation.security = Some(security);
+    operation.operation_id = Some(name_of(listed));
     for (status, description) in answers {
         let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDto")));
         let answer = ResponseBuilder::new()

@@ -11,8 +11,8 @@ use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    idempotency, lists, live, metrics, openapi, pack, plans, rates, results, signals, subjects, supply,
-    watch,
+    heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference, results,
+    signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -28,7 +28,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 const HEADERS: [(&str, &str); 7] = [
     (
         "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     ("x-content-type-options", "nosniff"),
@@ -61,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 62] = [
+pub(crate) static OPERATIONS: [Operation; 66] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -144,6 +144,9 @@ pub(crate) static OPERATIONS: [Operation; 62] = [
         ],
         || get(cases::list),
     ),
+    read("/v1/cases/diagram", KNOWN, &["kind"], || {
+        get(cases::diagram)
+    }),
     read("/v1/cases/{id}", STAFF_AND_ZONES, &[], || get(cases::one)),
     read("/v1/alerts/stream", STAFF_AND_ZONES, &["after"], || {
         get(live::live)
@@ -270,8 +273,17 @@ pub(crate) static OPERATIONS: [Operation; 62] = [
         ],
         || get(audit::list),
     ),
+    read("/v1/reference", KNOWN, &[], || get(reference::reference)),
+    read("/v1/sites/{id}", STAFF_AND_ZONES, &[], || {
+        get(reference::site)
+    }),
+    read("/v1/policy", STAFF, &[], || get(reference::policy)),
+    read("/v1/heat", STAFF_AND_ZONES, &[], || get(heat::heat)),
     read("/v1/status", KNOWN, &[], || get(health::status)),
     read("/v1/session", KNOWN, &[], || get(sign_in::session)),
+    read("/auth/ways", Audience::Everybody, &[], || {
+        get(sign_in::ways)
+    }),
     read("/auth/login", Audience::Everybody, &[], || {
         get(sign_in::login)
     }),
@@ -297,11 +309,13 @@ pub(crate) static OPERATIONS: [Operation; 62] = [
     read("/readyz", Audience::Everybody, &[], || get(health::readyz)),
     read("/metrics", Audience::Scraper, &[], || get(health::metrics)),
     read("/openapi.json", KNOWN, &[], || get(openapi::served)),
-    read("/", KNOWN, &["lang"], || get(console::index)),
-    read("/console/app.js", KNOWN, &[], || get(console::script)),
-    read("/console/words.js", KNOWN, &[], || get(console::words)),
-    read("/console/style.css", KNOWN, &[], || get(console::style)),
-    read("/console/icon.svg", KNOWN, &[], || get(console::icon)),
+    read("/", KNOWN, &[], || get(console::front)),
+    read("/console/", Audience::Everybody, &[], || {
+        get(console::index)
+    }),
+    read("/console/{*path}", Audience::Everybody, &[], || {
+        get(console::part)
+    }),
 ];
 
 const fn read(
@@ -379,7 +393,9 @@ pub fn router(state: ApiState) -> Router {
 
 /// Refuses query parameters that the route does not know, and hands the others on.
 async fn check_query(mut request: Request, next: Next) -> Response {
-    if let Some(operation) = operation_of(&request) {
+    // The page reads its own addresses.
+    let operation = operation_of(&request).filter(|one| !console::is_page(one.path));
+    if let Some(operation) = operation {
         match Params::of(request.uri(), operation.query) {
             Ok(params) => drop(request.extensions_mut().insert(params)),
             Err(error) => return error.into_response(),
@@ -427,11 +443,6 @@ mod tests {
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
 
-    /// Of the page and its parts a browser knows.
-    fn is_of_the_page(path: &str) -> bool {
-        path == "/" || path.starts_with("/console/")
-    }
-
     type Known = BTreeMap<(String, String), BTreeSet<String>>;
 
     fn documented() -> Known {
@@ -450,7 +461,9 @@ mod tests {
 
     #[test]
     fn operations_and_their_query_parameters_are_those_of_the_document() {
-        let listed = OPERATIONS.iter().filter(|one| !is_of_the_page(one.path));
+        let listed = OPERATIONS
+            .iter()
+            .filter(|one| !crate::console::is_page(one.path));
         let routed: Known = listed
             .map(|operation| {
                 let verb = match operation.verb {

@@ -2,6 +2,7 @@
 
 use crate::burden::BurdenBook;
 use crate::error::ApiError;
+use crate::heat::HeatBook;
 use crate::idempotency::Answers;
 use crate::identity::guard::{Access, Failures};
 use crate::identity::pending::PendingSignIns;
@@ -173,6 +174,7 @@ pub(crate) struct Shared {
     pub(crate) lists: ListsBook,
     pub(crate) paths: PathBook,
     pub(crate) visits: VisitBook,
+    pub(crate) heat: Arc<HeatBook>,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
     /// Requests, by who asks.
@@ -225,6 +227,7 @@ impl ApiState {
             lists: ListsBook::default(),
             paths: PathBook::default(),
             visits: VisitBook::default(),
+            heat: Arc::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))

@@ -91,7 +91,7 @@ pub use references::{Reference, ReferenceRefused};
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;
-pub use targets::{ModeEstimates, TargetEstimate};
+pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
 pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;

@@ -19,12 +19,12 @@ use risk_stats::special::logit;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Binary places of sums over targets: 2³¹ terms of the size of log-odds fit.
-const PLACES: f64 = 4_294_967_296.0;
+pub(crate) const PLACES: f64 = 4_294_967_296.0;
 /// The same for the few terms of a variance, which may be small.
 const FINE: f64 = PLACES * PLACES;
 
 /// A term of a sum, halves rounded away from 0. It is below 2³¹, or counts as that.
-fn fixed(value: f64) -> i128 {
+pub(crate) fn fixed(value: f64) -> i128 {
     let scaled = value * PLACES;
     let whole = scaled as i64;
     let rest = scaled - whole as f64;

@@ -137,6 +137,8 @@ pub struct Policy {
     pub version: PolicyVersion,
     /// SHA-256 of its text, in hexadecimal.
     pub hash: String,
+    /// Its text, as it was written.
+    pub text: Arc<str>,
     /// Clocks.
     pub time: TimePolicy,
     /// The model.
@@ -231,6 +233,7 @@ impl Policy {
         Ok(Self {
             version,
             hash: format!("{hash:x}"),
+            text: Arc::from(text),
             time: time(&raw.time)?,
             model: model(raw.model)?,
             prior: prior(&raw.prior)?,

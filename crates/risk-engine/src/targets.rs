@@ -1,6 +1,6 @@
 //! Every target of the frame with what the model says of it now: what a plan is made from.
 
-use crate::outlook::Outlook;
+use crate::outlook::{Outlook, PLACES, fixed};
 use crate::step::Engine;
 use crate::subjects::{SubjectIx, ZONE};
 use risk_domain::ids::{EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
@@ -37,6 +37,22 @@ pub struct TargetEstimate {
     pub variance: f64,
 }
 
+/// What the model says of the targets of one sector in one zone（区域与行业风险）.
+#[doc(alias = "区域与行业风险")]
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlaceEstimate {
+    /// The innermost zone.
+    pub zone: ZoneId,
+    /// The sector, where the catalogue names one.
+    pub sector: Option<SectorCode>,
+    /// Targets in the frame, tested or not.
+    pub targets: u64,
+    /// Their volume, by which means are weighed.
+    pub volume: u64,
+    /// Mean probability that a random lot fails.
+    pub probability: f64,
+}
+
 /// What the model says of modes and fast tests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModeEstimates {
@@ -44,6 +60,14 @@ pub struct ModeEstimates {
     pub shifts: BTreeMap<SelectionMode, f64>,
     /// Sensitivity and specificity of the first fast-test method, where there is one.
     pub fast_test: Option<(f64, f64)>,
+}
+
+/// Integer sums, so that the order of targets does not show.
+#[derive(Default)]
+struct PlaceSums {
+    targets: u64,
+    volume: u64,
+    probability: i128,
 }
 
 impl Engine {
@@ -70,6 +94,46 @@ impl Engine {
             }
         }
         found.into_values().collect()
+    }
+
+    /// The mean over the targets of each sector in each innermost zone, from closed evidence, in the
+    /// order of zones and sectors. It walks over all targets.
+    pub fn places(&self) -> Vec<PlaceEstimate> {
+        let outlook = self.outlook(None, &[]);
+        let mut found: BTreeMap<(&ZoneId, Option<&SectorCode>), PlaceSums> = BTreeMap::new();
+        for (number, base) in self.subjects.linked() {
+            let weight = self.frame.weight(number);
+            let above = self.subjects.above(base.above);
+            let names = (above.first(), above.get(ZONE));
+            let (Some(product), Some(zone)) = names else {
+                continue;
+            };
+            let names = (self.subjects.name(*product), self.subjects.name(*zone));
+            let (Subject::Product(product), Subject::Zone(zone)) = names else {
+                continue;
+            };
+            let Some(estimate) = (weight > 0)
+                .then(|| outlook.of_targets(&[number]))
+                .flatten()
+            else {
+                continue;
+            };
+            let sums = found
+                .entry((zone, self.taxonomy.sector_of(product)))
+                .or_default();
+            sums.targets += 1;
+            sums.volume += u64::from(weight);
+            sums.probability += i128::from(weight) * fixed(estimate.probability);
+        }
+        let mean =
+            |((zone, sector), sums): ((&ZoneId, Option<&SectorCode>), PlaceSums)| PlaceEstimate {
+                zone: zone.clone(),
+                sector: sector.cloned(),
+                targets: sums.targets,
+                volume: sums.volume,
+                probability: sums.probability as f64 / (PLACES * sums.volume as f64),
+            };
+        found.into_iter().map(mean).collect()
     }
 
     fn target(

@@ -2,9 +2,10 @@
 
 use super::Names;
 use risk_domain::reference::Reference;
-use risk_engine::case::{Act, CaseEvent, Cause, Deadline, Happened};
-use risk_engine::{Case, Engine};
+use risk_engine::case::{Act, CaseEvent, CaseState, Cause, Deadline, Happened, Transition};
+use risk_engine::{Case, CaseKind, Engine};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// A term of a case（期限）.
@@ -270,6 +271,84 @@ impl CaseFileDto {
             events: case.events.iter().map(CaseEventDto::new).collect(),
             evidence: case.evidence().map(ToString::to_string).collect(),
             next: engine.case_steps(case).into_iter().map(step).collect(),
+        }
+    }
+}
+
+/// A way from one state of a kind of case to another.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CaseEdgeDto {
+    /// The state it leaves.
+    pub from: String,
+    /// The state it leads to; none where the case ends.
+    pub to: Option<String>,
+    /// How the case ends there.
+    pub ending: Option<String>,
+    /// The kind of case that goes on with it.
+    pub passes_to: Option<String>,
+    /// Acts that lead there: of officers, of results (`failed:formal`), or terms (`lapsed:objection`).
+    pub acts: Vec<String>,
+}
+
+/// The states of a kind of case, and what leads from one to another（案件状态图）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaseDiagramDto {
+    /// The kind.
+    pub kind: String,
+    /// Its states, in the order in which the procedure comes to them; without the end.
+    pub states: Vec<String>,
+    /// What leads from one to another. What can be done everywhere is left out: to discontinue a case,
+    /// and to correct the result that it rests on.
+    pub edges: Vec<CaseEdgeDto>,
+}
+
+/// Where an edge leads.
+type Goal = (
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
+impl CaseDiagramDto {
+    pub(crate) fn new(kind: CaseKind, engine: &Engine) -> Self {
+        let switches = engine.policy().cases.switches;
+        let everywhere = |act: &Act| {
+            let code = act.code();
+            code == "discontinue" || code == "corrected"
+        };
+        let of_kind = |state: &CaseState| state.kind() == kind && state.is_open();
+        let mut states: Vec<&'static str> = Vec::new();
+        let mut edges: BTreeMap<(usize, Goal), BTreeSet<String>> = BTreeMap::new();
+        for state in CaseState::all().filter(of_kind) {
+            let place = states.iter().position(|known| *known == state.code());
+            let place = place.unwrap_or_else(|| {
+                states.push(state.code());
+                states.len() - 1
+            });
+            for act in Act::all().filter(|act| !everywhere(act)) {
+                let goal = match state.next(act, switches) {
+                    Ok(Transition::To(to)) => (Some(to.code()), None, None),
+                    Ok(Transition::End(ending)) => (None, Some(ending.code()), None),
+                    Ok(Transition::PassOn(kind)) => (None, None, Some(kind.code())),
+                    Ok(Transition::Stay) | Err(_) => continue,
+                };
+                edges.entry((place, goal)).or_default().insert(act.code());
+            }
+        }
+        let edge = |((place, (to, ending, passes_to)), acts): ((usize, Goal), BTreeSet<String>)| {
+            let from = states.get(place).copied().unwrap_or_default();
+            CaseEdgeDto {
+                from: from.to_owned(),
+                to: to.map(str::to_owned),
+                ending: ending.map(str::to_owned),
+                passes_to: passes_to.map(str::to_owned),
+                acts: acts.into_iter().collect(),
+            }
+        };
+        Self {
+            kind: kind.code().to_owned(),
+            edges: edges.into_iter().map(edge).collect(),
+            states: states.into_iter().map(str::to_owned).collect(),
         }
     }
 }

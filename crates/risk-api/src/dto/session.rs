@@ -19,3 +19,14 @@ pub struct SessionDto {
     /// Of a session: when it ends at the latest, RFC 3339. It ends sooner when it is not used.
     pub ends_at: Option<String>,
 }
+
+/// By what somebody can be known here（登录方式）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WaysDto {
+    /// Nobody is asked: the demo, on loopback.
+    pub demo: bool,
+    /// People sign in at a provider, by `/auth/login`.
+    pub provider: bool,
+    /// An API token is taken.
+    pub token: bool,
+}

@@ -99,10 +99,10 @@ pub(crate) async fn guard(
     let admitted = admit(&state, operation, &client, &id, &request);
     let (identity, left) = match admitted {
         Ok(admitted) => admitted,
-        Err(ApiError::Unauthenticated(_)) if may_sign_in(&state, operation) => {
+        Err(ApiError::Unauthenticated(_)) if operation.path == "/" => {
             return (
                 axum::http::StatusCode::SEE_OTHER,
-                [(header::LOCATION, "/auth/login")],
+                [(header::LOCATION, way_in(&state))],
             )
                 .into_response();
         }
@@ -123,9 +123,14 @@ pub(crate) async fn guard(
     response
 }
 
-/// The page sends a person to sign in; everything else answers that nobody is known.
-fn may_sign_in(state: &ApiState, operation: &Operation) -> bool {
-    operation.path == "/" && state.0.parts.access.provider.is_some()
+/// Where the front door sends somebody unknown: to the provider, or to the page, which asks for a
+/// token. Everything else answers that nobody is known.
+fn way_in(state: &ApiState) -> &'static str {
+    if state.0.parts.access.provider.is_some() {
+        "/auth/login"
+    } else {
+        "/console/"
+    }
 }
 
 type Admitted = (Option<Identity>, Option<Left>);

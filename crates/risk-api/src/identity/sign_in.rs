@@ -3,7 +3,7 @@
 use super::provider::SignInError;
 use super::sessions::fresh;
 use super::{Identity, Means};
-use crate::dto::{ProblemDto, SessionDto};
+use crate::dto::{ProblemDto, SessionDto, WaysDto};
 use crate::error::ApiError;
 use crate::params::Params;
 use crate::request::RequestId;
@@ -72,6 +72,18 @@ fn see_other(url: &str) -> Result<Response, ApiError> {
     let location = HeaderValue::from_str(url)
         .map_err(|_error| ApiError::Internal("the provider's address is no header".to_owned()))?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// The ways to be known here, for the page that asks for one.
+#[utoipa::path(get, path = "/auth/ways", tag = "identity",
+    responses((status = 200, description = "Ways", body = WaysDto)))]
+pub(crate) async fn ways(State(state): State<ApiState>) -> Json<WaysDto> {
+    let access = &state.0.parts.access;
+    Json(WaysDto {
+        demo: access.demo,
+        provider: access.provider.is_some(),
+        token: access.tokens.is_some(),
+    })
 }
 
 /// Begin a sign-in: sends the browser to the identity provider.

@@ -31,9 +31,10 @@ async fn a_held_engine_keeps_neither_health_nor_metrics_waiting() {
             tokio::spawn(crate::city::ask(router.clone(), request))
         })
         .collect();
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
         assert_eq!(get(&city, path).await.status, StatusCode::OK, "{path}");
     }
+    assert_eq!(get(&city, "/").await.status, StatusCode::SEE_OTHER);
     assert!(waiting.iter().all(|reader| !reader.is_finished()));
 
     release.send(()).unwrap();

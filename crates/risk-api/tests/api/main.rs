@@ -20,6 +20,7 @@ mod locks;
 mod plans;
 mod provider;
 mod rates;
+mod reference;
 mod results;
 mod stream;
 mod subjects;

@@ -40,6 +40,7 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
+        | Effect::LevelsTold(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,
     });
