@@ -418,6 +418,13 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
     let composite = alone.composite.unwrap();
     assert!((composite.value - (mean + share * residual)).abs() < DRAWN);
     assert_eq!(composite.results, draws as u64);
+}
+
+#[test]
+fn a_change_of_a_raw_rate_is_that_of_its_parts() {
+    let (desk, _) = lived();
+    let city = desk.engine.series(risk_engine::series::CITY).unwrap();
+    let last = city.weeks().end - 1;
     // Zones within the city, and products within a sector, count the same tests.
     let change = desk
         .engine
@@ -469,7 +476,7 @@ fn a_mode_without_a_random_share_is_named_and_nothing_corrects_its_rates() {
     assert_eq!(unknown_of(&[]).engine.cautions(), []);
     let desk = unknown_of(&[check]);
     let named = Caution::NoRandomShare { mode: check };
-    assert_eq!(desk.engine.cautions(), [named.clone()]);
+    assert_eq!(desk.engine.cautions(), std::slice::from_ref(&named));
     assert!(named.en().contains("supervisory_check"));
     assert!(quarter(&desk).design.is_some());
     let desk = unknown_of(&[evaluation, check]);

@@ -92,7 +92,8 @@ proptest! {
             }
         }
         // Who never failed is expected to fail as others do with this product.
-        prop_assert_eq!(mix(engine, &format!("cell:E{}:P0", SELLERS - 1)), of_product);
+        let never_failed = format!("cell:E{}:P0", SELLERS - 1);
+        prop_assert!(close(mix(engine, &never_failed), of_product));
     }
 
     #[test]
