@@ -53,7 +53,7 @@ async fn the_policy_is_told_as_it_was_written() {
     let policy = answer(&city, "/v1/policy").await;
     let text = policy["text"].as_str().unwrap();
     let digest = Sha256::digest(text.as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = format!("{digest:x}");
     assert_eq!(policy["sha256"], digest);
     let version = policy["version"].as_str().unwrap();
     assert!(text.contains(&format!("version = \"{version}\"")));
