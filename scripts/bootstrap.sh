@@ -178,10 +178,10 @@ provider() {
   printf '%s\n' "$stamp" >"$cache/provider/stamp"
 }
 
-# python NAME REQUIREMENTS: packages in .cache/NAME
+# python NAME REQUIREMENTS: packages in .cache/NAME; their programs know where they lie, so not elsewhere
 python() {
   local wanted="$root/$2" stamp
-  stamp=$(sha256sum <"$wanted")
+  stamp=$({ cat "$wanted" && printf '%s\n' "$cache"; } | sha256sum)
   [ "$(cat "$cache/$1/stamp" 2>/dev/null)" = "$stamp" ] && return
   python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
   say "fetching $1"

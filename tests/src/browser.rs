@@ -117,7 +117,8 @@ impl Browser {
             status: parts.status.as_u16(),
             url: url.to_owned(),
             headers: all.collect(),
-            body: body.read_to_string()?,
+            // Some answers are archives.
+            body: String::from_utf8_lossy(&body.read_to_vec()?).into_owned(),
         };
         for (_, cookie) in page.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let pair = cookie.split(';').next().unwrap_or_default();
