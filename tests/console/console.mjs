@@ -321,6 +321,10 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await told.click();
   await act(desk.page, '确认', '已看到，安排核查');
   await desk.page.locator('.ant-descriptions').getByText('已确认').waitFor();
+  const [pack] = await Promise.all([desk.page.waitForEvent('download'), desk.page.getByRole('button', { name: '证据包' }).click()]);
+  const archive = readFileSync(await pack.path());
+  assert.equal(archive.subarray(0, 2).toString(), 'PK');
+  assert.ok(archive.includes('pack.json') && archive.includes('checkpoint.txt'));
 
   const [opened] = await itemsOf(`/v1/cases?open=true&kind=fast_test&subject=${encodeURIComponent(cell)}`, 'officer');
   await desk.go(`/cases/${opened.case_id}`);

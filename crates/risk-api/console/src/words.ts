@@ -227,6 +227,7 @@ export const words = {
   'subject.burden': ['检查负担', 'What inspection asked of it'],
   'subject.own': ['自身证据', 'Own evidence'],
   'subject.evidence': ['检验证据', 'Evidence'],
+  pack: ['证据包', 'Evidence pack'],
   'subject.compare': ['可比对象', 'Comparables'],
   'subject.signals': ['风险信号', 'Signals'],
   'compare.lead': ['同类中最接近的对象，以及各项分值的差别（对方减本方）。', 'The nearest of its kind, and how the parts differ (theirs less its own).'],

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Button, Card, Descriptions, Space, Spin } from 'antd';
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
-import { client, told, type Schemas } from '../api';
+import { client, download, told, type Schemas } from '../api';
 import { codes } from '../codes';
 import { moment } from '../format';
 import { useSpeech } from '../language';
@@ -11,7 +11,7 @@ import { Failure } from '../parts/Failure';
 import { AlertLevel, SubjectLink, Title } from '../parts/small';
 import { Table } from '../parts/Table';
 import { useNames } from '../reference';
-import { DECIDERS, useSession } from '../session';
+import { DECIDERS, STAFF, useSession } from '../session';
 
 type Alert = Schemas['AlertDto'];
 
@@ -87,6 +87,7 @@ export default function AlertPage() {
   return (
     <>
       <Title title={of(alert.reason_zh, alert.reason_en)}>
+        {may(...STAFF) && <Button onClick={() => void download(`/v1/alerts/${encodeURIComponent(alert.id)}/pack`, 'evidence.zip')}>{t('pack')}</Button>}
         {may(...DECIDERS) && (
           <Space wrap>
             {actsOf(alert).map((kind, place) => (

@@ -4,7 +4,7 @@ import { CustomChart, LineChart } from 'echarts/charts';
 import { MarkLineComponent } from 'echarts/components';
 import { useMemo, useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
-import { client, page, told, type Schemas } from '../api';
+import { client, download, page, told, type Schemas } from '../api';
 import { codes } from '../codes';
 import { day, moment, percent, range, signed, whole } from '../format';
 import { useSpeech } from '../language';
@@ -392,6 +392,9 @@ export default function Subject() {
   return (
     <>
       <Title title={name}>
+        {may(...STAFF) && recorded && (
+          <Button onClick={() => void download(`/v1/subjects/${encodeURIComponent(id)}/pack`, 'evidence.zip')}>{t('pack')}</Button>
+        )}
         {may(...DECIDERS) && grade && (
           <>
             <Button onClick={() => setDeciding('override')}>{code('access', 'override')}</Button>
