@@ -168,7 +168,7 @@ console() {
 provider() {
   node_runtime
   local from="$root/tests/identity" stamp
-  stamp=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
+  stamp=$({ cat "$from/package.json" "$from/package-lock.json" && printf '%s\n' "$cache"; } | sha256sum)
   [ "$(cat "$cache/provider/stamp" 2>/dev/null)" = "$stamp" ] && return
   say "fetching the OpenID Connect provider"
   rm -rf "$cache/provider" && mkdir -p "$cache/provider"
@@ -199,7 +199,7 @@ browser() {
   debian chromium fonts-noto-cjk
   node_runtime
   local from="$root/tests/console" stamp
-  stamp=$(cat "$from/package.json" "$from/package-lock.json" | sha256sum)
+  stamp=$({ cat "$from/package.json" "$from/package-lock.json" && printf '%s\n' "$cache"; } | sha256sum)
   [ "$(cat "$cache/browser/stamp" 2>/dev/null)" = "$stamp" ] && return
   say "fetching what drives the browser"
   rm -rf "$cache/browser" && mkdir -p "$cache/browser"
