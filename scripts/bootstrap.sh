@@ -165,18 +165,21 @@ console() {
   printf '%s\n' "$built" >"$cache/console.stamp"
 }
 
-provider() {
+# npm_packages NAME FOLDER: what FOLDER's lock file names in .cache/NAME, with Node beside it; stays where it was made
+npm_packages() {
   node_runtime
-  local from="$root/tests/identity" stamp
+  local from="$root/$2" into="$cache/$1" stamp
   stamp=$({ cat "$from/package.json" "$from/package-lock.json" && printf '%s\n' "$cache"; } | sha256sum)
-  [ "$(cat "$cache/provider/stamp" 2>/dev/null)" = "$stamp" ] && return
-  say "fetching the OpenID Connect provider"
-  rm -rf "$cache/provider" && mkdir -p "$cache/provider"
-  cp "$from/package.json" "$from/package-lock.json" "$cache/provider/"
-  (cd "$cache/provider" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
-  ln -sfn "$(node_dir)/node" "$cache/provider/node"
-  printf '%s\n' "$stamp" >"$cache/provider/stamp"
+  [ "$(cat "$into/stamp" 2>/dev/null)" = "$stamp" ] && return
+  say "fetching $1"
+  rm -rf "${into:?}" && mkdir -p "$into"
+  cp "$from/package.json" "$from/package-lock.json" "$into/"
+  (cd "$into" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+  ln -sfn "$(node_dir)/node" "$into/node"
+  printf '%s\n' "$stamp" >"$into/stamp"
 }
+
+provider() { npm_packages provider tests/identity; }
 
 # python NAME REQUIREMENTS: packages in .cache/NAME; their programs know where they lie, so not elsewhere
 python() {
@@ -197,16 +200,7 @@ verifier() { python verifier docs/verify/requirements.txt; }
 
 browser() {
   debian chromium fonts-noto-cjk
-  node_runtime
-  local from="$root/tests/console" stamp
-  stamp=$({ cat "$from/package.json" "$from/package-lock.json" && printf '%s\n' "$cache"; } | sha256sum)
-  [ "$(cat "$cache/browser/stamp" 2>/dev/null)" = "$stamp" ] && return
-  say "fetching what drives the browser"
-  rm -rf "$cache/browser" && mkdir -p "$cache/browser"
-  cp "$from/package.json" "$from/package-lock.json" "$cache/browser/"
-  (cd "$cache/browser" && npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
-  ln -sfn "$(node_dir)/node" "$cache/browser/node"
-  printf '%s\n' "$stamp" >"$cache/browser/stamp"
+  npm_packages browser tests/console
 }
 
 [ $# -gt 0 ] || { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2; }
@@ -219,8 +213,10 @@ for part in "$@"; do
       "$part"
       ;;
     test)
-      build && console && kafka && prometheus && compose && deny && provider && schemathesis &&
-        verifier && browser
+      # One by one, not joined by &&: within such a list a failed step would not end the script.
+      for each in build console kafka prometheus compose deny provider schemathesis verifier browser; do
+        "$each"
+      done
       ;;
     *) say "unknown part: $part"; exit 2 ;;
   esac
