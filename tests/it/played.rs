@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use risk_tests::city;
@@ -143,10 +144,20 @@ fn a_client_that_knows_the_api_alone_finds_more_than_chance() -> Result<()> {
     };
     let before = lines(&address)?;
     server.kill9()?;
-    let server = city::serve(&data, "")?;
+    let mut server = city::serve(&data, "")?;
     ensure!(
         lines(server.address())? == before,
         "plans differ after a kill"
     );
+    server.stop(Duration::from_mins(1))?;
+    city::over(&["rebuild"], &data)?;
+    city::replays_without_difference(&data)?;
+    let server = city::serve(&data, "")?;
+    ensure!(
+        lines(server.address())? == before,
+        "plans differ after a rebuild"
+    );
+    let deeds = city::all(&format!("{}/v1/audit?kind=reveal&", server.address()))?;
+    ensure!(deeds.len() == 3, "{} plans were revealed", deeds.len());
     Ok(())
 }

@@ -8,6 +8,7 @@ mod burden;
 mod case;
 mod compare;
 mod decision;
+mod draw;
 mod evidence;
 mod lists;
 mod observers;
@@ -35,6 +36,7 @@ pub use case::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
+pub use draw::{BeaconValueDto, CommitmentDto, DrawDto, PlanStateDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
 pub use lists::{
     AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,
@@ -45,9 +47,9 @@ pub use observers::{
     StrictnessDto,
 };
 pub use plan::{
-    BeaconValueDto, BudgetPointDto, ClashDto, CommitmentDto, DrawDto, ExpectedDto, PlanDto,
-    PlanLineDto, PlanListDto, PlanSamplesDto, PlanSelectionDto, PlanStateDto, PlanSummaryDto,
-    PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto, ShadowPriceDto, ShortfallDto,
+    BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanSamplesDto,
+    PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto,
+    ShadowPriceDto, ShortfallDto,
 };
 pub use rates::{
     AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,

@@ -267,6 +267,10 @@ fn warnings(engine: &Engine, lines: &mut Lines) {
     for line in engine.problems.lines() {
         lines.add(&line);
     }
+    lines.add("plans");
+    for line in engine.plans.lines() {
+        lines.add(&line);
+    }
     lines.add("references");
     for line in engine.references.lines() {
         lines.add(&line);
@@ -322,7 +326,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
     }
-    lines.add("commands on alerts, cases and problems");
+    lines.add("commands on alerts, cases, problems and plans");
     for (id, digest) in &engine.acted {
         lines.add(&format!("{id} {digest:016x}"));
     }

@@ -37,6 +37,7 @@ mod model;
 mod null_replay;
 mod observers;
 mod outlook;
+mod plans;
 pub mod policy;
 mod problems;
 pub mod rates;
@@ -84,6 +85,7 @@ pub use null_replay::{ByStream, NullReplay};
 pub use observers::{
     MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
 };
+pub use plans::{LedgerPlan, PlanRefusal, PlanRule, PlanState, PlanStep};
 pub use policy::{Policy, PolicyError};
 pub use problems::{ListedProblem, ProblemRefusal, ProblemRule, ProblemState};
 pub use reasons::Reason;

@@ -23,6 +23,7 @@ use crate::input::{
     Step,
 };
 use crate::model::Model;
+use crate::plans::Plans;
 use crate::policy::Policy;
 use crate::problems::Problems;
 use crate::references::References;
@@ -100,7 +101,7 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
-    /// Commands on alerts, cases and problems, with digests of their content.
+    /// Commands on alerts, cases, problems and plans, with digests of their content.
     pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
@@ -114,6 +115,7 @@ pub struct Engine {
     pub(crate) placed: Epoch,
     pub(crate) cases: Cases,
     pub(crate) problems: Problems,
+    pub(crate) plans: Plans,
     pub(crate) references: References,
 }
 
@@ -149,6 +151,7 @@ impl Engine {
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
             problems: Problems::default(),
+            plans: Plans::default(),
             references: References::default(),
             policy,
         })

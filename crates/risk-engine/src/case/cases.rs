@@ -248,7 +248,10 @@ impl Cases {
     fn fact_of(&self, command: &Command) -> Option<(u32, FactKey, Fact)> {
         let (case, action) = match &command.order {
             Order::Case { case, action } => (case, action),
-            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => return None,
+            Order::Grade { .. }
+            | Order::Alert { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => return None,
         };
         let docket = *self.by_id.get(case)?;
         let fact = CommandFact {
@@ -281,7 +284,10 @@ impl Cases {
         let docket = self.dockets.get(number as usize)?;
         let case = match &command.order {
             Order::Case { case, .. } => self.case(case),
-            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => None,
+            Order::Grade { .. }
+            | Order::Alert { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => None,
         };
         if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
             return Some(CaseRefusal {

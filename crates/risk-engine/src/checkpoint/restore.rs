@@ -164,6 +164,7 @@ impl Engine {
             self.problems,
             self.references,
             self.items,
+            self.plans,
         ) = decode(&pieces.signals)?;
         let snapshot = match in_force {
             Some(_) => Some(decode(&pieces.snapshot)?),
