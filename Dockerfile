@@ -25,6 +25,8 @@ RUN apt-get update \
     && install -d -o spotcheck -g spotcheck -m 0750 /var/lib/spotcheck \
     && install -d -o spotcheck -g spotcheck -m 0700 /var/lib/spotcheck-secrets
 COPY --from=build /src/target/release/spotcheck /usr/local/bin/spotcheck
+# Memory that an import at full speed used is kept for the next: docs/operations.md, "Size".
+ENV MIMALLOC_PURGE_DELAY=-1
 USER spotcheck
 WORKDIR /var/lib/spotcheck
 VOLUME /var/lib/spotcheck /var/lib/spotcheck-secrets
