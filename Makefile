@@ -26,6 +26,11 @@ build: ## Build the optimised binary, target/release/spotcheck
 console: ## Build the web console, which the binary then embeds
 	@scripts/bootstrap.sh console
 
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
+	@scripts/bootstrap.sh grafana
+	config/grafana/builder/build.sh config/grafana/dashboards
+
 .PHONY: check
 check: ## The quick half of the tests: formatting and lints
 	@scripts/bootstrap.sh build

@@ -11,6 +11,7 @@
 #   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
 #   scripts/bootstrap.sh console      the console, built into crates/risk-api/console/dist, and Node for it
 #   scripts/bootstrap.sh browser      Chromium, its fonts and what drives it in .cache/browser
+#   scripts/bootstrap.sh grafana      what the Grafana dashboards are written with, in .cache/grafana
 #   scripts/bootstrap.sh test         everything that `make test` uses
 set -euo pipefail
 
@@ -181,6 +182,8 @@ npm_packages() {
 
 provider() { npm_packages provider tests/identity; }
 
+grafana() { npm_packages grafana config/grafana/builder; }
+
 # python NAME REQUIREMENTS: packages in .cache/NAME; their programs know where they lie, so not elsewhere
 python() {
   local wanted="$root/$2" stamp
@@ -209,12 +212,12 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | console | browser)
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | console | browser | grafana)
       "$part"
       ;;
     test)
       # One by one, not joined by &&: within such a list a failed step would not end the script.
-      for each in build console kafka prometheus compose deny provider schemathesis verifier browser; do
+      for each in build console kafka prometheus compose deny provider schemathesis verifier browser grafana; do
         "$each"
       done
       ;;

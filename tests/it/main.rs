@@ -13,6 +13,7 @@ mod console;
 mod contract;
 mod crash;
 mod damage;
+mod dashboards;
 mod dead_letters;
 mod decisions;
 mod evaluate;
