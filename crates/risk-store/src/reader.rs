@@ -3,6 +3,7 @@
 mod walks;
 
 use crate::commit::{Observer, Shared, Ticket};
+use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
@@ -36,6 +37,7 @@ pub struct Reader {
     views: Arc<ViewsHandle>,
     shared: Arc<Shared>,
     outbox: Arc<OutboxCursor>,
+    deliveries: Deliveries,
     cache: Arc<Mutex<BlockCache>>,
 }
 
@@ -45,6 +47,7 @@ impl Reader {
             views,
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
+            deliveries: Deliveries::of(shard_dir),
             cache: Arc::default(),
         }
     }
@@ -354,6 +357,11 @@ impl Reader {
     /// Says that all events of entries below `next` have been sent.
     pub fn advance_outbox(&self, next: u64) -> Result<(), StoreError> {
         self.outbox.set(next)
+    }
+
+    /// What became of outgoing events at the endpoints that are told of them.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
     }
 
     /// From now on, `observer` is called with every block that became durable.
