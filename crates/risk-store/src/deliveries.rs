@@ -6,8 +6,10 @@
 //! not know it, so it cannot be made again; when it is lost, events beyond the cursor that were
 //! delivered already are delivered once more, under the same ids, and nothing is left out.
 
+mod view;
+
 use crate::error::StoreError;
-use crate::keys::{Key, Parts, Table};
+use crate::keys::{Key, Table};
 use crate::records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord};
 use crate::views::{Damaged, Page, guard};
 use std::collections::BTreeMap;
@@ -15,15 +17,12 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use view::{View, delivery_key};
 
 /// Directory of deliveries in a shard's directory.
 pub(crate) const DELIVERIES_DIR: &str = "deliveries";
-/// Deliveries that are kept; beyond it the oldest are forgotten.
-const KEPT: usize = 100_000;
 /// Deliveries looked at for one page.
 const SCANNED: usize = 20_000;
-/// sled's page cache.
-const CACHE_BYTES: u64 = 4 << 20;
 
 /// One event at one endpoint（投递）.
 #[doc(alias = "投递")]
@@ -85,15 +84,9 @@ pub struct Deliveries(Arc<Kept>);
 #[derive(Debug)]
 struct Kept {
     dir: PathBuf,
+    shard: u16,
     view: Mutex<Option<View>>,
     senders: Mutex<BTreeMap<String, Sender>>,
-}
-
-#[derive(Debug)]
-struct View {
-    db: sled::Db,
-    /// How many deliveries it holds.
-    count: usize,
 }
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -107,103 +100,29 @@ pub fn is_endpoint_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(plain)
 }
 
-fn delivery_key(endpoint: &str, entry: u64) -> Vec<u8> {
-    let key = Key::of(Table::Delivery).number_down(entry);
-    key.text(endpoint).into_bytes()
-}
-
-fn endpoint_key(endpoint: &str) -> Vec<u8> {
-    Key::of(Table::Endpoint).text(endpoint).into_bytes()
-}
-
-fn read_delivery(key: &[u8], value: &[u8]) -> Result<Delivery, Damaged> {
-    let mut parts =
-        Parts::of(key, Table::Delivery).ok_or_else(|| Damaged::because("a delivery's key"))?;
-    let (Some(entry), Some(endpoint), true) = (parts.number_down(), parts.text(), parts.is_empty())
-    else {
-        return Err(Damaged::because("a delivery's key"));
-    };
-    let record = postcard::from_bytes(value)?;
-    Ok(Delivery {
-        endpoint,
-        entry,
-        record,
-    })
-}
-
-impl View {
-    fn open(dir: &Path) -> Result<Self, Damaged> {
-        guard(|| {
-            let config = sled::Config::new();
-            let config = config.path(dir).cache_capacity(CACHE_BYTES);
-            let db = config.open()?;
-            let count = db.scan_prefix([Table::Delivery as u8]).count();
-            Ok(Self { db, count })
-        })
-    }
-
-    fn get(&self, endpoint: &str, entry: u64) -> Result<Option<DeliveryRecord>, Damaged> {
-        let found = self.db.get(delivery_key(endpoint, entry))?;
-        Ok(found
-            .map(|value| postcard::from_bytes(&value))
-            .transpose()?)
-    }
-
-    /// Keeps a delivery, and hands what was written to the operating system, so that it outlives the
-    /// process.
-    fn put(&mut self, endpoint: &str, entry: u64, record: &DeliveryRecord) -> Result<(), Damaged> {
-        let value = postcard::to_stdvec(record)?;
-        if self
-            .db
-            .insert(delivery_key(endpoint, entry), value)?
-            .is_none()
-        {
-            self.count += 1;
-        }
-        while self.count > KEPT {
-            let oldest = self.db.scan_prefix([Table::Delivery as u8]).next_back();
-            let Some(oldest) = oldest else { break };
-            self.db.remove(oldest?.0)?;
-            self.count -= 1;
-        }
-        self.db.flush()?;
-        Ok(())
-    }
-
-    fn endpoint(&self, endpoint: &str) -> Result<EndpointRecord, Damaged> {
-        let found = self.db.get(endpoint_key(endpoint))?;
-        let record = found
-            .map(|value| postcard::from_bytes(&value))
-            .transpose()?;
-        Ok(record.unwrap_or_default())
-    }
-
-    fn put_endpoint(&self, endpoint: &str, record: &EndpointRecord) -> Result<(), Damaged> {
-        let value = postcard::to_stdvec(record)?;
-        self.db.insert(endpoint_key(endpoint), value)?;
-        self.db.flush()?;
-        Ok(())
-    }
-
-    /// Deliveries after a key, the newest first.
-    fn after(&self, key: Vec<u8>) -> impl Iterator<Item = Result<Delivery, Damaged>> {
-        let end = vec![Table::Delivery as u8 + 1];
-        let rows = self.db.range(key..end);
-        rows.map(|row| {
-            let (key, value) = row?;
-            read_delivery(&key, &value)
-        })
-    }
-}
-
 impl Deliveries {
     /// Those of a shard; nothing is made before an endpoint begins.
-    pub(crate) fn of(shard_dir: &Path) -> Self {
+    pub(crate) fn of(shard_dir: &Path, shard: u16) -> Self {
         Self(Arc::new(Kept {
             dir: shard_dir.join(DELIVERIES_DIR),
+            shard,
             view: Mutex::default(),
             senders: Mutex::default(),
         }))
+    }
+
+    /// The id of a delivery: the same however often it is tried, and in every list and header.
+    pub fn id(&self, endpoint: &str, entry: u64) -> String {
+        format!("{endpoint}_{}-{entry}", self.0.shard)
+    }
+
+    /// The endpoint and the entry of a delivery's id; none if it is no id of this shard.
+    pub fn read_id<'i>(&self, id: &'i str) -> Option<(&'i str, u64)> {
+        let (endpoint, event) = id.split_once('_')?;
+        let (shard, entry) = event.split_once('-')?;
+        let ours = shard.parse() == Ok(self.0.shard);
+        let entry = entry.parse().ok()?;
+        (ours && self.id(endpoint, entry) == id).then_some((endpoint, entry))
     }
 
     fn cursor_file(&self, endpoint: &str) -> PathBuf {
@@ -409,7 +328,7 @@ impl Deliveries {
                     return Ok((items, last));
                 }
                 let delivery = delivery?;
-                last = Some(format!("{}_{}", delivery.endpoint, delivery.entry));
+                last = Some(self.id(&delivery.endpoint, delivery.entry));
                 if keep(&delivery) {
                     items.push(delivery);
                 }
@@ -519,7 +438,7 @@ mod tests {
     #[test]
     fn a_cursor_outlives_the_view_and_is_never_begun_anew() {
         let home = tempfile::tempdir().unwrap();
-        let deliveries = Deliveries::of(home.path());
+        let deliveries = Deliveries::of(home.path(), 3);
         assert_eq!(deliveries.begin("ops", "webhook", 7, 9).unwrap(), 7);
         deliveries.advance("ops", 8).unwrap();
         deliveries
@@ -528,10 +447,10 @@ mod tests {
         drop(deliveries);
         let view = home.path().join("deliveries/view/db");
         fs::write(&view, vec![0xA5; 4096]).unwrap();
-        let deliveries = Deliveries::of(home.path());
+        let deliveries = Deliveries::of(home.path(), 3);
         assert_eq!(deliveries.begin("ops", "webhook", 9, 9).unwrap(), 8);
         assert_eq!(deliveries.get("ops", 8).unwrap(), None, "the view was lost");
-        let of_another_ledger = Deliveries::of(home.path());
+        let of_another_ledger = Deliveries::of(home.path(), 3);
         assert_eq!(of_another_ledger.begin("ops", "webhook", 0, 5).unwrap(), 5);
         fs::write(home.path().join("deliveries/ops.next"), "later").unwrap();
         let refused = of_another_ledger.begin("ops", "webhook", 9, 9).unwrap_err();
@@ -541,7 +460,7 @@ mod tests {
     #[test]
     fn deliveries_are_listed_newest_first_page_by_page() {
         let home = tempfile::tempdir().unwrap();
-        let deliveries = Deliveries::of(home.path());
+        let deliveries = Deliveries::of(home.path(), 3);
         assert_eq!(
             deliveries.list(&|_| true, 9, None).unwrap().items,
             [],
@@ -558,10 +477,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let place = after.as_deref().map(|id| {
-                let (name, entry) = id.rsplit_once('_').unwrap();
-                (name, entry.parse().unwrap())
-            });
+            let place = after.as_deref().map(|id| deliveries.read_id(id).unwrap());
             let page = deliveries.list(&|_| true, 3, place).unwrap();
             seen.extend(page.items.into_iter().map(|one| (one.entry, one.endpoint)));
             let Some(next) = page.next else { break };
@@ -579,7 +495,7 @@ mod tests {
     #[test]
     fn what_is_done_with_can_be_asked_for_again_and_a_parked_endpoint_be_tried() {
         let home = tempfile::tempdir().unwrap();
-        let deliveries = Deliveries::of(home.path());
+        let deliveries = Deliveries::of(home.path(), 3);
         deliveries.begin("ops", "webhook", 9, 9).unwrap();
         deliveries
             .put("ops", 4, &record(DeliveryState::Failed))
@@ -619,5 +535,12 @@ mod tests {
             assert!(!is_endpoint_name(name), "{name}");
         }
         assert!(is_endpoint_name("ops-1"));
+        let deliveries = Deliveries::of(Path::new("nowhere"), 3);
+        let id = deliveries.id("ops-1", 40);
+        assert_eq!(id, "ops-1_3-40");
+        assert_eq!(deliveries.read_id(&id), Some(("ops-1", 40)));
+        for id in ["ops-1_2-40", "ops-1_3-040", "ops-1_3", "_", "ops-1-3-40"] {
+            assert_eq!(deliveries.read_id(id), None, "{id}");
+        }
     }
 }

@@ -42,12 +42,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(views: Arc<ViewsHandle>, shared: Arc<Shared>, shard_dir: &Path) -> Self {
+    pub(crate) fn new(
+        views: Arc<ViewsHandle>,
+        shared: Arc<Shared>,
+        (shard_dir, shard): (&Path, u16),
+    ) -> Self {
         Self {
             views,
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
-            deliveries: Deliveries::of(shard_dir),
+            deliveries: Deliveries::of(shard_dir, shard),
             cache: Arc::default(),
         }
     }
