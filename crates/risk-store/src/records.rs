@@ -21,6 +21,7 @@
 mod assessed;
 mod block;
 mod command;
+pub(crate) mod delivery;
 mod rejection;
 mod result;
 mod shown;

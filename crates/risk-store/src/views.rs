@@ -60,7 +60,7 @@ const SLED_SYNC_MILLIS: u64 = 10_000;
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
-pub(crate) struct Damaged(String);
+pub(crate) struct Damaged(pub(crate) String);
 
 impl From<sled::Error> for Damaged {
     fn from(error: sled::Error) -> Self {
