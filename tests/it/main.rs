@@ -25,6 +25,7 @@ mod imports;
 mod kafka_smoke;
 mod monitoring;
 mod outbreaks;
+mod played;
 mod publishing;
 mod seeds;
 mod surfaces;
