@@ -8,6 +8,7 @@ mod burden;
 mod case;
 mod compare;
 mod decision;
+mod delivery;
 mod draw;
 mod evidence;
 mod lists;
@@ -36,6 +37,7 @@ pub use case::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
+pub use delivery::{DeliveryDto, WebhookDto, WebhooksDto};
 pub use draw::{BeaconValueDto, CommitmentDto, DrawDto, PlanStateDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
 pub use lists::{
@@ -302,6 +304,8 @@ pub struct StatusDto {
     pub cautions: Vec<NoticeDto>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
+    /// What should be looked at although the process is ready: a parked endpoint.
+    pub warnings: Vec<String>,
 }
 
 /// Open cases of a kind.

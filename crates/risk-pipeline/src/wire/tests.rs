@@ -887,7 +887,7 @@ fn a_command_is_read_and_written_back() {
     let hash = risk_domain::plan_act::ContentHash;
     let on_plan = [
         PlanAction::Commit(PlanCommitment {
-            day: Day::new(20_000),
+            day: risk_domain::time::Day::new(20_000),
             design_sha256: hash([1; 32]),
             pool_sha256: hash([0xab; 32]),
             secret_sha256: hash([3; 32]),
@@ -905,7 +905,7 @@ fn a_command_is_read_and_written_back() {
         PlanAction::Reveal,
     ];
     let on_plan = on_plan.map(|action| Order::Plan {
-        plan: risk_domain::ids::DrawId::new("P-2026-11-30-ab").unwrap(),
+        plan: DrawId::new("P-2026-11-30-ab").unwrap(),
         action,
     });
     let orders = orders.chain(on_problem).chain(on_plan);

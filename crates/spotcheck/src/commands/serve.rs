@@ -30,8 +30,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs until a signal, or until a bounded source has ended.
 pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let ends = ends(config)?;
     let reference = wiring::reference()?;
+    let endpoints = wiring::webhooks::endpoints(config, &reference)?;
+    let ends = ends(config)?;
     let policy = wiring::policy(Some(&config.policy))?;
     let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
     let inlet = Inlet {
@@ -41,6 +42,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         settings: wiring::worker_settings(config),
         shard: config.shard,
         sink: ends.sink,
+        endpoints,
     };
     let running = wiring::run(opened, inlet)?;
     let api = wiring::api(&running, &reference, ends.posts, config)?;

@@ -162,6 +162,8 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
         reference.zones.iter().count(),
         reference.products.len()
     ));
+    let endpoints = wiring::webhooks::endpoints(config, &reference)?;
+    say(&format!("webhooks {}", endpoints.len()));
     say(&format!("{config:#?}"));
     Ok(ExitCode::SUCCESS)
 }
