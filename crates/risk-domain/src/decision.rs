@@ -131,6 +131,18 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// The case that it acts in, if it acts in one.
+    pub fn case(&self) -> Option<&CaseId> {
+        match self {
+            Self::Case { case, .. } => Some(case),
+            Self::Grade { .. } | Self::Alert { .. } | Self::Problem { .. } | Self::Plan { .. } => {
+                None
+            }
+        }
+    }
+}
+
 /// A command（命令）: an order, of whom, when and why.
 #[doc(alias = "命令")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

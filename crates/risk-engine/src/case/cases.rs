@@ -282,13 +282,7 @@ impl Cases {
     ) -> Option<CaseRefusal> {
         let (number, key, fact) = self.fact_of(command)?;
         let docket = self.dockets.get(number as usize)?;
-        let case = match &command.order {
-            Order::Case { case, .. } => self.case(case),
-            Order::Grade { .. }
-            | Order::Alert { .. }
-            | Order::Problem { .. }
-            | Order::Plan { .. } => None,
-        };
+        let case = command.order.case().and_then(|case| self.case(case));
         if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
             return Some(CaseRefusal {
                 rule: CaseRule::NotYetOpen,
