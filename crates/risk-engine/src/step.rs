@@ -17,6 +17,7 @@ use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
 use crate::frame::{Frame, Known, place_of};
 use crate::grade;
+use crate::duties::Duties;
 use crate::hazard_items::HazardItems;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
@@ -109,6 +110,8 @@ pub struct Engine {
     pub(crate) signals: Signals,
     pub(crate) paths: SupplyPaths,
     pub(crate) items: HazardItems,
+    /// Records of duty that enterprises told.
+    pub(crate) duties: Duties,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
@@ -146,6 +149,7 @@ impl Engine {
             signals: Signals::default(),
             paths: SupplyPaths::default(),
             items: HazardItems::default(),
+            duties: Duties::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
             problems: Problems::default(),
