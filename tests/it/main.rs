@@ -29,4 +29,5 @@ mod publishing;
 mod seeds;
 mod surfaces;
 mod tidy;
+mod words;
 mod world;
