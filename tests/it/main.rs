@@ -31,4 +31,5 @@ mod seeds;
 mod surfaces;
 mod tidy;
 mod webhooks;
+mod words;
 mod world;
