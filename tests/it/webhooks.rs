@@ -151,8 +151,17 @@ fn arrived_whole(received: &[Received], events: &BTreeMap<String, Value>) -> Res
             id == format!("ops_{}", city::text(&sent, "id")?),
             "{id}: {sent}"
         );
-        for field in ["type", "subject", "time"] {
-            ensure!(sent[field] == event[field], "{sent} {event}");
+        for field in [
+            "/subject",
+            "/time",
+            "/data/alert_id",
+            "/data/state",
+            "/data/level",
+        ] {
+            ensure!(
+                sent.pointer(field) == event.pointer(field),
+                "{sent} {event}"
+            );
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod webhooks;
+pub(crate) mod witness;
 
 use crate::config::Config;
 use anyhow::Context;
@@ -12,7 +13,7 @@ use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
-use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
+use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics, WebhookMetrics};
 use risk_pipeline::notes::Notes;
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
@@ -118,6 +119,7 @@ pub(crate) struct Running {
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
     publisher: Option<Publishing>,
     senders: Senders,
+    pub(crate) webhook_metrics: WebhookMetrics,
 }
 
 /// The publisher on a thread of its own.
@@ -211,7 +213,14 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         publish(publisher, Arc::clone(&status), Arc::clone(&failure))
             .map(|thread| Publishing { stop, thread })
     });
-    let senders = Senders::start(inlet.endpoints, inlet.shard, &reader, &engine, &registry)?;
+    let webhook_metrics = WebhookMetrics::register(&registry)?;
+    let senders = Senders::start(
+        inlet.endpoints,
+        inlet.shard,
+        &reader,
+        &engine,
+        &webhook_metrics,
+    )?;
     let told = Arc::clone(&failure);
     let thread = std::thread::Builder::new()
         .name("worker".to_owned())
@@ -234,6 +243,7 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         worker: thread,
         publisher: publisher.transpose()?,
         senders,
+        webhook_metrics,
     })
 }
 
