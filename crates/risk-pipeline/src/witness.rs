@@ -49,7 +49,7 @@ fn append(path: &Path, note: &str) -> std::io::Result<()> {
     let whole = kept.rfind("\n\n").map_or(0, |end| end + 2);
     // A note has an empty line in its middle, too: an even number of them ends whole notes.
     let halves = kept.matches("\n\n").count();
-    let keep = if halves % 2 == 0 {
+    let keep = if halves.is_multiple_of(2) {
         whole
     } else {
         let before = kept.get(..whole.saturating_sub(2)).unwrap_or_default();
@@ -134,7 +134,8 @@ impl Due {
         entries > self.handed && self.not_before.is_none_or(|at| now >= at)
     }
 
-    fn done(self, entries: u64, now: Timestamp, every: Duration) -> Self {
+    /// After a checkpoint of so many entries was handed over.
+    fn after(entries: u64, now: Timestamp, every: Duration) -> Self {
         let millis = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
         Self {
             handed: entries,
@@ -217,7 +218,7 @@ impl Witness {
         parts.metrics.deliveries.with_label_values(&labels).inc();
         match done {
             Ok(()) => {
-                self.due = self.due.done(entries, now, parts.every);
+                self.due = Due::after(entries, now, parts.every);
                 parts.reader.deliveries().advance(&parts.name, entries)?;
                 Ok(true)
             }
@@ -245,7 +246,7 @@ mod tests {
         };
         assert!(!fresh.is_now(0, at(0)), "nothing to tell");
         assert!(fresh.is_now(1, at(0)), "the first at once");
-        let done = fresh.done(5, at(0), Duration::from_mins(1));
+        let done = Due::after(5, at(0), Duration::from_mins(1));
         assert!(!done.is_now(9, at(59_999)));
         assert!(done.is_now(9, at(60_000)));
         assert!(!done.is_now(5, at(60_000)), "nothing new");
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!((failed.handed, failed.failures), (5, 2));
         assert!(!failed.is_now(9, at(63_999)));
         assert!(failed.is_now(9, at(64_000)));
-        assert_eq!(failed.done(9, at(0), Duration::ZERO).failures, 0);
+        assert_eq!(Due::after(9, at(0), Duration::ZERO).failures, 0);
     }
 
     #[test]

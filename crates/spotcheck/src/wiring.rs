@@ -221,17 +221,7 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         &engine,
         &webhook_metrics,
     )?;
-    let told = Arc::clone(&failure);
-    let thread = std::thread::Builder::new()
-        .name("worker".to_owned())
-        .spawn(move || {
-            let ended = worker.run();
-            if let Err(error) = &ended {
-                tracing::error!(error = %error, "the worker stopped");
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            }
-            ended
-        })?;
+    let thread = work(worker, Arc::clone(&failure))?;
     Ok(Running {
         engine,
         reader,
@@ -245,6 +235,23 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         senders,
         webhook_metrics,
     })
+}
+
+/// Starts the worker.
+fn work(
+    worker: Worker,
+    failure: Arc<Mutex<Option<String>>>,
+) -> std::io::Result<JoinHandle<Result<WorkerReport, WorkerError>>> {
+    std::thread::Builder::new()
+        .name("worker".to_owned())
+        .spawn(move || {
+            let ended = worker.run();
+            if let Err(error) = &ended {
+                tracing::error!(error = %error, "the worker stopped");
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
+            ended
+        })
 }
 
 /// Starts the publisher. Where it cannot go on, the worker stops too: a process whose shard was
