@@ -26,6 +26,11 @@ build: ## Build the optimised binary, target/release/spotcheck
 console: ## Build the web console, which the binary then embeds
 	@scripts/bootstrap.sh console
 
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
+	@scripts/bootstrap.sh grafana
+	config/grafana/builder/build.sh config/grafana/dashboards
+
 .PHONY: check
 check: ## The quick half of the tests: formatting and lints
 	@scripts/bootstrap.sh build
@@ -48,8 +53,9 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
-# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores.
-BENCH = cargo run --release --locked --quiet -p risk-benches --
+# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores. The
+# environment is that of the image.
+BENCH = MIMALLOC_PURGE_DELAY=-1 cargo run --release --locked --quiet -p risk-benches --
 .PHONY: bench
 bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	@scripts/bootstrap.sh build

@@ -61,6 +61,19 @@ pub(crate) struct Clocks {
     clocks: Vec<Clock>,
     /// "Now" of the last tick; closes go this far when no partition holds the watermark.
     ticked: Option<Timestamp>,
+    /// The least clock of those that hold, kept because every record asks for it.
+    least: Least,
+}
+
+/// The least clock of the partitions that hold the watermark.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Least {
+    /// No partition holds.
+    #[default]
+    Unheld,
+    /// One that holds has shown no record yet.
+    Unknown,
+    At(Timestamp),
 }
 
 impl Clocks {
@@ -83,6 +96,7 @@ impl Clocks {
         if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
             clock.holds = true;
         }
+        self.find_least();
     }
 
     /// Stops holding: the partition was read to its end, or its source has ended.
@@ -90,6 +104,7 @@ impl Clocks {
         if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
             clock.holds = false;
         }
+        self.find_least();
     }
 
     /// Moves the tick's clock forward.
@@ -107,24 +122,38 @@ impl Clocks {
     /// Moves a partition's clock with a record, which makes the partition hold again.
     pub(crate) fn advance(&mut self, partition: PartitionIx, observed_at: Timestamp) {
         if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+            let ahead = clock.holds && clock.latest.map(Least::At) != Some(self.least);
             clock.latest = clock.latest.max(Some(observed_at));
             clock.holds = true;
+            // What is ahead of the least clock, and stays so, does not move it.
+            if !ahead || self.least == Least::Unknown {
+                self.find_least();
+            }
         }
+    }
+
+    fn find_least(&mut self) {
+        let holding = self.clocks.iter().filter(|clock| clock.holds);
+        self.least = match holding.map(|clock| clock.latest).min() {
+            None => Least::Unheld,
+            Some(None) => Least::Unknown,
+            Some(Some(at)) => Least::At(at),
+        };
     }
 
     /// The watermark before lateness: the least clock that holds; `None` while a partition that
     /// holds has shown no record yet. With nothing holding, the last tick decides.
     pub(crate) fn slowest(&self) -> Option<Timestamp> {
-        let mut holding = self.clocks.iter().filter(|clock| clock.holds).peekable();
-        if holding.peek().is_none() {
-            return self.ticked;
+        match self.least {
+            Least::Unheld => self.ticked,
+            Least::Unknown => None,
+            Least::At(at) => Some(at),
         }
-        holding.map(|clock| clock.latest).min().flatten()
     }
 
     /// Whether any partition holds the watermark.
     pub(crate) fn any_holds(&self) -> bool {
-        self.clocks.iter().any(|clock| clock.holds)
+        self.least != Least::Unheld
     }
 
     /// The latest `observed_at` over all partitions.
@@ -168,10 +197,13 @@ impl Clocks {
             latest,
             holds,
         };
-        Self {
+        let mut clocks = Self {
             clocks: clocks.into_iter().map(clock).collect(),
             ticked,
-        }
+            least: Least::default(),
+        };
+        clocks.find_least();
+        clocks
     }
 
     /// Every partition with its clock, by name.

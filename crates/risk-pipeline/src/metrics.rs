@@ -1,5 +1,7 @@
 //! What the pipeline counts（指标）. Names, labels and meanings stand in `docs/metrics.md`.
 
+use crate::wire::RejectionCode;
+use crate::wire::event::Outlet;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -38,6 +40,7 @@ impl PublisherMetrics {
                 "Ledger entries not yet looked at by the publisher",
             )?,
         };
+        from_the_start(&metrics.sent, Outlet::ALL.map(Outlet::code));
         registry.register(Box::new(metrics.sent.clone()))?;
         registry.register(Box::new(metrics.retries.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
@@ -134,6 +137,13 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+/// Has values of a label counted from the beginning: a rate of what is absent is nothing.
+fn from_the_start<'a>(counters: &IntCounterVec, values: impl IntoIterator<Item = &'a str>) {
+    for value in values {
+        counters.with_label_values(&[value]).inc_by(0);
+    }
 }
 
 /// Gauges of a name, registered.
@@ -267,6 +277,13 @@ impl PipelineMetrics {
                 &["domain", "figure", "bound"],
             )?,
         };
+        from_the_start(&metrics.records, ["applied", "duplicate", "rejected"]);
+        let reasons = RejectionCode::ALL.iter().map(|code| code.code());
+        from_the_start(&metrics.dead_letters, reasons);
+        let levels = AlertLevel::ALL.iter().map(|level| level.code());
+        from_the_start(&metrics.alerts, levels);
+        let kinds = CaseKind::ALL.iter().map(|kind| kind.code());
+        from_the_start(&metrics.cases_opened, kinds);
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.watermark.clone()))?;
         registry.register(Box::new(metrics.stopped_partitions.clone()))?;
@@ -299,6 +316,12 @@ impl PipelineMetrics {
                 .with_label_values(&[kind.code()])
                 .set(count as i64);
         }
+        self.show_handling(engine);
+        self.show_rates(engine);
+    }
+
+    /// Shows where alerts and cases stand.
+    pub(crate) fn show_handling(&self, engine: &Engine) {
         let counts = engine.alert_counts();
         for state in AlertState::ALL {
             for level in AlertLevel::ALL {
@@ -325,7 +348,6 @@ impl PipelineMetrics {
                 .with_label_values(&[kind])
                 .set(overdue as i64);
         }
-        self.show_rates(engine);
     }
 
     /// Shows the rates of the city and of every sector. A figure that is not known is absent.
