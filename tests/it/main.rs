@@ -32,6 +32,6 @@ mod seeds;
 mod surfaces;
 mod tidy;
 mod webhooks;
-mod words;
 mod witness;
+mod words;
 mod world;

@@ -12,12 +12,12 @@ use crate::assessment::Assessment;
 use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
+use crate::duties::Duties;
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
 use crate::frame::{Frame, Known, place_of};
 use crate::grade;
-use crate::duties::Duties;
 use crate::hazard_items::HazardItems;
 use crate::input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,

@@ -23,7 +23,9 @@ fn record(id: u32, of: &str, duty: Duty, (from, until): (i32, i32)) -> Signal {
     Signal {
         signal_id: SignalId::new(format!("D{id:03}")).unwrap(),
         kind: SignalKind::DutyRecord,
-        observed_at: Timestamp::from_millis(START + i64::from(until + 1) * DAY_MILLIS + i64::from(id)),
+        observed_at: Timestamp::from_millis(
+            START + i64::from(until + 1) * DAY_MILLIS + i64::from(id),
+        ),
         occurred_at: None,
         enterprise_id: EnterpriseId::new(of).unwrap(),
         site_id: None,
@@ -86,10 +88,7 @@ fn who_stops_is_told_of_at_the_end_of_the_week_and_again_when_more_are_missing()
     };
     assert_eq!(subject, "enterprise:E1");
     assert_eq!((alert.level, alert.raises), (AlertLevel::Three, 1));
-    assert_eq!(
-        alert.reason_zh,
-        "日管控记录缺5次（2025-01-13至2025-01-17）"
-    );
+    assert_eq!(alert.reason_zh, "日管控记录缺5次（2025-01-13至2025-01-17）");
     let told = reminded(26, &records());
     let mut raises: Vec<_> = told.iter().map(|(of, one)| (&**of, one.raises)).collect();
     raises.sort_unstable();
