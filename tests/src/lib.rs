@@ -8,6 +8,7 @@
 //! The tests themselves live in `it/`.
 
 pub mod alertmanager;
+pub mod authority;
 pub mod browser;
 pub mod city;
 pub mod http;

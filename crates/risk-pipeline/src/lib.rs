@@ -12,7 +12,7 @@
 //!    contiguous prefix of what was applied or rejected.
 //!
 //! What follows from the ledger goes out by the [`publisher`] to topics, and by [`webhook`] senders to
-//! endpoints of others.
+//! endpoints of others. A [`witness`] keeps signed checkpoints of it.
 //!
 //! Time is an argument everywhere but in [`clock`].
 
@@ -26,4 +26,5 @@ pub mod source;
 pub mod topics;
 pub mod webhook;
 pub mod wire;
+pub mod witness;
 pub mod worker;

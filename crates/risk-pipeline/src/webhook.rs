@@ -18,7 +18,7 @@ pub use network::{Network, NetworkError};
 
 use crate::clock::Clock;
 use crate::metrics::WebhookMetrics;
-use body::{Addressed, request};
+use body::{Addressed, request, signed};
 use endpoint::subject_of;
 use post::{Post, Told};
 use risk_domain::time::Timestamp;
@@ -39,6 +39,38 @@ const WINDOW: usize = 256;
 const IDLE: Duration = Duration::from_millis(500);
 /// How often the cursor is written while it moves, in milliseconds.
 const CURSOR_MILLIS: i64 = 1_000;
+
+/// A line to an endpoint for what is no event of the outbox.
+#[derive(Debug)]
+pub struct Line {
+    endpoint: Endpoint,
+    post: Post,
+}
+
+impl Line {
+    /// A line to an endpoint, which must be one for signed webhooks.
+    pub fn to(endpoint: Endpoint) -> Result<Self, SenderError> {
+        let post = Post::to(&endpoint)?;
+        Ok(Self { endpoint, post })
+    }
+
+    /// Sends a body once: what it is and its media type, signed under `id`. Says what went wrong.
+    pub fn send(
+        &self,
+        id: &str,
+        kind: (&str, &str),
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let told = self.post.send(&signed(&self.endpoint, id, kind, body, now));
+        match told.outcome {
+            Outcome::Taken => Ok(()),
+            Outcome::Refused | Outcome::Unsendable | Outcome::Failed { .. } | Outcome::Gone => {
+                Err(told.problem)
+            }
+        }
+    }
+}
 
 /// What a sender is made of.
 pub struct SenderParts {

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) kafka: Kafka,
     /// Endpoints that are told of events, by name.
     pub(crate) webhooks: BTreeMap<String, Webhook>,
+    pub(crate) witness: Witness,
     pub(crate) log: Log,
 }
 
@@ -176,6 +177,18 @@ impl Default for Webhook {
     }
 }
 
+/// Where signed checkpoints go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    #[serde(with = "duration")]
+    pub(crate) every: Duration,
+    pub(crate) file: PathBuf,
+    pub(crate) topic: String,
+    /// An endpoint as those of `webhooks`.
+    pub(crate) webhook: Option<Webhook>,
+}
+
 /// Logging.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,6 +294,12 @@ impl Config {
                  identity.demo = false and make tokens with `spotcheck token create`",
                 self.http.listen
             );
+        }
+        if self.witness.every.is_zero() {
+            bail!("witness.every must be above 0");
+        }
+        if !self.witness.topic.is_empty() && !self.kafka.enabled {
+            bail!("witness.topic needs kafka.enabled = true");
         }
         if self.kafka.transactional_id.is_empty() {
             bail!("kafka.transactional_id must not be empty");

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod webhooks;
+pub(crate) mod witness;
 
 use crate::config::Config;
 use anyhow::Context;
@@ -12,7 +13,7 @@ use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
-use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
+use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics, WebhookMetrics};
 use risk_pipeline::notes::Notes;
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
@@ -118,6 +119,7 @@ pub(crate) struct Running {
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
     publisher: Option<Publishing>,
     senders: Senders,
+    pub(crate) webhook_metrics: WebhookMetrics,
 }
 
 /// The publisher on a thread of its own.
@@ -211,18 +213,15 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         publish(publisher, Arc::clone(&status), Arc::clone(&failure))
             .map(|thread| Publishing { stop, thread })
     });
-    let senders = Senders::start(inlet.endpoints, inlet.shard, &reader, &engine, &registry)?;
-    let told = Arc::clone(&failure);
-    let thread = std::thread::Builder::new()
-        .name("worker".to_owned())
-        .spawn(move || {
-            let ended = worker.run();
-            if let Err(error) = &ended {
-                tracing::error!(error = %error, "the worker stopped");
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            }
-            ended
-        })?;
+    let webhook_metrics = WebhookMetrics::register(&registry)?;
+    let senders = Senders::start(
+        inlet.endpoints,
+        inlet.shard,
+        &reader,
+        &engine,
+        &webhook_metrics,
+    )?;
+    let thread = work(worker, Arc::clone(&failure))?;
     Ok(Running {
         engine,
         reader,
@@ -234,7 +233,25 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         worker: thread,
         publisher: publisher.transpose()?,
         senders,
+        webhook_metrics,
     })
+}
+
+/// Starts the worker.
+fn work(
+    worker: Worker,
+    failure: Arc<Mutex<Option<String>>>,
+) -> std::io::Result<JoinHandle<Result<WorkerReport, WorkerError>>> {
+    std::thread::Builder::new()
+        .name("worker".to_owned())
+        .spawn(move || {
+            let ended = worker.run();
+            if let Err(error) = &ended {
+                tracing::error!(error = %error, "the worker stopped");
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
+            ended
+        })
 }
 
 /// Starts the publisher. Where it cannot go on, the worker stops too: a process whose shard was

@@ -164,6 +164,7 @@ impl Engine {
             self.problems,
             self.references,
             self.items,
+            self.duties,
             self.plans,
         ) = decode(&pieces.signals)?;
         let snapshot = match in_force {

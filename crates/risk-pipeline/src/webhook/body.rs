@@ -90,19 +90,31 @@ pub(super) fn signature(secrets: &[Vec<u8>], id: &str, seconds: i64, body: &[u8]
 fn webhook(endpoint: &Endpoint, what: Addressed<'_>, now: Timestamp) -> Result<Request, String> {
     let message = message(what.shard, what.entry, what.event);
     let message = message.map_err(|error| format!("it has no JSON: {error}"))?;
+    let kind = (message.outlet.code(), message.outlet.content_type());
+    Ok(signed(endpoint, what.id, kind, message.value, now))
+}
+
+/// A signed request: what it brings, its media type, its body.
+pub(super) fn signed(
+    endpoint: &Endpoint,
+    id: &str,
+    (event, content_type): (&str, &str),
+    body: Vec<u8>,
+    now: Timestamp,
+) -> Request {
     let seconds = now.millis().div_euclid(1000);
-    let signature = signature(&endpoint.secrets, what.id, seconds, &message.value);
-    Ok(Request {
+    let signature = signature(&endpoint.secrets, id, seconds, &body);
+    Request {
         url: endpoint.url.clone(),
         headers: vec![
-            ("content-type", message.outlet.content_type().to_owned()),
-            ("webhook-id", what.id.to_owned()),
+            ("content-type", content_type.to_owned()),
+            ("webhook-id", id.to_owned()),
             ("webhook-timestamp", seconds.to_string()),
             ("webhook-signature", signature),
-            ("spotcheck-event", message.outlet.code().to_owned()),
+            ("spotcheck-event", event.to_owned()),
         ],
-        body: message.value,
-    })
+        body,
+    }
 }
 
 /// The robot's URL with its signature（加签）: HMAC-SHA256 of time in milliseconds and secret, by the secret.
@@ -241,8 +253,8 @@ fn alertmanager(moved: &AlertMoved, now: Timestamp) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{alert, endpoint};
     use super::*;
+    use crate::webhook::tests::{alert, endpoint};
     use risk_domain::scales::AlertLevel;
 
     #[test]

@@ -106,15 +106,18 @@ impl Post {
 
     /// What went wrong, without the URL, which may hold a secret.
     fn describe(&self, error: &ureq::Error) -> String {
-        match error {
-            ureq::Error::Timeout(what) => {
-                format!("no answer within {:?} ({what})", self.timeout)
-            }
-            ureq::Error::HostNotFound => "its name is not known".to_owned(),
-            ureq::Error::Other(why) => why.to_string(),
-            ureq::Error::Io(error) => format!("the connection failed: {error}"),
-            ureq::Error::BadUri(_) => "its URL is none".to_owned(),
-            other => format!("the request failed: {other}"),
+        if let ureq::Error::Timeout(what) = error {
+            format!("no answer within {:?} ({what})", self.timeout)
+        } else if let ureq::Error::Io(error) = error {
+            format!("the connection failed: {error}")
+        } else if let ureq::Error::Other(why) = error {
+            why.to_string()
+        } else if matches!(error, ureq::Error::HostNotFound) {
+            "its name is not known".to_owned()
+        } else if matches!(error, ureq::Error::BadUri(_)) {
+            "its URL is none".to_owned()
+        } else {
+            format!("the request failed: {error}")
         }
     }
 }

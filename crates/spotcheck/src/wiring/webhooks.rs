@@ -2,7 +2,6 @@
 
 use crate::config::{Config, Webhook};
 use anyhow::{Context, bail};
-use prometheus::Registry;
 use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -24,6 +23,9 @@ use std::thread::JoinHandle;
 /// The endpoints of a configuration.
 pub(crate) fn endpoints(config: &Config, reference: &Reference) -> anyhow::Result<Vec<Endpoint>> {
     let one = |(name, settings): (&String, &Webhook)| {
+        if name.starts_with("witness") {
+            bail!("webhooks.{name}: names that begin with `witness` are those of [witness]");
+        }
         endpoint(name, settings, reference).with_context(|| format!("webhooks.{name}"))
     };
     config.webhooks.iter().map(one).collect()
@@ -54,7 +56,11 @@ fn each<T>(
     codes.iter().map(one).collect()
 }
 
-fn endpoint(name: &str, settings: &Webhook, reference: &Reference) -> anyhow::Result<Endpoint> {
+pub(super) fn endpoint(
+    name: &str,
+    settings: &Webhook,
+    reference: &Reference,
+) -> anyhow::Result<Endpoint> {
     let kinds = EndpointKind::ALL.map(EndpointKind::code);
     let kind = EndpointKind::from_code(&settings.kind).with_context(|| {
         format!(
@@ -145,9 +151,8 @@ impl Senders {
         shard: u16,
         reader: &Reader,
         engine: &Arc<RwLock<Engine>>,
-        registry: &Registry,
+        metrics: &WebhookMetrics,
     ) -> anyhow::Result<Self> {
-        let metrics = WebhookMetrics::register(registry)?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for endpoint in endpoints {
@@ -197,7 +202,7 @@ impl Senders {
 }
 
 /// A number from the operating system's generator.
-fn draw() -> u64 {
+pub(super) fn draw() -> u64 {
     let seed = risk_store::fresh_seed();
     let bytes = seed.iter().take(8);
     bytes.fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
