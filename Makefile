@@ -31,6 +31,13 @@ dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
 	@scripts/bootstrap.sh grafana
 	config/grafana/builder/build.sh config/grafana/dashboards
 
+.PHONY: pictures
+pictures: ## Take the pictures of docs/guides anew, by the console's test
+	@scripts/bootstrap.sh build console browser provider
+	cargo build --locked --quiet -p spotcheck
+	cargo test --locked --quiet -p risk-tests --test it console
+	cp artifacts/console/guide/*.jpg docs/guides/pictures/
+
 .PHONY: check
 check: ## The quick half of the tests: formatting and lints
 	@scripts/bootstrap.sh build
