@@ -26,6 +26,8 @@ RUN apt-get update \
     && install -d -o spotcheck -g spotcheck -m 0700 /var/lib/spotcheck-secrets \
     && install -d -o spotcheck -g spotcheck -m 0755 /var/lib/spotcheck-grafana
 COPY --from=build /src/target/release/spotcheck /usr/local/bin/spotcheck
+# Memory that an import at full speed used is kept for the next: docs/operations.md, "Size".
+ENV MIMALLOC_PURGE_DELAY=-1
 USER spotcheck
 WORKDIR /var/lib/spotcheck
 VOLUME /var/lib/spotcheck /var/lib/spotcheck-secrets

@@ -60,8 +60,9 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
-# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores.
-BENCH = cargo run --release --locked --quiet -p risk-benches --
+# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores. The
+# environment is that of the image.
+BENCH = MIMALLOC_PURGE_DELAY=-1 cargo run --release --locked --quiet -p risk-benches --
 .PHONY: bench
 bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	@scripts/bootstrap.sh build

@@ -9,6 +9,7 @@
 #   scripts/bootstrap.sh provider     an OpenID Connect provider in .cache/provider, and Node to run it
 #   scripts/bootstrap.sh schemathesis the tester of APIs by their description, in .cache/schemathesis
 #   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
+#   scripts/bootstrap.sh played       what the city of the played weeks computes with, in .cache/played
 #   scripts/bootstrap.sh console      the console, built into crates/risk-api/console/dist, and Node for it
 #   scripts/bootstrap.sh browser      Chromium, its fonts and what drives it in .cache/browser
 #   scripts/bootstrap.sh grafana      what the Grafana dashboards are written with, in .cache/grafana
@@ -201,6 +202,8 @@ schemathesis() { python schemathesis tests/schemathesis/requirements.txt; }
 
 verifier() { python verifier docs/verify/requirements.txt; }
 
+played() { python played tests/played/requirements.txt; }
+
 browser() {
   debian chromium fonts-noto-cjk
   npm_packages browser tests/console
@@ -212,12 +215,12 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | console | browser | grafana)
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | played | console | browser | grafana)
       "$part"
       ;;
     test)
       # One by one, not joined by &&: within such a list a failed step would not end the script.
-      for each in build console kafka prometheus compose deny provider schemathesis verifier browser grafana; do
+      for each in build console kafka prometheus compose deny provider schemathesis verifier played browser grafana; do
         "$each"
       done
       ;;

@@ -56,7 +56,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("rand", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_chacha", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_distr", &["risk-sim"]),
-    ("ureq", &["risk-api", "risk-tests"]),
+    ("ureq", &["risk-api", "risk-pipeline", "risk-tests"]),
 ];
 
 /// Crates that do no input or output, read no clock and spawn nothing; and libraries that exist

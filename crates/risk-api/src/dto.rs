@@ -8,6 +8,7 @@ mod burden;
 mod case;
 mod compare;
 mod decision;
+mod delivery;
 mod evidence;
 mod lists;
 mod observers;
@@ -35,6 +36,7 @@ pub use case::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
+pub use delivery::{DeliveryDto, WebhookDto, WebhooksDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
 pub use lists::{
     AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,
@@ -300,6 +302,8 @@ pub struct StatusDto {
     pub cautions: Vec<NoticeDto>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
+    /// What should be looked at although the process is ready: a parked endpoint.
+    pub warnings: Vec<String>,
 }
 
 /// Open cases of a kind.

@@ -12,6 +12,7 @@ mod compare;
 mod console;
 mod dead_letters;
 mod decisions;
+mod deliveries;
 pub mod dto;
 mod error;
 mod etag;

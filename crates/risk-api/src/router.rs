@@ -10,9 +10,9 @@ use crate::request;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
-    alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference, results,
-    signals, subjects, supply, watch,
+    alerts, audit, burden, cases, compare, console, dead_letters, decisions, deliveries, evidence,
+    health, heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference,
+    results, signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -61,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 66] = [
+pub(crate) static OPERATIONS: [Operation; 70] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -273,6 +273,10 @@ pub(crate) static OPERATIONS: [Operation; 66] = [
         ],
         || get(audit::list),
     ),
+    deliveries::LIST,
+    deliveries::RESEND,
+    deliveries::WEBHOOKS,
+    deliveries::UNPARK,
     read("/v1/reference", KNOWN, &[], || get(reference::reference)),
     read("/v1/sites/{id}", STAFF_AND_ZONES, &[], || {
         get(reference::site)
@@ -318,7 +322,7 @@ pub(crate) static OPERATIONS: [Operation; 66] = [
     }),
 ];
 
-const fn read(
+pub(crate) const fn read(
     path: &'static str,
     audience: Audience,
     query: &'static [&'static str],
@@ -333,7 +337,7 @@ const fn read(
     }
 }
 
-const fn write(
+pub(crate) const fn write(
     path: &'static str,
     audience: Audience,
     handler: fn() -> MethodRouter<ApiState>,

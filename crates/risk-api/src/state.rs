@@ -117,6 +117,11 @@ pub trait Notebook: Send + Sync {
 pub trait Readiness: Send + Sync {
     /// Why it is not ready; empty when it is.
     fn not_ready(&self) -> Vec<String>;
+
+    /// What should be looked at although it is ready.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What the API is made of.

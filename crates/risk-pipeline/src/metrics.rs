@@ -48,6 +48,43 @@ impl PublisherMetrics {
     }
 }
 
+/// The webhook senders' metrics. Endpoints are named by the configuration, so their set is closed.
+#[derive(Debug, Clone)]
+pub struct WebhookMetrics {
+    /// Attempts, by endpoint and outcome.
+    pub deliveries: IntCounterVec,
+    /// Ledger entries that an endpoint was not told of yet.
+    pub lag: IntGaugeVec,
+    /// Whether an endpoint is parked.
+    pub parked: IntGaugeVec,
+}
+
+impl WebhookMetrics {
+    /// Registers every metric.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            deliveries: counters(
+                registry,
+                "risk_pipeline_deliveries_total",
+                "Attempts to bring an event to an endpoint, by endpoint and outcome",
+                &["endpoint", "outcome"],
+            )?,
+            lag: gauges(
+                registry,
+                "risk_pipeline_webhook_lag_entries",
+                "Ledger entries that an endpoint was not told of yet",
+                &["endpoint"],
+            )?,
+            parked: gauges(
+                registry,
+                "risk_pipeline_webhook_parked",
+                "1 while nothing is sent to an endpoint because it failed too often",
+                &["endpoint"],
+            )?,
+        })
+    }
+}
+
 /// The pipeline's and the engine's metrics; label values are closed sets.
 #[derive(Debug, Clone)]
 pub struct PipelineMetrics {

@@ -45,6 +45,10 @@ pub enum Table {
     CaseByTime = b'L',
     /// Cases of a subject, those opened last first.
     CaseOfSubject = b'S',
+    /// What became of an event at an endpoint, the newest event first; among deliveries.
+    Delivery = b'w',
+    /// How an endpoint behaves; among deliveries.
+    Endpoint = b'y',
 }
 
 /// A key being written.

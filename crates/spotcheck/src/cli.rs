@@ -310,7 +310,8 @@ pub(crate) struct TuneAlerts {
 pub(crate) struct LedgerVerify {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A signed checkpoint that was kept: exit 1 unless the ledger still holds what it held then
+    /// A signed checkpoint that was kept, or a witness's file of many: exit 1 unless the ledger still holds
+    /// what it held then
     #[arg(long)]
     pub(crate) against: Option<PathBuf>,
     /// The public key, as `ledger key` printed it; default: that of the data directory's own key, which
