@@ -75,6 +75,7 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity
 	$(BENCH) http
+	$(BENCH) pages --results 1000000 --enterprises 333333 --days 10
 
 .PHONY: doc
 doc: ## Build the API documentation; a broken link is an error
