@@ -31,6 +31,13 @@ dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
 	@scripts/bootstrap.sh grafana
 	config/grafana/builder/build.sh config/grafana/dashboards
 
+.PHONY: pictures
+pictures: ## Take the pictures of docs/guides anew, by the console's test
+	@scripts/bootstrap.sh build console browser provider
+	cargo build --locked --quiet -p spotcheck
+	cargo test --locked --quiet -p risk-tests --test it console
+	cp artifacts/console/guide/*.jpg docs/guides/pictures/
+
 .PHONY: check
 check: ## The quick half of the tests: formatting and lints
 	@scripts/bootstrap.sh build
@@ -68,6 +75,7 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity
 	$(BENCH) http
+	$(BENCH) pages --results 1000000 --enterprises 333333 --days 10
 
 .PHONY: doc
 doc: ## Build the API documentation; a broken link is an error

@@ -56,7 +56,7 @@ const CALLS: [(&str, &str); 36] = [
     ("subject", "/v1/subjects/{subject}/compare"),
     ("subject", "/v1/subjects/{subject}/signals?limit=100"),
     ("subject", "/v1/decisions?subject={subject}&limit=100"),
-    ("subject", "/v1/cases?subject={subject}&limit=100"),
+    ("subject", "/v1/cases?subject={cell}&limit=100"),
     ("alerts", "/v1/alerts?limit=100"),
     ("cases", "/v1/cases?open=true&limit=100"),
     ("cases", "/v1/cases?overdue=true&limit=100"),
@@ -125,6 +125,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             .to_owned())
     };
     let subject = some("/v1/subjects?kind=enterprise&limit=1", "subject")?;
+    let cell = some("/v1/subjects?kind=cell&limit=1", "subject")?;
     let zone = some("/v1/subjects?kind=zone&limit=1", "subject")?;
     let sector = some("/v1/subjects?kind=sector&limit=1", "subject")?;
     let bare = |subject: &str| subject.split(':').nth(1).unwrap_or_default().to_owned();
@@ -132,6 +133,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for (page, path) in CALLS {
         let filled = path
             .replace("{subject}", &subject)
+            .replace("{cell}", &cell)
             .replace("{zone}", &bare(&zone))
             .replace("{sector}", &bare(&sector));
         let url = format!("{address}{filled}");
@@ -143,16 +145,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             answer = http::get(&url)?;
         }
         let first = begun.elapsed();
-        ensure!(
-            answer.status == 200,
-            "{filled}: {} {}",
-            answer.status,
-            answer.body
-        );
+        // Nothing may be known of those who test yet, which is said as fast.
+        let told = answer.status == 200 || (answer.status == 404 && path == "/v1/observers");
+        ensure!(told, "{filled}: {} {}", answer.status, answer.body);
         let mut worst = Duration::ZERO;
         for _ in 0..args.repeats {
             let begun = now();
-            http::get(&url)?.expect_status(200)?;
+            http::get(&url)?.expect_status(answer.status)?;
             worst = worst.max(begun.elapsed());
         }
         let figure = format!(

@@ -11,7 +11,11 @@ const require = createRequire(join(MODULES, 'x.js'));
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const tokens = JSON.parse(TOKENS);
-mkdirSync(ARTEFACTS, { recursive: true });
+const GUIDE = join(ARTEFACTS, 'guide');
+mkdirSync(GUIDE, { recursive: true });
+
+/** A picture for the guides in docs/guides: what is seen without scrolling, small enough to be kept there. */
+const picture = (page, name) => page.screenshot({ path: join(GUIDE, `${name}.jpg`), type: 'jpeg', quality: 62 });
 
 let browser;
 before(async () => {
@@ -116,6 +120,7 @@ async function faultsOf(visit, name, path) {
   await visit.page.waitForFunction(() => document.querySelector('.ant-spin-spinning') === null);
   await visit.page.waitForLoadState('networkidle', { timeout: 800 }).catch(() => undefined);
   await visit.page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
+  if (['overview', 'subject', 'alerts', 'rates', 'quality', 'assistance'].includes(name)) await picture(visit.page, name);
   await visit.page.evaluate(axe);
   const found = await visit.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   return found.violations
@@ -166,6 +171,7 @@ test('every page shows itself without serious faults of accessibility, in both l
   assert.match(menu, /Overview[\s\S]*Alerts[\s\S]*Pass rates/);
   assert.doesNotMatch(menu, /\p{Script=Han}/u);
   await visit.page.screenshot({ path: join(ARTEFACTS, 'english.png'), fullPage: true });
+  await picture(visit.page, 'english');
   await visit.close();
   const night = await open(DEMO, { dark: true });
   await night.go('/overview');
@@ -268,6 +274,7 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   const draw = await (await ask(`/v1/draws/${encodeURIComponent(id)}`, 'feeder')).json();
   assert.equal(draw.record.pool_sha256, plan.commitment.pool_sha256);
   await visit.page.screenshot({ path: join(ARTEFACTS, 'plan.png'), fullPage: true });
+  await picture(visit.page, 'plan');
   await visit.close();
 });
 
@@ -320,6 +327,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await phone.context.setOffline(false);
   await phone.page.getByText('不合格：下架').waitFor();
   await phone.page.screenshot({ path: join(ARTEFACTS, 'phone.png'), fullPage: true });
+  await picture(phone.page, 'phone');
   const cell = `cell:${booth.enterprise_id}:${goods.code}`;
   const entered = async () => {
     const evidence = await itemsOf(`/v1/subjects/${encodeURIComponent(cell)}/evidence?limit=100`, 'officer');
@@ -347,6 +355,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await act(desk.page, '现场指导', '下架同批次，限期整改');
   await act(desk.page, '整改完成', '已更换供货');
   await desk.page.screenshot({ path: join(ARTEFACTS, 'case-life.png'), fullPage: true });
+  await picture(desk.page, 'case');
   await phone.page.reload();
   await enter('合格', '整改完成');
   await phone.page.getByRole('button', { name: '提交结果' }).click();
@@ -364,6 +373,7 @@ test('a manager of a zone sees their own zone and no coming target, by the page 
   const menu = await visit.page.getByRole('navigation', { name: '主导航' }).innerText();
   assert.doesNotMatch(menu, /抽样计划|操作记录|数据质量|总览/);
   await visit.page.locator('table.data tbody tr').first().waitFor();
+  await picture(visit.page, 'zone-manager');
   await visit.page.goto(`${GUARDED}/console/plans`);
   await visit.page.getByText('没有这个页面').waitFor();
   for (const path of ['/v1/plans', '/v1/plans/any', '/v1/plans/any/lines.csv', '/v1/burden', '/v1/audit']) {
@@ -419,6 +429,7 @@ test('a problem is listed, planned, and verified by a second person only', async
   await listed.getByText('须由他人核验').waitFor();
   assert.equal(await listed.getByRole('button', { name: '核验通过' }).count(), 0);
   await desk.page.screenshot({ path: join(ARTEFACTS, 'problem-planned.png'), fullPage: true });
+  await picture(desk.page, 'problems');
   const [download] = await Promise.all([desk.page.waitForEvent('download'), desk.page.getByRole('button', { name: /导出/ }).click()]);
   const exported = readFileSync(await download.path(), 'utf8');
   assert.match(exported, /抽查不合格，批次未下架/);

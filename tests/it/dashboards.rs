@@ -17,6 +17,7 @@ use risk_tests::browser::Browser;
 use risk_tests::city;
 use risk_tests::process::{self, Spotcheck};
 use risk_tests::prometheus::Prometheus;
+use risk_tests::receiver::{Reaction, Receiver};
 use serde_json::{Value, json};
 
 const NAMES: [&str; 6] = ["cases", "pipeline", "planning", "rates", "risk", "store"];
@@ -390,9 +391,12 @@ fn every_query_of_the_dashboards_returns_data() -> Result<()> {
     Spotcheck::start(&arguments, &log)?.stop(PATIENCE)?;
 
     let config = home.path().join("spotcheck.toml");
+    let desk = Receiver::start(|_| Reaction::Answer(200, String::new()))?;
     let settings = format!(
         "data_dir = '{path}'\n[http]\nlisten = \"{listen}\"\nmetrics_open = true\n\
-         requests_per_minute = 100000\n"
+         requests_per_minute = 100000\n[webhooks.desk]\nurl = \"{}/\"\n\
+         secret = \"told-to-nobody-but-the-test\"\nallow_networks = [\"127.0.0.1\"]\n",
+        desk.url()
     );
     fs::write(&config, settings)?;
     let token = |role: &str| -> Result<String> {

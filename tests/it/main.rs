@@ -23,6 +23,7 @@ mod harness;
 mod identity;
 mod imports;
 mod kafka_smoke;
+mod links;
 mod monitoring;
 mod outbreaks;
 mod played;

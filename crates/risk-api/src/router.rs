@@ -423,6 +423,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = router(state.clone());
+    state.begin();
     let shutdown = async move {
         shutdown.await;
         state.close();

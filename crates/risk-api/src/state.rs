@@ -247,6 +247,15 @@ impl ApiState {
         })
     }
 
+    /// Begins what takes long to count, on a thread of its own.
+    pub(crate) fn begin(&self) {
+        let shared = Arc::clone(&self.0);
+        // Who asks before it is done waits for it.
+        drop(tokio::task::spawn_blocking(move || {
+            shared.heat.begin(&shared.parts)
+        }));
+    }
+
     /// Ends the live streams; a server that is asked to stop calls it first.
     pub fn close(&self) {
         self.0.closing.send_replace(true);

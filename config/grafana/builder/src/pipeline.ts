@@ -90,6 +90,24 @@ export function pipeline(): DashboardBuilder {
         series('sum(increase(risk_pipeline_publish_retries_total[1h]))', '重发 retries'),
       ),
     )
+    .withPanel(
+      lines(
+        { title: text('推送（webhook）', 'Webhooks'), description: text('向外部端点推送的次数，按端点和结果；没有配置端点时为空。', 'Attempts to tell endpoints of others, by endpoint and outcome; empty where none is configured.'), unit: 'cps', min: 0, width: 8 },
+        series('sum by (endpoint, outcome) (rate(risk_pipeline_deliveries_total[$__rate_interval]))', '{{endpoint}} {{outcome}}'),
+      ),
+    )
+    .withPanel(
+      lines(
+        { title: text('待推送', 'Webhooks behind'), description: text('端点还没有被告知的账本条目。', 'Ledger entries that an endpoint was not told of yet.'), unit: 'short', min: 0, width: 8 },
+        series('risk_pipeline_webhook_lag_entries', '{{endpoint}}'),
+      ),
+    )
+    .withPanel(
+      lines(
+        { title: text('停止推送的端点', 'Parked endpoints'), description: text('1：失败太多，在有人解除之前不再推送。', '1 while nothing is sent, because too many attempts failed and nobody said to go on.'), unit: 'none', min: 0, max: 1, width: 8 },
+        series('risk_pipeline_webhook_parked', '{{endpoint}}'),
+      ),
+    )
     .withRow(heading(text('接口', 'HTTP')))
     .withPanel(
       lines(

@@ -69,6 +69,7 @@ export const codes = {
     supply_path: ['供应链路径', 'supply path'],
     latent_risk: ['潜在风险', 'latent risk'],
     hazard_item: ['项目不合格突增', 'an item fails more often'],
+    duty_missed: ['履责记录缺失', 'missing duty records'],
   },
   caseKind: {
     fast_test: ['快检快处', 'fast test, fast handling'],
