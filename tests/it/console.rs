@@ -59,11 +59,18 @@ fn people_of_every_role_find_their_way_in_a_real_browser() -> Result<()> {
     Spotcheck::start(&arguments, &path("small.log"))?.stop(PATIENCE)?;
     let port = process::free_port()?;
     let address = format!("http://127.0.0.1:{port}");
+    let provider = process::free_port()?;
+    let issuer = format!("http://127.0.0.1:{provider}");
+    let secret = path("client");
+    fs::write(&secret, "only-for-tests\n")?;
+    let callback = format!("{address}/auth/callback");
+    let _provider = crate::identity::provider(home.path(), provider, &callback)?;
     let config = path("spotcheck.toml");
     let text = format!(
         "data_dir = '{}'\n[http]\nlisten = \"127.0.0.1:{port}\"\nrequests_per_minute = 100000\n\
-         [identity]\npublic_url = \"{address}\"\n",
-        data.display()
+         [identity]\npublic_url = \"{address}\"\nissuer = \"{issuer}\"\nclient_secret_file = '{}'\n",
+        data.display(),
+        secret.display()
     );
     fs::write(&config, text)?;
     let mut tokens = serde_json::Map::new();
@@ -86,6 +93,7 @@ fn people_of_every_role_find_their_way_in_a_real_browser() -> Result<()> {
     command.arg(root.join("tests/console/console.mjs"));
     command.env("DEMO", format!("http://{listen}"));
     command.env("GUARDED", &address);
+    command.env("PROVIDER", &issuer);
     command.env("TOKENS", serde_json::to_string(&tokens)?);
     command.env("ARTEFACTS", root.join("artifacts/console"));
     command.env("MODULES", modules.join("node_modules"));

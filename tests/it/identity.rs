@@ -229,7 +229,7 @@ fn holding(folder: &Path, texts: &[&str]) -> Result<Vec<PathBuf>> {
 }
 
 /// Starts a real provider on loopback.
-fn provider(home: &Path, port: u16, redirect: &str) -> Result<Server> {
+pub(crate) fn provider(home: &Path, port: u16, redirect: &str) -> Result<Server> {
     process::provide("provider")?;
     let root = process::workspace_root()?;
     let modules = root.join(".cache/provider");

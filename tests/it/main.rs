@@ -33,4 +33,5 @@ mod surfaces;
 mod tidy;
 mod webhooks;
 mod witness;
+mod words;
 mod world;

@@ -263,6 +263,9 @@ fn warnings(engine: &Engine, lines: &mut Lines) {
     lines.add("hazard items");
     let items = postcard::to_stdvec(&engine.items).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&items)));
+    lines.add("duties");
+    let duties = postcard::to_stdvec(&engine.duties).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&duties)));
     lines.add("problems");
     for line in engine.problems.lines() {
         lines.add(&line);

@@ -12,6 +12,7 @@ use crate::assessment::Assessment;
 use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
+use crate::duties::Duties;
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
@@ -109,6 +110,8 @@ pub struct Engine {
     pub(crate) signals: Signals,
     pub(crate) paths: SupplyPaths,
     pub(crate) items: HazardItems,
+    /// Records of duty that enterprises told.
+    pub(crate) duties: Duties,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
@@ -146,6 +149,7 @@ impl Engine {
             signals: Signals::default(),
             paths: SupplyPaths::default(),
             items: HazardItems::default(),
+            duties: Duties::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
             problems: Problems::default(),

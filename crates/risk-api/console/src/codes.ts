@@ -68,6 +68,7 @@ export const codes = {
     external_check_failed: ['外部抽检不合格', 'external check failed'],
     supply_path: ['供应链路径', 'supply path'],
     latent_risk: ['潜在风险', 'latent risk'],
+    hazard_item: ['项目不合格突增', 'an item fails more often'],
   },
   caseKind: {
     fast_test: ['快检快处', 'fast test, fast handling'],
@@ -144,6 +145,7 @@ export const codes = {
     delisted: ['移出严重违法失信名单', 'delisted'],
     passed_on: ['转入其他程序', 'passed on'],
     discontinued: ['终止办理', 'discontinued'],
+    checked_clean: ['核查未发现不合格', 'checked, no failure found'],
   },
   goods: {
     free: ['无', 'free'],
@@ -198,6 +200,7 @@ export const codes = {
     refer: ['移送执法', 'refer'],
     conclude: ['结案', 'conclude'],
     discontinue: ['终止办理', 'discontinue'],
+    tell_reporter: ['告知举报人', 'tell the reporter'],
   },
   caseAct: {
     assign: ['指派', 'Assign'],
@@ -272,6 +275,8 @@ export const codes = {
     listing: ['失信名单公布期', 'listing'],
     early_removal: ['可提前移出', 'early removal'],
     take_down: ['撤下公示', 'take down'],
+    fast_check: ['快检核查', 'fast check'],
+    tell_reporter: ['告知举报人', 'telling the reporter'],
   },
   measure: {
     withdraw: ['下架', 'withdraw'],
@@ -351,6 +356,12 @@ export const codes = {
     laboratory: ['实验室检验', 'laboratory'],
     rapid: ['快速检测', 'rapid'],
   },
+  agencyLevel: {
+    national: ['国家', 'national'],
+    provincial: ['省', 'provincial'],
+    municipal: ['市', 'municipal'],
+    county: ['县', 'county'],
+  },
   subjectKind: {
     product: ['产品', 'product'],
     enterprise: ['企业', 'enterprise'],
@@ -377,12 +388,53 @@ export const codes = {
     credit_class: ['企业信用风险分类', 'credit class'],
     external_check: ['外部抽检', 'external check'],
     online_monitoring: ['网络监测', 'online monitoring'],
+    duty_record: ['履责记录', 'duty record'],
+    tip: ['举报', 'report of a breach'],
   },
   credit: {
     A: ['信用风险低', 'A, low credit risk'],
     B: ['信用风险一般', 'B, ordinary credit risk'],
     C: ['信用风险较高', 'C, raised credit risk'],
     D: ['信用风险高', 'D, high credit risk'],
+  },
+  problemState: {
+    found: ['检出，未列入', 'found, not listed'],
+    listed: ['已列入', 'listed'],
+    planned: ['整改中', 'planned'],
+    overdue: ['整改逾期', 'overdue'],
+    verified: ['已核验', 'verified'],
+    withdrawn: ['已撤回', 'withdrawn'],
+    open: ['未了结（全部）', 'any that is open'],
+  },
+  problemAct: {
+    list_problem: ['列入问题清单', 'List it'],
+    plan: ['制定一企一策', 'Plan'],
+    verify: ['核验通过', 'Verify'],
+    withdraw: ['撤回', 'Withdraw'],
+  },
+  assist: {
+    media_exposure: ['媒体曝光', 'media exposure'],
+    repeated_failures: ['不合格较多', 'repeated failures'],
+    complaint_cluster: ['投诉举报较多', 'cluster of complaints'],
+  },
+  criterion: {
+    heavy_penalty: ['较重行政处罚', 'heavy penalty'],
+    licence_revoked: ['吊销许可证件', 'licence revoked'],
+    business_stopped: ['责令停产停业', 'business stopped'],
+    severe_hazard: ['严重危害', 'severe hazard'],
+    repeated_failures: ['多次不合格', 'repeated failures'],
+    refusal: ['拒检', 'refusal'],
+    tampering: ['擅动封样', 'tampering'],
+  },
+  duty: {
+    daily: ['日管控', 'daily'],
+    weekly: ['周排查', 'weekly'],
+    monthly: ['月调度', 'monthly'],
+  },
+  dutyStep: {
+    none: ['无', 'none'],
+    remind: ['提醒', 'remind'],
+    order: ['责令', 'order'],
   },
   planState: {
     committed: ['已承诺，待抽取', 'committed, awaits the draw'],

@@ -164,6 +164,7 @@ impl Engine {
             self.problems,
             self.references,
             self.items,
+            self.duties,
         ) = decode(&pieces.signals)?;
         let snapshot = match in_force {
             Some(_) => Some(decode(&pieces.snapshot)?),
