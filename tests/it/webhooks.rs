@@ -239,6 +239,37 @@ fn a_slow_lying_or_broken_receiver_loses_nothing_and_is_sent_nothing_twice_that_
     Ok(())
 }
 
+/// Whoever looks is told of the parked endpoint, and not of its URL.
+fn told_as_parked(server: &Spotcheck) -> Result<()> {
+    let ready = http::get(&format!("{}/readyz", server.address()))?.expect_status(200)?;
+    ensure!(
+        ready.body.contains("webhook ops is parked"),
+        "{}",
+        ready.body
+    );
+    ensure!(
+        !ready.body.contains("k=1"),
+        "the URL is told: {}",
+        ready.body
+    );
+    let status = get(server, "/v1/status")?;
+    ensure!(
+        status["warnings"][0]
+            .as_str()
+            .is_some_and(|told| told.contains("ops is parked"))
+    );
+    let gauge = "risk_pipeline_webhook_parked{endpoint=\"ops\"}";
+    city::until("the gauge", || {
+        Ok(city::metric(server.address(), gauge)?.filter(|parked| *parked > 0.5))
+    })?;
+    ensure!(
+        server.tail().contains("the endpoint is parked"),
+        "{}",
+        server.tail()
+    );
+    Ok(())
+}
+
 /// Somebody wants a delivery again: it comes under its id.
 fn sent_again(server: &Spotcheck, receiver: &Receiver, id: &str) -> Result<()> {
     let before = receiver.received().len();
@@ -288,32 +319,7 @@ fn a_dead_receiver_is_parked_and_told_and_gets_everything_when_it_is_tried_again
         Ok((!endpoint["parked_at"].is_null()).then_some(endpoint))
     })?;
     ensure!(parked["failures"] == 4 && parked["behind"] != 0, "{parked}");
-    let ready = http::get(&format!("{}/readyz", server.address()))?.expect_status(200)?;
-    ensure!(
-        ready.body.contains("webhook ops is parked"),
-        "{}",
-        ready.body
-    );
-    ensure!(
-        !ready.body.contains("k=1"),
-        "the URL is told: {}",
-        ready.body
-    );
-    let status = get(&server, "/v1/status")?;
-    ensure!(
-        status["warnings"][0]
-            .as_str()
-            .is_some_and(|told| told.contains("ops is parked"))
-    );
-    let gauge = "risk_pipeline_webhook_parked{endpoint=\"ops\"}";
-    city::until("the gauge", || {
-        Ok(city::metric(server.address(), gauge)?.filter(|parked| *parked > 0.5))
-    })?;
-    ensure!(
-        server.tail().contains("the endpoint is parked"),
-        "{}",
-        server.tail()
-    );
+    told_as_parked(&server)?;
     let waiting = get(&server, "/v1/deliveries?state=waiting")?;
     let first = city::text(&waiting["items"][0], "id")?;
     ensure!(waiting["items"][0]["attempts"] == 4, "{waiting}");

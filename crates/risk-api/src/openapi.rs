@@ -39,6 +39,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::evidence::evidence,
         crate::pack::of_subject,
         crate::pack::of_alert,
+        crate::pack::case::of_case,
         crate::pack::checkpoint,
         crate::supply::one,
         crate::compare::compare,

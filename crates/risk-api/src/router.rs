@@ -61,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 70] = [
+pub(crate) static OPERATIONS: [Operation; 71] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -112,6 +112,7 @@ pub(crate) static OPERATIONS: [Operation; 70] = [
     read("/v1/alerts/{id}/pack", STAFF, &["size", "redacted"], || {
         get(pack::of_alert)
     }),
+    pack::case::OF_CASE,
     read("/v1/ledger/checkpoint", KNOWN, &[], || {
         get(pack::checkpoint)
     }),

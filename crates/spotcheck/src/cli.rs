@@ -27,7 +27,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// Make the evidence pack of a grade or an alert: what was concluded, what it rests on, and proofs that
+    /// Make the evidence pack of a grade, an alert or a case: what was concluded, what it rests on, and proofs that
     /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
     Evidence(Evidence),
     /// Throw the views away and build them anew from the ledger; prints the state hash
@@ -324,7 +324,7 @@ pub(crate) struct LedgerVerify {
 pub(crate) struct Evidence {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A subject, as enterprise:ID, site:ID or product:CODE, or alert:ID
+    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID or case:ID
     pub(crate) about: String,
     /// Where to write the archive
     #[arg(long, default_value = "evidence.zip")]

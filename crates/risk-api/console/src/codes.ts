@@ -460,6 +460,8 @@ export const codes = {
     post_commands: ['提交处置命令', 'posted commands'],
     post_signals: ['提交风险信号', 'posted signals'],
     read_dead_letters: ['查看死信', 'read dead letters'],
+    resend_delivery: ['重新投递事件', 'sent an event again'],
+    unpark_webhook: ['恢复投递端点', 'tried an endpoint again'],
     override: ['调整等级', 'override'],
     floor: ['设定最低等级', 'floor'],
     withdraw: ['撤回', 'withdraw'],

@@ -17,6 +17,7 @@ pub(super) fn html(pack: &PackDto) -> String {
     let title = match &pack.about {
         AboutDto::Assessment { subject, .. } => subject.clone(),
         AboutDto::Alert { alert, subject } => format!("{subject} · {alert}"),
+        AboutDto::Case { case, subject } => format!("{subject} · {case}"),
     };
     let title = escaped(&title);
     let version = if pack.redacted {
@@ -32,7 +33,8 @@ pub(super) fn html(pack: &PackDto) -> String {
     );
     match &pack.statement {
         StatementDto::Assessment(assessment) => grade(&mut page, assessment),
-        StatementDto::Alert(moves) => alert(&mut page, moves),
+        StatementDto::Alert(moves) => story(&mut page, "预警经过 What became of the alert", moves),
+        StatementDto::Case(moves) => story(&mut page, "案件经过 What became of the case", moves),
     }
     results(&mut page, pack);
     let _written = write!(
@@ -78,8 +80,8 @@ fn grade(page: &mut String, grade: &AssessmentDto) {
     page.push_str("</table>");
 }
 
-fn alert(page: &mut String, moves: &[Value]) {
-    page.push_str("<h2>预警经过 What became of the alert</h2>");
+fn story(page: &mut String, title: &str, moves: &[Value]) {
+    let _written = write!(page, "<h2>{title}</h2>");
     for moved in moves {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
         let _written = write!(page, "<pre>{}</pre>", escaped(&text));
