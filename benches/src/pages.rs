@@ -9,6 +9,7 @@ use risk_tests::process::{self, Spotcheck};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -80,39 +81,7 @@ const CALLS: [(&str, &str); 36] = [
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    let file = dir.path().join("results.ndjson");
-    let mut out = BufWriter::new(File::create(&file)?);
-    for result in args.stream.results()? {
-        out.write_all(&wire::encode(&result))?;
-        out.write_all(b"\n")?;
-    }
-    out.into_inner()?.sync_all()?;
-    let program = std::env::current_exe()?.with_file_name("spotcheck");
-    ensure!(
-        program.is_file(),
-        "build the program first: cargo build -p spotcheck"
-    );
-    let data = dir.path().join("data");
-    let mut import = Command::new(&program);
-    import.arg("import").arg("--data-dir").arg(&data).arg(&file);
-    let (said, took) = timed(|| process::run(&mut import));
-    let said = said?;
-    say(
-        "import",
-        &format!("{:.1} s: {}", took.as_secs_f64(), said.trim()),
-    );
-
-    let config = dir.path().join("spotcheck.toml");
-    let listen = format!("127.0.0.1:{}", process::free_port()?);
-    let settings = format!(
-        "data_dir = '{}'\n[http]\nlisten = '{listen}'\nrequests_per_minute = 100000\n\
-         [identity]\ndemo = true\n",
-        data.display()
-    );
-    std::fs::write(&config, settings)?;
-    let mut command = Command::new(program);
-    command.arg("serve").arg("--config").arg(&config);
-    let mut server = Spotcheck::start_command(&mut command, &dir.path().join("log"))?;
+    let mut server = served(dir.path(), args)?;
     let address = server.address().to_owned();
     say("subjects", &subjects(&address)?.to_string());
 
@@ -168,6 +137,43 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     server.stop(Duration::from_mins(1))?;
     say("slower than 100 ms", &format!("{slow:?}"));
     Ok(())
+}
+
+/// A server over the results, imported.
+fn served(dir: &Path, args: &Args) -> anyhow::Result<Spotcheck> {
+    let file = dir.join("results.ndjson");
+    let mut out = BufWriter::new(File::create(&file)?);
+    for result in args.stream.results()? {
+        out.write_all(&wire::encode(&result))?;
+        out.write_all(b"\n")?;
+    }
+    out.into_inner()?.sync_all()?;
+    let program = std::env::current_exe()?.with_file_name("spotcheck");
+    ensure!(
+        program.is_file(),
+        "build the program first: cargo build -p spotcheck"
+    );
+    let data = dir.join("data");
+    let mut import = Command::new(&program);
+    import.arg("import").arg("--data-dir").arg(&data).arg(&file);
+    let (said, took) = timed(|| process::run(&mut import));
+    let said = said?;
+    say(
+        "import",
+        &format!("{:.1} s: {}", took.as_secs_f64(), said.trim()),
+    );
+
+    let config = dir.join("spotcheck.toml");
+    let listen = format!("127.0.0.1:{}", process::free_port()?);
+    let settings = format!(
+        "data_dir = '{}'\n[http]\nlisten = '{listen}'\nrequests_per_minute = 100000\n\
+         [identity]\ndemo = true\n",
+        data.display()
+    );
+    std::fs::write(&config, settings)?;
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(&config);
+    Spotcheck::start_command(&mut command, &dir.join("log"))
 }
 
 /// How many subjects the server knows.

@@ -252,7 +252,7 @@ impl ApiState {
         let shared = Arc::clone(&self.0);
         // Who asks before it is done waits for it.
         drop(tokio::task::spawn_blocking(move || {
-            shared.heat.begin(&shared.parts)
+            shared.heat.begin(&shared.parts);
         }));
     }
 

@@ -276,12 +276,16 @@ mod tests {
         let whole = std::fs::read_to_string(&path).unwrap();
         assert_eq!(whole, format!("{}\n{}\n", note(1), note(2)));
         let third = format!("{}\n", note(3));
-        for cut in (0..third.len()).filter(|cut| third.is_char_boundary(*cut)) {
-            let torn = format!("{whole}{}", &third[..cut]);
+        for begun in (0..third.len()).filter_map(|cut| third.get(..cut)) {
+            let torn = format!("{whole}{begun}");
             std::fs::write(&path, torn).unwrap();
             append(&path, &note(4)).unwrap();
             let mended = std::fs::read_to_string(&path).unwrap();
-            assert_eq!(mended, format!("{whole}{}\n", note(4)), "cut at {cut}");
+            assert_eq!(
+                mended,
+                format!("{whole}{}\n", note(4)),
+                "cut after {begun:?}"
+            );
         }
     }
 }

@@ -282,7 +282,8 @@ mod tests {
         let bounds: Vec<(i64, i64)> = (1..=12)
             .map(|failures| {
                 let least = back_off(&pace(), failures, 0);
-                let spread = (0..).find(|draw| back_off(&pace(), failures, *draw + 1) == least);
+                let spread =
+                    (0..8_000_000).find(|draw| back_off(&pace(), failures, *draw + 1) == least);
                 (least, back_off(&pace(), failures, spread.unwrap()))
             })
             .collect();
