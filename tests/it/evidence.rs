@@ -67,6 +67,26 @@ fn case_is_whole(full: &Path, redacted: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fetches packs by name and address; each holds under the key.
+fn packs_of<const N: usize>(
+    address: &str,
+    (home, key): (&Path, &str),
+    paths: [(&str, String); N],
+) -> Result<Vec<PathBuf>> {
+    let mut packs = Vec::new();
+    for (name, path) in paths {
+        let archive = home.join(format!("{name}.zip"));
+        let fetch = "import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])";
+        let mut fetch = python(&["-c", fetch, &format!("{address}{path}")])?;
+        process::run(fetch.arg(&archive))?;
+        let pack = unpack(&archive)?.join("pack.json");
+        let said = check(&pack, key).with_context(|| name.to_owned())?;
+        ensure!(said.contains("holds"), "{said}");
+        packs.push(pack);
+    }
+    Ok(packs)
+}
+
 /// Packs of grades, alerts and cases hold, full and redacted, from the program and from the API; the same size
 /// gives the same JSON; 200 packs with one value altered each are refused; and a ledger that was cut shows
 /// against a checkpoint that was kept.
@@ -98,29 +118,23 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     let kept = home.path().join("checkpoint.txt");
     fs::write(&kept, city::text(&signed, "checkpoint")?)?;
     check(&kept, &key)?;
-    let mut served = Vec::new();
-    for (name, path) in [
-        ("grade", format!("/v1/subjects/{subject}/pack?size={size}")),
-        (
-            "grade-redacted",
-            format!("/v1/subjects/{subject}/pack?size={size}&redacted=true"),
-        ),
-        ("alert", format!("/v1/alerts/{alert}/pack?size={size}")),
-        ("case", format!("/v1/cases/{case}/pack?size={size}")),
-        (
-            "case-redacted",
-            format!("/v1/cases/{case}/pack?size={size}&redacted=true"),
-        ),
-    ] {
-        let archive = home.path().join(format!("{name}.zip"));
-        let fetch = "import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])";
-        let mut fetch = python(&["-c", fetch, &format!("{address}{path}")])?;
-        process::run(fetch.arg(&archive))?;
-        let pack = unpack(&archive)?.join("pack.json");
-        let said = check(&pack, &key).with_context(|| name.to_owned())?;
-        ensure!(said.contains("holds"), "{said}");
-        served.push(pack);
-    }
+    let served = packs_of(
+        &address,
+        (home.path(), &key),
+        [
+            ("grade", format!("/v1/subjects/{subject}/pack?size={size}")),
+            (
+                "grade-redacted",
+                format!("/v1/subjects/{subject}/pack?size={size}&redacted=true"),
+            ),
+            ("alert", format!("/v1/alerts/{alert}/pack?size={size}")),
+            ("case", format!("/v1/cases/{case}/pack?size={size}")),
+            (
+                "case-redacted",
+                format!("/v1/cases/{case}/pack?size={size}&redacted=true"),
+            ),
+        ],
+    )?;
     drop(server);
 
     let redacted = fs::read_to_string(served.get(1).context("no redacted pack")?)?;

@@ -39,7 +39,6 @@ fn play(policy: &str, address: &str) -> Result<Value> {
     command.args(["--weeks", &WEEKS.to_string()]);
     command.args(["--burn-in", &BURN_IN.to_string(), "--settings", SETTINGS]);
     let told = process::run(&mut command)?;
-    println!("{told}");
     Ok(serde_json::from_str(&told)?)
 }
 
@@ -56,7 +55,7 @@ fn pool_sums(pool: &str) -> Result<BTreeMap<String, (u32, f64, usize)>> {
         let fields: Vec<&str> = line.split('\t').collect();
         match fields.as_slice() {
             ["stratum", of, _, draws, _] => {
-                mode = (*of).to_owned();
+                (*of).clone_into(&mut mode);
                 sums.entry(mode.clone()).or_default().0 += draws.parse::<u32>()?;
             }
             [_, _, probability] => {
@@ -110,6 +109,7 @@ fn a_client_that_knows_the_api_alone_finds_more_than_chance() -> Result<()> {
     let mut server = city::serve(&data, "")?;
     let address = server.address().to_owned();
     let (planned, random) = (play("spotcheck", &address)?, play("random", &address)?);
+    println!("{planned}\n{random}");
     let (found, by_chance) = (number(&planned, "/found")?, number(&random, "/found")?);
     // Twice as many are to be expected, and about 100 by chance: 1.4 is four standard deviations below.
     ensure!(
