@@ -186,6 +186,7 @@ impl Engine {
             Effect::AlertMoved(_) | Effect::ReferenceRefused(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::LevelsTold(told) => self.extend_levels(told),
+            Effect::CoursesTold(told) => self.extend_courses(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
