@@ -1,9 +1,9 @@
 //! What can happen to the engine, and what it says in return.
 
-use crate::alert::Alert;
 use crate::alert::lifecycle::AlertRefusal;
 use crate::alert::moved::AlertMoved;
 use crate::alert::terms::AlertTerms;
+use crate::alert::{Alert, ResultsRaised};
 use crate::assessment::Assessment;
 use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
@@ -220,6 +220,8 @@ pub enum Effect {
     ReferenceRefused(Box<ReferenceRefused>),
     /// What lasts of the means over the frame was told, after the rates of the same week.
     LevelsTold(Box<WeekLevels>),
+    /// Results raised an alert, at a close.
+    ResultsRaised(Box<ResultsRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -98,7 +98,8 @@ impl Reader {
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_),
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -317,7 +318,8 @@ impl Reader {
                     | Effect::ReferenceRefused(_)
                     | Effect::AlertRaised(_)
                     | Effect::AlertTermsSet(_)
-                    | Effect::SignalRaised(_),
+                    | Effect::SignalRaised(_)
+                    | Effect::ResultsRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)

@@ -42,7 +42,8 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::AlertTermsSet(_)
         | Effect::LevelsTold(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     refused.collect()
 }
