@@ -58,6 +58,12 @@ impl Office<'_> {
         let command = self.command(id, by, more)?;
         let answer = self.post(&command)?;
         ensure!(answer["status"] == "accepted", "{command}: {answer}");
+        // What is shown follows what is durable.
+        city::until("the case shows it", || {
+            let events = self.events()?;
+            let mut events = events.as_array().context("a list")?.iter();
+            Ok(events.any(|event| event["command_id"] == *id).then_some(()))
+        })?;
         Ok(command)
     }
 
@@ -93,11 +99,14 @@ fn opened(server: &Spotcheck) -> Result<Office<'_>> {
     let answer = http::post(&url, "application/json", &serde_json::to_vec(&failure())?)?;
     let answer = answer.expect_status(200)?.json()?;
     ensure!(answer["items"][0]["status"] == "accepted", "{answer}");
-    let cases = city::all(&format!("{}/v1/cases?", server.address()))?;
-    ensure!(cases.len() == 1, "{cases:?}");
+    let case = city::until("the case is shown", || {
+        let cases = city::all(&format!("{}/v1/cases?", server.address()))?;
+        let case = cases.first().map(|case| city::text(case, "case_id"));
+        case.transpose()
+    })?;
     Ok(Office {
         server,
-        case: city::text(&cases[0], "case_id")?,
+        case,
         minute: 0,
         refused: Vec::new(),
     })
@@ -154,7 +163,10 @@ fn what_may_not_be_done_in_a_case_is_refused_by_rule_and_state_and_kept() -> Res
     office.refuse(&nobody, "case", None)?;
 
     let refused = std::mem::take(&mut office.refused);
-    let kept = city::all(&format!("{}/v1/dead-letters?", server.address()))?;
+    let kept = city::until("every refusal is shown", || {
+        let kept = city::all(&format!("{}/v1/dead-letters?", server.address()))?;
+        Ok((kept.len() >= refused.len()).then_some(kept))
+    })?;
     ensure!(kept.len() == refused.len(), "{} kept: {kept:?}", kept.len());
     for (id, rule) in &refused {
         let same = |letter: &&Value| {

@@ -33,6 +33,7 @@ mod secured_kafka;
 mod seeds;
 mod storm;
 mod surfaces;
+mod threads;
 mod tidy;
 mod webhooks;
 mod witness;

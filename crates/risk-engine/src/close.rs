@@ -5,13 +5,20 @@
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
 use crate::alert::{self, Alert, Behind};
+use crate::appraise::{Judged, Surroundings};
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::{Effect, Recorder};
 use crate::model::week_of;
+use crate::spread::spread;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
+
+/// Ranges of subjects for each thread, so that none waits long for another.
+const PARTS: usize = 4;
+/// Assessments that are written out before the first of them is recorded.
+const WRITTEN_AHEAD: usize = 16_384;
 
 impl Engine {
     /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
@@ -97,7 +104,7 @@ impl Engine {
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose. An assessment is written out when it is recorded and not before, because a close may
+    /// that rose. Assessments are written out shortly before they are recorded, because a close may
     /// have a million of them.
     fn assess(
         &mut self,
@@ -105,38 +112,57 @@ impl Engine {
         epoch: Epoch,
         recorder: &mut dyn Recorder,
     ) -> Vec<Alert> {
-        let outlook = self.outlook(None, subjects);
-        let occasion = self.occasion(epoch);
-        let mut changed = Vec::new();
+        let this = &*self;
+        let outlook = this.outlook(None, subjects);
+        let occasion = this.occasion(epoch);
+        let changed = spread(subjects.len(), PARTS, |part| {
+            let judged = subjects
+                .get(part)
+                .into_iter()
+                .flatten()
+                .filter_map(|subject| {
+                    let judged = this.judge(&outlook, &occasion, *subject)?;
+                    Some((name_begins(this.subjects.name(*subject)), *subject, judged))
+                });
+            judged.collect::<Vec<_>>()
+        });
         // Numbers of subjects depend on arrival, names do not.
-        let mut order = Vec::new();
-        for subject in subjects {
-            if let Some(judged) = self.judge(&outlook, &occasion, *subject) {
-                let begins = name_begins(self.subjects.name(*subject));
-                order.push((begins, *subject, changed.len()));
-                changed.push(judged);
-            }
-        }
+        let mut order: Vec<&(_, SubjectIx, Judged)> = changed.iter().flatten().collect();
         order.sort_unstable_by(|(one, first, _), (other, second, _)| {
-            let name = |subject: &SubjectIx| self.subjects.name(*subject);
+            let name = |subject: &SubjectIx| this.subjects.name(*subject);
             one.cmp(other).then_with(|| name(first).cmp(name(second)))
         });
-        let ended_at = self.calendar.end_of(epoch);
+        let ended_at = this.calendar.end_of(epoch);
         let mut standings = Vec::with_capacity(order.len());
         let mut rises = Vec::new();
-        for (_, subject, at) in order {
-            let judged = changed.get(at);
+        for window in order.chunks(WRITTEN_AHEAD) {
             let written =
-                judged.and_then(|judged| self.written_out(&outlook, &occasion, subject, judged));
-            let Some(assessment) = written else {
-                continue;
-            };
-            let before = self.state(subject).standing;
-            let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
-            let rise = alert::of_rise(before, &assessment, ended_at, &self.policy);
-            rises.extend(rise);
-            standings.push((subject, Standing::of(&assessment)));
-            recorder.effect(Effect::Assessed(Box::new(assessment)));
+                spread(window.len(), PARTS, |part| {
+                    let mut around = Surroundings::default();
+                    let written = window.get(part).into_iter().flatten().filter_map(
+                        |(_, subject, judged)| {
+                            let at = (&occasion, &mut around);
+                            let assessment = this.written_out(&outlook, at, *subject, judged)?;
+                            let before = this.state(*subject).standing;
+                            let before = before
+                                .map_or(RiskLevel::Undetermined, |standing| standing.estimated);
+                            let rise = alert::of_rise(before, &assessment, ended_at, &this.policy);
+                            let standing = Standing::of(&assessment);
+                            Some((
+                                *subject,
+                                standing,
+                                rise,
+                                Effect::Assessed(Box::new(assessment)),
+                            ))
+                        },
+                    );
+                    written.collect::<Vec<_>>()
+                });
+            for (subject, standing, rise, assessed) in written.into_iter().flatten() {
+                rises.extend(rise);
+                standings.push((subject, standing));
+                recorder.effect(assessed);
+            }
         }
         for (subject, standing) in standings {
             self.state_mut(subject).standing = Some(standing);

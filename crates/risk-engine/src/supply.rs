@@ -121,8 +121,11 @@ impl SupplyPaths {
         {
             self.taken_back.admit(cleared, epoch);
         }
+        if result.outcome != Outcome::Nonconforming {
+            return;
+        }
         let paths = SupplyPath::of(result);
-        if result.outcome != Outcome::Nonconforming || paths.is_empty() {
+        if paths.is_empty() {
             return;
         }
         let failure = Failure {
