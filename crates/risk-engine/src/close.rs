@@ -4,7 +4,7 @@
 //! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, Behind};
 use crate::appraise::{Judged, Surroundings};
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
@@ -162,7 +162,8 @@ impl Engine {
                 self.alerts.settle(*epoch, ended_at, &terms);
                 self.placed = *epoch;
                 self.signals.settle(*epoch);
-                self.paths.settle(*epoch, self.paths_since(*epoch));
+                let since = (self.paths_from(*epoch), self.paths_since(*epoch));
+                self.paths.settle(*epoch, since);
                 self.references.settle(*epoch);
                 self.items.settle(*epoch, self.items_since(*epoch));
                 self.settle_duties(*epoch);
@@ -174,12 +175,20 @@ impl Engine {
             }
             Effect::AlertRaised(alert) => {
                 let terms = self.policy.alert.standing;
-                self.alerts.raise(self.placed, alert, &[], &terms);
+                self.alerts
+                    .raise(self.placed, alert, &Behind::Record, &terms);
             }
             Effect::SignalRaised(raised) => {
                 let terms = self.policy.alert.standing;
-                let (alert, signals) = (&raised.alert, &raised.signals);
-                self.alerts.raise(self.placed, alert, signals, &terms);
+                let behind = Behind::Signals(raised.signals.clone());
+                self.alerts
+                    .raise(self.placed, &raised.alert, &behind, &terms);
+            }
+            Effect::ResultsRaised(raised) => {
+                let terms = self.policy.alert.standing;
+                let behind = Behind::Results(raised.inspections.clone());
+                self.alerts
+                    .raise(self.placed, &raised.alert, &behind, &terms);
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
             // What moved it stands in the raises and commands; what refers to nothing is told only.
