@@ -7,9 +7,9 @@ use risk_sim::BulkStream;
 use std::sync::Arc;
 
 /// Enough that closes share out what they judge.
-const ENTERPRISES: u32 = 5_000;
-const RESULTS: u64 = 30_000;
-const DAYS: u32 = 10;
+const ENTERPRISES: u32 = 40_000;
+const RESULTS: u64 = 60_000;
+const DAYS: u32 = 8;
 const SEED: u64 = 11;
 
 struct Run {

@@ -4,7 +4,7 @@
 //! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, Behind};
 use crate::appraise::{Judged, Surroundings};
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
@@ -14,11 +14,6 @@ use crate::spread::spread;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
-
-/// Ranges of subjects for each thread, so that none waits long for another.
-const PARTS: usize = 4;
-/// Assessments that are written out before the first of them is recorded.
-const WRITTEN_AHEAD: usize = 16_384;
 
 impl Engine {
     /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
@@ -104,7 +99,7 @@ impl Engine {
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose. Assessments are written out shortly before they are recorded, because a close may
+    /// that rose. An assessment is written out when it is recorded and not before, because a close may
     /// have a million of them.
     fn assess(
         &mut self,
@@ -115,15 +110,12 @@ impl Engine {
         let this = &*self;
         let outlook = this.outlook(None, subjects);
         let occasion = this.occasion(epoch);
-        let changed = spread(subjects.len(), PARTS, |part| {
-            let judged = subjects
-                .get(part)
-                .into_iter()
-                .flatten()
-                .filter_map(|subject| {
-                    let judged = this.judge(&outlook, &occasion, *subject)?;
-                    Some((name_begins(this.subjects.name(*subject)), *subject, judged))
-                });
+        let changed = spread(subjects.len(), |part| {
+            let part = subjects.get(part).into_iter().flatten();
+            let judged = part.filter_map(|subject| {
+                let judged = this.judge(&outlook, &occasion, *subject)?;
+                Some((name_begins(this.subjects.name(*subject)), *subject, judged))
+            });
             judged.collect::<Vec<_>>()
         });
         // Numbers of subjects depend on arrival, names do not.
@@ -133,36 +125,20 @@ impl Engine {
             one.cmp(other).then_with(|| name(first).cmp(name(second)))
         });
         let ended_at = this.calendar.end_of(epoch);
+        let mut around = Surroundings::default();
         let mut standings = Vec::with_capacity(order.len());
         let mut rises = Vec::new();
-        for window in order.chunks(WRITTEN_AHEAD) {
-            let written =
-                spread(window.len(), PARTS, |part| {
-                    let mut around = Surroundings::default();
-                    let written = window.get(part).into_iter().flatten().filter_map(
-                        |(_, subject, judged)| {
-                            let at = (&occasion, &mut around);
-                            let assessment = this.written_out(&outlook, at, *subject, judged)?;
-                            let before = this.state(*subject).standing;
-                            let before = before
-                                .map_or(RiskLevel::Undetermined, |standing| standing.estimated);
-                            let rise = alert::of_rise(before, &assessment, ended_at, &this.policy);
-                            let standing = Standing::of(&assessment);
-                            Some((
-                                *subject,
-                                standing,
-                                rise,
-                                Effect::Assessed(Box::new(assessment)),
-                            ))
-                        },
-                    );
-                    written.collect::<Vec<_>>()
-                });
-            for (subject, standing, rise, assessed) in written.into_iter().flatten() {
-                rises.extend(rise);
-                standings.push((subject, standing));
-                recorder.effect(assessed);
-            }
+        for (_, subject, judged) in order {
+            let at = (&occasion, &mut around);
+            let Some(assessment) = this.written_out(&outlook, at, *subject, judged) else {
+                continue;
+            };
+            let before = this.state(*subject).standing;
+            let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
+            let rise = alert::of_rise(before, &assessment, ended_at, &this.policy);
+            rises.extend(rise);
+            standings.push((*subject, Standing::of(&assessment)));
+            recorder.effect(Effect::Assessed(Box::new(assessment)));
         }
         for (subject, standing) in standings {
             self.state_mut(subject).standing = Some(standing);
@@ -186,7 +162,8 @@ impl Engine {
                 self.alerts.settle(*epoch, ended_at, &terms);
                 self.placed = *epoch;
                 self.signals.settle(*epoch);
-                self.paths.settle(*epoch, self.paths_since(*epoch));
+                let since = (self.paths_from(*epoch), self.paths_since(*epoch));
+                self.paths.settle(*epoch, since);
                 self.references.settle(*epoch);
                 self.items.settle(*epoch, self.items_since(*epoch));
                 self.settle_duties(*epoch);
@@ -198,12 +175,20 @@ impl Engine {
             }
             Effect::AlertRaised(alert) => {
                 let terms = self.policy.alert.standing;
-                self.alerts.raise(self.placed, alert, &[], &terms);
+                self.alerts
+                    .raise(self.placed, alert, &Behind::Record, &terms);
             }
             Effect::SignalRaised(raised) => {
                 let terms = self.policy.alert.standing;
-                let (alert, signals) = (&raised.alert, &raised.signals);
-                self.alerts.raise(self.placed, alert, signals, &terms);
+                let behind = Behind::Signals(raised.signals.clone());
+                self.alerts
+                    .raise(self.placed, &raised.alert, &behind, &terms);
+            }
+            Effect::ResultsRaised(raised) => {
+                let terms = self.policy.alert.standing;
+                let behind = Behind::Results(raised.inspections.clone());
+                self.alerts
+                    .raise(self.placed, &raised.alert, &behind, &terms);
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
             // What moved it stands in the raises and commands; what refers to nothing is told only.

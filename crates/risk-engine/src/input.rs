@@ -1,9 +1,9 @@
 //! What can happen to the engine, and what it says in return.
 
-use crate::alert::Alert;
 use crate::alert::lifecycle::AlertRefusal;
 use crate::alert::moved::AlertMoved;
 use crate::alert::terms::AlertTerms;
+use crate::alert::{Alert, ResultsRaised};
 use crate::assessment::Assessment;
 use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
@@ -222,6 +222,8 @@ pub enum Effect {
     LevelsTold(Box<WeekLevels>),
     /// How the rates of an earlier week went against what lasts, in hindsight.
     CoursesTold(Box<WeekCourses>),
+    /// Results raised an alert, at a close.
+    ResultsRaised(Box<ResultsRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

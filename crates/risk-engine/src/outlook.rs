@@ -318,7 +318,7 @@ impl Outlook<'_> {
         let shared = (0..self.subjects.above_count() as u32).map(|above| self.told_above(above));
         self.shared = shared.collect();
         let this = &*self;
-        let mut parts = spread(self.subjects.base_count(), 1, |numbers| {
+        let mut parts = spread(self.subjects.base_count(), |numbers| {
             this.walk_over(numbers)
         })
         .into_iter();

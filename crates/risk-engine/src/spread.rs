@@ -6,17 +6,13 @@
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::ops::Range;
 
-/// Items that are worth another thread.
-const WORTH: usize = 2048;
+/// Items that are worth another thread, which takes some time to wake and to fall asleep again.
+const WORTH: usize = 16_384;
 
-/// Lets `work` take `0..count` in ranges, `each` for every thread, and returns what it made of them in
-/// their order. Few items are taken in one range, on this thread.
-pub(crate) fn spread<R: Send>(
-    count: usize,
-    each: usize,
-    work: impl Fn(Range<usize>) -> R + Sync,
-) -> Vec<R> {
-    let parts = (rayon::current_num_threads() * each).min(count / WORTH);
+/// Lets `work` take `0..count` in ranges, one for each thread, and returns what it made of them in their
+/// order. Few items are taken in one range, on this thread.
+pub(crate) fn spread<R: Send>(count: usize, work: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
+    let parts = rayon::current_num_threads().min(count / WORTH);
     if parts < 2 {
         return vec![work(0..count)];
     }
@@ -38,11 +34,8 @@ mod tests {
                 .build()
                 .unwrap();
             for count in [0, 1, WORTH - 1, 2 * WORTH, 2 * WORTH + 1, 10 * WORTH + 3] {
-                let parts = pool.install(|| spread(count, 4, Iterator::collect::<Vec<_>>));
-                assert!(
-                    parts.len() <= 4 * threads,
-                    "{threads} threads, {count} items"
-                );
+                let parts = pool.install(|| spread(count, Iterator::collect::<Vec<_>>));
+                assert!(parts.len() <= threads, "{threads} threads, {count} items");
                 assert_eq!(parts.concat(), (0..count).collect::<Vec<_>>());
             }
         }

@@ -99,7 +99,8 @@ impl Reader {
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_),
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -319,7 +320,8 @@ impl Reader {
                     | Effect::ReferenceRefused(_)
                     | Effect::AlertRaised(_)
                     | Effect::AlertTermsSet(_)
-                    | Effect::SignalRaised(_),
+                    | Effect::SignalRaised(_)
+                    | Effect::ResultsRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)

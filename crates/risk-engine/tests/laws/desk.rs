@@ -382,7 +382,8 @@ impl Desk {
             | Effect::ReferenceRefused(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)
-            | Effect::SignalRaised(_) => None,
+            | Effect::SignalRaised(_)
+            | Effect::ResultsRaised(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

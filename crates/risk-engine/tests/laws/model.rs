@@ -131,7 +131,8 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -277,7 +278,8 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_) => None,
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_) => None,
             });
             levels.next()
         };

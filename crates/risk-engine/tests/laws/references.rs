@@ -43,7 +43,8 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::LevelsTold(_)
         | Effect::CoursesTold(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     refused.collect()
 }

@@ -58,7 +58,8 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)
