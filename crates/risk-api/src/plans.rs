@@ -9,8 +9,7 @@ mod export;
 mod make;
 mod record;
 
-pub(crate) use book::VisitBook;
-pub use book::plan_inputs;
+pub use book::{PlanSources, plan_inputs};
 pub use export::{csv as table, workbook};
 
 use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
@@ -86,7 +85,19 @@ pub(crate) async fn post(
     let read = move |parts: &ApiParts| {
         let now = (parts.now)();
         let day = make::day_of(&request, parts.engine().policy().time.offset, now)?;
-        let inputs = shared.0.visits.inputs(parts, day)?;
+        let burdens = shared.0.burden.read(parts)?;
+        let lists = shared.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let sources = PlanSources {
+            engine: &engine,
+            burdens: &burdens.0,
+            lists: &lists.0,
+            reference: &parts.reference,
+            planning: &parts.planning,
+        };
+        let inputs = plan_inputs(&sources, request.known, day);
+        // What follows takes long, and needs none of them.
+        drop((engine, lists, burdens));
         make::commit(parts, &request, inputs, now)
     };
     let (plan, steps) = state.read(read).await?;

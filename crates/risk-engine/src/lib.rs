@@ -52,7 +52,6 @@ mod subjects;
 mod supply;
 mod targets;
 pub mod taxonomy;
-mod visits;
 mod warning;
 
 pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
@@ -62,7 +61,9 @@ pub use alert::terms::AlertTerms;
 pub use alert::{Alert, AlertEntry, AlertRule};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
-pub use burden::{Burden, BurdenPolicy, Burdens, PriorCheck, Suspicion, SuspicionKind};
+pub use burden::{
+    Burden, BurdenPolicy, Burdens, EnterpriseSeen, PriorCheck, Suspicion, SuspicionKind, TargetSeen,
+};
 pub use campaign::{AdjustedEffect, Domain};
 pub use case::{Case, CaseKind, CaseMove};
 pub use caution::Caution;
@@ -96,7 +97,6 @@ pub use signals::SignalRaised;
 pub use step::Engine;
 pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
-pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.

@@ -18,6 +18,7 @@ mod limits;
 mod lists;
 mod locks;
 mod plan_desk;
+mod plan_known;
 mod plans;
 mod provider;
 mod rates;
