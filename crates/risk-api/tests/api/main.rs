@@ -19,6 +19,7 @@ mod lists;
 mod locks;
 mod plan_desk;
 mod plan_known;
+mod plan_results;
 mod plans;
 mod provider;
 mod rates;

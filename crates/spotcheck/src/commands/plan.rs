@@ -1,8 +1,10 @@
 //! `plan` and `draw verify`: a plan from a data directory, and the check of a published draw.
 
 mod evaluate;
+mod results;
 
 pub(crate) use evaluate::evaluate;
+pub(crate) use results::results;
 
 use super::upkeep::store;
 use crate::cli::{DrawVerify, PlanMake};
