@@ -178,18 +178,16 @@ async fn read(state: &ApiState, headers: &HeaderMap, body: Bytes) -> Result<Post
 /// Hands records in, and waits for what becomes of them.
 async fn take(intake: &dyn Intake, posted: Posted) -> Result<Response, ApiError> {
     let Posted { records, places } = posted;
-    match hand_in(intake, records).await? {
-        Some(receipts) => Ok(Json(answer(places, receipts)).into_response()),
-        None => {
-            let pending = PendingDto {
-                status: "pending".to_owned(),
-                records: places.len(),
-                detail: "taken, and not known to be durable yet; sending the records again is safe"
-                    .to_owned(),
-            };
-            Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
-        }
+    if let Some(receipts) = hand_in(intake, records).await? {
+        return Ok(Json(answer(places, receipts)).into_response());
     }
+    let pending = PendingDto {
+        status: "pending".to_owned(),
+        records: places.len(),
+        detail: "taken, and not known to be durable yet; sending the records again is safe"
+            .to_owned(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
 }
 
 /// Hands records in; none where they are not known to be durable in time.

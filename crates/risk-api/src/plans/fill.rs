@@ -40,6 +40,10 @@ use std::sync::Arc;
         (status = 415, description = "Not a workbook", body = ProblemDto, content_type = "application/problem+json"),
         (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
         (status = 503, description = "The pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each part of the request is taken apart by its own type"
+)]
 pub(crate) async fn fill(
     State(state): State<ApiState>,
     identity: Identity,

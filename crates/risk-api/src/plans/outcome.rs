@@ -14,6 +14,7 @@ use risk_domain::ids::DrawId;
 use risk_domain::inspection::Outcome;
 use risk_domain::selection::SelectionMode;
 use risk_engine::{DrawnResults, Reported};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -89,10 +90,11 @@ fn told(plan: PlanDto, reported: &[Reported]) -> Result<PlanResultsDto, ApiError
     let mut strays = Vec::new();
     for one in reported {
         // Of two results of one line the first stands for it; the other is told beside.
-        if open.contains_key(&key_of(one)) {
-            strays.push(one);
-        } else {
-            open.insert(key_of(one), one);
+        match open.entry(key_of(one)) {
+            Entry::Occupied(_) => strays.push(one),
+            Entry::Vacant(place) => {
+                place.insert(one);
+            }
         }
     }
     let mut modes: BTreeMap<String, PlanModeResultsDto> = BTreeMap::new();
