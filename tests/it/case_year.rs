@@ -410,6 +410,10 @@ fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<
     println!("{}", checked(&data_dir, &accepted)?);
     println!("{}", what_came_of_it(&data_dir)?);
     let state = city::state(&data_dir)?;
+    let verified = city::over(&["ledger", "verify"], &data_dir)?;
+    let entries: usize = city::value(&verified, "entries")?.parse()?;
+    ensure!(entries > CASES, "{verified}");
+    println!("{entries} entries verified");
     let rebuilt = city::over(&["rebuild"], &data_dir)?;
     ensure!(city::value(&rebuilt, "state")? == state, "{rebuilt}");
     Ok(())

@@ -24,7 +24,7 @@ use risk_domain::scales::{Role, Severity};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::signal::{Reporter, Signal, SignalKind};
 use risk_domain::time::{Day, Timestamp};
-use risk_engine::case::{CaseState, Span};
+use risk_engine::case::{Act, CaseKind, CaseState, Happened, Span, Switches, Transition};
 use risk_engine::{
     Case, Engine, EngineRejection, Input, Linked, Outcome, Policy, ResultInput, SourcePartition,
     Taxonomy,
@@ -43,6 +43,9 @@ struct Scenario {
     /// Switches of `[cases]` that differ from the policy that ships.
     #[serde(default)]
     policy: BTreeMap<String, bool>,
+    /// Lengths of terms of `[cases.terms]` that differ, as `months = 48`.
+    #[serde(default)]
+    lengths: BTreeMap<String, String>,
     then: Vec<Then>,
 }
 
@@ -69,6 +72,9 @@ struct Then {
     /// The result refers to no other.
     #[serde(default)]
     unlinked: bool,
+    /// The test was made on complaint.
+    #[serde(default)]
+    on_complaint: bool,
     /// The result corrects the first.
     #[serde(default)]
     corrects: bool,
@@ -178,7 +184,11 @@ fn result(
         },
         team_id: TeamId::new("T1")?,
         selection: Selection {
-            basis: SelectionBasis::Targeted,
+            basis: if then.on_complaint {
+                SelectionBasis::Complaint
+            } else {
+                SelectionBasis::Targeted
+            },
             draw_id: None,
             inclusion_probability: None,
             campaign_id: None,
@@ -235,15 +245,26 @@ fn source(name: &'static str) -> SourcePartition {
 }
 
 impl Desk {
-    fn new(policy: &BTreeMap<String, bool>) -> Result<Self> {
+    fn new(scenario: &Scenario) -> Result<Self> {
         let mut text = include_str!("../../config/policy/default.toml").to_owned();
-        for (switch, value) in policy {
+        for (switch, value) in &scenario.policy {
             let (is, shall) = (
                 format!("{switch} = {}", !value),
                 format!("{switch} = {value}"),
             );
             ensure!(text.contains(&is), "the policy has no `{is}`");
             text = text.replace(&is, &shall);
+        }
+        for (term, length) in &scenario.lengths {
+            let line = format!("\n{term} = {{ ");
+            let mut of = text.match_indices(&line);
+            let (Some((at, begin)), None) = (of.next(), of.next()) else {
+                bail!("the policy has not one term `{term}`");
+            };
+            let from = at + begin.len();
+            let rest = text.get(from..).unwrap_or_default();
+            let end = rest.find(',').context("a term without clause")?;
+            text.replace_range(from..from + end, length);
         }
         let reference = Reference::builtin()?;
         let policy = Arc::new(Policy::from_toml(&text)?);
@@ -456,20 +477,63 @@ impl Desk {
     }
 }
 
-fn check(file: &Path, walked: &mut BTreeSet<CaseState>) -> Result<()> {
+/// What a scenario walked: states, and steps from one to the next.
+#[derive(Default)]
+struct Walked {
+    states: BTreeSet<CaseState>,
+    steps: BTreeSet<Step>,
+}
+
+/// A step of a machine: from where, by what, to where.
+type Step = (CaseKind, &'static str, String, String);
+
+/// The step in the words of a diagram. What only changes the detail that stands beside a state, as what holds
+/// the goods, goes from detail to detail.
+fn step(from: CaseState, act: Act, next: Transition<CaseState>) -> Step {
+    let beside = |state: CaseState| state.detail().unwrap_or("free");
+    let (left, reached) = match next {
+        Transition::To(state) if state.code() == from.code() => {
+            (beside(from), beside(state).to_owned())
+        }
+        Transition::To(state) => (from.code(), state.code().to_owned()),
+        Transition::Stay => (from.code(), "noted".to_owned()),
+        Transition::PassOn(kind) => (from.code(), format!("passed on to {kind}")),
+        Transition::End(ending) => (from.code(), format!("closed: {}", ending.code())),
+    };
+    (from.kind(), left, act.code(), reached)
+}
+
+impl Walked {
+    /// What the history of a case walked. The step before a pass is read from its machine, as the others.
+    fn add(&mut self, case: &Case, switches: Switches) {
+        let mut stands: Option<CaseState> = None;
+        for event in &case.events {
+            self.states.insert(event.state);
+            if let (Some(from), Happened::Moved(act) | Happened::Noted(act)) = (stands, &event.what)
+                && let Ok(next) = from.next(*act, switches)
+            {
+                self.steps.insert(step(from, *act, next));
+            }
+            stands = Some(event.state);
+        }
+    }
+}
+
+fn check(file: &Path, walked: &mut Walked) -> Result<()> {
     let scenario: Scenario = toml::from_str(&fs::read_to_string(file)?)?;
     ensure!(
         !scenario.zh.is_empty() && !scenario.en.is_empty(),
         "it says what it shows"
     );
-    let mut desk = Desk::new(&scenario.policy)?;
+    let mut desk = Desk::new(&scenario)?;
     for then in &scenario.then {
         let at = &then.at;
         desk.go(then, &scenario.product)
             .with_context(|| format!("at {at}"))?;
     }
+    let switches = desk.engine.policy().cases.switches;
     for case in desk.engine.cases() {
-        walked.extend(case.events.iter().map(|event| event.state));
+        walked.add(case, switches);
     }
     Ok(())
 }
@@ -479,7 +543,7 @@ fn every_path_of_every_machine_goes_as_it_is_written() -> Result<()> {
     let folder = process::workspace_root()?.join("tests/scenarios/cases");
     let mut files: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     files.sort_by_key(fs::DirEntry::file_name);
-    let (mut faults, mut walked) = (String::new(), BTreeSet::new());
+    let (mut faults, mut walked) = (String::new(), Walked::default());
     for file in &files {
         if let Err(error) = check(&file.path(), &mut walked) {
             writeln!(faults, "{}: {error:#}", file.file_name().display())?;
@@ -494,10 +558,67 @@ fn every_path_of_every_machine_goes_as_it_is_written() -> Result<()> {
                 .collect()
         };
     let all = codes(&mut CaseState::all());
-    let seen = codes(&mut walked.iter().copied());
+    let seen = codes(&mut walked.states.iter().copied());
     let missed: Vec<_> = all.difference(&seen).collect();
     ensure!(missed.is_empty(), "no scenario walks through {missed:?}");
+    let missed = unwalked(&walked.steps, Policy::builtin()?.cases.switches)?;
+    ensure!(
+        missed.is_empty(),
+        "no scenario takes these steps:\n{missed}"
+    );
     Ok(())
+}
+
+/// Arrows of the machines' diagrams along which no scenario goes, and acts by which none goes along an arrow, a
+/// line each. What leads to the same from more than half of the states of a kind is one arrow. What only
+/// notes is none.
+fn unwalked(walked: &BTreeSet<Step>, given: Switches) -> Result<String> {
+    let flipped = Switches {
+        order_waits_for_objection: !given.order_waits_for_objection,
+        inconclusive_closes: !given.inconclusive_closes,
+        severe_goes_to_enforcement: !given.severe_goes_to_enforcement,
+    };
+    let mut steps: BTreeSet<Step> = BTreeSet::new();
+    let mut states: BTreeMap<CaseKind, BTreeSet<&str>> = BTreeMap::new();
+    for state in CaseState::all().filter(|state| state.is_open()) {
+        states.entry(state.kind()).or_default().insert(state.code());
+        let clocks = state.clocks();
+        let runs = |term| {
+            let mut clocks = clocks.iter();
+            clocks.any(|clock| clock.term == term && !clock.suspended)
+        };
+        let happens = |act: &Act| match act {
+            Act::Lapsed(term) => runs(*term),
+            Act::Officer(_) | Act::Found(_) => true,
+        };
+        for switches in [given, flipped] {
+            for act in Act::all().filter(happens) {
+                match state.next(act, switches) {
+                    Ok(Transition::Stay) | Err(_) => {}
+                    Ok(next) => _ = steps.insert(step(state, act, next)),
+                }
+            }
+        }
+    }
+    let mut missed = BTreeSet::new();
+    for (kind, from, act, to) in &steps {
+        let arrow = |one: &&Step| (one.0, &one.3) == (*kind, to);
+        let lead_there: BTreeSet<&str> = steps.iter().filter(arrow).map(|one| one.1).collect();
+        let from_anywhere = 2 * lead_there.len() > states.get(kind).map_or(0, BTreeSet::len);
+        let mut along = walked.iter().filter(arrow);
+        if !along.any(|one| from_anywhere || one.1 == *from) {
+            missed.insert(format!("{kind}: {from} ──► {to}"));
+        }
+        let mut by = walked.iter().filter(arrow);
+        if !by.any(|one| one.2 == *act) {
+            missed.insert(format!("{kind}: ── {act} ──► {to}"));
+        }
+    }
+    let mut lines = String::new();
+    for line in missed {
+        writeln!(lines, "{line}")?;
+    }
+    Ok(lines)
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod alerts;
 mod architecture;
 mod case_life;
+mod case_refusals;
 mod case_year;
 mod cases;
 mod compose;
@@ -30,7 +31,9 @@ mod played;
 mod publishing;
 mod secured_kafka;
 mod seeds;
+mod storm;
 mod surfaces;
+mod threads;
 mod tidy;
 mod webhooks;
 mod witness;

@@ -75,6 +75,7 @@ fn program() -> Vec<(&'static str, Vec<String>)> {
         ("alertState", codes!(risk_engine::AlertState::ALL)),
         ("rule", codes!(risk_engine::AlertRule::ALL)),
         ("caseKind", codes!(risk_engine::CaseKind::ALL)),
+        ("state", case_states()),
         ("ending", codes!(case::Ending::ALL)),
         ("goods", codes!(case::enforcement::Goods::ALL)),
         ("act", codes!(case_act::CaseAct::ALL)),
@@ -109,6 +110,12 @@ fn program() -> Vec<(&'static str, Vec<String>)> {
             with(codes!(access::Act::ALL), &["override", "floor", "withdraw"]),
         ),
     ]
+}
+
+/// Where cases may stand while they are open.
+fn case_states() -> Vec<String> {
+    let open = case::CaseState::all().filter(|state| state.is_open());
+    open.map(|state| state.code().to_owned()).collect()
 }
 
 #[test]

@@ -293,6 +293,14 @@ impl Spotcheck {
         &self.address
     }
 
+    /// Bytes of memory that it holds now.
+    pub fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches("kB");
+        Ok(1024 * kilobytes.trim().parse::<u64>()?)
+    }
+
     /// Kills it as a power cut would.
     pub fn kill9(&mut self) -> Result<()> {
         self.server.kill9()

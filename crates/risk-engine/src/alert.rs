@@ -14,7 +14,7 @@ use crate::assessment::Assessment;
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::warning::Outbreak;
-use risk_domain::ids::{AlertId, HazardCode, InspectionId, ZoneId};
+use risk_domain::ids::{AlertId, HazardCode, InspectionId, SignalId, ZoneId};
 use risk_domain::inspection::{InspectionResult, Outcome, TestItem, TestKind};
 use risk_domain::scales::{AlertLevel, RiskLevel, Severity};
 use risk_domain::subject::{Subject, SubjectKind};
@@ -157,6 +157,46 @@ impl Alert {
             reason_zh,
             reason_en,
         })
+    }
+}
+
+/// Results that an alert, or a raise of a close, names itself.
+pub(crate) const NAMED_RESULTS: usize = 16;
+
+/// An alert that a close raised because of some results, with the latest of them（预警依据）.
+#[doc(alias = "预警依据")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultsRaised {
+    /// The latest results behind it, the newest last, sixteen at most.
+    pub inspections: Vec<InspectionId>,
+    /// What they raise.
+    pub alert: Alert,
+}
+
+/// What an alert rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The record that it names; or, of a close, all results of its subject.
+    Record,
+    /// These signals.
+    Signals(Vec<SignalId>),
+    /// These results.
+    Results(Vec<InspectionId>),
+}
+
+impl Behind {
+    pub(crate) fn signals(&self) -> &[SignalId] {
+        match self {
+            Self::Signals(signals) => signals,
+            Self::Record | Self::Results(_) => &[],
+        }
+    }
+
+    fn results(&self) -> &[InspectionId] {
+        match self {
+            Self::Results(results) => results,
+            Self::Record | Self::Signals(_) => &[],
+        }
     }
 }
 
@@ -371,4 +411,79 @@ pub(crate) fn of_outbreak(
             "{failed:.0} of {tested:.0} failed{where_en} in the last eight weeks, {expected:.1} were to be expected{tips_en}: an outbreak with probability {percent:.0} %"
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessment::{EvidenceCount, Interval};
+    use compact_str::CompactString;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    fn graded(policy: &Policy, level: RiskLevel, failures: i32) -> Assessment {
+        let count = EvidenceCount {
+            results: 9,
+            nonconforming: failures,
+        };
+        Assessment {
+            subject: "cell:E1:P0".parse().unwrap(),
+            zones: Arc::new(BTreeSet::new()),
+            sectors: Arc::new(BTreeSet::new()),
+            epoch: Epoch(7),
+            level,
+            decision: None,
+            watch: false,
+            inherited: false,
+            band: 0,
+            probability: 0.31,
+            interval: Interval {
+                lower: 0.2,
+                upper: 0.4,
+            },
+            log_odds: -0.8,
+            variance: 0.1,
+            at_least: [1.0, 0.9, 0.4],
+            severity_mix: [0.25; 4],
+            contributions: Vec::new(),
+            evidence: BTreeMap::from([(CompactString::const_new("lab"), count)]),
+            policy_version: policy.version.clone(),
+            policy_hash: Arc::from(""),
+            model_version: CompactString::const_new("1"),
+            snapshot: None,
+        }
+    }
+
+    #[test]
+    fn a_grade_that_rises_before_anything_failed_is_a_latent_risk_and_says_so() {
+        let policy = Policy::builtin().unwrap();
+        let ended_at = Timestamp::from_millis(0);
+        let rise = |before, now: &Assessment| of_rise(before, now, ended_at, &policy);
+        let latent = graded(&policy, RiskLevel::High, 0);
+        let alert = rise(RiskLevel::Medium, &latent).unwrap();
+        assert_eq!(alert.rule, AlertRule::LatentRisk);
+        assert_eq!(alert.level, policy.alert.latent_risk);
+        assert!(
+            alert.reason_zh.starts_with("尚未检出不合格"),
+            "{}",
+            alert.reason_zh
+        );
+        let failed = graded(&policy, RiskLevel::High, 1);
+        let alert = rise(RiskLevel::Medium, &failed).unwrap();
+        assert_eq!(
+            (alert.rule, alert.level),
+            (AlertRule::LevelRose, policy.alert.level_rose)
+        );
+        assert!(!alert.reason_zh.contains("尚未"));
+        assert_eq!(rise(RiskLevel::High, &latent), None, "it did not rise");
+        let inherited = Assessment {
+            inherited: true,
+            ..latent
+        };
+        assert_eq!(
+            rise(RiskLevel::Medium, &inherited),
+            None,
+            "it accuses nobody"
+        );
+    }
 }

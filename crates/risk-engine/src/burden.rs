@@ -8,12 +8,13 @@ mod seen;
 mod settings;
 mod suspicion;
 
+use crate::corrections::Corrections;
 use compact_str::CompactString;
 use risk_domain::article::Article;
 use risk_domain::ids::{AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId};
 use risk_domain::inspection::{Agency, AgencyLevel, Channel, InspectionResult, Outcome};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
-use risk_domain::time::{CivilOffset, Day, Timestamp};
+use risk_domain::time::{CivilOffset, Day};
 pub use seen::{EnterpriseSeen, TargetSeen};
 pub use settings::BurdenPolicy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,8 +134,7 @@ pub struct Burdens {
     /// Teams and laboratories.
     observers: Numbers<CompactString>,
     items: Numbers<ItemCode>,
-    /// What replaces a result: the correction observed last; of two at the same time, the greater id.
-    replaced: BTreeMap<InspectionId, (Timestamp, InspectionId)>,
+    corrections: Corrections,
     checks: BTreeMap<Article, Vec<(u32, AgencyId, AgencyLevel)>>,
     margins: Vec<Margin>,
 }
@@ -198,14 +198,7 @@ impl Burdens {
             units: u64::from(result.sample.tested) + u64::from(result.sample.backup),
             cost_fen: result.sample.cost_fen.unwrap_or(0),
         };
-        if let Some(replaced) = &fact.supersedes {
-            let correction = (result.observed_at, fact.id.clone());
-            let last = self.replaced.entry(replaced.clone());
-            let last = last.or_insert_with(|| correction.clone());
-            if *last < correction {
-                *last = correction;
-            }
-        }
+        self.corrections.admit(result);
         if keeps_others_off(result)
             && let Some(article) = Article::of(result)
         {
@@ -225,11 +218,7 @@ impl Burdens {
 
     /// Whether a result counts, or another stands in its place.
     fn stands(&self, fact: &Fact) -> bool {
-        let corrects = |replaced| {
-            let last = self.replaced.get(replaced);
-            last.is_none_or(|(_, last)| *last == fact.id)
-        };
-        !self.replaced.contains_key(&fact.id) && fact.supersedes.as_ref().is_none_or(corrects)
+        self.corrections.stands(&fact.id, fact.supersedes.as_ref())
     }
 
     /// The day of the latest sample, if there is any.

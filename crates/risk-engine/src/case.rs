@@ -224,12 +224,26 @@ impl CaseState {
         }
     }
 
+    /// Whether the case waits for the first test of what was complained of.
+    fn asks_for_a_check(self) -> bool {
+        match self {
+            Self::FastTest(state) => state.asks_for_a_check(),
+            Self::SpotCheck(_)
+            | Self::FoodCheck(_)
+            | Self::FarmProduce(_)
+            | Self::Enforcement(_)
+            | Self::Closed(..) => false,
+        }
+    }
+
     /// From when on a sample must have been taken to be tested for this state.
     fn awaits(self) -> Awaits {
         match self {
-            Self::FastTest(fast_test::State::Rectified | fast_test::State::CheckDue) => {
-                Awaits::SinceEntered
-            }
+            Self::FastTest(
+                fast_test::State::Rectified
+                | fast_test::State::CheckDue
+                | fast_test::State::CheckDueProduce,
+            ) => Awaits::SinceEntered,
             Self::SpotCheck(state) => match state.stage {
                 spot_check::Stage::Ordered
                 | spot_check::Stage::Uncorrected
@@ -359,6 +373,21 @@ impl Case {
             Cause::Result(_) | Cause::Command(_) | Cause::Term(_) | Cause::Signal(_) => None,
         });
         std::iter::once(&self.opened_by).chain(causes)
+    }
+
+    /// Whether the case stands on this result: it opened it, or answered the complaint that did.
+    fn rests_on(&self, result: &InspectionId) -> bool {
+        let mut events = self.events.iter();
+        let heard = events
+            .next()
+            .is_some_and(|first| matches!(first.cause, Cause::Signal(_)));
+        if !heard {
+            return self.opened_by == *result;
+        }
+        let mut moves = events.filter(|event| matches!(event.what, Happened::Moved(_)));
+        moves
+            .next()
+            .is_some_and(|event| event.cause == Cause::Result(result.clone()))
     }
 
     /// The case with the events from this one on only.

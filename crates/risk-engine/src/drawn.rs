@@ -1,10 +1,10 @@
 //! Results by the draw that they report（抽取结果回报）: a view of accepted results, for what became of plans.
 //! It judges nobody and changes no state.
 
+use crate::corrections::Corrections;
 use risk_domain::ids::{DrawId, EnterpriseId, InspectionId, ProductCode, SiteId};
 use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::selection::SelectionMode;
-use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// A result that bears a draw（回报结果）.
@@ -48,22 +48,14 @@ struct Word {
 pub struct DrawnResults {
     of_draw: BTreeMap<DrawId, Vec<Fact>>,
     words: BTreeMap<InspectionId, Vec<Word>>,
-    /// What replaces a result: the correction observed last; of two at the same time, the greater id.
-    replaced: BTreeMap<InspectionId, (Timestamp, InspectionId)>,
+    corrections: Corrections,
 }
 
 impl DrawnResults {
     /// Takes in an accepted result.
     pub fn admit(&mut self, result: &InspectionResult) {
         let id = &result.inspection_id;
-        if let Some(replaced) = &result.supersedes {
-            let correction = (result.observed_at, id.clone());
-            let last = self.replaced.entry(replaced.clone());
-            let last = last.or_insert_with(|| correction.clone());
-            if *last < correction {
-                *last = correction;
-            }
-        }
+        self.corrections.admit(result);
         if let Some(of) = &result.confirms {
             let words = self.words.entry(of.clone()).or_default();
             words.push(Word {
@@ -92,7 +84,10 @@ impl DrawnResults {
     /// Results that count of a draw, in the order of their ids.
     pub fn of(&self, draw: &DrawId) -> Vec<Reported> {
         let facts = self.of_draw.get(draw).into_iter().flatten();
-        let facts = facts.filter(|of| self.stands(&of.reported.id, of.supersedes.as_ref()));
+        let facts = facts.filter(|of| {
+            self.corrections
+                .stands(&of.reported.id, of.supersedes.as_ref())
+        });
         let mut found: Vec<Reported> = facts
             .map(|of| Reported {
                 proved: of.reported.proved || (of.rapid && self.is_confirmed(&of.reported.id)),
@@ -105,15 +100,6 @@ impl DrawnResults {
 
     fn is_confirmed(&self, id: &InspectionId) -> bool {
         let mut words = self.words.get(id).into_iter().flatten();
-        words.any(|word| word.failed && self.stands(&word.id, word.supersedes.as_ref()))
-    }
-
-    /// Whether a result counts, or another stands in its place.
-    fn stands(&self, id: &InspectionId, supersedes: Option<&InspectionId>) -> bool {
-        let corrects = |replaced| {
-            let last = self.replaced.get(replaced);
-            last.is_none_or(|(_, last)| last == id)
-        };
-        !self.replaced.contains_key(id) && supersedes.is_none_or(corrects)
+        words.any(|word| word.failed && self.corrections.stands(&word.id, word.supersedes.as_ref()))
     }
 }

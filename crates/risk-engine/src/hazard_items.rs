@@ -8,7 +8,8 @@
 //! Failures are counted by the close of their epoch, a correction takes back what it replaces, and what a
 //! close finds is a function of the set of results up to it.
 
-use crate::alert::{Alert, AlertRule};
+use crate::alert::{Alert, AlertRule, Behind, NAMED_RESULTS};
+use crate::corrections::TakenBack;
 use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::policy::ItemPolicy;
@@ -55,9 +56,8 @@ pub(crate) struct HazardItems {
     tests: BTreeMap<ProductCode, u64>,
     /// Failures of their items before that.
     failures: BTreeMap<Matter, u64>,
-    /// Results that others replace, and fast tests that a laboratory judged again, each with the epoch of
-    /// the first that does.
-    replaced: BTreeMap<InspectionId, Epoch>,
+    /// Results that others replace, and fast tests that a laboratory judged again.
+    taken_back: TakenBack,
 }
 
 /// What is known of an item that failed lately.
@@ -67,6 +67,8 @@ struct Recent<'a> {
     anew: bool,
     item: &'a FailedItem,
     expected: f64,
+    /// The failures, the oldest epoch first.
+    behind: Vec<&'a InspectionId>,
 }
 
 impl HazardItems {
@@ -78,8 +80,7 @@ impl HazardItems {
         }
         let replaced = [result.supersedes.as_ref(), result.confirms.as_ref()];
         for id in replaced.into_iter().flatten() {
-            let first = self.replaced.entry(id.clone()).or_insert(epoch);
-            *first = epoch.min(*first);
+            self.taken_back.admit(id, epoch);
         }
         let anew = result.supersedes.is_none() && result.confirms.is_none();
         let came = self.recent.entry(epoch).or_default();
@@ -117,8 +118,7 @@ impl HazardItems {
             }
             for (id, failure) in came.failures {
                 // What replaces it later finds nothing to take back, whatever it is read before.
-                let replaced = self.replaced.get(&id);
-                if replaced.is_some_and(|at| *at <= epoch) {
+                if self.taken_back.by(&id, epoch) {
                     continue;
                 }
                 for item in failure.items {
@@ -128,9 +128,8 @@ impl HazardItems {
             }
         }
         let recent = &self.recent;
-        self.replaced.retain(|id, at| {
-            *at >= since || recent.values().any(|came| came.failures.contains_key(id))
-        });
+        let asked = |id: &_| recent.values().any(|came| came.failures.contains_key(id));
+        self.taken_back.forget(since, asked);
     }
 
     /// Items that failed by the close of an epoch, each with what was to be expected; `week` is the first
@@ -146,8 +145,8 @@ impl HazardItems {
             for (product, count) in &came.tests {
                 *tests.entry(product).or_default() += u64::from(*count);
             }
-            let stands = |id| self.replaced.get(id).is_none_or(|at| *at > epoch);
-            for (_, failure) in came.failures.iter().filter(|(id, _)| stands(*id)) {
+            let stands = |id| !self.taken_back.by(id, epoch);
+            for (id, failure) in came.failures.iter().filter(|(id, _)| stands(id)) {
                 for item in &failure.items {
                     let matter = (failure.product.clone(), item.code.clone());
                     let known = found.entry(matter).or_insert(Recent {
@@ -155,7 +154,9 @@ impl HazardItems {
                         anew: false,
                         item,
                         expected: 0.0,
+                        behind: Vec::new(),
                     });
+                    known.behind.push(id);
                     known.observed += 1;
                     known.anew |= *of >= week;
                     known.item = item;
@@ -250,7 +251,9 @@ impl Engine {
             let (product, code) = matter;
             let (name, observed, expected) = (&recent.item.name, recent.observed, recent.expected);
             let weeks = policy.weeks;
-            alerts.extend(Alert::raised(
+            let behind = recent.behind.iter().rev().take(NAMED_RESULTS).rev();
+            let behind: Vec<InspectionId> = behind.map(|id| (*id).clone()).collect();
+            let alert = Alert::raised(
                 Subject::Product(product.clone()),
                 recent.item.hazard.clone(),
                 (AlertRule::HazardItem, policy.level),
@@ -263,10 +266,11 @@ impl Engine {
                         "`{code}` ({name}) failed {observed} times in {weeks} weeks where {expected:.1} were to be expected: at least {least:.1} times as often as it used to (EB05)"
                     ),
                 ),
-            ));
+            );
+            alerts.extend(alert.map(|alert| (alert, behind)));
         }
-        for alert in alerts {
-            self.raise(Box::new(alert), effects);
+        for (alert, behind) in alerts {
+            self.raise_by(alert, Behind::Results(behind), effects);
         }
     }
 }

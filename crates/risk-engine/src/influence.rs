@@ -7,6 +7,7 @@
 //!
 //! A view of accepted results, whatever the order they come in.
 
+use crate::corrections::Corrections;
 use crate::policy::PathPolicy;
 use crate::supply::SupplyPath;
 use risk_domain::ids::{EnterpriseId, InspectionId, ProductCode, SiteId};
@@ -76,28 +77,13 @@ pub struct SharedPaths {
     facts: Vec<Fact>,
     of_path: BTreeMap<SupplyPath, Vec<u32>>,
     of_enterprise: BTreeMap<EnterpriseId, BTreeSet<SupplyPath>>,
-    /// What replaces a result: the correction observed last; of two at the same time, the greater id.
-    replaced: BTreeMap<InspectionId, (Timestamp, InspectionId)>,
-    /// Fast tests that a laboratory found nothing in, with the results that say so.
-    cleared: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
+    corrections: Corrections,
 }
 
 impl SharedPaths {
     /// Takes in an accepted result. `entry` is its entry in the ledger.
     pub fn admit(&mut self, entry: u64, result: &InspectionResult) {
-        let id = &result.inspection_id;
-        if let Some(replaced) = &result.supersedes {
-            let correction = (result.observed_at, id.clone());
-            let last = self.replaced.entry(replaced.clone());
-            let last = last.or_insert_with(|| correction.clone());
-            if *last < correction {
-                *last = correction;
-            }
-        }
-        if let (Some(cleared), Outcome::Conforming) = (&result.confirms, result.outcome) {
-            let by = self.cleared.entry(cleared.clone()).or_default();
-            by.insert(id.clone());
-        }
+        self.corrections.admit(result);
         let judged = matches!(result.outcome, Outcome::Conforming | Outcome::Nonconforming);
         let paths = SupplyPath::of(result);
         if !judged || paths.is_empty() {
@@ -112,7 +98,7 @@ impl SharedPaths {
         }
         self.facts.push(Fact {
             entry,
-            id: id.clone(),
+            id: result.inspection_id.clone(),
             supersedes: result.supersedes.clone(),
             enterprise,
             site: result.site.site_id.clone(),
@@ -120,19 +106,6 @@ impl SharedPaths {
             observed_at: result.observed_at,
             failed: result.outcome == Outcome::Nonconforming,
         });
-    }
-
-    /// Whether a result counts, or another stands in its place.
-    fn stands(&self, fact: &Fact) -> bool {
-        let corrects = |replaced| {
-            let last = self.replaced.get(replaced);
-            last.is_none_or(|(_, last)| *last == fact.id)
-        };
-        let replaced = |id: &InspectionId| self.replaced.contains_key(id);
-        let cleared = self.cleared.get(&fact.id).into_iter().flatten();
-        !replaced(&fact.id)
-            && fact.supersedes.as_ref().is_none_or(corrects)
-            && cleared.into_iter().all(replaced)
     }
 
     /// What paths lend to an enterprise, or to its product, by the end of a day.
@@ -154,7 +127,7 @@ impl SharedPaths {
             let facts = numbers.filter_map(|number| self.facts.get(*number as usize));
             let within = |fact: &&Fact| fact.observed_at >= since && fact.observed_at < before;
             let mut facts: Vec<&Fact> = facts.filter(within).collect();
-            facts.retain(|fact| self.stands(fact));
+            facts.retain(|fact| self.corrections.counts(&fact.id, fact.supersedes.as_ref()));
             let own = |fact: &&&Fact| fact.enterprise == *enterprise;
             // Whoever no longer has goods of it no longer shares it.
             let shares = facts

@@ -1,9 +1,9 @@
 //! What can happen to the engine, and what it says in return.
 
-use crate::alert::Alert;
 use crate::alert::lifecycle::AlertRefusal;
 use crate::alert::moved::AlertMoved;
 use crate::alert::terms::AlertTerms;
+use crate::alert::{Alert, ResultsRaised};
 use crate::assessment::Assessment;
 use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
@@ -12,7 +12,7 @@ use crate::model::Snapshot;
 use crate::plans::PlanRefusal;
 use crate::problems::ProblemRefusal;
 use crate::references::ReferenceRefused;
-use crate::series::{WeekLevels, WeekRates};
+use crate::series::{WeekCourses, WeekLevels, WeekRates};
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
@@ -220,6 +220,10 @@ pub enum Effect {
     ReferenceRefused(Box<ReferenceRefused>),
     /// What lasts of the means over the frame was told, after the rates of the same week.
     LevelsTold(Box<WeekLevels>),
+    /// How the rates of an earlier week went against what lasts, in hindsight.
+    CoursesTold(Box<WeekCourses>),
+    /// Results raised an alert, at a close.
+    ResultsRaised(Box<ResultsRaised>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

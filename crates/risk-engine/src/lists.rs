@@ -22,6 +22,7 @@ pub use serious::{Candidate, Criterion, Met, candidates};
 pub use settings::{CreditBand, DutySettings, ListsPolicy};
 pub use taken::{CorrectiveAction, corrective_actions};
 
+use crate::corrections::Corrections;
 use compact_str::CompactString;
 use risk_domain::ids::{
     EnterpriseId, HazardCode, InspectionId, ItemCode, ProductCode, SignalId, ZoneId,
@@ -66,10 +67,7 @@ struct Heard {
 pub struct Lists {
     failures: BTreeMap<EnterpriseId, Vec<Failure>>,
     refusals: BTreeMap<EnterpriseId, Vec<Failure>>,
-    /// What replaces a result: the correction observed last; of two at the same time, the greater id.
-    replaced: BTreeMap<InspectionId, (Timestamp, InspectionId)>,
-    /// Fast tests that a laboratory found nothing in, with the results that say so.
-    cleared: BTreeMap<InspectionId, Vec<(InspectionId, Option<InspectionId>)>>,
+    corrections: Corrections,
     heard: BTreeMap<EnterpriseId, BTreeMap<SignalId, Heard>>,
     classes: BTreeMap<EnterpriseId, BTreeMap<(Timestamp, SignalId), CreditRiskClass>>,
     duties: BTreeMap<EnterpriseId, BTreeMap<(Timestamp, SignalId), DutyRecord>>,
@@ -78,19 +76,7 @@ pub struct Lists {
 impl Lists {
     /// Takes in an accepted result. `entry` is its entry in the ledger.
     pub fn admit_result(&mut self, entry: u64, result: &InspectionResult) {
-        let id = &result.inspection_id;
-        if let Some(replaced) = &result.supersedes {
-            let correction = (result.observed_at, id.clone());
-            let last = self.replaced.entry(replaced.clone());
-            let last = last.or_insert_with(|| correction.clone());
-            if *last < correction {
-                *last = correction;
-            }
-        }
-        if let (Some(cleared), Outcome::Conforming) = (&result.confirms, result.outcome) {
-            let by = self.cleared.entry(cleared.clone()).or_default();
-            by.push((id.clone(), result.supersedes.clone()));
-        }
+        self.corrections.admit(result);
         let kept = match result.outcome {
             Outcome::Nonconforming => &mut self.failures,
             Outcome::Refused => &mut self.refusals,
@@ -110,7 +96,7 @@ impl Lists {
         let of = kept.entry(result.site.enterprise_id.clone()).or_default();
         of.push(Failure {
             entry,
-            id: id.clone(),
+            id: result.inspection_id.clone(),
             supersedes: result.supersedes.clone(),
             product: result.product.category.clone(),
             zone: result.site.zone_id.clone(),
@@ -146,15 +132,6 @@ impl Lists {
         }
     }
 
-    /// Whether a result counts, or another stands in its place.
-    fn stands(&self, id: &InspectionId, supersedes: Option<&InspectionId>) -> bool {
-        let corrects = |replaced| {
-            let last = self.replaced.get(replaced);
-            last.is_none_or(|(_, last)| last == id)
-        };
-        !self.replaced.contains_key(id) && supersedes.is_none_or(corrects)
-    }
-
     /// Failures that count of an enterprise, observed before a time, the oldest first: neither corrected
     /// nor cleared by a laboratory.
     fn failures_of(&self, enterprise: &EnterpriseId, before: Timestamp) -> Vec<&Failure> {
@@ -168,15 +145,9 @@ impl Lists {
         before: Timestamp,
     ) -> Vec<&'a Failure> {
         let of = kept.get(enterprise).into_iter().flatten();
-        let cleared = |failure: &Failure| {
-            let by = self.cleared.get(&failure.id).into_iter().flatten();
-            let mut by = by;
-            by.any(|(id, supersedes)| self.stands(id, supersedes.as_ref()))
-        };
         let counts = |failure: &&Failure| {
-            failure.observed_at < before
-                && self.stands(&failure.id, failure.supersedes.as_ref())
-                && !cleared(failure)
+            let supersedes = failure.supersedes.as_ref();
+            failure.observed_at < before && self.corrections.counts(&failure.id, supersedes)
         };
         let mut found: Vec<&Failure> = of.filter(counts).collect();
         found.sort_by(|one, other| (one.observed_at, &one.id).cmp(&(other.observed_at, &other.id)));

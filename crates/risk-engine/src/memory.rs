@@ -32,7 +32,9 @@ impl Engine {
                 + size_of::<Subjects>()
                 + self.frame.heap_bytes()
                 + self.warning.heap_bytes()
-                + self.alerts.heap_bytes(),
+                + self.alerts.heap_bytes()
+                + self.cases.heap_bytes()
+                + self.paths.heap_bytes(),
         }
     }
 }

@@ -5,7 +5,7 @@ mod goals;
 mod signals;
 mod text;
 
-pub use cases::{CasePolicy, Lead, LeadPolicy};
+pub use cases::{AnsweredBy, CasePolicy, Lead, LeadPolicy};
 
 use crate::alert::terms::AlertTerms;
 use crate::burden::BurdenPolicy;
@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_valid_and_names_itself() {
         let policy = Policy::builtin().unwrap();
-        assert_eq!(policy.version.as_str(), "2026.7");
+        assert_eq!(policy.version.as_str(), "2026.8");
         assert_eq!(policy.hash.len(), 64);
         assert!((policy.model.screen_information - 0.75 * 0.75).abs() < 1e-12);
     }

@@ -3,7 +3,7 @@
 //! A fact of a single signal alerts at once. Complaints alert together, at a close, so that nothing
 //! depends on the order in which they were read.
 
-use crate::alert::{Alert, AlertRule};
+use crate::alert::{Alert, AlertRule, Behind};
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::input::{Accepted, Effect, EngineRejection, Outcome};
 use crate::policy::SignalPolicy;
@@ -213,7 +213,7 @@ impl Engine {
         let epoch = own.max(self.first_open());
         self.admit_signal(partition, signal, epoch);
         if let Some(raised) = raised_by(signal, &self.policy.alert.signals) {
-            self.raise_by(raised.alert, raised.signals, effects);
+            self.raise_by(raised.alert, Behind::Signals(raised.signals), effects);
         }
         Outcome::Accepted(Accepted {
             epoch: Some(epoch),
@@ -231,7 +231,8 @@ impl Engine {
             self.duties.admit(&signal.enterprise_id, record, epoch);
         }
         self.signals.admit(epoch, signal.clone());
-        self.cases.admit_signal(signal, epoch, &self.policy.cases);
+        self.cases
+            .admit_signal(signal, epoch, &self.policy.cases, &self.taxonomy);
         self.clocks.advance(partition, signal.observed_at);
     }
 
@@ -272,7 +273,7 @@ impl Engine {
             let signals = ids.into_iter().rev().take(NAMED_SIGNALS);
             let signals = signals.map(|(_, id)| id).collect();
             if let Some(alert) = alert {
-                self.raise_by(alert, signals, effects);
+                self.raise_by(alert, Behind::Signals(signals), effects);
             }
         }
     }

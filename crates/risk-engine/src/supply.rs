@@ -4,7 +4,8 @@
 //! Failures are counted by the close of their epoch, a correction takes back what it replaces, and what
 //! a close finds is a function of the set of results up to it.
 
-use crate::alert::{Alert, AlertRule};
+use crate::alert::{Alert, AlertRule, Behind, NAMED_RESULTS};
+use crate::corrections::TakenBack;
 use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::step::Engine;
@@ -105,26 +106,26 @@ pub(crate) struct SupplyPaths {
     /// Of epochs that no close has counted.
     open: BTreeMap<Epoch, BTreeMap<InspectionId, (Failure, Vec<SupplyPath>)>>,
     counted: BTreeMap<SupplyPath, BTreeMap<InspectionId, Failure>>,
-    /// Results that others replace, and fast tests that a laboratory cleared, each with the epoch of the
-    /// first that does.
-    replaced: BTreeMap<InspectionId, Epoch>,
+    /// Results that others replace, and fast tests that a laboratory cleared.
+    taken_back: TakenBack,
 }
 
 impl SupplyPaths {
     /// Takes in a result that goes into an epoch.
     pub(crate) fn admit(&mut self, result: &InspectionResult, epoch: Epoch) {
         if let Some(replaced) = &result.supersedes {
-            let first = self.replaced.entry(replaced.clone()).or_insert(epoch);
-            *first = epoch.min(*first);
+            self.taken_back.admit(replaced, epoch);
         }
         if let Some(cleared) = &result.confirms
             && result.outcome == Outcome::Conforming
         {
-            let first = self.replaced.entry(cleared.clone()).or_insert(epoch);
-            *first = epoch.min(*first);
+            self.taken_back.admit(cleared, epoch);
+        }
+        if result.outcome != Outcome::Nonconforming {
+            return;
         }
         let paths = SupplyPath::of(result);
-        if result.outcome != Outcome::Nonconforming || paths.is_empty() {
+        if paths.is_empty() {
             return;
         }
         let failure = Failure {
@@ -142,8 +143,9 @@ impl SupplyPaths {
         due.flat_map(|(_, paths)| paths.iter().cloned()).collect()
     }
 
-    /// Counts what lies in epochs up to this one, and forgets what is older than `since`.
-    pub(crate) fn settle(&mut self, epoch: Epoch, since: Timestamp) {
+    /// Counts what lies in epochs up to this one, and forgets what is older than `since`, in the epoch
+    /// `from`: what was taken back before that was older still.
+    pub(crate) fn settle(&mut self, epoch: Epoch, (from, since): (Epoch, Timestamp)) {
         let later = self.open.split_off(&epoch.next());
         for (id, (failure, paths)) in std::mem::replace(&mut self.open, later)
             .into_values()
@@ -158,19 +160,32 @@ impl SupplyPaths {
             of.retain(|_, failure| failure.observed_at >= since);
             !of.is_empty()
         });
+        self.taken_back.forget(from, |_| false);
     }
 
-    /// Enterprises that failed by a path and were not corrected by the close of an epoch, each with the
-    /// site that failed last.
-    fn failed(&self, path: &SupplyPath, epoch: Epoch) -> BTreeMap<&EnterpriseId, &SiteId> {
+    /// Bytes on the heap, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let open: usize = self.open.values().map(BTreeMap::len).sum();
+        let counted: usize = self.counted.values().map(BTreeMap::len).sum();
+        let of_each = size_of::<(InspectionId, Failure, SupplyPath)>();
+        (open + counted) * of_each + self.taken_back.heap_bytes()
+    }
+
+    /// The last failure of each enterprise by a path that was not taken back by the close of an epoch, the
+    /// oldest first.
+    fn failed(&self, path: &SupplyPath, epoch: Epoch) -> Vec<(&Failure, &InspectionId)> {
         let of = self.counted.get(path).into_iter().flatten();
-        let stands = of.filter(|(id, _)| self.replaced.get(*id).is_none_or(|at| *at > epoch));
-        let mut failures: Vec<&Failure> = stands.map(|(_, failure)| failure).collect();
+        let stands = of.filter(|(id, _)| !self.taken_back.by(id, epoch));
+        let mut failures: Vec<(&Failure, &InspectionId)> =
+            stands.map(|(id, failure)| (failure, id)).collect();
         failures.sort();
-        let sites = failures.into_iter();
-        sites
-            .map(|failure| (&failure.enterprise, &failure.site))
-            .collect()
+        let mut last: BTreeMap<&EnterpriseId, (&Failure, &InspectionId)> = BTreeMap::new();
+        for (failure, id) in failures {
+            last.insert(&failure.enterprise, (failure, id));
+        }
+        let mut last: Vec<_> = last.into_values().collect();
+        last.sort();
+        last
     }
 }
 
@@ -179,6 +194,12 @@ impl Engine {
     pub(crate) fn paths_since(&self, epoch: Epoch) -> Timestamp {
         let days = i64::from(self.policy.alert.paths.days);
         self.calendar.end_of(epoch).plus_millis(-days * DAY_MILLIS)
+    }
+
+    /// The epoch in which that lies.
+    pub(crate) fn paths_from(&self, epoch: Epoch) -> Epoch {
+        let days = i64::from(self.policy.alert.paths.days);
+        self.calendar.plus_days(epoch, -days)
     }
 
     /// Paths by which goods failed that a close of an epoch counts.
@@ -200,7 +221,8 @@ impl Engine {
             if count < policy.enterprises as usize {
                 continue;
             }
-            let sites: Vec<&str> = failed.values().map(|site| site.as_str()).collect();
+            let sites: BTreeSet<&str> = failed.iter().map(|(one, _)| one.site.as_str()).collect();
+            let sites: Vec<&str> = sites.into_iter().collect();
             let named = sites
                 .get(..NAMED_SITES.min(sites.len()))
                 .unwrap_or_default();
@@ -224,8 +246,10 @@ impl Engine {
                     ),
                 ),
             );
+            let behind = failed.iter().rev().take(NAMED_RESULTS).rev();
+            let behind: Vec<InspectionId> = behind.map(|(_, id)| (*id).clone()).collect();
             if let Some(alert) = alert {
-                self.raise(Box::new(alert), effects);
+                self.raise_by(alert, Behind::Results(behind), effects);
             }
         }
     }

@@ -92,13 +92,15 @@ impl Reader {
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
                 | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_),
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -312,12 +314,14 @@ impl Reader {
                     | Effect::SnapshotFitted(_)
                     | Effect::RatesTold(_)
                     | Effect::LevelsTold(_)
+                    | Effect::CoursesTold(_)
                     | Effect::WeekWatched(_)
                     | Effect::CaseGone(_)
                     | Effect::ReferenceRefused(_)
                     | Effect::AlertRaised(_)
                     | Effect::AlertTermsSet(_)
-                    | Effect::SignalRaised(_),
+                    | Effect::SignalRaised(_)
+                    | Effect::ResultsRaised(_),
                 )
                 | Record::Result(_)
                 | Record::Registry(_)

@@ -107,6 +107,9 @@ pub struct AlertDto {
     pub inspection_ids: Vec<String>,
     /// The latest signals behind it, the newest last, sixteen at most.
     pub signal_ids: Vec<String>,
+    /// Where the results stand that it rests on, as a path of this API: those of its subject, in its zone
+    /// where it names one only.
+    pub evidence: String,
     /// Who keeps it quiet, and until when.
     pub snooze: Option<SnoozeDto>,
     /// The closing, proposed or done.
@@ -125,6 +128,12 @@ impl AlertDto {
     pub(crate) fn new(entry: &AlertEntry<'_>, names: Names) -> Self {
         let alert = entry.alert;
         let zones: Vec<String> = alert.zones.iter().map(ToString::to_string).collect();
+        let zone = match zones.as_slice() {
+            [only] => Some(only.clone()),
+            _none_or_many => None,
+        };
+        let within = zone.iter().map(|zone| format!("?zone={zone}"));
+        let within: String = within.collect();
         let rules = alert.rules.iter();
         let results = alert.inspections.iter();
         Self {
@@ -133,10 +142,7 @@ impl AlertDto {
             subject: entry.subject.to_string(),
             subject_name: names.zh,
             subject_name_en: names.en,
-            zone: match zones.as_slice() {
-                [only] => Some(only.clone()),
-                _none_or_many => None,
-            },
+            zone,
             zones,
             hazard: entry.hazard.map(ToString::to_string),
             rule: alert.rule.code().to_owned(),
@@ -147,6 +153,7 @@ impl AlertDto {
             raises: alert.raises,
             inspection_ids: results.map(ToString::to_string).collect(),
             signal_ids: alert.signals.iter().map(ToString::to_string).collect(),
+            evidence: format!("/v1/subjects/{}/evidence{within}", entry.subject),
             snooze: alert.snooze.as_ref().map(SnoozeDto::new),
             closing: alert.closing.as_ref().map(ClosingDto::new),
             closed_at: alert.closed_at.map(|at| at.to_string()),

@@ -161,7 +161,9 @@ pub struct ClassDto {
     pub enterprises: u32,
     /// Of which inspected within the months that count.
     pub inspected: u32,
-    /// The latter by the former; absent of an empty class.
+    /// Of all of them, those whose class the credit system should have told anew.
+    pub stale: u32,
+    /// Inspected by all; absent of an empty class.
     pub ratio: Option<f64>,
     /// The least share that is to be inspected.
     pub from: f64,
@@ -171,6 +173,10 @@ pub struct ClassDto {
     pub mark: String,
     /// Whether the ratio lies between them; absent of an empty class.
     pub within: Option<bool>,
+    /// How many more are to be visited until the least share is reached.
+    pub owed: u32,
+    /// How many more may be visited until the greatest share is passed.
+    pub room: u32,
 }
 
 impl ClassDto {
@@ -179,11 +185,14 @@ impl ClassDto {
             class: row.class.code().to_owned(),
             enterprises: row.enterprises,
             inspected: row.inspected,
+            stale: row.stale,
             ratio: row.ratio,
             from: row.band.from,
             to: row.band.to,
             mark: row.band.mark.code().to_owned(),
             within: row.within(),
+            owed: row.owed(),
+            room: row.room(),
         }
     }
 }
@@ -199,6 +208,8 @@ pub struct CreditRowDto {
     pub class: String,
     /// Since which day.
     pub since: String,
+    /// Whether the credit system should have told another by then.
+    pub stale: bool,
     /// Visits within the months that count.
     pub visits: u32,
 }
@@ -210,6 +221,7 @@ impl CreditRowDto {
             name: name_of(&row.enterprise, engine),
             class: row.class.code().to_owned(),
             since: row.since.to_string(),
+            stale: row.stale,
             visits: row.visits,
         }
     }

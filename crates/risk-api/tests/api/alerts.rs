@@ -26,6 +26,8 @@ async fn alerts_are_listed_newest_first_and_found_by_their_ids() {
         for named in alert["inspection_ids"].as_array().unwrap() {
             assert!(behind.contains(&named.as_str().unwrap()), "{whole}");
         }
+        let results = items(&city, alert["evidence"].as_str().unwrap()).await;
+        assert!(!results.is_empty(), "{alert} rests on nothing");
         let moves = whole["moves"].as_array().unwrap();
         assert_eq!(moves[0]["what"], "opened");
         assert_eq!(moves.last().unwrap()["level"], alert["level"]);

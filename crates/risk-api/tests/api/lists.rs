@@ -164,6 +164,12 @@ async fn classes_duties_candidates_and_measures_answer() {
         (&1.0.into(), &false.into())
     );
     assert_eq!(class["mark"], "V2");
+    // Twenty-one of a hundred of one is one, and it was visited; sixty of a hundred is none.
+    assert_eq!((&class["owed"], &class["room"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&class["stale"], &credit["items"][0]["stale"]),
+        (&0.into(), &false.into())
+    );
     assert_eq!(credit["items"][0]["enterprise"], "E1");
     for month in ["2026-3", "2026-13", "March", "2026-03-01"] {
         get(&city, &format!("/v1/lists/credit?month={month}"))

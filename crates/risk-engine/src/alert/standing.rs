@@ -6,7 +6,7 @@
 
 use super::lifecycle::{Act, AlertState, LifeRule, act_of, next};
 use super::terms::{AlertTerms, graver};
-use super::{Alert, AlertRule};
+use super::{Alert, AlertRule, Behind, NAMED_RESULTS};
 use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::decision::Actor;
 use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId, SignalId, ZoneId};
@@ -16,8 +16,8 @@ use risk_domain::time::{DAY_MILLIS, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 
-/// Results and signals that an alert names itself; all of them are found among its raises.
-const NAMED: usize = 16;
+/// Signals that an alert names itself; all of them are found among its raises.
+const NAMED_SIGNALS: usize = 16;
 
 /// Quiet until an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,21 +111,22 @@ pub(crate) struct Raise {
     pub(crate) rule: AlertRule,
     pub(crate) level: AlertLevel,
     pub(crate) zone: Option<ZoneId>,
-    pub(crate) inspection_id: Option<InspectionId>,
+    pub(crate) inspections: Vec<InspectionId>,
     pub(crate) signals: Vec<SignalId>,
     pub(crate) reason_zh: String,
     pub(crate) reason_en: String,
 }
 
 impl Raise {
-    pub(crate) fn new(alert: &Alert, signals: &[SignalId]) -> Self {
+    pub(crate) fn new(alert: &Alert, behind: &Behind) -> Self {
+        let results = alert.inspection_id.iter().chain(behind.results());
         Self {
-            signals: signals.to_vec(),
+            signals: behind.signals().to_vec(),
             at: alert.raised_at,
             rule: alert.rule,
             level: alert.level,
             zone: alert.zone.clone(),
-            inspection_id: alert.inspection_id.clone(),
+            inspections: results.cloned().collect(),
             reason_zh: alert.reason_zh.clone(),
             reason_en: alert.reason_en.clone(),
         }
@@ -331,11 +332,12 @@ impl StandingAlert {
         self.last_raised_at = self.last_raised_at.max(raise.at);
         self.rules.insert(raise.rule);
         self.zones.extend(raise.zone.clone());
-        if raise.inspection_id.is_some() && self.inspections.back() != raise.inspection_id.as_ref()
-        {
-            self.inspections.extend(raise.inspection_id.clone());
+        for result in &raise.inspections {
+            if !self.inspections.contains(result) {
+                self.inspections.push_back(result.clone());
+            }
         }
-        if self.inspections.len() > NAMED {
+        while self.inspections.len() > NAMED_RESULTS {
             self.inspections.pop_front();
         }
         for signal in raise.signals.iter().rev() {
@@ -343,7 +345,7 @@ impl StandingAlert {
                 self.signals.push_back(signal.clone());
             }
         }
-        while self.signals.len() > NAMED {
+        while self.signals.len() > NAMED_SIGNALS {
             self.signals.pop_front();
         }
         // The graver a level, the less it is in its order.

@@ -9,12 +9,12 @@ use super::lifecycle::AlertState;
 use super::moved::{AlertMoved, MoveCause};
 use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, StreamName, stream_id};
 use super::terms::AlertTerms;
-use super::{Alert, AlertRule};
+use super::{Alert, AlertRule, Behind, ResultsRaised};
 use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::signals::SignalRaised;
 use crate::step::Engine;
-use risk_domain::ids::{AlertId, HazardCode, SignalId};
+use risk_domain::ids::{AlertId, HazardCode};
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -175,10 +175,11 @@ impl Alerts {
         &mut self,
         epoch: Epoch,
         alert: &Alert,
-        signals: &[SignalId],
+        behind: &Behind,
         policy: &AlertTerms,
     ) {
-        let text = serde_json::to_vec(&(alert, signals)).unwrap_or_default();
+        let text = (alert, behind.signals(), behind.results());
+        let text = serde_json::to_vec(&text).unwrap_or_default();
         let (count, sum) = &mut self.raised;
         *count += 1;
         *sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(&text));
@@ -192,7 +193,7 @@ impl Alerts {
             now: Standing::default(),
         });
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
-        let raise = Raise::new(alert, signals);
+        let raise = Raise::new(alert, behind);
         stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
         self.lively.insert(id);
     }
@@ -353,16 +354,11 @@ impl Engine {
 
     /// Raises an alert: it opens one, or merges into the one that is open.
     pub(crate) fn raise(&mut self, alert: Box<Alert>, effects: &mut Vec<Effect>) {
-        self.raise_by(*alert, Vec::new(), effects);
+        self.raise_by(*alert, Behind::Record, effects);
     }
 
-    /// The same, by signals.
-    pub(crate) fn raise_by(
-        &mut self,
-        alert: Alert,
-        signals: Vec<SignalId>,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// The same, by signals or by results.
+    pub(crate) fn raise_by(&mut self, alert: Alert, behind: Behind, effects: &mut Vec<Effect>) {
         self.state_terms(effects);
         let id = stream_id(&alert.subject, alert.hazard.as_ref());
         let before = self.standing_of(id);
@@ -370,13 +366,17 @@ impl Engine {
             raise: alert.id.clone(),
             rule: alert.rule,
             inspection_id: alert.inspection_id.clone(),
-            signals: signals.clone(),
+            signals: behind.signals().to_vec(),
         };
         let at = alert.raised_at;
-        let effect = if signals.is_empty() {
-            Effect::AlertRaised(Box::new(alert))
-        } else {
-            Effect::SignalRaised(Box::new(SignalRaised { signals, alert }))
+        let effect = match behind {
+            Behind::Record => Effect::AlertRaised(Box::new(alert)),
+            Behind::Signals(signals) => {
+                Effect::SignalRaised(Box::new(SignalRaised { signals, alert }))
+            }
+            Behind::Results(inspections) => {
+                Effect::ResultsRaised(Box::new(ResultsRaised { inspections, alert }))
+            }
         };
         self.conclude(effect, effects);
         self.tell_moves(id, &before, at, &cause, effects);

@@ -1,22 +1,27 @@
 //! All dockets of an engine: which facts belong to which, what follows, and when a term lapses next.
 //!
 //! A result belongs to the docket of the result that it corrects, confirms or follows up, else to that
-//! of the case that it names, else to that of its own enterprise, product and hazard, if it may open a case
-//! there. That is a function of the set of results: one that refers to a result that has not come yet, or
+//! of the case that it names, else, made on complaint, to that of the complaint that it answers, else to that of
+//! its own enterprise, product and hazard, if it may open a case there. That is a function of the set of results: one that refers to a result that has not come yet, or
 //! to a case that is not open yet, moves to it when it comes.
 
+mod answering;
+mod change;
 mod kept;
 mod known;
 
+use answering::{answers, field_of};
+pub(crate) use change::CaseChange;
+use change::{additions, difference, lengths};
 pub(crate) use kept::{Docketed, Unsettled};
 
-use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, Field, ResultFact, Rules};
-use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
+use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, ResultFact, Rules};
+use super::{Case, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
 use risk_domain::decision::{Command, Order};
-use risk_domain::ids::{CaseId, InspectionId};
+use risk_domain::ids::{CaseId, EnterpriseId, InspectionId, ProductCode};
 use risk_domain::inspection::{InspectionResult, Outcome};
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
@@ -63,6 +68,8 @@ pub(crate) struct Cases {
     waiting: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
     /// Results that name a case, whether there is one or not.
     awaiting: BTreeMap<CaseId, BTreeSet<InspectionId>>,
+    /// Results that may answer a complaint, whether one was heard or not.
+    answering: BTreeMap<(EnterpriseId, ProductCode), BTreeSet<InspectionId>>,
     timers: BTreeSet<(Timestamp, u32)>,
     touched: BTreeMap<u32, Touch>,
 }
@@ -99,7 +106,9 @@ impl Cases {
             || result.follow_up_of.is_some()
             || result.case_id.is_some();
         let opens = opens(result);
-        if !(linked || opens) {
+        let cases = &policy.cases;
+        let answers = if linked { None } else { answers(result, cases) };
+        if !(linked || opens || answers.is_some()) {
             return;
         }
         let hazard = result.failed_items().find_map(|item| item.hazard.clone());
@@ -107,16 +116,6 @@ impl Cases {
             enterprise: result.site.enterprise_id.clone(),
             product: result.product.category.clone(),
             hazard,
-        };
-        let sector = taxonomy
-            .products
-            .get(&own.product)
-            .map(|(sector, _)| sector);
-        let cases = &policy.cases;
-        let field = match sector {
-            Some(sector) if cases.farm_produce_sectors.contains(sector) => Field::FarmProduce,
-            Some(sector) if cases.food_sectors.contains(sector) => Field::Food,
-            Some(_) | None => Field::Industrial,
         };
         let microbes = |hazard| cases.microbe_hazards.contains(hazard);
         let upon = [result.confirms.clone(), result.follow_up_of.clone()];
@@ -128,12 +127,13 @@ impl Cases {
             microbes: result
                 .failed_items()
                 .any(|item| item.hazard.as_ref().is_some_and(microbes)),
-            field,
+            field: field_of(&own.product, cases, taxonomy),
             sampled_at: result.sampled_at,
             site: result.site.site_id.clone(),
             zone: result.site.zone_id.clone(),
             upon: upon.into_iter().flatten().collect(),
             case: result.case_id.clone(),
+            answers,
             replaces: result.supersedes.clone(),
         };
         let loose = Loose {
@@ -154,6 +154,7 @@ impl Cases {
             let awaiting = self.awaiting.entry(case.clone()).or_default();
             awaiting.insert(id.clone());
         }
+        self.await_complaint(&id, &loose);
         let mut work = vec![(id, loose)];
         // Results that refer to one another in a ring would move for ever; each moves once.
         let mut moved = BTreeSet::new();
@@ -174,7 +175,9 @@ impl Cases {
                 }
                 Some(_) | None => {}
             }
-            let unsettled = targets(&loose.fact).next().is_some() || loose.fact.case.is_some();
+            let fact = &loose.fact;
+            let unsettled =
+                targets(fact).next().is_some() || fact.case.is_some() || fact.answers.is_some();
             if unsettled {
                 self.loose.insert(id, loose);
             }
@@ -194,6 +197,7 @@ impl Cases {
         };
         let named = || self.docket_by(loose.fact.case.as_ref()?, loose.fact.epoch);
         let home = targets(&loose.fact).find_map(known).or_else(named);
+        let home = home.or_else(|| self.complained_of(loose));
         home.or_else(|| loose.fact.opens.then(|| self.docket(&loose.own)))
     }
 
@@ -418,6 +422,10 @@ impl Cases {
             awaiting.retain(|id| loose.contains_key(id));
             !awaiting.is_empty()
         });
+        self.answering.retain(|_, answering| {
+            answering.retain(|id| loose.contains_key(id));
+            !answering.is_empty()
+        });
     }
 
     /// The case with this id.
@@ -434,13 +442,6 @@ impl Cases {
     }
 }
 
-/// A change of a case that is to be recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum CaseChange {
-    Moved(Box<CaseMove>),
-    Gone(CaseId),
-}
-
 fn rules<'a>(policy: &'a Policy, taxonomy: &'a Taxonomy) -> Rules<'a> {
     Rules {
         policy: &policy.cases,
@@ -449,47 +450,4 @@ fn rules<'a>(policy: &'a Policy, taxonomy: &'a Taxonomy) -> Rules<'a> {
             offset: policy.time.offset,
         },
     }
-}
-
-fn lengths(cases: &[Case]) -> Vec<usize> {
-    cases.iter().map(|case| case.events.len()).collect()
-}
-
-/// What must be recorded of cases that only went on, from so many events each.
-fn additions(lengths: &[usize], cases: &[Case]) -> Vec<CaseChange> {
-    let lengths = lengths.iter().copied().chain(std::iter::repeat(0));
-    let went_on = lengths
-        .zip(cases)
-        .filter(|(length, case)| case.events.len() > *length);
-    let moved = |(length, case): (usize, &Case)| {
-        CaseChange::Moved(Box::new(CaseMove {
-            case: case.going_on_from(length),
-            kept: length as u32,
-        }))
-    };
-    went_on.map(moved).collect()
-}
-
-/// What must be recorded for `before` to become `after`.
-fn difference(before: &[Case], after: Vec<Case>) -> Vec<CaseChange> {
-    let mut changes = Vec::new();
-    let stays = |case: &&Case| after.iter().any(|other| other.id == case.id);
-    let gone = before.iter().filter(|case| !stays(case));
-    changes.extend(gone.map(|case| CaseChange::Gone(case.id.clone())));
-    for case in after {
-        let known = before.iter().find(|known| known.id == case.id);
-        if known == Some(&case) {
-            continue;
-        }
-        let same = |(one, other): &(&CaseEvent, &CaseEvent)| one == other;
-        let kept = known.map_or(0, |known| {
-            let pairs = known.events.iter().zip(&case.events);
-            pairs.take_while(same).count()
-        });
-        changes.push(CaseChange::Moved(Box::new(CaseMove {
-            case: case.going_on_from(kept),
-            kept: kept as u32,
-        })));
-    }
-    changes
 }

@@ -17,10 +17,10 @@ use compact_str::CompactString;
 use fold::Fold;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::Actor;
-use risk_domain::ids::{CaseId, CommandId, InspectionId, SignalId, SiteId, ZoneId};
+use risk_domain::ids::{CaseId, CommandId, HazardCode, InspectionId, SignalId, SiteId, ZoneId};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which branch of the law a product falls under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,18 @@ pub(super) struct ResultFact {
     pub(super) upon: Vec<InspectionId>,
     /// The case it names.
     pub(super) case: Option<CaseId>,
+    /// Which complaints it answers without naming their case, if it may.
+    pub(super) answers: Option<Answers>,
     pub(super) replaces: Option<InspectionId>,
+}
+
+/// Which complaints a test answers that was made on complaint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answers {
+    /// Those heard from here on until its sample was taken,
+    pub(super) since: Timestamp,
+    /// of hazards that it tested, or of none in particular.
+    pub(super) hazards: BTreeSet<HazardCode>,
 }
 
 /// What an officer says to a docket.
@@ -76,6 +87,7 @@ pub(super) struct SignalFact {
     /// The epoch it was accepted into.
     pub(super) epoch: Epoch,
     pub(super) lead: Lead,
+    pub(super) field: Field,
     /// Whoever reports gave a name, and is to be told what comes of it.
     pub(super) named: bool,
     pub(super) site: SiteId,
@@ -122,6 +134,25 @@ impl Docket {
     fn last_event(&self) -> Option<Timestamp> {
         let events = self.cases.iter().filter_map(|case| case.events.last());
         events.map(|event| event.at).max()
+    }
+
+    /// When the last complaint was heard that a result answers without naming a case, if there is any.
+    pub(super) fn asked(&self, result: &ResultFact) -> Option<Timestamp> {
+        let since = result.answers.as_ref()?.since;
+        let heard = self
+            .facts
+            .iter()
+            .rev()
+            .filter_map(|((at, _), fact)| match fact {
+                Fact::Signal(signal)
+                    if signal.lead == Lead::FastTest && signal.epoch <= result.epoch =>
+                {
+                    Some(*at)
+                }
+                Fact::Signal(_) | Fact::Result(_) | Fact::Command(_) => None,
+            });
+        let mut heard = heard.filter(|at| (since..=result.sampled_at).contains(at));
+        heard.next()
     }
 
     /// The next time at which a term lapses.

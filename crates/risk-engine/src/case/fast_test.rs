@@ -21,7 +21,7 @@
 //! ```
 //! A complaint may open the case before any test (`CHECK_DUE`): a result that names the case and failed leads
 //! to `SCREENED`, or of a laboratory to `CONFIRMED`; one that passed ends it (checked clean), and so does an
-//! officer who drops it.
+//! officer who drops it. Of farm produce (`CHECK_DUE_PRODUCE`) a failed quick test leads to a farm-produce case.
 //! Rectification that is not reported in time, and a second positive within the policy's half year,
 //! lead to `SAMPLE_DUE`. A refusal, evident illegality, tampering, an officer's referral, and (by
 //! policy) a failed duplicate of an item that may be fatal lead to an enforcement case. A sample that
@@ -59,6 +59,15 @@ named_scale! {
         AtLab = "at_lab",
         /// 待快检核查: a complaint asks for a fast check.
         CheckDue = "check_due",
+        /// 待农产品快检核查: as `CheckDue`, of farm produce.
+        CheckDueProduce = "check_due_produce",
+    }
+}
+
+impl State {
+    /// Whether it waits for the first test of what was complained of.
+    pub(super) fn asks_for_a_check(self) -> bool {
+        matches!(self, Self::CheckDue | Self::CheckDueProduce)
     }
 }
 
@@ -73,8 +82,12 @@ pub(super) fn opening(severe: bool, again: bool) -> State {
 }
 
 /// Where a complaint starts.
-pub(super) fn complained() -> State {
-    State::CheckDue
+pub(super) fn complained(farm_produce: bool) -> State {
+    if farm_produce {
+        State::CheckDueProduce
+    } else {
+        State::CheckDue
+    }
 }
 
 /// Where the failure that a laboratory found of a monitoring or fast-test sample starts.
@@ -95,8 +108,8 @@ pub(super) fn next(
     use CaseAct as Do;
     use State as S;
     use Transition::{End, PassOn, To};
-    if state == S::CheckDue
-        && let Some(transition) = from_check(act)
+    if state.asks_for_a_check()
+        && let Some(transition) = from_check(state, act)
     {
         return Ok(transition);
     }
@@ -152,15 +165,19 @@ pub(super) fn next(
             | S::Rectified
             | S::SampleDue
             | S::AtLab
-            | S::CheckDue,
+            | S::CheckDue
+            | S::CheckDueProduce,
             Act::Officer(_) | Act::Found(_) | Act::Lapsed(_),
         ) => return no_step(act),
     })
 }
 
 /// What comes of the check that a complaint asks for.
-fn from_check(act: Act) -> Option<Transition<State>> {
+fn from_check(state: State, act: Act) -> Option<Transition<State>> {
     match act {
+        Act::Found(Found::Failed(Capacity::Screen)) if state == State::CheckDueProduce => {
+            Some(Transition::PassOn(CaseKind::FarmProduce))
+        }
         Act::Found(Found::Failed(Capacity::Screen)) => Some(Transition::To(State::Screened)),
         Act::Found(Found::Failed(Capacity::Verification)) => Some(Transition::To(State::Confirmed)),
         Act::Found(Found::Passed(_)) => Some(Transition::End(Ending::CheckedClean)),
@@ -201,6 +218,6 @@ pub(super) fn clocks(state: State) -> &'static [Clock] {
         State::Rectified => const { &[Clock::runs(Term::Rescreen)] },
         State::SampleDue => const { &[Clock::runs(Term::FormalSample)] },
         State::AtLab => &[],
-        State::CheckDue => const { &[Clock::runs(Term::FastCheck)] },
+        State::CheckDue | State::CheckDueProduce => const { &[Clock::runs(Term::FastCheck)] },
     }
 }

@@ -24,7 +24,7 @@ impl CaseState {
         use fast_test::State as Fast;
         use spot_check::Stage;
         match self {
-            Self::FastTest(Fast::CheckDue) => Some(OwedSample::Check),
+            Self::FastTest(Fast::CheckDue | Fast::CheckDueProduce) => Some(OwedSample::Check),
             Self::FastTest(Fast::SampleDue) => Some(OwedSample::Sample),
             Self::FastTest(Fast::Rectified) => Some(OwedSample::Recheck),
             Self::FastTest(

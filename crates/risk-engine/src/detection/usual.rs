@@ -256,3 +256,71 @@ impl<G: Ord + Clone, P: Ord + Clone> Usual<G, P> {
         shares.map(|(zone, share)| (zone.clone(), share)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::SIZES;
+    use crate::policy::Policy;
+
+    fn settings() -> DetectionSettings {
+        Policy::builtin().unwrap().detection
+    }
+
+    #[test]
+    fn what_is_usual_is_as_old_as_the_guard_asks_and_no_older_than_it_need_be() {
+        let settings = settings();
+        let mut baseline = Baseline::default();
+        for week in [10, 14, 18, 22] {
+            assert!(baseline.due(week, &settings));
+            baseline.push(week, vec![(f32::from(week), 0.1)]);
+        }
+        assert!(!baseline.due(25, &settings) && baseline.due(26, &settings));
+        let mut held = |week| {
+            let known = baseline.forget(week, &settings);
+            known.then(|| baseline.of(0).unwrap().0)
+        };
+        assert_eq!(held(17), None, "nothing is eight weeks old");
+        assert_eq!(held(18), Some(10.0));
+        assert_eq!(held(21), Some(10.0));
+        assert_eq!(held(22), Some(14.0));
+        // Whatever was written down within the guard, an outbreak included, is not held against it.
+        assert_eq!(held(25), Some(14.0));
+        assert_eq!(held(26), Some(18.0));
+    }
+
+    #[test]
+    fn more_tips_than_usual_speak_for_a_change_there_unless_the_policy_switches_them_off() {
+        let mut weights: Weights<&str, &str> = Weights::default();
+        weights.add(("toys", "here"), 0.0);
+        weights.add(("toys", "there"), 0.0);
+        let tips: Tips<&str, &str> = Tips::default();
+        let ratios = |on: bool| {
+            let settings = DetectionSettings {
+                tips: on,
+                ..settings()
+            };
+            let told = Evidence {
+                tips: 6,
+                ..Evidence::default()
+            };
+            let mut week = BTreeMap::from([(("toys", "here"), told)]);
+            tips.tell(&mut week, &weights, &settings);
+            let of = |place| {
+                week.get(&("toys", place))
+                    .map_or([0.0; SIZES], |one| one.ratios)
+            };
+            (of("here"), of("there"))
+        };
+        let (here, there) = ratios(true);
+        assert!(here[0] > 0.0 && there[0] < 0.0, "{here:?} {there:?}");
+        // By the law of a Poisson count, whose mean such a change raises by e^strength·size.
+        let settings = settings();
+        for (at, size) in settings.sizes.iter().enumerate() {
+            let raised = settings.tips_strength * size;
+            let expected = 6.0 * raised - 3.0 * (libm::exp(raised) - 1.0);
+            assert!((here[at] - expected).abs() < 1e-9);
+        }
+        assert_eq!(ratios(false), ([0.0; SIZES], [0.0; SIZES]));
+    }
+}

@@ -1,6 +1,7 @@
 //! Credit classes month by month（企业信用风险分类）, and how many of each class are inspected.
 //!
-//! Classes are those that the credit system told; Spotcheck gives none.
+//! Classes are those that the credit system told, which refreshes them every month by indicators that a bureau
+//! does not hold (国市监信发〔2022〕6号, V2); Spotcheck gives none. How many of a class are to be inspected is policy.
 
 use super::settings::CreditBand;
 use super::{Lists, ListsPolicy};
@@ -19,6 +20,8 @@ pub struct CreditRow {
     pub class: CreditRiskClass,
     /// Since which day it is in this class without a break.
     pub since: Day,
+    /// Whether it was not told anew within the policy's days.
+    pub stale: bool,
     /// Visits within the months that count.
     pub visits: u32,
 }
@@ -32,7 +35,9 @@ pub struct ClassRow {
     pub enterprises: u32,
     /// Of which visited within the months that count.
     pub inspected: u32,
-    /// The latter by the former; none of an empty class.
+    /// Of all of them, those whose class should have been told anew.
+    pub stale: u32,
+    /// Inspected by all; none of an empty class.
     pub ratio: Option<f64>,
     /// Where the ratio is to lie.
     pub band: CreditBand,
@@ -88,6 +93,7 @@ impl Lists {
         offset: CivilOffset,
     ) -> CreditMonth {
         let end = offset.start_of(after);
+        let fresh = offset.start_of(after.plus(-policy.credit.fresh_days));
         let mut enterprises = Vec::new();
         for (enterprise, told) in &self.classes {
             let mut known = told.iter().filter(|((at, _), _)| *at < end).rev();
@@ -105,21 +111,24 @@ impl Lists {
                 enterprise: enterprise.clone(),
                 class: *class,
                 since: offset.day_of(since),
+                stale: *last < fresh,
                 visits: burdens.visits_within(enterprise, from, after),
             });
         }
-        let mut counts: BTreeMap<CreditRiskClass, (u32, u32)> = BTreeMap::new();
+        let mut counts: BTreeMap<CreditRiskClass, (u32, u32, u32)> = BTreeMap::new();
         for row in &enterprises {
             let count = counts.entry(row.class).or_default();
             count.0 += 1;
             count.1 += u32::from(row.visits > 0);
+            count.2 += u32::from(row.stale);
         }
         let class_row = |(class, band): (&CreditRiskClass, &CreditBand)| {
-            let (all, inspected) = counts.get(class).copied().unwrap_or_default();
+            let (all, inspected, stale) = counts.get(class).copied().unwrap_or_default();
             ClassRow {
                 class: *class,
                 enterprises: all,
                 inspected,
+                stale,
                 ratio: (all > 0).then(|| f64::from(inspected) / f64::from(all)),
                 band: *band,
             }
@@ -138,5 +147,17 @@ impl ClassRow {
     pub fn within(&self) -> Option<bool> {
         let ratio = self.ratio?;
         Some(self.band.from <= ratio && ratio <= self.band.to)
+    }
+
+    /// How many more are to be visited until the band is reached.
+    pub fn owed(&self) -> u32 {
+        let least = libm::ceil(self.band.from * f64::from(self.enterprises)) as u32;
+        least.saturating_sub(self.inspected)
+    }
+
+    /// How many more may be visited until the band is left.
+    pub fn room(&self) -> u32 {
+        let most = libm::floor(self.band.to * f64::from(self.enterprises)) as u32;
+        most.saturating_sub(self.inspected)
     }
 }

@@ -30,6 +30,9 @@ pub struct ListsPolicy {
 pub struct CreditSettings {
     /// Months, up to the end of the one that is asked for, in which inspections count, 1 to 120.
     pub window_months: i32,
+    /// Days, up to the end of the month that is asked for, within which a class should have been told
+    /// anew, 1 to 3660.
+    pub fresh_days: i32,
     /// Of each class.
     pub bands: BTreeMap<CreditRiskClass, CreditBand>,
 }
@@ -122,6 +125,11 @@ impl ListsPolicy {
                 "lists.credit.window_months",
                 "must be between 1 and 120",
                 (1..=120).contains(&self.credit.window_months),
+            ),
+            (
+                "lists.credit.fresh_days",
+                DAYS,
+                days(self.credit.fresh_days),
             ),
             (
                 "lists.credit.bands",

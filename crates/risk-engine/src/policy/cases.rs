@@ -23,6 +23,18 @@ pub enum Lead {
     Enforcement,
 }
 
+/// Which tests answer a complaint（投诉核查的认定）.
+#[doc(alias = "投诉核查的认定")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnsweredBy {
+    /// Those that name its case, or follow up a result of it.
+    CaseId,
+    /// Those too that were made on complaint (`selection.basis`), of the same product at the same
+    /// enterprise, and of the hazard complained of where one was named.
+    ComplaintBasis,
+}
+
 /// What complaints and reports open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +45,10 @@ pub struct LeadPolicy {
     pub complaint: Lead,
     /// of an injury as grave as this or graver.
     pub complaint_severity: Severity,
+    /// Which tests answer it,
+    pub answered_by: AnsweredBy,
+    /// of a sample that was taken within so many days, where they do not name the case.
+    pub answered_within_days: u16,
 }
 
 /// How cases run.

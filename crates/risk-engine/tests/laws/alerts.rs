@@ -92,12 +92,14 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     moves.collect()
 }
@@ -528,6 +530,28 @@ fn a_false_alarm_quiets_its_stream_for_a_while_but_nothing_grave() {
     ended(&mut desk);
 }
 
+/// What a failure may weigh in memory until its epoch closes: its raises, its case and its evidence.
+const BYTES_OF_A_FAILURE: usize = 4096;
+
+#[test]
+fn a_storm_over_as_many_enterprises_stays_within_what_each_failure_may_weigh() {
+    let mut desk = Desk::new(1);
+    let weight = |desk: &Desk| {
+        let memory = desk.engine.memory();
+        memory.names + memory.evidence + memory.other
+    };
+    let before = weight(&desk);
+    for number in 0..5_000 {
+        let mut one = severe(number, number + 1, 0);
+        one.observed_at = Timestamp::from_millis(START + i64::from(number) * 12);
+        desk.post(0, &one);
+    }
+    assert_eq!(desk.engine.alerts().len(), 5_000);
+    let grown = weight(&desk) - before;
+    println!("{grown} bytes for 5,000 failures of as many enterprises");
+    assert!(grown < 5_000 * BYTES_OF_A_FAILURE, "{grown} bytes");
+}
+
 #[test]
 fn a_storm_of_failures_is_one_alert_for_each_subject_and_hazard_and_leaves_nothing_behind() {
     let mut desk = Desk::new(1);
@@ -550,6 +574,10 @@ fn a_storm_of_failures_is_one_alert_for_each_subject_and_hazard_and_leaves_nothi
     }
     assert_eq!(desk.engine.open_alert_events(), 5_000);
     let during = desk.engine.memory().other;
+    assert!(
+        during < 5_000 * BYTES_OF_A_FAILURE,
+        "{during} bytes for 5,000 failures"
+    );
     for on in 1..40 {
         desk.post(0, &result(6_000 + on as u32, 9, 1, on, false));
     }

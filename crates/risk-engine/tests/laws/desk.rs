@@ -375,13 +375,15 @@ impl Desk {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)
             | Effect::ReferenceRefused(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)
-            | Effect::SignalRaised(_) => None,
+            | Effect::SignalRaised(_)
+            | Effect::ResultsRaised(_) => None,
         };
         self.effects.iter().filter_map(id).collect()
     }

@@ -55,6 +55,21 @@ fn an_item_that_fails_more_than_it_used_to_is_told_and_one_that_fails_as_ever_is
 }
 
 #[test]
+fn the_alert_leads_to_the_failures_of_its_item() {
+    let (_, desk) = found(&year(true), 1);
+    let all = desk.engine.alerts();
+    let raised = all
+        .iter()
+        .find(|entry| entry.alert.rules.contains(&AlertRule::HazardItem));
+    let behind = &raised.unwrap().alert.inspections;
+    assert!(behind.len() >= 3, "{behind:?}");
+    for id in behind {
+        let (result, _) = &desk.accepted[id];
+        assert_eq!(result.items[0].code.as_str(), "magnet");
+    }
+}
+
+#[test]
 fn corrections_take_the_failures_away_and_partitions_do_not_show() {
     let mut results = year(true);
     let failures: Vec<InspectionResult> = results

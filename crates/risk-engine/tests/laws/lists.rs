@@ -314,6 +314,13 @@ fn classes_hold_from_when_they_were_told_and_a_ratio_is_held_against_its_band() 
     let d = of(CreditRiskClass::D);
     assert_eq!((d.enterprises, d.inspected, d.ratio), (2, 1, Some(0.5)));
     assert_eq!(d.within(), Some(false), "half of D is too few");
+    // Sixty-one of a hundred of two are both of them.
+    assert_eq!((d.owed(), d.room()), (1, 1));
+    assert_eq!(d.stale, 0);
+    // January's classes were told in its second week; by the end of March nothing was told for 45 days.
+    let march = lists.credit(day(80), &burdens, &policy.lists, offset());
+    assert_eq!(march.classes.iter().map(|row| row.stale).sum::<u32>(), 2);
+    assert!(march.enterprises.iter().all(|row| row.stale));
     assert_eq!(of(CreditRiskClass::A).within(), None);
 }
 

@@ -119,13 +119,70 @@ fn what_is_told_of_a_case_is_what_changed_and_nothing_else_on_every_path() {
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
                 | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_) => None,
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_) => None,
             });
         assert_eq!(moved.collect::<BTreeSet<_>>(), changed);
         changes += changed.len();
     });
     assert_eq!(changes, 4, "opened, confirmed, guided, lapsed");
+}
+
+/// The same of alerts: what opens, rises, quietens or closes is told, and merging alone is not.
+#[test]
+fn what_is_told_of_an_alert_is_what_changed_and_nothing_else_on_every_path() {
+    let (mut changes, mut merged) = (0, 0);
+    life(|desk, step| {
+        let (before, told) = (alerts(desk), desk.effects.len());
+        step(desk);
+        let after = alerts(desk);
+        let shown = |alert: &StandingAlert| {
+            let quiet = alert.snooze.as_ref().map(|snooze| snooze.until);
+            (
+                alert.state,
+                alert.level,
+                alert.told_at,
+                quiet,
+                alert.closed_at,
+            )
+        };
+        let changed: BTreeSet<&String> = after
+            .iter()
+            .filter(|(id, alert)| before.get(*id).map(shown) != Some(shown(alert)))
+            .map(|(id, _)| id)
+            .collect();
+        let moved = desk.effects[told..]
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::AlertMoved(moved) => Some(moved.alert.to_string()),
+                Effect::EpochClosed(_)
+                | Effect::Assessed(_)
+                | Effect::AlertRaised(_)
+                | Effect::SnapshotFitted(_)
+                | Effect::RatesTold(_)
+                | Effect::WeekWatched(_)
+                | Effect::CaseMoved(_)
+                | Effect::CaseGone(_)
+                | Effect::ReferenceRefused(_)
+                | Effect::AlertTermsSet(_)
+                | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
+                | Effect::SignalRaised(_)
+                | Effect::ResultsRaised(_) => None,
+            });
+        let moved: BTreeSet<String> = moved.collect();
+        assert_eq!(moved.iter().collect::<BTreeSet<_>>(), changed);
+        changes += changed.len();
+        let raises =
+            |of: &BTreeMap<String, StandingAlert>| of.values().map(|one| one.raises).sum::<u64>();
+        merged += usize::from(raises(&after) > raises(&before) && changed.is_empty());
+    });
+    assert!(
+        changes >= 1 && merged >= 1,
+        "{changes} told, {merged} merged"
+    );
 }
 
 /// A peer's triggers wrote nothing down where no user was known.

@@ -41,8 +41,10 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     refused.collect()
 }

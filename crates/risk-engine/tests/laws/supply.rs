@@ -5,13 +5,26 @@ use crate::desk::{Desk, result};
 use compact_str::CompactString;
 use proptest::prelude::*;
 use risk_domain::ids::EnterpriseId;
-use risk_domain::inspection::{InspectionResult, Outcome as TestOutcome, Producer, Verdict};
+use risk_domain::inspection::{
+    InspectionResult, Outcome as TestOutcome, Producer, TestKind, Verdict,
+};
+use risk_domain::selection::SelectionMode;
 use risk_engine::{AlertRule, Outcome};
 
 fn supplied(id: u32, enterprise: u32, day: i64) -> InspectionResult {
     let mut one = result(id, enterprise, 0, day, true);
     one.supplier = Some(EnterpriseId::new("W1").unwrap());
     one
+}
+
+/// Results that the alerts by supply path name.
+fn behind(desk: &Desk) -> Vec<String> {
+    let all = desk.engine.alerts();
+    let of_paths = all
+        .iter()
+        .filter(|one| one.alert.rules.contains(&AlertRule::SupplyPath));
+    let results = of_paths.flat_map(|one| &one.alert.inspections);
+    results.map(ToString::to_string).collect()
 }
 
 /// Subjects and sentences of alerts by supply path.
@@ -66,6 +79,49 @@ fn goods_of_one_supplier_that_fail_at_three_enterprises_are_one_alert_that_names
             .len()
     };
     assert_eq!((far(90), far(91)), (1, 0));
+}
+
+#[test]
+fn the_alert_leads_to_the_last_failure_of_each_enterprise_whoever_it_is_about() {
+    let mut desk = Desk::new(1);
+    for one in [
+        supplied(1, 1, 0),
+        supplied(2, 1, 1),
+        supplied(3, 2, 2),
+        supplied(4, 3, 3),
+    ] {
+        desk.post(0, &one);
+    }
+    let hash = desk.end(1);
+    // The supplier was inspected nowhere itself: without these nothing would lead to the failures.
+    assert_eq!(behind(&desk), ["R00002", "R00003", "R00004"]);
+    assert_eq!(desk.rebuilt(), hash);
+}
+
+#[test]
+fn what_a_steady_stream_of_cleared_fast_tests_leaves_behind_does_not_grow() {
+    let mut desk = Desk::new(1);
+    let mut after_half = 0;
+    for day in 0..600_u32 {
+        let mut screen = supplied(2 * day, 1, i64::from(day));
+        // Monitoring opens no case, and a case is kept for ever.
+        screen.mode = SelectionMode::RiskEvaluation;
+        screen.test.kind = TestKind::Rapid;
+        let mut cleared = result(2 * day + 1, 1, 0, i64::from(day), false);
+        cleared.observed_at = screen.observed_at.plus_millis(60_000);
+        cleared.mode = SelectionMode::RiskEvaluation;
+        cleared.confirms = Some(screen.inspection_id.clone());
+        desk.post(0, &screen);
+        desk.post(0, &cleared);
+        if day == 300 {
+            after_half = desk.engine.memory().other;
+        }
+    }
+    let (before, now) = (after_half, desk.engine.memory().other);
+    assert!(
+        now <= before + 4096,
+        "{before} bytes after half the time, {now} now"
+    );
 }
 
 #[test]

@@ -51,13 +51,15 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_) => None,
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)

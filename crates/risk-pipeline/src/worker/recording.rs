@@ -55,6 +55,7 @@ where
             }
             Effect::AlertRaised(alert) => metrics.raised(alert.level),
             Effect::SignalRaised(raised) => metrics.raised(raised.alert.level),
+            Effect::ResultsRaised(raised) => metrics.raised(raised.alert.level),
             Effect::AlertMoved(moved) => {
                 metrics.alert_moves.with_label_values(&[moved.what()]).inc();
                 self.followed.handled = true;
@@ -74,6 +75,7 @@ where
             Effect::Assessed(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_) => {}
         }

@@ -145,6 +145,7 @@ impl Applier {
             }
             Effect::AlertRaised(alert) => self.gather.alert(alert)?,
             Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
+            Effect::ResultsRaised(raised) => self.gather.alert(&raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
             Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
             Effect::CaseGone(id) => self.gather.case_gone(id),
@@ -152,6 +153,7 @@ impl Applier {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_)
             | Effect::ReferenceRefused(_) => {}

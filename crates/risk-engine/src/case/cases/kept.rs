@@ -86,6 +86,7 @@ impl Cases {
                 let awaiting = self.awaiting.entry(case.clone()).or_default();
                 awaiting.insert(id.clone());
             }
+            self.await_complaint(&id, &loose);
             self.loose.insert(id, loose);
         }
     }

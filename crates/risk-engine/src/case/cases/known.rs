@@ -1,10 +1,11 @@
 //! Which cases there are, now and by the close of an epoch, and what complaints and reports say to them.
 
-use super::{Cases, Touch};
-use crate::case::docket::{Fact, FactId, FactKey, SignalFact};
-use crate::case::{CaseKey, CaseKind};
+use super::{Cases, Loose, Touch, field_of};
+use crate::case::docket::{Docket, Fact, FactId, FactKey, ResultFact, SignalFact};
+use crate::case::{Case, CaseEvent, CaseKey, CaseKind};
 use crate::event_time::Epoch;
 use crate::policy::{CasePolicy, Lead};
+use crate::taxonomy::Taxonomy;
 use risk_domain::ids::CaseId;
 use risk_domain::signal::{Reporter, Signal, SignalKind};
 use std::collections::BTreeMap;
@@ -34,7 +35,13 @@ impl Cases {
 
     /// Takes in a complaint or a report, where the policy has it open a case and it says of which product
     /// and where.
-    pub(crate) fn admit_signal(&mut self, signal: &Signal, epoch: Epoch, policy: &CasePolicy) {
+    pub(crate) fn admit_signal(
+        &mut self,
+        signal: &Signal,
+        epoch: Epoch,
+        policy: &CasePolicy,
+        taxonomy: &Taxonomy,
+    ) {
         let leads = &policy.leads;
         let lead = match signal.kind {
             SignalKind::Tip => leads.tip,
@@ -57,6 +64,8 @@ impl Cases {
         if lead == Lead::None {
             return;
         }
+        let field = field_of(&product, policy, taxonomy);
+        let matter = (signal.enterprise_id.clone(), product.clone());
         let number = self.docket(&CaseKey {
             enterprise: signal.enterprise_id.clone(),
             product,
@@ -66,6 +75,7 @@ impl Cases {
         let fact = Fact::Signal(Box::new(SignalFact {
             epoch,
             lead,
+            field,
             named: signal.reporter == Some(Reporter::Named),
             site,
             zone,
@@ -74,6 +84,20 @@ impl Cases {
             docket.facts.insert(key.clone(), fact);
             self.touch(number, &Touch::Added(key));
         }
+        // A test that was read first may be of this complaint.
+        self.complained(&matter);
+    }
+
+    /// Bytes on the heap, about: facts, and cases with their histories.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let of = |docket: &Docket| {
+            let events: usize = docket.cases.iter().map(|case| case.events.len()).sum();
+            let fact = size_of::<FactKey>() + size_of::<Fact>() + size_of::<ResultFact>();
+            docket.facts.len() * fact
+                + docket.cases.len() * size_of::<Case>()
+                + events * size_of::<CaseEvent>()
+        };
+        self.dockets.iter().map(of).sum::<usize>() + self.loose.len() * size_of::<Loose>()
     }
 
     /// Open cases by kind, and those among them with a term that lapsed.

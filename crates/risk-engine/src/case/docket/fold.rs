@@ -198,9 +198,11 @@ impl<'a> Fold<'a> {
             }
             return;
         };
-        let of_this_case = linked || fact.case.as_ref() == Some(&case.id);
+        let named = fact.case.as_ref() == Some(&case.id);
+        let answers = fact.answers.is_some() && case.state.asks_for_a_check();
+        let of_this_case = linked || named || answers;
         if let Some(replaced) = &fact.replaces {
-            if *replaced == case.opened_by && matches!(fact.found, Found::Passed(_)) {
+            if case.rests_on(replaced) && matches!(fact.found, Found::Passed(_)) {
                 let ended = self.act(at, Act::Found(Found::Corrected), None, by);
                 debug_assert!(ended.is_ok(), "an open case takes a correction");
                 return;
@@ -345,12 +347,18 @@ impl<'a> Fold<'a> {
                     Cause::Result(id) => id.clone(),
                     Cause::Command(_) | Cause::Term(_) | Cause::Signal(_) => case.opened_by.clone(),
                 };
-                let microbes = facts.iter().any(|(key, fact)| match fact {
-                    Fact::Result(fact) => fact.microbes && key.1 == FactId::Result(record.clone()),
-                    Fact::Command(_) | Fact::Signal(_) => false,
+                let found = facts.iter().find_map(|(key, fact)| match fact {
+                    Fact::Result(fact) => (key.1 == FactId::Result(record.clone())).then_some(fact),
+                    Fact::Command(_) | Fact::Signal(_) => None,
                 });
+                let microbes = found.is_some_and(|fact| fact.microbes);
+                let food = found.is_some_and(|fact| fact.field != Field::Industrial);
                 let state = match kind {
                     CaseKind::FastTest => CaseState::FastTest(fast_test::opening(false, false)),
+                    // A formal sample of food goes by the law of food.
+                    CaseKind::SpotCheck if food => {
+                        CaseState::FoodCheck(food_check::opening(microbes))
+                    }
                     CaseKind::SpotCheck => CaseState::SpotCheck(spot_check::opening()),
                     CaseKind::FoodCheck => CaseState::FoodCheck(food_check::opening(microbes)),
                     CaseKind::FarmProduce => CaseState::FarmProduce(farm_produce::opening()),

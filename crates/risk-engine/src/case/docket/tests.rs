@@ -68,6 +68,7 @@ fn result(found: Found, when: Timestamp) -> ResultFact {
         zone: ZoneId::new("F1").unwrap(),
         upon: Vec::new(),
         case: None,
+        answers: None,
         replaces: None,
     }
 }
@@ -354,7 +355,8 @@ fn whole(switches: Switches) {
         CaseState::FarmProduce(farm_produce::opening()),
         CaseState::Enforcement(enforcement::opening()),
         CaseState::Enforcement(enforcement::reported()),
-        CaseState::FastTest(fast_test::complained()),
+        CaseState::FastTest(fast_test::complained(false)),
+        CaseState::FastTest(fast_test::complained(true)),
     ];
     let steps = |state: CaseState| {
         let running = state.clocks();

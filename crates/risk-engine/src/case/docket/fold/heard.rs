@@ -1,7 +1,7 @@
 //! What a complaint or a report makes of a docket.
 
 use super::{By, CaseState, Cause, Fold, Happened, Opening, enforcement, fast_test};
-use crate::case::docket::SignalFact;
+use crate::case::docket::{Field, SignalFact};
 use crate::policy::Lead;
 use compact_str::CompactString;
 use risk_domain::ids::{InspectionId, SignalId};
@@ -23,7 +23,10 @@ impl Fold<'_> {
         }
         let state = match (fact.lead, fact.named) {
             (Lead::None, _) => return,
-            (Lead::FastTest, _) => CaseState::FastTest(fast_test::complained()),
+            (Lead::FastTest, _) => {
+                let farm_produce = fact.field == Field::FarmProduce;
+                CaseState::FastTest(fast_test::complained(farm_produce))
+            }
             (Lead::Enforcement, true) => CaseState::Enforcement(enforcement::reported()),
             (Lead::Enforcement, false) => CaseState::Enforcement(enforcement::opening()),
         };

@@ -1,0 +1,55 @@
+//! What changed of a docket's cases, as the ledger records it.
+
+use super::CaseMove;
+use crate::case::{Case, CaseEvent};
+use risk_domain::ids::CaseId;
+
+/// A change of a case that is to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CaseChange {
+    Moved(Box<CaseMove>),
+    Gone(CaseId),
+}
+
+pub(super) fn lengths(cases: &[Case]) -> Vec<usize> {
+    cases.iter().map(|case| case.events.len()).collect()
+}
+
+/// What must be recorded of cases that only went on, from so many events each.
+pub(super) fn additions(lengths: &[usize], cases: &[Case]) -> Vec<CaseChange> {
+    let lengths = lengths.iter().copied().chain(std::iter::repeat(0));
+    let went_on = lengths
+        .zip(cases)
+        .filter(|(length, case)| case.events.len() > *length);
+    let moved = |(length, case): (usize, &Case)| {
+        CaseChange::Moved(Box::new(CaseMove {
+            case: case.going_on_from(length),
+            kept: length as u32,
+        }))
+    };
+    went_on.map(moved).collect()
+}
+
+/// What must be recorded for `before` to become `after`.
+pub(super) fn difference(before: &[Case], after: Vec<Case>) -> Vec<CaseChange> {
+    let mut changes = Vec::new();
+    let stays = |case: &&Case| after.iter().any(|other| other.id == case.id);
+    let gone = before.iter().filter(|case| !stays(case));
+    changes.extend(gone.map(|case| CaseChange::Gone(case.id.clone())));
+    for case in after {
+        let known = before.iter().find(|known| known.id == case.id);
+        if known == Some(&case) {
+            continue;
+        }
+        let same = |(one, other): &(&CaseEvent, &CaseEvent)| one == other;
+        let kept = known.map_or(0, |known| {
+            let pairs = known.events.iter().zip(&case.events);
+            pairs.take_while(same).count()
+        });
+        changes.push(CaseChange::Moved(Box::new(CaseMove {
+            case: case.going_on_from(kept),
+            kept: kept as u32,
+        })));
+    }
+    changes
+}
