@@ -15,6 +15,7 @@ mod lists;
 mod observers;
 pub(crate) mod pack;
 mod plan;
+mod plan_results;
 mod rates;
 mod reference;
 mod session;
@@ -49,9 +50,12 @@ pub use observers::{
     StrictnessDto,
 };
 pub use plan::{
-    BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanSamplesDto,
-    PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto,
-    ShadowPriceDto, ShortfallDto,
+    BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanRatioDto,
+    PlanSamplesDto, PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto,
+    SentenceDto, ShadowPriceDto, ShortfallDto,
+};
+pub use plan_results::{
+    FilledListDto, FilledRowDto, PlanModeResultsDto, PlanResultDto, PlanResultsDto, PlanStrayDto,
 };
 pub use rates::{
     AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,

@@ -208,7 +208,7 @@ impl ApiError {
         }
     }
 
-    fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::BadParameter { field, rule } => format!("`{field}` {rule}"),
             Self::BadBody(why)

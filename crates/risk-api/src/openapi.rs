@@ -75,6 +75,8 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::plans::csv,
         crate::plans::xlsx,
         crate::plans::html,
+        crate::plans::outcome::results,
+        crate::plans::fill::fill,
         crate::plans::draw,
         crate::plans::reveal,
         crate::plans::draw_one,

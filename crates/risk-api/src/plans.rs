@@ -6,12 +6,15 @@
 
 mod book;
 mod export;
+pub(crate) mod fill;
+mod filled;
 mod make;
+pub(crate) mod outcome;
 mod record;
 
-pub(crate) use book::VisitBook;
-pub use book::plan_inputs;
+pub use book::{PlanSources, plan_inputs};
 pub use export::{csv as table, workbook};
+pub use filled::{FilledError, FilledFault, FilledRecord, FilledRow, Filling, filled};
 
 use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
 use crate::error::ApiError;
@@ -29,9 +32,10 @@ use axum::response::{IntoResponse, Response};
 use record::Steps;
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::PlanAction;
-use risk_engine::{LedgerPlan, PlanState};
+use risk_engine::{Engine, LedgerPlan, PlanState};
 use risk_planner::wire::draw::DrawRecord;
 use risk_planner::{PlanError, PlanRequest};
+use risk_store::PlanShelf;
 use serde::de::DeserializeOwned;
 
 /// The most rows of a page.
@@ -86,7 +90,19 @@ pub(crate) async fn post(
     let read = move |parts: &ApiParts| {
         let now = (parts.now)();
         let day = make::day_of(&request, parts.engine().policy().time.offset, now)?;
-        let inputs = shared.0.visits.inputs(parts, day)?;
+        let burdens = shared.0.burden.read(parts)?;
+        let lists = shared.0.lists.read(parts)?;
+        let engine = parts.engine();
+        let sources = PlanSources {
+            engine: &engine,
+            burdens: &burdens.0,
+            lists: &lists.0,
+            reference: &parts.reference,
+            planning: &parts.planning,
+        };
+        let inputs = plan_inputs(&sources, request.known, day);
+        // What follows takes long, and needs none of them.
+        drop((engine, lists, burdens));
         make::commit(parts, &request, inputs, now)
     };
     let (plan, steps) = state.read(read).await?;
@@ -101,16 +117,16 @@ fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 /// A plan as its documents have it, which must be those that the ledger holds.
 fn plan_of(parts: &ApiParts, id: &str) -> Result<PlanDto, ApiError> {
     let (id, known) = record::known(parts, id)?;
-    plan_as_known(parts, &id, &known)
+    plan_as_known(&parts.shelf, &id, &known)
 }
 
-fn plan_as_known(parts: &ApiParts, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
+fn plan_as_known(shelf: &PlanShelf, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
     let bytes = match &known.draw {
         Some((draw, _)) => {
             let name = record::numbered(LIST, draw.list_sha256);
-            record::unchanged(&parts.shelf, id, &name, draw.list_sha256)?
+            record::unchanged(shelf, id, &name, draw.list_sha256)?
         }
-        None => record::document(&parts.shelf, id, PLAN)?,
+        None => record::document(shelf, id, PLAN)?,
     };
     let plan: Result<PlanDto, _> = serde_json::from_slice(&bytes);
     let mut plan = plan.map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -143,7 +159,7 @@ pub(crate) async fn list(
         let mut plans = Vec::with_capacity(known.len());
         for (id, known) in known {
             // One changed document must not hide the other plans; asked for itself, it is refused.
-            let list = plan_as_known(parts, &id, &known)
+            let list = plan_as_known(&parts.shelf, &id, &known)
                 .ok()
                 .and_then(|of| of.list);
             plans.push(PlanSummaryDto {
@@ -260,6 +276,20 @@ pub(crate) async fn html(
         ))
     };
     state.read(read).await
+}
+
+/// Why the list of a plan cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoList(String);
+
+/// The list of a drawn plan from its documents, which must be what the ledger says.
+pub fn kept_list(engine: &Engine, shelf: &PlanShelf, id: &str) -> Result<PlanListDto, NoList> {
+    let none = || NoList(format!("there is no plan {id} in the ledger"));
+    let draw = DrawId::new(id).map_err(|_| none())?;
+    let known = engine.plan(&draw).ok_or_else(none)?;
+    let list = plan_as_known(shelf, &draw, known).and_then(list_of);
+    list.map_err(|error| NoList(error.detail()))
 }
 
 fn list_of(plan: PlanDto) -> Result<PlanListDto, ApiError> {

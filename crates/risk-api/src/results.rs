@@ -104,6 +104,7 @@ pub(crate) async fn post_commands(
         return Err(ApiError::NotFound(why.to_owned()));
     };
     let mut posted = read(&state, &headers, body?).await?;
+    spare_plans(&posted.records)?;
     identity.sign(&mut posted.records)?;
     if headers.contains_key(header::IF_MATCH) {
         let check = move |parts: &ApiParts| {
@@ -114,6 +115,25 @@ pub(crate) async fn post_commands(
     }
     note(&state, &identity, &request, Act::PostCommands, posted.ids()).await?;
     take(&*intake, posted).await
+}
+
+/// Steps of plans bear the hashes of documents that are kept before: only what makes these may post them.
+fn spare_plans(records: &[Vec<u8>]) -> Result<(), ApiError> {
+    let on_plan = |record: &[u8]| {
+        let read: Result<serde_json::Map<String, serde_json::Value>, _> =
+            serde_json::from_slice(record);
+        read.is_ok_and(|of| of.contains_key("plan_id"))
+    };
+    let at = records.iter().position(|record| on_plan(record));
+    at.map_or(Ok(()), |at| {
+        Err(ApiError::BadParameter {
+            field: "plan_id".to_owned(),
+            rule: format!(
+                "must not be posted here (record {}): `POST /v1/plans`, its draw and its reveal write the steps of a plan",
+                at + 1
+            ),
+        })
+    })
 }
 
 /// Post signals: complaints, media exposure, recalls, accidents, credit classes, external checks, online
@@ -158,24 +178,32 @@ async fn read(state: &ApiState, headers: &HeaderMap, body: Bytes) -> Result<Post
 /// Hands records in, and waits for what becomes of them.
 async fn take(intake: &dyn Intake, posted: Posted) -> Result<Response, ApiError> {
     let Posted { records, places } = posted;
-    let posted = intake.post(records);
-    let receipts = posted.map_err(|error| match error {
+    if let Some(receipts) = hand_in(intake, records).await? {
+        return Ok(Json(answer(places, receipts)).into_response());
+    }
+    let pending = PendingDto {
+        status: "pending".to_owned(),
+        records: places.len(),
+        detail: "taken, and not known to be durable yet; sending the records again is safe"
+            .to_owned(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
+}
+
+/// Hands records in; none where they are not known to be durable in time.
+pub(crate) async fn hand_in(
+    intake: &dyn Intake,
+    records: Vec<Vec<u8>>,
+) -> Result<Option<Vec<Receipt>>, ApiError> {
+    let receipts = intake.post(records).map_err(|error| match error {
         PostError::Busy => ApiError::Busy,
         PostError::TooLarge => ApiError::TooLarge,
         PostError::Stopped => ApiError::Stopped,
     })?;
     match tokio::time::timeout(WAIT, receipts).await {
-        Ok(Some(receipts)) => Ok(Json(answer(places, receipts)).into_response()),
+        Ok(Some(receipts)) => Ok(Some(receipts)),
         Ok(None) => Err(ApiError::Stopped),
-        Err(_elapsed) => {
-            let pending = PendingDto {
-                status: "pending".to_owned(),
-                records: places.len(),
-                detail: "taken, and not known to be durable yet; sending the records again is safe"
-                    .to_owned(),
-            };
-            Ok((StatusCode::ACCEPTED, Json(pending)).into_response())
-        }
+        Err(_elapsed) => Ok(None),
     }
 }
 

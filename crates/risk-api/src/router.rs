@@ -61,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 71] = [
+pub(crate) static OPERATIONS: [Operation; 73] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -262,6 +262,15 @@ pub(crate) static OPERATIONS: [Operation; 71] = [
     read("/v1/plans/{id}/lines.html", PLANNERS, &[], || {
         get(plans::html)
     }),
+    read("/v1/plans/{id}/results", PLANNERS, &[], || {
+        get(plans::outcome::results)
+    }),
+    Operation {
+        query: &["agency", "agency_level"],
+        ..write("/v1/plans/{id}/results", PLANNERS, || {
+            post(plans::fill::fill)
+        })
+    },
     write("/v1/plans/{id}/draw", PLANNERS, || post(plans::draw)),
     write("/v1/plans/{id}/reveal", PLANNERS, || post(plans::reveal)),
     read("/v1/draws/{id}", KNOWN, &[], || get(plans::draw_one)),

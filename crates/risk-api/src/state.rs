@@ -11,7 +11,7 @@ use crate::identity::sessions::Sessions;
 use crate::limits::Quota;
 use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
-use crate::plans::VisitBook;
+use crate::plans::outcome::DrawnBook;
 use crate::supply::PathBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -178,7 +178,7 @@ pub(crate) struct Shared {
     pub(crate) burden: BurdenBook,
     pub(crate) lists: ListsBook,
     pub(crate) paths: PathBook,
-    pub(crate) visits: VisitBook,
+    pub(crate) drawn: DrawnBook,
     pub(crate) heat: Arc<HeatBook>,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
@@ -231,7 +231,7 @@ impl ApiState {
             burden: BurdenBook::default(),
             lists: ListsBook::default(),
             paths: PathBook::default(),
-            visits: VisitBook::default(),
+            drawn: DrawnBook::default(),
             heat: Arc::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),

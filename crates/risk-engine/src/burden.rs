@@ -4,16 +4,18 @@
 //! It is a view of accepted results, whatever the order they come in: a correction stands in the place
 //! of what it corrects, as everywhere. It judges nobody and changes no state; grades do not know it.
 
+mod seen;
 mod settings;
 mod suspicion;
 
 use crate::corrections::Corrections;
 use compact_str::CompactString;
 use risk_domain::article::Article;
-use risk_domain::ids::{AgencyId, EnterpriseId, InspectionId, ItemCode};
+use risk_domain::ids::{AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId};
 use risk_domain::inspection::{Agency, AgencyLevel, Channel, InspectionResult, Outcome};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::time::{CivilOffset, Day};
+pub use seen::{EnterpriseSeen, TargetSeen};
 pub use settings::BurdenPolicy;
 use std::collections::{BTreeMap, BTreeSet};
 use suspicion::Margin;
@@ -67,9 +69,15 @@ struct Fact {
     supersedes: Option<InspectionId>,
     enterprise: u32,
     place: u32,
+    site: u32,
+    product: u32,
     team: u32,
     day: Day,
     visit: bool,
+    /// A sample of its own; a laboratory's confirmation is of one that was taken before.
+    sampled: bool,
+    /// It checked the product at its producer, for an agency of this level.
+    checked_by: Option<AgencyLevel>,
     /// Nobody could see it coming; a supervisory check or a recheck could leak.
     unforeseen: bool,
     outcome: Outcome,
@@ -121,6 +129,8 @@ pub struct Burdens {
     enterprises: Numbers<EnterpriseId>,
     /// A zone with a booth number, or a site where no number is known.
     places: Numbers<CompactString>,
+    sites: Numbers<SiteId>,
+    products: Numbers<ProductCode>,
     /// Teams and laboratories.
     observers: Numbers<CompactString>,
     items: Numbers<ItemCode>,
@@ -173,12 +183,16 @@ impl Burdens {
             supersedes: result.supersedes.clone(),
             enterprise,
             place: self.places.of(&place),
+            site: self.sites.of(&site.site_id),
+            product: self.products.of(&result.product.category),
             team: self
                 .observers
                 .of(&CompactString::new(result.team_id.as_str())),
             day: offset.day_of(result.sampled_at),
-            // A laboratory's confirmation is of a sample that was taken before.
             visit: site.channel != Channel::Ecommerce && result.confirms.is_none(),
+            sampled: result.confirms.is_none(),
+            checked_by: (keeps_others_off(result) && site.channel == Channel::Production)
+                .then_some(result.agency.level),
             unforeseen: is_unforeseen(result),
             outcome: result.outcome,
             units: u64::from(result.sample.tested) + u64::from(result.sample.backup),

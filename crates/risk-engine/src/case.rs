@@ -19,6 +19,7 @@ pub mod fast_test;
 mod follow;
 pub mod food_check;
 mod machine;
+mod owed;
 mod rule;
 pub mod spot_check;
 mod term;
@@ -28,6 +29,7 @@ pub use cases::CaseMove;
 pub(crate) use cases::{CaseChange, Cases, Docketed, Unsettled};
 pub use event::{CaseEvent, Cause, Happened};
 pub use machine::{Clock, Ending, From, NoSuchStep, Switches, Transition};
+pub use owed::OwedSample;
 pub use rule::{CaseRefusal, CaseRule};
 pub use term::{Bound, Count, Deadline, Span, Term, TermRule};
 

@@ -21,7 +21,8 @@ mod counterfactual;
 mod decisions;
 pub mod detection;
 mod digest;
-pub mod duties;
+pub mod drawn;
+mod duties;
 mod event_time;
 pub mod evidence;
 mod excess;
@@ -54,7 +55,6 @@ mod subjects;
 mod supply;
 mod targets;
 pub mod taxonomy;
-mod visits;
 mod warning;
 
 pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
@@ -64,7 +64,9 @@ pub use alert::terms::AlertTerms;
 pub use alert::{Alert, AlertEntry, AlertRule, ResultsRaised};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
-pub use burden::{Burden, BurdenPolicy, Burdens, PriorCheck, Suspicion, SuspicionKind};
+pub use burden::{
+    Burden, BurdenPolicy, Burdens, EnterpriseSeen, PriorCheck, Suspicion, SuspicionKind, TargetSeen,
+};
 pub use campaign::{AdjustedEffect, Domain};
 pub use case::{Case, CaseKind, CaseMove};
 pub use caution::Caution;
@@ -72,6 +74,7 @@ pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;
 pub use decisions::DecisionState;
 pub use digest::StateHash;
+pub use drawn::{DrawnResults, Reported};
 pub use event_time::{Epoch, PartitionIx, SourcePartition};
 pub use evidence::Stratum;
 pub use excess::Excess;
@@ -98,7 +101,6 @@ pub use signals::SignalRaised;
 pub use step::Engine;
 pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
-pub use visits::{LastVisits, Visits};
 pub use warning::Outbreak;
 
 /// Version of the judging code; recorded with what it concluded.

@@ -27,6 +27,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) standing: &'a [Standing],
     pub(crate) campaigns: &'a [Campaign],
+    /// By unit, whether an open alert speaks of it.
+    pub(crate) alerted: &'a [bool],
 }
 
 impl Scene<'_> {
@@ -231,7 +233,7 @@ impl<'a> Chooser<'a> {
         let scene = self.scene;
         let kept = libm::ceil(scene.rules.alert_share * special as f64 - 1e-9) as usize;
         let alerted = self.fill(mode, kept.min(special), order, |unit| {
-            scene.pool.get(unit).alerted
+            scene.alerted[unit as usize]
         });
         targeted
             .special

@@ -1,7 +1,9 @@
 //! Least and greatest numbers of tests, whatever they are of.
 
+use crate::policy::Rules;
 use crate::pool::Pool;
-use crate::wire::request::{BoundRequest, PlanRequest};
+use crate::strata::Unkept;
+use crate::wire::request::{BoundRequest, Budgets, PlanRequest};
 use compact_str::{CompactString, format_compact};
 use risk_domain::ids::{EnterpriseId, MethodId, ProductCode, SectorCode, ZoneId};
 use risk_domain::scales::CreditRiskClass;
@@ -154,6 +156,17 @@ impl FieldError {
     }
 }
 
+/// The field under which limits stand that credit classes bring with them.
+pub(crate) const RATIOS: &str = "class_ratios";
+
+impl Limit {
+    /// Whether nobody asked for it: it comes from what is known of credit classes, and a plan that cannot
+    /// keep it says so rather than be refused.
+    pub(crate) fn is_derived(&self) -> bool {
+        self.field == RATIOS
+    }
+}
+
 /// Limits, and to which of them each unit of the pool belongs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Limits {
@@ -166,7 +179,7 @@ impl Limits {
     /// The limits of a request.
     pub(crate) fn new(
         request: &PlanRequest,
-        visits_per_team_day: u32,
+        rules: &Rules,
         pool: &Pool,
     ) -> Result<Self, FieldError> {
         let mut all = Vec::new();
@@ -180,7 +193,7 @@ impl Limits {
                     "must be finite and not negative",
                 ));
             }
-            let visits = libm::floor(days * f64::from(visits_per_team_day));
+            let visits = libm::floor(days * f64::from(rules.visits_per_team_day));
             all.push(at_most(
                 "team_days",
                 Group::Zone(zone.clone()),
@@ -216,11 +229,32 @@ impl Limits {
             let most = libm::floor(share * size as f64) as u32;
             all.push(at_most("class_shares", Group::Class(*class), most));
         }
+        ratios(request, rules.plan_days, pool, &mut all);
         if all.len() > usize::from(u16::MAX) {
             return Err(FieldError::new("limits", "must be at most 65535"));
         }
         let members = members(&all, pool);
         Ok(Self { all, members })
+    }
+
+    /// A limit that the strata of checks cannot keep, and what stands against it.
+    pub(crate) fn unkept(&self, unkept: Unkept, budgets: &Budgets) -> Clash {
+        let limit = &self.all[unkept.limit];
+        let others = self.all.iter().enumerate().filter(|(at, other)| {
+            *at != unkept.limit
+                && other.counts(SelectionMode::SupervisoryCheck)
+                && std::mem::discriminant(&other.group) == std::mem::discriminant(&limit.group)
+        });
+        let mut against = names(others.map(|(_, other)| other));
+        against.push(format!(
+            "budgets.supervisory_check: {}",
+            budgets.supervisory_check
+        ));
+        Clash {
+            limit: limit.to_string(),
+            nearest: unkept.nearest,
+            against,
+        }
     }
 
     /// Places of the limits that a unit belongs to, whatever the mode.
@@ -238,6 +272,29 @@ impl Limits {
     ) -> impl Iterator<Item = usize> + '_ {
         let of = self.of(unit).iter().map(|at| usize::from(*at));
         of.filter(move |at| self.all[*at].counts(mode))
+    }
+}
+
+/// What credit classes ask of supervisory checks: the ratios are those of double-random checks. A cap that
+/// no budget reaches binds nobody, and would only part the draw.
+fn ratios(request: &PlanRequest, plan_days: u32, pool: &Pool, all: &mut Vec<Limit>) {
+    let told = pool.surroundings().ratios.iter();
+    for (class, ratio) in told.filter(|(class, _)| !request.class_shares.contains_key(class)) {
+        let budget = request.budgets.supervisory_check;
+        let limit = |bound, tests| Limit {
+            field: RATIOS,
+            group: Group::Class(*class),
+            mode: Some(SelectionMode::SupervisoryCheck),
+            bound,
+            tests,
+        };
+        if ratio.room() < budget {
+            all.push(limit(Bound::AtMost, ratio.room()));
+        }
+        let owed = ratio.owed(plan_days).min(ratio.room());
+        if owed > 0 && budget > 0 {
+            all.push(limit(Bound::AtLeast, owed));
+        }
     }
 }
 

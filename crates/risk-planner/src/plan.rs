@@ -1,6 +1,9 @@
 //! From a request and a pool to a plan.
 
+mod known;
 mod lines;
+
+pub use known::RatioReached;
 
 use crate::chooser::{Chooser, Scene, Targeted};
 use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Drawn, Secret, draw};
@@ -10,7 +13,7 @@ use crate::policy::{PlanningPolicy, PlanningPolicyError, Rules};
 use crate::pool::{ModelView, Pool};
 use crate::reason::Reason;
 use crate::standing::{Barred, Resting, Standing};
-use crate::strata::{self, Stratum, Unkept};
+use crate::strata::{self, Stratum};
 use crate::target::Target;
 use crate::wire::draw::pool_text;
 use crate::wire::request::{Budgets, Lead, PlanRequest};
@@ -176,6 +179,8 @@ pub struct Plan {
     pub prices: Vec<ShadowPrice>,
     /// How precisely the plan lets pass rates be told.
     pub precision: Vec<Precision>,
+    /// How far credit classes are inspected, and what the plan adds.
+    pub ratios: Vec<RatioReached>,
     /// Targets that rest, by reason.
     pub resting: BTreeMap<Resting, u32>,
     /// Targets that may not be checked, by reason.
@@ -197,6 +202,7 @@ pub struct Design<'a> {
     pub(crate) budgets: Budgets,
     pub(crate) limits: Limits,
     pub(crate) standing: Vec<Standing>,
+    alerted: Vec<bool>,
     pub(crate) strata: Vec<Stratum>,
     /// Weights of supervisory checks by unit.
     pub(crate) weights: Vec<(u32, f64)>,
@@ -223,7 +229,7 @@ impl<'a> Design<'a> {
                 return Err(FieldError::new(format!("campaigns[{at}].zones"), rule).into());
             }
         }
-        let limits = Limits::new(request, rules.visits_per_team_day, pool)?;
+        let limits = Limits::new(request, &rules, pool)?;
         let standing: Vec<Standing> = pool
             .candidates()
             .iter()
@@ -241,8 +247,9 @@ impl<'a> Design<'a> {
             &strata,
         );
         strata.extend(checks);
-        clashes.extend(unkept.iter().map(|of| unkept_clash(of, &limits, &budgets)));
-        if !clashes.is_empty() && !request.relax {
+        clashes.extend(unkept.iter().map(|of| limits.unkept(*of, &budgets)));
+        let asked = unkept.iter().any(|of| !limits.all[of.limit].is_derived());
+        if (asked || clashes.len() > unkept.len()) && !request.relax {
             return Err(PlanError::Clashes(clashes));
         }
         Ok(Self {
@@ -256,6 +263,7 @@ impl<'a> Design<'a> {
             budgets,
             limits,
             standing,
+            alerted: known::alerted(request, pool),
             strata,
             weights,
             clashes,
@@ -300,6 +308,7 @@ impl<'a> Design<'a> {
             limits: &self.limits,
             standing: &self.standing,
             campaigns: &self.request.campaigns,
+            alerted: &self.alerted,
         }
     }
 
@@ -323,14 +332,11 @@ impl<'a> Design<'a> {
         let targeted = chooser.choose(budgets, &ranked);
         let mut clashes = self.clashes.clone();
         clashes.extend(targeted.clashes.iter().cloned());
-        if !clashes.is_empty() && !self.request.relax {
+        if !targeted.clashes.is_empty() && !self.request.relax {
             return Err(PlanError::Clashes(clashes));
         }
         lines.targeted(&targeted);
-        let exhausted: Vec<String> = chooser
-            .exhausted()
-            .map(|at| self.limits.all[at].to_string())
-            .collect();
+        let exhausted: Vec<usize> = chooser.exhausted().collect();
         let outlook = outlook::Outlook::new(self, &before, &ranked, &targeted);
         let (lines, reserves) = lines.finish();
         let mut plan = Plan {
@@ -350,6 +356,7 @@ impl<'a> Design<'a> {
             curve: outlook.curve(),
             prices: outlook.prices(&chooser),
             precision: outlook::precision(self),
+            ratios: known::reached(self.pool, &lines),
             resting: BTreeMap::new(),
             barred: BTreeMap::new(),
             lines,
@@ -391,7 +398,8 @@ impl<'a> Design<'a> {
     }
 
     fn expected(&self, lines: &[Line]) -> ExpectedFinds {
-        let value: f64 = lines.iter().map(|line| line.finds).sum();
+        // A sum of nothing is minus zero.
+        let value = lines.iter().map(|line| line.finds).sum::<f64>() + 0.0;
         let variance: f64 = lines
             .iter()
             .map(|line| {
@@ -410,11 +418,11 @@ impl<'a> Design<'a> {
         ExpectedFinds {
             value,
             lower: (value - half).max(0.0),
-            upper: value + half,
+            upper: value + half + 0.0,
         }
     }
 
-    fn shortfalls(&self, lines: &[Line], targeted: &Targeted, caps: &[String]) -> Vec<Shortfall> {
+    fn shortfalls(&self, lines: &[Line], targeted: &Targeted, used: &[usize]) -> Vec<Shortfall> {
         let count = |mode| lines.iter().filter(|line| line.mode == mode).count() as u32;
         let mut shortfalls = Vec::new();
         for mode in SelectionMode::ALL {
@@ -423,18 +431,18 @@ impl<'a> Design<'a> {
                 continue;
             }
             let affordable = self.budgets.of(*mode);
+            let caps = used.iter().map(|at| &self.limits.all[*at]);
+            let caps = crate::limits::names(caps.filter(|limit| limit.counts(*mode)));
             let cause = match mode {
                 SelectionMode::EnforcementTest if planned < affordable => {
                     ShortfallCause::Leads(planned)
                 }
                 _any if planned >= affordable => ShortfallCause::Money,
-                SelectionMode::SpecialCheck | SelectionMode::FastTest
-                    if !caps.is_empty() && !self.limits.all.is_empty() =>
-                {
-                    ShortfallCause::Caps(caps.to_vec())
+                SelectionMode::SpecialCheck | SelectionMode::FastTest if !caps.is_empty() => {
+                    ShortfallCause::Caps(caps)
                 }
                 SelectionMode::SupervisoryCheck if planned < self.weights.len() as u32 => {
-                    ShortfallCause::Caps(caps.to_vec())
+                    ShortfallCause::Caps(caps)
                 }
                 SelectionMode::SpecialCheck => ShortfallCause::Pool(targeted.special.len() as u32),
                 SelectionMode::FastTest => ShortfallCause::Pool(targeted.fast.len() as u32),
@@ -472,23 +480,4 @@ fn check_budgets(request: &PlanRequest) -> Result<(), FieldError> {
         return Err(FieldError::new("beacon", "must name a source and a round"));
     }
     Ok(())
-}
-
-fn unkept_clash(unkept: &Unkept, limits: &Limits, budgets: &Budgets) -> Clash {
-    let limit = &limits.all[unkept.limit];
-    let others = limits.all.iter().enumerate().filter(|(at, other)| {
-        *at != unkept.limit
-            && other.counts(SelectionMode::SupervisoryCheck)
-            && std::mem::discriminant(&other.group) == std::mem::discriminant(&limit.group)
-    });
-    let mut against = crate::limits::names(others.map(|(_, other)| other));
-    against.push(format!(
-        "budgets.supervisory_check: {}",
-        budgets.supervisory_check
-    ));
-    Clash {
-        limit: limit.to_string(),
-        nearest: unkept.nearest,
-        against,
-    }
 }

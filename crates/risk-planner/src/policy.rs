@@ -71,6 +71,10 @@ pub struct Rules {
     pub temperature: f64,
     /// Replacements named for a stratum, as a share of its draws, 0 to 10.
     pub reserves: f64,
+    /// Harm of a failure of severity 1 to 4（危害权重）; above 0, none below the one before.
+    pub harm: [f64; 4],
+    /// Days that a plan is made for（计划天数）, 1 to 366: credit classes are owed their part of the window.
+    pub plan_days: u32,
     /// Visits that a team makes in a day; at least 1.
     pub visits_per_team_day: u32,
     /// Chance that the interval of expected finds holds what is found, above 0 and below 1.
@@ -184,6 +188,15 @@ impl PlanningPolicy {
 }
 
 impl Rules {
+    /// Harm of a failure whose severities are spread so, against others. What nothing is known of is slight.
+    pub fn harm_of(&self, severities: Option<[f64; 4]>) -> f64 {
+        let mix = severities.unwrap_or([1.0, 0.0, 0.0, 0.0]);
+        mix.iter()
+            .zip(self.harm)
+            .map(|(share, of)| share * of)
+            .sum()
+    }
+
     /// The same with what a request wants otherwise.
     pub fn with(&self, changes: &RuleChanges) -> Result<Self, PlanningPolicyError> {
         let rules = Self {
@@ -207,7 +220,7 @@ impl Rules {
         let share = |value: f64| value > 0.0 && value <= 1.0;
         let within = |value: f64, most: f64| (0.0..=most).contains(&value);
         let class = |weight: &f64| weight.is_finite() && *weight > 0.0;
-        let rules: [(&'static str, bool, &'static str); 12] = [
+        let rules: [(&'static str, bool, &'static str); 14] = [
             ("gamma", within(self.gamma, 20.0), "must lie from 0 to 20"),
             ("floor", share(self.floor), "must lie above 0, at most at 1"),
             (
@@ -244,6 +257,16 @@ impl Rules {
                 "reserves",
                 within(self.reserves, 10.0),
                 "must lie from 0 to 10",
+            ),
+            (
+                "harm",
+                self.harm.is_sorted() && self.harm.iter().all(class),
+                "must be finite and above 0, and none below the one before",
+            ),
+            (
+                "plan_days",
+                (1..=366).contains(&self.plan_days),
+                "must lie from 1 to 366",
             ),
             (
                 "visits_per_team_day",
@@ -309,6 +332,8 @@ mod tests {
                 "visits_per_team_day = 0",
                 "visits_per_team_day",
             ),
+            ("harm = [1.0, 3.0", "harm = [3.0, 1.0", "harm"),
+            ("plan_days = 7", "plan_days = 0", "plan_days"),
             ("confidence = 0.90", "confidence = 1.0", "confidence"),
             ("A = 0.25", "A = 0.0", "class_weights"),
         ] {

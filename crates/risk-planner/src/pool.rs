@@ -1,6 +1,8 @@
 //! Who could be tested, and what is known of each.
 
 use crate::target::Target;
+use crate::wire::inputs::ClassRatio;
+use crate::wire::request::Lead;
 use risk_domain::ids::{MethodId, ProductCode, SectorCode, ZoneId};
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
@@ -169,6 +171,10 @@ pub struct Surroundings {
     /// Fast-test method of a product, or that it has none; a product that is not named can be fast
     /// tested by a method that nobody counts.
     pub kits: BTreeMap<ProductCode, Option<MethodId>>,
+    /// What is owed to cases, besides what the request names.
+    pub leads: Vec<Lead>,
+    /// How far the enterprises of each credit class are inspected, and how far they are to be.
+    pub ratios: BTreeMap<CreditRiskClass, ClassRatio>,
 }
 
 impl Pool {
@@ -225,6 +231,10 @@ impl Pool {
             .candidates
             .binary_search_by(|candidate| candidate.target.cmp(target));
         found.ok()
+    }
+
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     pub(crate) fn get(&self, unit: u32) -> &Candidate {

@@ -238,15 +238,27 @@ pub(crate) fn checks(
     let start = within(whole_shares(&shares), &shares, &vec![0; most.len()], &most);
     let (quotas, unkept) = repair(start, &shares, &most, &bounds);
     let mut strata = Vec::new();
-    for ((of, part), quota) in parts.iter().zip(quotas) {
+    let hosts = hosts(&quotas, &bounds);
+    for (host, (of, quota)) in parts.keys().zip(&quotas).enumerate() {
+        let quota = *quota;
+        if quota == 0 {
+            continue;
+        }
+        let joined = parts.values().zip(&hosts);
+        let joined = joined.filter(|(_, of)| **of == Some(host));
+        let mut part: Vec<usize> = joined.flat_map(|(part, _)| part.iter().copied()).collect();
+        part.sort_unstable();
         let sizes: Vec<f64> = part.iter().map(|at| weights[*at].1).collect();
         let Ok(probabilities) = inclusion_probabilities(&sizes, quota as usize) else {
             continue;
         };
-        if quota == 0 {
-            continue;
-        }
         let name = stratum_name(of, limits, pool);
+        let guests = hosts.iter().filter(|of| **of == Some(host)).count() > 1;
+        let name = if guests && !of.is_empty() {
+            format_compact!("{name} and others")
+        } else {
+            name
+        };
         let units = part
             .iter()
             .zip(probabilities)
@@ -376,6 +388,32 @@ fn bounded(
         least,
         most,
     }
+}
+
+/// From which part's quota each part is drawn: its own, or, where its share was rounded to none, the
+/// greatest that it takes nothing certain from, so that whoever may be drawn has a chance to be. None where a
+/// cap leaves nothing, or every other quota is held by a minimum.
+fn hosts(quotas: &[u64], bounds: &[Bounded]) -> Vec<Option<usize>> {
+    let closed = |part: usize| {
+        let mut of = bounds.iter().filter(|of| of.parts.contains(&part));
+        of.any(|of| of.most == 0)
+    };
+    let takes_from = |part: usize, host: usize| {
+        let held = |of: &&Bounded| of.least > 0 && of.parts.contains(&host);
+        bounds
+            .iter()
+            .filter(held)
+            .all(|of| of.parts.contains(&part))
+    };
+    let host = |part: usize| {
+        if quotas[part] > 0 {
+            return Some(part);
+        }
+        let open = (0..quotas.len()).filter(|host| quotas[*host] > 0 && takes_from(part, *host));
+        open.max_by_key(|host| (quotas[*host], std::cmp::Reverse(*host)))
+            .filter(|_| !closed(part))
+    };
+    (0..quotas.len()).map(host).collect()
 }
 
 /// Takes away what is above the caps, where the quota is furthest above its share.

@@ -13,8 +13,9 @@ use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
 use risk_planner::policy::RuleChanges;
 use risk_planner::wire::draw::{DrawRecord, VerifyError};
+use risk_planner::wire::inputs::ClassRatio;
 use risk_planner::wire::request::{
-    BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
+    Alerted, BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
 };
 use risk_planner::{
     Candidate, Design, DrawKey, ModelView, Plan, PlanError, PlanRequest, PlanningPolicy, Pool,
@@ -66,7 +67,7 @@ fn surroundings() -> Surroundings {
             .into_iter()
             .map(|(id, of)| (zone(id), zone(of)))
             .collect(),
-        kits: BTreeMap::new(),
+        ..Surroundings::default()
     }
 }
 
@@ -687,6 +688,7 @@ fn alerts_campaigns_and_leads_come_first() {
     let lead = |kind, enterprise: &str| Lead {
         kind,
         enterprise: EnterpriseId::new(enterprise).unwrap(),
+        site: None,
         product: None,
         alert: None,
         case: None,
@@ -738,6 +740,179 @@ fn alerts_campaigns_and_leads_come_first() {
         .collect();
     assert_eq!(owed, ["E00008", "E00007"]);
     assert_eq!(plan.unplaced.len(), 1);
+}
+
+/// What the store knows of cases and what the request names are owed alike; a case that both name once.
+#[test]
+fn cases_of_the_store_are_owed_at_their_sites_beside_those_of_the_request() {
+    let lead = |case: &str, enterprise: &str, product: Option<&str>| Lead {
+        kind: LeadKind::Case,
+        enterprise: EnterpriseId::new(enterprise).unwrap(),
+        site: SiteId::new(enterprise).ok(),
+        product: product.map(|of| ProductCode::new(of).unwrap()),
+        alert: None,
+        case: risk_domain::ids::CaseId::new(case).ok(),
+        due: None,
+    };
+    let candidates = (0..600).map(candidate).collect();
+    let known = Surroundings {
+        leads: vec![lead("C1", "E00001", Some("P0")), lead("C2", "E00002", None)],
+        ..surroundings()
+    };
+    let pool = Pool::new(candidates, known).unwrap();
+    let elsewhere = Lead {
+        site: SiteId::new("E00005").ok(),
+        ..lead("C4", "E00004", None)
+    };
+    let request = PlanRequest {
+        leads: vec![
+            lead("C2", "E00002", Some("P1")),
+            lead("C3", "E00003", None),
+            elsewhere,
+        ],
+        ..week()
+    };
+    let plan = plan_of(&request, &pool, 15).unwrap();
+    let owed = plan
+        .lines
+        .iter()
+        .filter(|line| line.mode == SelectionMode::EnforcementTest);
+    let owed: Vec<(String, &str)> = owed
+        .map(|line| {
+            let lead = line.lead.as_ref().unwrap();
+            (
+                line.target.to_string(),
+                lead.case.as_ref().unwrap().as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(owed.len(), 3, "{owed:?}");
+    assert_eq!(owed[0], ("E00001/E00001/P0".to_owned(), "C1"));
+    assert_eq!(owed[1], ("E00002/E00002/P1".to_owned(), "C2"));
+    assert_eq!(owed[2].1, "C3");
+    assert_eq!(
+        plan.unplaced.len(),
+        1,
+        "nobody trades there: {:?}",
+        plan.unplaced
+    );
+}
+
+#[test]
+fn a_request_may_name_whom_alerts_speak_of() {
+    let alerted = |enterprise: &str, product: Option<&str>| Alerted {
+        enterprise: EnterpriseId::new(enterprise).unwrap(),
+        site: None,
+        product: product.map(|of| ProductCode::new(of).unwrap()),
+    };
+    let request = PlanRequest {
+        budgets: Budgets {
+            special_check: 9,
+            ..Budgets::default()
+        },
+        alerts: vec![
+            alerted("E00001", Some("P1")),
+            alerted("E00003", None),
+            alerted("nobody", None),
+        ],
+        ..PlanRequest::default()
+    };
+    let plan = plan_of(&request, &pool(600), 16).unwrap();
+    let of_alerts = plan
+        .lines
+        .iter()
+        .filter(|line| line.reason.code() == "alert");
+    let of_alerts: BTreeSet<String> = of_alerts.map(|line| line.target.to_string()).collect();
+    let expected = ["E00001/E00001/P1", "E00003/E00003/P0", "E00003/E00003/P1"];
+    assert_eq!(of_alerts, expected.map(str::to_owned).into());
+}
+
+/// Of each class, so many enterprises are to be visited by checks, and no more than so many.
+#[test]
+fn ratios_of_credit_classes_bound_the_checks_of_each() {
+    let ratio = |inspected, from, to| ClassRatio {
+        enterprises: 100,
+        inspected,
+        window_days: 365,
+        from,
+        to,
+    };
+    let ratios = BTreeMap::from([
+        (CreditRiskClass::A, ratio(4, 0.0, 0.05)),
+        (CreditRiskClass::B, ratio(20, 0.05, 0.2)),
+        (CreditRiskClass::C, ratio(0, 0.21, 0.6)),
+        (CreditRiskClass::D, ratio(59, 0.61, 1.0)),
+    ]);
+    let known = Surroundings {
+        ratios,
+        ..surroundings()
+    };
+    let pool = Pool::new((0..800).map(candidate).collect(), known).unwrap();
+    let checks = |plan: &Plan, class: usize| {
+        let lines = plan.lines.iter();
+        let of_class = lines.filter(|line| {
+            let number = line.target.enterprise.as_str().trim_start_matches('E');
+            let number: usize = number.parse().unwrap();
+            line.mode == SelectionMode::SupervisoryCheck && number % 4 == class
+        });
+        of_class.count()
+    };
+    let plan = plan_of(&week(), &pool, 17).unwrap();
+    assert_eq!(count(&plan, SelectionMode::SupervisoryCheck), 40);
+    assert!(checks(&plan, 0) <= 1, "one of a hundred is left of class A");
+    assert_eq!(checks(&plan, 1), 0, "class B has had its fifth");
+    // A week owes C 21 · 7/365, and D the two that it still lacks but no more than 61 · 7/365.
+    assert!(checks(&plan, 2) >= 1 && checks(&plan, 3) >= 2);
+    let told: Vec<(u32, u32)> = plan
+        .ratios
+        .iter()
+        .map(|of| (of.inspected, of.enterprises))
+        .collect();
+    assert_eq!(told, [(4, 100), (20, 100), (0, 100), (59, 100)]);
+    assert_eq!(plan.ratios[1].planned, 0);
+    assert!(plan.ratios[3].planned >= 1);
+    // What a request says of a class stands for it.
+    let shares = PlanRequest {
+        class_shares: BTreeMap::from([(CreditRiskClass::B, 1.0)]),
+        ..week()
+    };
+    assert!(checks(&plan_of(&shares, &pool, 17).unwrap(), 1) > 0);
+    // A plan that is too small for what classes are owed is made, and says so.
+    let mut small = week();
+    small.budgets.supervisory_check = 2;
+    let plan = plan_of(&small, &pool, 17).unwrap();
+    assert_eq!(count(&plan, SelectionMode::SupervisoryCheck), 2);
+    assert!(
+        plan.relaxed
+            .iter()
+            .all(|of| of.limit.starts_with("class_ratios: "))
+    );
+    assert_eq!(plan.relaxed.len(), 1, "{:?}", plan.relaxed);
+}
+
+/// Parts whose share of a small budget rounds to none are drawn with others, not left out.
+#[test]
+fn few_draws_over_many_zones_leave_nobody_without_a_chance() {
+    let pool = pool(800);
+    let mut request = week();
+    request.budgets.supervisory_check = 2;
+    request.caps = ["Z0", "Z1", "Z2", "Z3"]
+        .map(|zone| zone_bound(zone, 9))
+        .to_vec();
+    let policy = PlanningPolicy::builtin().unwrap();
+    let view = ModelView::default();
+    let id = DrawId::new("D").unwrap();
+    let design = Design::new(&policy, &request, &pool, &view, day(), id).unwrap();
+    let checks = design
+        .strata()
+        .iter()
+        .filter(|of| of.mode == SelectionMode::SupervisoryCheck);
+    let units: Vec<_> = checks.flat_map(|of| &of.units).collect();
+    let each: BTreeSet<u32> = units.iter().map(|of| of.unit).collect();
+    assert_eq!((each.len(), units.len()), (800, 800));
+    assert!(units.iter().all(|of| of.probability > 0.0));
+    let sum: f64 = units.iter().map(|of| of.probability).sum();
+    assert!((sum - 2.0).abs() < 1e-9, "{sum}");
 }
 
 #[test]

@@ -215,6 +215,29 @@ pub(crate) enum PlanCommand {
     /// probabilities and results, with an interval and a warning where the two overlap too little; and
     /// visits against risk by zone
     Evaluate(PlanEvaluate),
+    /// Import the list of a drawn plan as teams filled it in: each filled row of the exported workbook
+    /// becomes a result that bears the plan's draw_id; rows that make none are named with their column
+    Results(PlanResults),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanResults {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Id of the plan, as its lines name it in 抽取编号
+    #[arg(long)]
+    pub(crate) plan: String,
+    /// Id of the agency that ordered the tests
+    #[arg(long)]
+    pub(crate) agency: String,
+    /// Its level: national, provincial, municipal or county
+    #[arg(long, default_value = "county")]
+    pub(crate) agency_level: String,
+    /// Say what each row makes, and import nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The workbook, filled in
+    pub(crate) workbook: PathBuf,
 }
 
 #[derive(Debug, Args)]

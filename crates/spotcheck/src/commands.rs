@@ -61,6 +61,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Plan {
             command: PlanCommand::Evaluate(args),
         } => plan::evaluate(&args),
+        Command::Plan {
+            command: PlanCommand::Results(args),
+        } => plan::results(&args),
         Command::Draw {
             command: DrawCommand::Verify(args),
         } => plan::verify(&args),

@@ -5,7 +5,9 @@ use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
 use risk_planner::detail::Detail;
 use risk_planner::wire::request::{Budgets, Lead};
-use risk_planner::{Clash, Line, Plan, PlanningPolicy, Shortfall, ShortfallCause, team_days};
+use risk_planner::{
+    Clash, Line, Plan, PlanningPolicy, RatioReached, Shortfall, ShortfallCause, team_days,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -198,6 +200,23 @@ pub struct PrecisionDto {
     pub quarterly_standard_error: Option<f64>,
 }
 
+/// How far the enterprises of a credit class are inspected, and what the plan adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlanRatioDto {
+    /// Which class: A, B, C or D.
+    pub class: String,
+    /// Its enterprises.
+    pub enterprises: u32,
+    /// Of which visited within the window before the plan.
+    pub inspected: u32,
+    /// Enterprises of it that the plan's supervisory checks go to, visited before or not.
+    pub planned: u32,
+    /// Least share that is to be visited.
+    pub from: f64,
+    /// Greatest share.
+    pub to: f64,
+}
+
 /// A plan with its list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlanDto {
@@ -245,6 +264,9 @@ pub struct PlanListDto {
     pub shadow_prices: Vec<ShadowPriceDto>,
     /// How precisely pass rates can be told.
     pub precision: Vec<PrecisionDto>,
+    /// How far credit classes are inspected; empty where none is known.
+    #[serde(default)]
+    pub class_ratios: Vec<PlanRatioDto>,
 }
 
 /// A plan in a list.
@@ -300,6 +322,17 @@ fn clash(clash: &Clash) -> ClashDto {
         limit: clash.limit.clone(),
         nearest: clash.nearest,
         against: clash.against.clone(),
+    }
+}
+
+fn ratio(of: &RatioReached) -> PlanRatioDto {
+    PlanRatioDto {
+        class: of.class.code().to_owned(),
+        enterprises: of.enterprises,
+        inspected: of.inspected,
+        planned: of.planned,
+        from: of.from,
+        to: of.to,
     }
 }
 
@@ -370,6 +403,7 @@ impl PlanListDto {
                     quarterly_standard_error: of.quarterly,
                 })
                 .collect(),
+            class_ratios: plan.ratios.iter().map(ratio).collect(),
         }
     }
 }

@@ -1,69 +1,56 @@
-//! What plans are made from: the engine's frame, and visits from the ledger.
+//! What plans are made from: the engine's frame, what the ledger says of visits, alerts, cases and credit
+//! classes.
 
-use crate::error::ApiError;
-use crate::state::ApiParts;
-use risk_domain::ids::SectorCode;
+use risk_domain::ids::{EnterpriseId, SectorCode};
 use risk_domain::inspection::AgencyLevel;
-use risk_domain::reference::Reference;
+use risk_domain::reference::{CatalogueProduct, Reference};
+use risk_domain::scales::CreditRiskClass;
+use risk_domain::subject::Subject;
 use risk_domain::time::Day;
-use risk_engine::{Engine, TargetEstimate, Visits};
-use risk_planner::wire::inputs::{CandidateRecord, PlanInputs};
+use risk_engine::case::OwedSample;
+use risk_engine::lists::{CreditMonth, Lists};
+use risk_engine::{Burdens, Engine, EnterpriseSeen, TargetEstimate};
+use risk_planner::wire::inputs::{CandidateRecord, ClassRatio, PlanInputs};
+use risk_planner::wire::request::{Known, Lead, LeadKind};
 use risk_planner::{FastTestYield, PlanningPolicy};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
-/// Severity weights of harm（危害权重）, slight to fatal, a judgement of the bureau (D).
-const HARM: [f64; 4] = [1.0, 3.0, 10.0, 30.0];
-
-/// The visits, and the entry up to which they were read.
-#[derive(Debug, Default)]
-pub(crate) struct VisitBook(Mutex<(Visits, u64)>);
-
-impl VisitBook {
-    /// Inputs of a plan of a day.
-    pub(crate) fn inputs(&self, parts: &ApiParts, day: Day) -> Result<PlanInputs, ApiError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let offset = parts.engine().policy().time.offset;
-        let (visits, next) = &mut *held;
-        let take = |_entry, result: &_| visits.admit(result, offset);
-        let (reached, more) = parts.reader.follow_results(*next, CATCH_UP, take)?;
-        *next = reached;
-        if more {
-            return Err(ApiError::Rebuilding);
-        }
-        let engine = parts.engine();
-        Ok(plan_inputs(
-            &engine,
-            visits,
-            &parts.reference,
-            &parts.planning,
-            day,
-        ))
-    }
+/// What inputs of a plan are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanSources<'a> {
+    /// The frame, the model, alerts and cases.
+    pub engine: &'a Engine,
+    /// Visits.
+    pub burdens: &'a Burdens,
+    /// Credit classes.
+    pub lists: &'a Lists,
+    /// Products and zones.
+    pub reference: &'a Reference,
+    /// Harm and windows.
+    pub planning: &'a PlanningPolicy,
 }
 
-/// Inputs of a plan of a day: every target of the frame, what the model says of it, when it was visited.
-pub fn plan_inputs(
-    engine: &Engine,
-    visits: &Visits,
-    reference: &Reference,
-    planning: &PlanningPolicy,
-    day: Day,
-) -> PlanInputs {
+/// Inputs of a plan of a day: every target of the frame, what the model says of it, when it was visited;
+/// and, unless the request alone counts, which open alert speaks of it, what cases wait for, and how far
+/// each credit class is inspected.
+pub fn plan_inputs(sources: &PlanSources<'_>, known: Known, day: Day) -> PlanInputs {
+    let PlanSources {
+        engine, reference, ..
+    } = *sources;
     let (targets, modes) = (engine.targets(), engine.mode_estimates());
-    let window = planning.rules.enterprise_window_days;
-    let candidate = |target| candidate(target, visits, day, window, reference);
-    let known = FastTestYield::default();
+    let fast_test = FastTestYield::default();
     let (sensitivity, specificity) = modes
         .fast_test
-        .unwrap_or((known.sensitivity, known.specificity));
+        .unwrap_or((fast_test.sensitivity, fast_test.specificity));
     let zones = reference.zones.iter();
     let products = reference.products.values();
+    let open = match known {
+        Known::Store => OpenMatters::of(sources, day),
+        Known::Request => OpenMatters::default(),
+    };
     PlanInputs {
         day,
-        candidates: targets.into_iter().filter_map(candidate).collect(),
+        candidates: candidates(targets, sources, &open, day),
         parents: zones
             .filter_map(|zone| Some((zone.id.clone(), zone.parent.clone()?)))
             .collect(),
@@ -74,36 +61,136 @@ pub fn plan_inputs(
         fast_test: [
             sensitivity,
             specificity,
-            known.verified_positives,
-            known.verified_negatives,
+            fast_test.verified_positives,
+            fast_test.verified_negatives,
         ],
+        leads: open.leads,
+        ratios: open.ratios,
     }
+}
+
+/// What the store knows beside the frame.
+#[derive(Default)]
+struct OpenMatters {
+    /// Of whom an open alert speaks.
+    alerted: BTreeSet<Subject>,
+    leads: Vec<Lead>,
+    classes: BTreeMap<EnterpriseId, CreditRiskClass>,
+    ratios: BTreeMap<CreditRiskClass, ClassRatio>,
+}
+
+impl OpenMatters {
+    fn of(sources: &PlanSources<'_>, day: Day) -> Self {
+        let engine = sources.engine;
+        let policy = engine.policy();
+        let credit =
+            sources
+                .lists
+                .credit_before(day, sources.burdens, &policy.lists, policy.time.offset);
+        Self {
+            alerted: engine.open_alerts().map(|of| of.subject.clone()).collect(),
+            leads: leads(engine),
+            ratios: ratios(&credit, day),
+            classes: credit
+                .enterprises
+                .into_iter()
+                .map(|row| (row.enterprise, row.class))
+                .collect(),
+        }
+    }
+
+    /// Whether an open alert speaks of the target itself: of its enterprise with its product, of its site or
+    /// of its enterprise. What is said of a whole product, zone or sector is campaigns' matter.
+    fn speaks_of(&self, target: &TargetEstimate) -> bool {
+        let of = |subject: Subject| self.alerted.contains(&subject);
+        !self.alerted.is_empty()
+            && (of(Subject::Cell(
+                target.enterprise.clone(),
+                target.product.clone(),
+            )) || of(Subject::Site(target.site.clone()))
+                || of(Subject::Enterprise(target.enterprise.clone())))
+    }
+}
+
+/// What cases wait for, as leads of enforcement tests.
+fn leads(engine: &Engine) -> Vec<Lead> {
+    let lead = |case: &risk_engine::Case| {
+        let (owed, due) = case.owed()?;
+        Some(Lead {
+            kind: match owed {
+                OwedSample::Recheck => LeadKind::Case,
+                OwedSample::Sample => LeadKind::FollowUp,
+                OwedSample::Check => LeadKind::Tip,
+            },
+            enterprise: case.key.enterprise.clone(),
+            site: Some(case.site.clone()),
+            product: Some(case.key.product.clone()),
+            alert: None,
+            case: Some(case.id.clone()),
+            due: due.map(|day| compact_str::format_compact!("{day}")),
+        })
+    };
+    let mut found: Vec<Lead> = engine.cases().filter_map(lead).collect();
+    found.sort_by(|one, other| one.case.cmp(&other.case));
+    found
+}
+
+/// How far each class is inspected, and how far it is to be; a class without enterprises asks for nothing.
+fn ratios(credit: &CreditMonth, day: Day) -> BTreeMap<CreditRiskClass, ClassRatio> {
+    let window = i64::from(day.get()) - i64::from(credit.from.get());
+    let rows = credit.classes.iter().filter(|row| row.enterprises > 0);
+    let ratio = |row: &risk_engine::lists::ClassRow| ClassRatio {
+        enterprises: row.enterprises,
+        inspected: row.inspected,
+        window_days: window.clamp(1, i64::from(u32::MAX)) as u32,
+        from: row.band.from,
+        to: row.band.to,
+    };
+    rows.map(|row| (row.class, ratio(row))).collect()
+}
+
+/// The frame, enterprise by enterprise, as it comes.
+fn candidates(
+    targets: Vec<TargetEstimate>,
+    sources: &PlanSources<'_>,
+    open: &OpenMatters,
+    day: Day,
+) -> Vec<CandidateRecord> {
+    let window = sources.planning.rules.enterprise_window_days;
+    let mut seen: Option<(EnterpriseId, EnterpriseSeen)> = None;
+    let mut found = Vec::with_capacity(targets.len());
+    for target in targets {
+        let (_, of_enterprise) = match seen.take() {
+            Some(known) if known.0 == target.enterprise => seen.insert(known),
+            Some(_) | None => {
+                let enterprise = target.enterprise.clone();
+                let asked = (&enterprise, day, window, AgencyLevel::County);
+                let of = sources.burdens.seen(asked.0, asked.1, asked.2, asked.3);
+                seen.insert((enterprise, of))
+            }
+        };
+        found.extend(candidate(target, of_enterprise, sources, open));
+    }
+    found
 }
 
 fn candidate(
     target: TargetEstimate,
-    visits: &Visits,
-    day: Day,
-    window: u32,
-    reference: &Reference,
+    seen: &EnterpriseSeen,
+    sources: &PlanSources<'_>,
+    open: &OpenMatters,
 ) -> Option<CandidateRecord> {
-    let of = (&target.enterprise, &target.site, &target.product);
-    let seen = visits.of(of, day, window, AgencyLevel::County);
-    let product = reference.products.get(&target.product);
-    // Harm is told against a failure that is slight for certain.
-    let harm = product.map_or(HARM[0], |product| {
-        let mix = product.severity_mix_prior();
-        mix.iter()
-            .zip(HARM)
-            .map(|(share, weight)| share * weight)
-            .sum()
-    });
+    let of_target = seen.of(&target.site, &target.product);
+    let product = sources.reference.products.get(&target.product);
+    let mix = product.map(CatalogueProduct::severity_mix_prior);
     Some(CandidateRecord {
         // A product outside the catalogue is a sector of its own.
-        sector: match target.sector {
-            Some(sector) => sector,
+        sector: match &target.sector {
+            Some(sector) => sector.clone(),
             None => SectorCode::new(target.product.as_str()).ok()?,
         },
+        alerted: open.speaks_of(&target),
+        class: open.classes.get(&target.enterprise).copied(),
         enterprise: target.enterprise,
         site: target.site,
         product: target.product,
@@ -114,12 +201,10 @@ fn candidate(
         probability: target.probability.clamp(1e-9, 1.0 - 1e-9),
         log_odds: target.log_odds,
         variance: target.variance,
-        harm,
-        last_visit: seen.last,
-        enterprise_visits: seen.of_enterprise,
-        checked: seen.checked,
-        checked_above: seen.checked_above,
-        class: None,
-        alerted: false,
+        harm: sources.planning.rules.harm_of(mix),
+        last_visit: of_target.last,
+        enterprise_visits: seen.visits,
+        checked: of_target.checked,
+        checked_above: of_target.checked_above,
     })
 }

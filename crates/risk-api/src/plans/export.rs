@@ -13,7 +13,7 @@ pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spr
 const SHEETS: usize = 200;
 
 /// Headings of a table.
-const HEADINGS: [&str; 20] = [
+pub(super) const HEADINGS: [&str; 20] = [
     "序号",
     "抽查方式",
     "企业名称",
@@ -36,7 +36,19 @@ const HEADINGS: [&str; 20] = [
     "法律依据",
 ];
 
-fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
+/// Headings of the columns that teams fill in.
+pub(super) const FILLED: [&str; 8] = [
+    "检验编号",
+    "抽样日期",
+    "报告日期",
+    "抽样组",
+    "检验机构",
+    "环节",
+    "结论",
+    "不合格项目",
+];
+
+pub(super) fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
     let mode = SelectionMode::from_code(&line.mode);
     let items: Vec<&str> = line.items.iter().map(|item| item.zh.as_str()).collect();
     let known = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -115,8 +127,7 @@ pub fn workbook(list: &PlanListDto, visits_per_team_day: u32) -> Result<Vec<u8>,
 fn fill(sheet: &mut Worksheet, lines: &[(usize, &PlanLineDto)]) -> Result<(), XlsxError> {
     let heading = Format::new().set_bold().set_border(FormatBorder::Thin);
     let plain = Format::new().set_border(FormatBorder::Thin).set_text_wrap();
-    let filled = ["检验编号", "抽样日期", "结论", "不合格项目"];
-    for (column, text) in (0..).zip(HEADINGS.iter().chain(&filled)) {
+    for (column, text) in (0..).zip(HEADINGS.iter().chain(&FILLED)) {
         sheet.write_with_format(0, column, *text, &heading)?;
     }
     for (row, (number, line)) in (1..).zip(lines) {
@@ -124,7 +135,7 @@ fn fill(sheet: &mut Worksheet, lines: &[(usize, &PlanLineDto)]) -> Result<(), Xl
         for (column, text) in (0..).zip(&cells) {
             sheet.write_with_format(row, column, text.as_str(), &plain)?;
         }
-        for column in 0..filled.len() as u16 {
+        for column in 0..FILLED.len() as u16 {
             sheet.write_blank(row, cells.len() as u16 + column, &plain)?;
         }
     }

@@ -158,7 +158,7 @@ pub(super) fn draw_again(
     if known.draw.is_some() {
         return Err(ApiError::Conflict("the plan was drawn already".to_owned()));
     }
-    let mut plan = plan_as_known(parts, &id, &known)?;
+    let mut plan = plan_as_known(&parts.shelf, &id, &known)?;
     let shelf = &parts.shelf;
     let asked = record::document(shelf, &id, REQUEST)?;
     let kept = record::document(shelf, &id, INPUTS)?;

@@ -18,6 +18,8 @@ mod limits;
 mod lists;
 mod locks;
 mod plan_desk;
+mod plan_known;
+mod plan_results;
 mod plans;
 mod provider;
 mod rates;

@@ -286,6 +286,12 @@ impl Engine {
         all
     }
 
+    /// Every alert that is not closed, in the order of their streams.
+    pub fn open_alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
+        let all = self.alerts.entries();
+        all.filter(|entry| entry.alert.state != AlertState::Closed)
+    }
+
     /// The alert with this id.
     pub fn alert(&self, id: &AlertId) -> Option<AlertEntry<'_>> {
         self.alerts.entry(id)

@@ -43,12 +43,12 @@ pub struct ClassRow {
     pub band: CreditBand,
 }
 
-/// Classes in a month.
+/// Classes in a month, or up to a day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreditMonth {
     /// First day of the months in which visits count.
     pub from: Day,
-    /// Last day of the month.
+    /// The last day that counts.
     pub until: Day,
     /// By class, A first.
     pub classes: Vec<ClassRow>,
@@ -69,6 +69,29 @@ impl Lists {
         let first = Day::from_ymd(year, of, 1).unwrap_or(month);
         let after = first.plus_months(1);
         let from = after.plus_months(-policy.credit.window_months);
+        self.classed((from, after), burdens, policy, offset)
+    }
+
+    /// Classes before a day, and who of them was visited in the months before it: what a plan of that day
+    /// goes by.
+    pub fn credit_before(
+        &self,
+        day: Day,
+        burdens: &Burdens,
+        policy: &ListsPolicy,
+        offset: CivilOffset,
+    ) -> CreditMonth {
+        let from = day.plus_months(-policy.credit.window_months);
+        self.classed((from, day), burdens, policy, offset)
+    }
+
+    fn classed(
+        &self,
+        (from, after): (Day, Day),
+        burdens: &Burdens,
+        policy: &ListsPolicy,
+        offset: CivilOffset,
+    ) -> CreditMonth {
         let end = offset.start_of(after);
         let fresh = offset.start_of(after.plus(-policy.credit.fresh_days));
         let mut enterprises = Vec::new();

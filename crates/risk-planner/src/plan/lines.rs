@@ -94,7 +94,14 @@ impl<'a, 'd> Lines<'a, 'd> {
     /// Enforcement tests of what is owed, the most pressing first; returns leads without a target.
     pub(super) fn owed(&mut self, chooser: &mut Chooser<'_>) -> Vec<Lead> {
         let mode = SelectionMode::EnforcementTest;
-        let mut leads: Vec<&Lead> = self.design.request.leads.iter().collect();
+        let asked = &self.design.request.leads;
+        let named = |of: &&Lead| {
+            !asked
+                .iter()
+                .any(|own| own.case.is_some() && own.case == of.case)
+        };
+        let known = self.design.pool.surroundings().leads.iter().filter(named);
+        let mut leads: Vec<&Lead> = asked.iter().chain(known).collect();
         // A lead without a day is owed after those that have one.
         let urgency = |lead: &Lead| (lead.kind, lead.due.is_none(), lead.due.clone());
         leads.sort_by_key(|lead| (urgency(lead), lead.enterprise.clone(), lead.product.clone()));
@@ -133,9 +140,9 @@ impl<'a, 'd> Lines<'a, 'd> {
         let own = (from..).zip(all.iter().skip(from));
         let own = own.take_while(|(_, of)| of.target.enterprise == lead.enterprise);
         let fits = own.filter(|(_, of)| {
-            lead.product
-                .as_ref()
-                .is_none_or(|product| *product == of.target.product)
+            let target = &of.target;
+            lead.site.as_ref().is_none_or(|site| *site == target.site)
+                && lead.product.as_ref().is_none_or(|of| *of == target.product)
         });
         let riskiest = fits.max_by(|one, other| {
             let p = |of: &crate::Candidate| of.probability;

@@ -3,6 +3,7 @@
 
 use crate::pool::{Candidate, FastTestYield, ModelView, Pool, PoolError, Surroundings};
 use crate::target::Target;
+use crate::wire::request::Lead;
 use risk_domain::ids::{EnterpriseId, MethodId, ProductCode, SectorCode, SiteId, ZoneId};
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
@@ -30,6 +31,52 @@ pub struct PlanInputs {
     pub shifts: BTreeMap<SelectionMode, f64>,
     /// Sensitivity, specificity, and shares of positives and negatives that are verified.
     pub fast_test: [f64; 4],
+    /// What is owed to cases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leads: Vec<Lead>,
+    /// How far each credit class is inspected.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratios: BTreeMap<CreditRiskClass, ClassRatio>,
+}
+
+/// How far the enterprises of a credit class are inspected, and how far they are to be（信用分类抽查比例）.
+#[doc(alias = "信用分类抽查比例")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassRatio {
+    /// Enterprises of the class.
+    pub enterprises: u32,
+    /// Of which visited within the window.
+    pub inspected: u32,
+    /// The window, in days; at least 1.
+    pub window_days: u32,
+    /// Least share that is to be visited within the window, 0 to 1.
+    pub from: f64,
+    /// Greatest share, 0 to 1.
+    pub to: f64,
+}
+
+impl ClassRatio {
+    /// Enterprises that may still be visited within the window; where all may be, as often as is wanted.
+    pub fn room(&self) -> u32 {
+        if self.to >= 1.0 {
+            return u32::MAX;
+        }
+        self.up_to(self.to).saturating_sub(self.inspected)
+    }
+
+    /// Enterprises that a plan of so many days owes the class: what the window would ask of that time,
+    /// and no more than is missing.
+    pub fn owed(&self, plan_days: u32) -> u32 {
+        let missing = self.up_to(self.from).saturating_sub(self.inspected);
+        let days = f64::from(plan_days) / f64::from(self.window_days.max(1));
+        let part = libm::ceil(self.from * f64::from(self.enterprises) * days - 1e-9);
+        missing.min(part as u32)
+    }
+
+    fn up_to(&self, share: f64) -> u32 {
+        libm::floor(share * f64::from(self.enterprises) + 1e-9) as u32
+    }
 }
 
 /// A candidate, as the document has it.
@@ -128,6 +175,8 @@ impl PlanInputs {
         let surroundings = Surroundings {
             parents: self.parents,
             kits: self.kits,
+            leads: self.leads,
+            ratios: self.ratios,
         };
         Ok((Pool::new(candidates, surroundings)?, view))
     }

@@ -3,7 +3,7 @@
 use crate::policy::RuleChanges;
 use compact_str::CompactString;
 use risk_domain::ids::{
-    AlertId, CampaignId, CaseId, EnterpriseId, MethodId, ProductCode, SectorCode, ZoneId,
+    AlertId, CampaignId, CaseId, EnterpriseId, MethodId, ProductCode, SectorCode, SiteId, ZoneId,
 };
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
@@ -56,6 +56,12 @@ pub struct PlanRequest {
     /// What is owed to tips, complaints, alerts and cases, for enforcement tests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leads: Vec<Lead>,
+    /// Targets that an open alert speaks of（预警）, for the share of special checks that is kept for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alerted>,
+    /// What else the plan knows of alerts, cases and credit classes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub known: Known,
     /// Rules that this plan has otherwise than the policy.
     #[serde(skip_serializing_if = "is_default")]
     pub rules: RuleChanges,
@@ -235,6 +241,10 @@ pub struct Lead {
     /// Whom it speaks of.
     #[schema(value_type = String)]
     pub enterprise: EnterpriseId,
+    /// Where; none: at any of its sites.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteId>,
     /// Of what; none: its riskiest target.
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,6 +261,37 @@ pub struct Lead {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<CompactString>,
+}
+
+/// Targets that an open alert speaks of（预警对象）.
+#[doc(alias = "预警对象")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alerted {
+    /// Whose.
+    #[schema(value_type = String)]
+    pub enterprise: EnterpriseId,
+    /// Only there; none: all its sites.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteId>,
+    /// Only this; none: all its products.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductCode>,
+}
+
+/// What a plan knows of open alerts, of cases that wait for a sample, and of credit classes with their
+/// inspection ratios（已知情况来源）.
+#[doc(alias = "已知情况来源")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// What the store knows, besides what the request names.
+    #[default]
+    Store,
+    /// What the request names, and nothing else.
+    Request,
 }
 
 /// A public value that the draw waits for（公共信标）.

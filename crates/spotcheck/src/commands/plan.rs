@@ -1,8 +1,10 @@
 //! `plan` and `draw verify`: a plan from a data directory, and the check of a published draw.
 
 mod evaluate;
+mod results;
 
 pub(crate) use evaluate::evaluate;
+pub(crate) use results::results;
 
 use super::upkeep::store;
 use crate::cli::{DrawVerify, PlanMake};
@@ -10,13 +12,15 @@ use crate::output::say;
 use crate::wiring;
 use anyhow::{Context, ensure};
 use risk_api::dto::PlanListDto;
-use risk_api::plans::{plan_inputs, table, workbook};
+use risk_api::plans::{PlanSources, plan_inputs, table, workbook};
 use risk_domain::ids::DrawId;
-use risk_domain::time::Day;
-use risk_engine::Visits;
+use risk_domain::time::{CivilOffset, Day};
+use risk_engine::Burdens;
+use risk_engine::lists::Lists;
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_planner::wire::draw::DrawRecord;
 use risk_planner::{Beacon, Design, DrawKey, PlanRequest, PlanningPolicy, Secret};
+use risk_store::{Reader, Record, RecordKind};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,10 +44,15 @@ pub(crate) fn plan(args: &PlanMake) -> anyhow::Result<ExitCode> {
             .context("as_of must be a day, as 2026-11-30")?,
         None => offset.day_of(SystemClock.now()),
     };
-    let mut visits = Visits::default();
-    let take = |_entry, result: &_| visits.admit(result, offset);
-    opened.reader.follow_results(0, u64::MAX, take)?;
-    let inputs = plan_inputs(&opened.engine, &visits, &reference, &planning, day);
+    let (burdens, lists) = told(&opened.reader, offset)?;
+    let sources = PlanSources {
+        engine: &opened.engine,
+        burdens: &burdens,
+        lists: &lists,
+        reference: &reference,
+        planning: &planning,
+    };
+    let inputs = plan_inputs(&sources, request.known, day);
     drop(opened.writer);
     let (pool, view) = inputs.parts()?;
     let id = DrawId::new(match &args.id {
@@ -97,6 +106,26 @@ pub(crate) fn plan(args: &PlanMake) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the ledger says of visits and credit classes.
+fn told(reader: &Reader, offset: CivilOffset) -> anyhow::Result<(Burdens, Lists)> {
+    let (mut burdens, mut lists) = (Burdens::default(), Lists::default());
+    let kinds = [RecordKind::Result, RecordKind::Signal];
+    reader.follow(0, u64::MAX, &kinds, |entry, record| match record {
+        Record::Result(record) => {
+            burdens.admit(entry, &record.result, offset);
+            lists.admit_result(entry, &record.result);
+        }
+        Record::Signal(record) => lists.admit_signal(&record.heard.told),
+        Record::Rejection(_)
+        | Record::Registry(_)
+        | Record::Command(_)
+        | Record::Access(_)
+        | Record::Input(_)
+        | Record::Effect(_) => {}
+    })?;
+    Ok((burdens, lists))
 }
 
 fn policy(path: Option<&Path>) -> anyhow::Result<Arc<PlanningPolicy>> {

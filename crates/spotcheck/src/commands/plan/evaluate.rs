@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use risk_domain::ids::DrawId;
 use risk_domain::inspection::Outcome;
 use risk_domain::selection::SelectionMode;
+use risk_engine::{DrawnResults, Reported};
 use risk_planner::evaluate::{
     Fairness, GroupBurden, LoggedUnit, OffPolicy, OverlapWarning, fairness, off_policy,
 };
@@ -20,36 +21,16 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What was found of the lines of each plan, by mode and `enterprise/site/product`.
-type Found = BTreeMap<DrawId, BTreeMap<(SelectionMode, String), f64>>;
+/// What was found of the lines of a plan, by mode and `enterprise/site/product`.
+type Found = BTreeMap<(SelectionMode, String), f64>;
 
 /// Evaluates other rules on all plans of a data directory.
 pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
     let planning = super::policy(args.planning.as_deref())?;
     let opened = store(&args.data)?.open()?;
-    let mut found = Found::new();
-    opened
-        .reader
-        .follow_results(0, u64::MAX, |_entry, result| {
-            let judged = match result.outcome {
-                Outcome::Conforming => 0.0,
-                Outcome::Nonconforming => 1.0,
-                Outcome::Refused
-                | Outcome::Terminated
-                | Outcome::NotSampled
-                | Outcome::RejectedByLab
-                | Outcome::Untestable => return,
-            };
-            if let Some(draw) = &result.selection.draw_id {
-                let target = risk_planner::Target {
-                    enterprise: result.site.enterprise_id.clone(),
-                    site: result.site.site_id.clone(),
-                    product: result.product.category.clone(),
-                };
-                let of_draw = found.entry(draw.clone()).or_default();
-                of_draw.insert((result.mode, target.to_string()), judged);
-            }
-        })?;
+    let mut results = DrawnResults::default();
+    let take = |_entry, result: &_| results.admit(result);
+    opened.reader.follow_results(0, u64::MAX, take)?;
     drop(opened.writer);
     let drawn = opened
         .engine
@@ -63,7 +44,8 @@ pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
     };
     let (mut units, mut groups, mut plans) = (Vec::new(), BTreeMap::new(), 0);
     for id in drawn {
-        let of_plan = logged(&shelf, &id, &planning, &other, found.get(&id))?;
+        let found = judged(&results, &id);
+        let of_plan = logged(&shelf, &id, &planning, &other, &found)?;
         plans += 1;
         for (zone, visits, risk) in of_plan.zones {
             let group: &mut (f64, f64) = groups.entry(zone).or_default();
@@ -86,6 +68,28 @@ pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What was judged of a plan's lines: what was not is no find and no miss.
+fn judged(results: &DrawnResults, draw: &DrawId) -> Found {
+    let judged = |of: Reported| {
+        let found = match of.outcome {
+            Outcome::Conforming => 0.0,
+            Outcome::Nonconforming => 1.0,
+            Outcome::Refused
+            | Outcome::Terminated
+            | Outcome::NotSampled
+            | Outcome::RejectedByLab
+            | Outcome::Untestable => return None,
+        };
+        let target = risk_planner::Target {
+            enterprise: of.enterprise,
+            site: of.site,
+            product: of.product,
+        };
+        Some(((of.mode, target.to_string()), found))
+    };
+    results.of(draw).into_iter().filter_map(judged).collect()
+}
+
 /// A plan's supervisory checks as logged and as other rules have them, and visits by zone.
 struct OfPlan {
     units: Vec<LoggedUnit>,
@@ -97,7 +101,7 @@ fn logged(
     id: &DrawId,
     planning: &Arc<PlanningPolicy>,
     other: &RuleChanges,
-    found: Option<&BTreeMap<(SelectionMode, String), f64>>,
+    found: &Found,
 ) -> anyhow::Result<OfPlan> {
     let document = |name: &str| {
         let found = shelf.get(id, name)?;
@@ -138,7 +142,7 @@ fn logged(
     let mut units = Vec::with_capacity(pool.len());
     for ((candidate, logged), other) in pool.candidates().iter().zip(logged).zip(other) {
         let target = candidate.target.to_string();
-        let seen = |mode| found?.get(&(mode, target.clone())).copied();
+        let seen = |mode| found.get(&(mode, target.clone())).copied();
         let zone = zones.entry(candidate.zone.to_string()).or_default();
         zone.0 += SelectionMode::ALL
             .iter()
