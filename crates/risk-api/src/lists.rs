@@ -41,7 +41,7 @@ pub(crate) struct ListsBook(Mutex<(Lists, u64)>);
 
 impl ListsBook {
     /// The view as of the ledger's end.
-    fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (Lists, u64)>, ApiError> {
+    pub(crate) fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (Lists, u64)>, ApiError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (lists, next) = &mut *held;
         let take = |entry, record: &Record| match record {

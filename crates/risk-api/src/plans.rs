@@ -6,11 +6,14 @@
 
 mod book;
 mod export;
+pub(crate) mod print;
 
 pub(crate) use book::VisitBook;
 pub use book::plan_inputs;
 pub use export::{csv as table, workbook};
+pub(crate) use print::all_on;
 
+use crate::document::xlsx::XLSX;
 use crate::dto::{
     BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanStateDto, PlanSummaryDto, ProblemDto,
 };
@@ -298,7 +301,7 @@ pub(crate) async fn xlsx(
         let visits = parts.planning.rules.visits_per_team_day;
         let workbook =
             workbook(&list, visits).map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(tagged(&headers, export::XLSX, workbook))
+        Ok(tagged(&headers, XLSX, workbook))
     };
     state.read(read).await
 }

@@ -12,6 +12,7 @@ use crate::limits::Quota;
 use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
 use crate::plans::VisitBook;
+use crate::reports::DrawnBook;
 use crate::supply::PathBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -174,6 +175,7 @@ pub(crate) struct Shared {
     pub(crate) lists: ListsBook,
     pub(crate) paths: PathBook,
     pub(crate) visits: VisitBook,
+    pub(crate) drawn: DrawnBook,
     pub(crate) heat: Arc<HeatBook>,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
@@ -227,6 +229,7 @@ impl ApiState {
             lists: ListsBook::default(),
             paths: PathBook::default(),
             visits: VisitBook::default(),
+            drawn: DrawnBook::default(),
             heat: Arc::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),

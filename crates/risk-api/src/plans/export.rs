@@ -7,13 +7,15 @@ use rust_xlsxwriter::{Format, FormatBorder, Workbook, Worksheet, XlsxError};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Media type of a workbook.
-pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// Columns of a printed list.
+pub(super) const PRINTED: [usize; 10] = [0, 1, 2, 5, 6, 7, 10, 12, 13, 18];
+/// What a printed list leaves to be ticked.
+pub(super) const TICKED: &str = "☐ 合格　☐ 不合格　☐ 未抽到　☐ 拒检";
 /// Sheets for days of teams at most; what is beyond stands in the sheet of all.
 const SHEETS: usize = 200;
 
 /// Headings of a table.
-const HEADINGS: [&str; 20] = [
+pub(super) const HEADINGS: [&str; 20] = [
     "序号",
     "抽查方式",
     "企业名称",
@@ -36,7 +38,7 @@ const HEADINGS: [&str; 20] = [
     "法律依据",
 ];
 
-fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
+pub(super) fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
     let mode = SelectionMode::from_code(&line.mode);
     let items: Vec<&str> = line.items.iter().map(|item| item.zh.as_str()).collect();
     let known = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -146,19 +148,18 @@ pub(super) fn html(title: &str, list: &PlanListDto) -> String {
         "<!doctype html>\n<html lang=\"zh\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
          <body>\n<h1>{title}</h1>\n<table border=\"1\" cellpadding=\"4\">\n<thead><tr><th>完成</th>"
     );
-    let shown = [0, 1, 2, 5, 6, 7, 10, 12, 13, 18];
     // Writing to a string cannot fail.
-    for at in shown {
+    for at in PRINTED {
         let _written: std::fmt::Result = write!(page, "<th>{}</th>", HEADINGS[at]);
     }
     page.push_str("<th>结论</th></tr></thead>\n<tbody>\n");
     for (number, line) in (1..).zip(&list.lines) {
         let cells = cells(number, line);
         page.push_str("<tr><td>☐</td>");
-        for at in shown {
+        for at in PRINTED {
             let _written: std::fmt::Result = write!(page, "<td>{}</td>", escaped(&cells[at]));
         }
-        page.push_str("<td>☐ 合格　☐ 不合格　☐ 未抽到　☐ 拒检</td></tr>\n");
+        let _written: std::fmt::Result = writeln!(page, "<td>{TICKED}</td></tr>");
     }
     page.push_str(
         "</tbody>\n</table>\n<p>抽样人员：　　　　　　　　　　日期：</p>\n</body>\n</html>\n",

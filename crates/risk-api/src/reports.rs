@@ -1,0 +1,276 @@
+//! Reports（报告）: weekly and monthly for the city, a sector or a zone; a zone manager's sheet; an
+//! enterprise's letter.
+//!
+//! A report is made of the ledger and a period. No clock is read: its day is the end of its period, so the
+//! same ledger gives the same bytes, whenever it is asked. It is gathered once (`gather`, `letter`), put
+//! into words once (`words`), and shown as JSON, page, PDF or workbook.
+
+mod drawn;
+mod gather;
+mod labels;
+mod letter;
+pub(crate) mod routes;
+mod scope;
+mod words;
+
+pub use drawn::DrawnResults;
+
+use crate::document::{Document, Lang, html, xlsx};
+use crate::dto::PlanDto;
+use crate::error::ApiError;
+use crate::plans;
+use crate::typeset::{self, TypesetError};
+use gather::Sources;
+use risk_domain::reference::Reference;
+use risk_domain::time::Day;
+use risk_engine::Engine;
+use risk_engine::lists::Lists;
+use risk_engine::rates::Period;
+use risk_store::{PlanShelf, Reader, Record, RecordKind, StoreError};
+use scope::Scope;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Entries that one request reads at most to catch up.
+const CATCH_UP: u64 = 2_000_000;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// No week has closed.
+    #[error("no week has closed yet; a report follows the first close after a week's end")]
+    NothingClosed,
+    /// Nothing is known of the period.
+    #[error(
+        "nothing is known of the period from {from} to {until}; weeks from {first} to {end} have closed: \
+         name a day in them"
+    )]
+    NoSuchPeriod {
+        /// First day of the period.
+        from: Day,
+        /// First day after it.
+        until: Day,
+        /// First day of which weeks are known.
+        first: Day,
+        /// First day after them.
+        end: Day,
+    },
+    /// Nothing is known of what it is about.
+    #[error("nothing is known of {0} in this period; /v1/rates tells its periods")]
+    NothingOf(String),
+    /// What it is about is none of these.
+    #[error("must be city, sector:CODE or zone:ID")]
+    Domain,
+    /// The ledger or its views could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The page could not be set.
+    #[error(transparent)]
+    Typeset(#[from] TypesetError),
+    /// It could not be written.
+    #[error("the report was not written: {0}")]
+    Written(String),
+}
+
+impl From<ReportError> for ApiError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::NothingClosed
+            | ReportError::NoSuchPeriod { .. }
+            | ReportError::NothingOf(_) => Self::NotFound(error.to_string()),
+            ReportError::Domain => Self::BadParameter {
+                field: "domain".to_owned(),
+                rule: error.to_string(),
+            },
+            ReportError::Store(error) => error.into(),
+            ReportError::Typeset(error) => error.into(),
+            ReportError::Written(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Which report（报告类型）.
+#[doc(alias = "报告类型")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// 周报.
+    Weekly,
+    /// 月调度.
+    Monthly,
+}
+
+impl ReportKind {
+    /// Its code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+        }
+    }
+
+    /// The report with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Weekly, Self::Monthly]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
+
+    fn period(self) -> Period {
+        match self {
+            Self::Weekly => Period::Week,
+            Self::Monthly => Period::Month,
+        }
+    }
+}
+
+/// As what a report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For programs.
+    Json,
+    /// A page.
+    Html,
+    /// Printed.
+    Pdf,
+    /// A workbook.
+    Xlsx,
+}
+
+impl Format {
+    const ALL: [Self; 4] = [Self::Json, Self::Html, Self::Pdf, Self::Xlsx];
+
+    /// Its code, which is also how the name of a file ends.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Xlsx => "xlsx",
+        }
+    }
+
+    /// The format with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.code() == code)
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Html => html::HTML,
+            Self::Pdf => typeset::PDF,
+            Self::Xlsx => xlsx::XLSX,
+        }
+    }
+}
+
+/// What is read of the store for a report.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    entries: u64,
+    dead_letters: BTreeMap<String, u64>,
+    plans: Vec<PlanDto>,
+}
+
+impl Stored {
+    fn read(reader: &Reader, shelf: &PlanShelf) -> Result<Self, ReportError> {
+        Ok(Self {
+            entries: reader.ledger().entry_count(),
+            dead_letters: reader.dead_letter_counts()?,
+            plans: plans::all_on(shelf)?,
+        })
+    }
+}
+
+/// Results by draw, and the entry up to which they were read.
+#[derive(Debug, Default)]
+pub(crate) struct DrawnBook(Mutex<(DrawnResults, u64)>);
+
+impl DrawnBook {
+    fn read(&self, reader: &Reader) -> Result<MutexGuard<'_, (DrawnResults, u64)>, ApiError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (drawn, next) = &mut *held;
+        let (reached, more) =
+            reader.follow_results(*next, CATCH_UP, |_entry, result| drawn.admit(result))?;
+        *next = reached;
+        if more {
+            Err(ApiError::Rebuilding)
+        } else {
+            Ok(held)
+        }
+    }
+}
+
+/// Which report is wanted, and how.
+#[derive(Debug, Clone)]
+pub struct ReportRequest {
+    /// Weekly or monthly.
+    pub kind: ReportKind,
+    /// city, or a sector or zone as kind:id.
+    pub domain: String,
+    /// A day in the period; the last complete one if none is told.
+    pub date: Option<Day>,
+    /// In English rather than Chinese.
+    pub english: bool,
+    /// As what.
+    pub format: Format,
+}
+
+/// Makes a report of a store that nobody else has open.
+pub fn report(
+    request: &ReportRequest,
+    (reader, engine): (&Reader, &Engine),
+    reference: &Reference,
+    shelf: &PlanShelf,
+) -> Result<Vec<u8>, ReportError> {
+    let (mut lists, mut drawn) = (Lists::default(), DrawnResults::default());
+    let mut next = 0;
+    loop {
+        let take = |entry, record: &Record| match record {
+            Record::Result(record) => {
+                lists.admit_result(entry, &record.result);
+                drawn.admit(&record.result);
+            }
+            Record::Signal(record) => lists.admit_signal(&record.heard.told),
+            Record::Rejection(_)
+            | Record::Registry(_)
+            | Record::Command(_)
+            | Record::Access(_)
+            | Record::Input(_)
+            | Record::Effect(_) => {}
+        };
+        let kinds = [RecordKind::Result, RecordKind::Signal];
+        let (reached, more) = reader.follow(next, CATCH_UP, &kinds, take)?;
+        next = reached;
+        if !more {
+            break;
+        }
+    }
+    let sources = Sources {
+        engine,
+        reference,
+        lists: &lists,
+        drawn: &drawn,
+        stored: &Stored::read(reader, shelf)?,
+    };
+    let span = sources.span(request.kind, request.date)?;
+    let made = sources.report(request.kind, &Scope::read(&request.domain)?, &span)?;
+    let lang = if request.english { Lang::En } else { Lang::Zh };
+    shown(&made, request.format, || words::report(&made, lang))
+}
+
+/// What was gathered, as it is wanted.
+fn shown(
+    made: &impl Serialize,
+    format: Format,
+    document: impl FnOnce() -> Document,
+) -> Result<Vec<u8>, ReportError> {
+    let written = |error: &dyn std::fmt::Display| ReportError::Written(error.to_string());
+    Ok(match format {
+        Format::Json => serde_json::to_vec(made).map_err(|error| written(&error))?,
+        Format::Html => html::html(&document()).into_bytes(),
+        Format::Pdf => typeset::pdf(&document())?,
+        Format::Xlsx => xlsx::xlsx(&document()).map_err(|error| written(&error))?,
+    })
+}
