@@ -25,6 +25,7 @@ mod kafka_smoke;
 mod monitoring;
 mod outbreaks;
 mod publishing;
+mod reports;
 mod seeds;
 mod surfaces;
 mod tidy;
