@@ -35,8 +35,11 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10480 --no-create-home --shell /usr/sbin/nologin spotcheck \
     && install -d -o spotcheck -g spotcheck -m 0750 /var/lib/spotcheck \
-    && install -d -o spotcheck -g spotcheck -m 0700 /var/lib/spotcheck-secrets
+    && install -d -o spotcheck -g spotcheck -m 0700 /var/lib/spotcheck-secrets \
+    && install -d -o spotcheck -g spotcheck -m 0755 /var/lib/spotcheck-grafana
 COPY --from=build /src/target/release/spotcheck /usr/local/bin/spotcheck
+# Memory that an import at full speed used is kept for the next: docs/operations.md, "Size".
+ENV MIMALLOC_PURGE_DELAY=-1
 USER spotcheck
 WORKDIR /var/lib/spotcheck
 VOLUME /var/lib/spotcheck /var/lib/spotcheck-secrets

@@ -30,6 +30,18 @@ console: ## Build the web console, which the binary then embeds
 fonts: ## Fetch the fonts of printed pages, which the binary then embeds
 	@scripts/bootstrap.sh fonts
 
+.PHONY: dashboards
+dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
+	@scripts/bootstrap.sh grafana
+	config/grafana/builder/build.sh config/grafana/dashboards
+
+.PHONY: pictures
+pictures: ## Take the pictures of docs/guides anew, by the console's test
+	@scripts/bootstrap.sh build console browser provider
+	cargo build --locked --quiet -p spotcheck
+	cargo test --locked --quiet -p risk-tests --test it console
+	cp artifacts/console/guide/*.jpg docs/guides/pictures/
+
 .PHONY: check
 check: ## The quick half of the tests: formatting and lints
 	@scripts/bootstrap.sh build
@@ -52,8 +64,9 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
-# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores.
-BENCH = cargo run --release --locked --quiet -p risk-benches --
+# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores. The
+# environment is that of the image.
+BENCH = MIMALLOC_PURGE_DELAY=-1 cargo run --release --locked --quiet -p risk-benches --
 .PHONY: bench
 bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	@scripts/bootstrap.sh build
@@ -66,6 +79,7 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity
 	$(BENCH) http
+	$(BENCH) pages --results 1000000 --enterprises 333333 --days 10
 
 .PHONY: doc
 doc: ## Build the API documentation; a broken link is an error

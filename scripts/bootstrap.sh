@@ -9,10 +9,12 @@
 #   scripts/bootstrap.sh provider     an OpenID Connect provider in .cache/provider, and Node to run it
 #   scripts/bootstrap.sh schemathesis the tester of APIs by their description, in .cache/schemathesis
 #   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
+#   scripts/bootstrap.sh played       what the city of the played weeks computes with, in .cache/played
 #   scripts/bootstrap.sh console      the console, built into crates/risk-api/console/dist, and Node for it
 #   scripts/bootstrap.sh fonts        the Chinese fonts of printed pages, in crates/risk-api/fonts/dist
 #   scripts/bootstrap.sh reader       what reads printed pages in the tests
 #   scripts/bootstrap.sh browser      Chromium, its fonts and what drives it in .cache/browser
+#   scripts/bootstrap.sh grafana      what the Grafana dashboards are written with, in .cache/grafana
 #   scripts/bootstrap.sh test         everything that `make test` uses
 set -euo pipefail
 
@@ -205,6 +207,8 @@ npm_packages() {
 
 provider() { npm_packages provider tests/identity; }
 
+grafana() { npm_packages grafana config/grafana/builder; }
+
 # python NAME REQUIREMENTS: packages in .cache/NAME; their programs know where they lie, so not elsewhere
 python() {
   local wanted="$root/$2" stamp
@@ -222,6 +226,8 @@ schemathesis() { python schemathesis tests/schemathesis/requirements.txt; }
 
 verifier() { python verifier docs/verify/requirements.txt; }
 
+played() { python played tests/played/requirements.txt; }
+
 browser() {
   debian chromium fonts-noto-cjk
   npm_packages browser tests/console
@@ -233,12 +239,12 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | console | fonts | reader | browser)
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | played | console | fonts | reader | browser | grafana)
       "$part"
       ;;
     test)
       # One by one, not joined by &&: within such a list a failed step would not end the script.
-      for each in build console fonts reader kafka prometheus compose deny provider schemathesis verifier browser; do
+      for each in build console fonts reader kafka prometheus compose deny provider schemathesis verifier played browser grafana; do
         "$each"
       done
       ;;

@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod kafka;
 mod measure;
+mod pages;
 mod planner;
 mod refit;
 mod replay;
@@ -31,6 +32,7 @@ enum What {
     Http(http::Args),
     Identity(identity::Args),
     Kafka(kafka::Args),
+    Pages(pages::Args),
     Planner(planner::Args),
     Refit(refit::Args),
     Replay(replay::Args),
@@ -43,6 +45,7 @@ fn main() -> anyhow::Result<()> {
         What::Http(args) => http::run(&args),
         What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),
+        What::Pages(args) => pages::run(&args),
         What::Planner(args) => planner::run(&args),
         What::Refit(args) => refit::run(&args),
         What::Replay(args) => replay::run(&args),

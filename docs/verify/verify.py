@@ -20,7 +20,7 @@ import sys
 SECTIONS = ("facts", "party", "personal", "decision")
 FORMAT = "spotcheck-evidence/1"
 EFFECT, RESULT = 7, 1
-ASSESSED = 1
+ASSESSED, CASE_MOVED, ALERT_MOVED = 1, 6, 9
 LEVELS = ("undetermined", "low", "medium", "high", "serious")
 
 
@@ -281,13 +281,31 @@ def read_result(shown):
     return said
 
 
+def check_named(about, data):
+    """What an alert's or a case's conclusion begins with: which alert about whom, or which case about whom."""
+    reader = Reader(data)
+    if about["kind"] == "alert":
+        need(reader.number() == ALERT_MOVED, "the conclusion is of no alert")
+        need(reader.text() == about["alert"], "the conclusion is of another alert")
+        need(reader.text() == about["subject"], "the alert is another subject's")
+        return
+    need(reader.number() == CASE_MOVED, "the conclusion is of no case")
+    need(reader.text() == about["case"], "the conclusion is of another case")
+    need(f"cell:{reader.text()}:{reader.text()}" == about["subject"], "the case is another subject's")
+
+
 def check_statement(pack, shown):
     about, statement = pack["about"], pack["statement"]
     if about["kind"] != "assessment":
-        need(about["kind"] == "alert", "the pack is about neither a grade nor an alert")
+        kind = about["kind"]
+        need(kind in ("alert", "case"), "the pack is about neither a grade nor an alert nor a case")
         conclusions = [entry for entry in pack["entries"] if entry["role"] == "conclusion"]
+        need(conclusions, "nothing is concluded")
+        for entry in conclusions:
+            need(entry["kind"] == EFFECT, "a conclusion is of another kind")
+            check_named(about, shown[entry["index"]]["decision"])
         told = [entry["shows"]["decision"] for entry in conclusions]
-        need(statement["alert"] == told, "the statement is not what the entries show")
+        need(statement == {kind: told}, "the statement is not what the entries show")
         return
     first = pack["entries"][0]
     need(first["role"] == "conclusion" and first["index"] == about["entry"], "the conclusion is not first")
@@ -327,14 +345,15 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "result"), "an entry has no role")
+        need(entry["role"] in ("conclusion", "result", "decision"), "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
         need("personal" not in shown[index], f"entry {index} shows a personal section")
         need(set(entry["shows"]) <= set(shown[index]), f"entry {index} shows what it does not prove")
+        need(isinstance(pack["redacted"], bool), "`redacted` is neither true nor false")
+        need(not pack["redacted"] or "party" not in shown[index], f"entry {index} shows a party")
         if entry["role"] == "result":
-            need(isinstance(pack["redacted"], bool), "`redacted` is neither true nor false")
             need(("party" in shown[index]) != pack["redacted"], f"entry {index} is not redacted as the pack says")
             check_result(entry, shown[index])
     check_statement(pack, shown)

@@ -6,12 +6,16 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
 
-const { DEMO, GUARDED, TOKENS, ARTEFACTS, MODULES, CHROMIUM } = process.env;
+const { DEMO, GUARDED, PROVIDER, TOKENS, ARTEFACTS, MODULES, CHROMIUM } = process.env;
 const require = createRequire(join(MODULES, 'x.js'));
 const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const tokens = JSON.parse(TOKENS);
-mkdirSync(ARTEFACTS, { recursive: true });
+const GUIDE = join(ARTEFACTS, 'guide');
+mkdirSync(GUIDE, { recursive: true });
+
+/** A picture for the guides in docs/guides: what is seen without scrolling, small enough to be kept there. */
+const picture = (page, name) => page.screenshot({ path: join(GUIDE, `${name}.jpg`), type: 'jpeg', quality: 62 });
 
 let browser;
 before(async () => {
@@ -20,9 +24,9 @@ before(async () => {
 after(() => browser.close());
 
 /** A page that fails the test by what it logs as an error, and by what it asks of anybody else. */
-async function open(base, { token, phone, dark } = {}) {
+async function open(base, { token, phone, dark, size, elsewhere } = {}) {
   const context = await browser.newContext({
-    viewport: phone ? { width: 390, height: 844 } : { width: 1366, height: 768 },
+    viewport: size ?? (phone ? { width: 390, height: 844 } : { width: 1366, height: 768 }),
     locale: 'zh-CN',
     colorScheme: dark ? 'dark' : 'light',
     acceptDownloads: true,
@@ -36,7 +40,9 @@ async function open(base, { token, phone, dark } = {}) {
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (origin !== base && protocol !== 'blob:' && protocol !== 'data:') faults.push(`asked elsewhere: ${request.url()}`);
+    // What the provider's own page asks for is not ours to answer for.
+    if (elsewhere && request.frame().url().startsWith(elsewhere)) return;
+    if (origin !== base && origin !== elsewhere && protocol !== 'blob:' && protocol !== 'data:') faults.push(`asked elsewhere: ${request.url()}`);
   });
   if (token) await context.addInitScript((value) => sessionStorage.setItem('spotcheck.token', value), token);
   return {
@@ -107,6 +113,21 @@ async function choose(page, label, option) {
   await page.locator('.ant-select-dropdown:visible .ant-select-item-option').filter({ hasText: option }).first().click();
 }
 
+/** Goes to a page, keeps a picture of it, and lists its serious faults of accessibility. */
+async function faultsOf(visit, name, path) {
+  await visit.go(path);
+  // The live stream never ends, so the network is never idle: what is asked for is there when nothing spins.
+  await visit.page.waitForFunction(() => document.querySelector('.ant-spin-spinning') === null);
+  await visit.page.waitForLoadState('networkidle', { timeout: 800 }).catch(() => undefined);
+  await visit.page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
+  if (['overview', 'subject', 'alerts', 'rates', 'quality', 'assistance'].includes(name)) await picture(visit.page, name);
+  await visit.page.evaluate(axe);
+  const found = await visit.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations
+    .filter((fault) => fault.impact === 'serious' || fault.impact === 'critical')
+    .map((fault) => `${name}: ${fault.id} ${fault.nodes[0].target} ${fault.nodes[0].html.slice(0, 120)}`);
+}
+
 test('every page shows itself without serious faults of accessibility, in both languages, light and dark', async () => {
   const visit = await open(DEMO);
   const first = await (await fetch(`${DEMO}/v1/subjects?kind=enterprise&limit=1`)).json();
@@ -129,24 +150,19 @@ test('every page shows itself without serious faults of accessibility, in both l
     fast: '/fast',
     quality: '/quality',
     observers: '/observers',
+    problems: '/lists?view=problems&state=found',
+    assistance: '/lists?view=assistance',
+    credit: '/lists?view=credit',
+    serious: '/lists?view=serious',
+    duties: '/lists?view=duties',
+    actions: '/lists?view=actions',
     burden: '/burden',
     policy: '/policy',
     audit: '/audit',
     help: '/help',
   };
   const grave = [];
-  for (const [name, path] of Object.entries(paths)) {
-    await visit.go(path);
-    await visit.page.waitForLoadState('networkidle', { timeout: 3_000 }).catch(() => undefined);
-    await visit.page.screenshot({ path: join(ARTEFACTS, `${name}.png`), fullPage: true });
-    await visit.page.evaluate(axe);
-    const found = await visit.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    for (const fault of found.violations) {
-      if (fault.impact === 'serious' || fault.impact === 'critical') {
-        grave.push(`${name}: ${fault.id} ${fault.nodes[0].target} ${fault.nodes[0].html.slice(0, 120)}`);
-      }
-    }
-  }
+  for (const [name, path] of Object.entries(paths)) grave.push(...(await faultsOf(visit, name, path)));
   assert.deepEqual(grave, []);
   await visit.go('/overview');
   await visit.page.getByRole('button', { name: 'English' }).click();
@@ -155,6 +171,7 @@ test('every page shows itself without serious faults of accessibility, in both l
   assert.match(menu, /Overview[\s\S]*Alerts[\s\S]*Pass rates/);
   assert.doesNotMatch(menu, /\p{Script=Han}/u);
   await visit.page.screenshot({ path: join(ARTEFACTS, 'english.png'), fullPage: true });
+  await picture(visit.page, 'english');
   await visit.close();
   const night = await open(DEMO, { dark: true });
   await night.go('/overview');
@@ -257,6 +274,7 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   const draw = await (await ask(`/v1/draws/${encodeURIComponent(id)}`, 'feeder')).json();
   assert.equal(draw.record.pool_sha256, plan.commitment.pool_sha256);
   await visit.page.screenshot({ path: join(ARTEFACTS, 'plan.png'), fullPage: true });
+  await picture(visit.page, 'plan');
   await visit.close();
 });
 
@@ -309,6 +327,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await phone.context.setOffline(false);
   await phone.page.getByText('不合格：下架').waitFor();
   await phone.page.screenshot({ path: join(ARTEFACTS, 'phone.png'), fullPage: true });
+  await picture(phone.page, 'phone');
   const cell = `cell:${booth.enterprise_id}:${goods.code}`;
   const entered = async () => {
     const evidence = await itemsOf(`/v1/subjects/${encodeURIComponent(cell)}/evidence?limit=100`, 'officer');
@@ -336,6 +355,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await act(desk.page, '现场指导', '下架同批次，限期整改');
   await act(desk.page, '整改完成', '已更换供货');
   await desk.page.screenshot({ path: join(ARTEFACTS, 'case-life.png'), fullPage: true });
+  await picture(desk.page, 'case');
   await phone.page.reload();
   await enter('合格', '整改完成');
   await phone.page.getByRole('button', { name: '提交结果' }).click();
@@ -353,6 +373,7 @@ test('a manager of a zone sees their own zone and no coming target, by the page 
   const menu = await visit.page.getByRole('navigation', { name: '主导航' }).innerText();
   assert.doesNotMatch(menu, /抽样计划|操作记录|数据质量|总览/);
   await visit.page.locator('table.data tbody tr').first().waitFor();
+  await picture(visit.page, 'zone-manager');
   await visit.page.goto(`${GUARDED}/console/plans`);
   await visit.page.getByText('没有这个页面').waitFor();
   for (const path of ['/v1/plans', '/v1/plans/any', '/v1/plans/any/lines.csv', '/v1/burden', '/v1/audit']) {
@@ -361,5 +382,107 @@ test('a manager of a zone sees their own zone and no coming target, by the page 
   const seen = await itemsOf('/v1/subjects?kind=enterprise&limit=1000', 'zone_manager');
   const all = await itemsOf('/v1/subjects?kind=enterprise&limit=1000', 'officer');
   assert.ok(seen.length > 0 && seen.length < all.length, `${seen.length} of ${all.length}`);
+  await visit.close();
+});
+
+test('a tablet, upright and lying, shows every page whole', async () => {
+  for (const [way, size] of Object.entries({ lying: { width: 1024, height: 768 }, upright: { width: 768, height: 1024 } })) {
+    const visit = await open(DEMO, { size });
+    const grave = [];
+    for (const path of ['overview', 'subjects', 'alerts', 'cases', 'rates', 'plans', 'lists', 'burden', 'fast', 'help']) {
+      grave.push(...(await faultsOf(visit, `tablet-${way}-${path}`, `/${path}`)));
+      // Wide tables scroll in their own frame; the page itself never sideways.
+      const wide = await visit.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      if (wide > 0) grave.push(`${way} ${path}: ${wide} pixels too wide`);
+    }
+    assert.deepEqual(grave, []);
+    await visit.close();
+  }
+});
+
+test('a problem is listed, planned, and verified by a second person only', async () => {
+  const desk = await open(GUARDED, { token: tokens.officer });
+  const found = await itemsOf('/v1/lists/problems?state=found&limit=1', 'officer');
+  const { enterprise, product, item } = found[0];
+  const address = `/lists?view=problems&enterprise=${encodeURIComponent(enterprise)}`;
+  const standing = async () => {
+    const on = new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, 10);
+    const all = await itemsOf(`/v1/lists/problems?enterprise=${encodeURIComponent(enterprise)}&on=${on}`, 'officer');
+    return all.filter((row) => row.product === product && row.item === item && row.problem_id !== null);
+  };
+  await desk.go(address);
+  const row = (page) => page.locator('table.data tbody tr').filter({ hasText: found[0].item_name }).filter({ has: page.getByRole('button') }).first();
+  await row(desk.page).getByRole('button', { name: '列入问题清单' }).click();
+  const dialogue = desk.page.getByRole('dialog');
+  await dialogue.getByLabel('问题').fill('抽查不合格，批次未下架');
+  await dialogue.getByLabel('理由').fill('监督抽查不合格');
+  await dialogue.getByRole('button', { name: '确定' }).click();
+  await dialogue.waitFor({ state: 'hidden' });
+  const listed = desk.page.locator('table.data tbody tr').filter({ hasText: '抽查不合格，批次未下架' });
+  await listed.getByRole('button', { name: '制定一企一策' }).click();
+  const due = new Date(Date.now() + 40 * 86_400_000).toISOString().slice(0, 10);
+  for (const [label, value] of Object.entries({ 原因: '进货查验缺失', 整改措施: '下架并补做进货查验', 责任岗位: '质量岗', 期限: due, 理由: '约谈后制定' })) {
+    await dialogue.getByLabel(label).fill(value);
+  }
+  await dialogue.getByRole('button', { name: '确定' }).click();
+  await dialogue.waitFor({ state: 'hidden' });
+  await listed.getByText('须由他人核验').waitFor();
+  assert.equal(await listed.getByRole('button', { name: '核验通过' }).count(), 0);
+  await desk.page.screenshot({ path: join(ARTEFACTS, 'problem-planned.png'), fullPage: true });
+  await picture(desk.page, 'problems');
+  const [download] = await Promise.all([desk.page.waitForEvent('download'), desk.page.getByRole('button', { name: /导出/ }).click()]);
+  const exported = readFileSync(await download.path(), 'utf8');
+  assert.match(exported, /抽查不合格，批次未下架/);
+  await desk.close();
+
+  const second = await open(GUARDED, { token: tokens.approver });
+  await second.go(address);
+  await second.page.locator('table.data tbody tr').filter({ hasText: '抽查不合格，批次未下架' }).getByRole('button', { name: '核验通过' }).click();
+  await second.page.getByRole('dialog').getByLabel('理由').fill('现场复核已下架');
+  await second.page.getByRole('dialog').getByRole('button', { name: '确定' }).click();
+  await second.page.locator('table.data tbody tr').filter({ hasText: '抽查不合格，批次未下架' }).getByText('已核验').waitFor();
+  const [done] = await standing();
+  assert.equal(done.state, 'verified');
+  assert.equal(done.planned_by, 'officer');
+  assert.equal(done.verified_by, 'approver');
+  await second.close();
+
+  const manager = await open(GUARDED, { token: tokens.zone_manager });
+  await manager.go('/lists');
+  await manager.page.getByText('问题清单').first().waitFor();
+  assert.equal(await manager.page.getByText('信用分类').count(), 0);
+  assert.equal(await manager.page.getByRole('button', { name: '列入现场所见' }).count(), 0);
+  assert.equal((await ask('/v1/lists/credit', 'zone_manager')).status, 403);
+  await manager.close();
+});
+
+test('a person signs in at the provider in the browser, and out again', async () => {
+  const visit = await open(GUARDED, { elsewhere: PROVIDER });
+  // Nobody is known before, nor after signing out; the provider's own page is not ours to judge.
+  visit.expect(/401|favicon|Content Security Policy|404|ERR_NAME_NOT_RESOLVED/);
+  await visit.page.goto(`${GUARDED}/console/alerts`);
+  await visit.page.getByRole('link', { name: '使用统一身份登录' }).click();
+  await visit.page.waitForURL((url) => url.origin === PROVIDER);
+  await visit.page.locator('input[name=login]').fill('officer-7');
+  await visit.page.locator('input[name=password]').fill('any');
+  await visit.page.locator('button[type=submit]').click();
+  await visit.page.locator('input[name=prompt][value=consent]').waitFor({ state: 'attached' });
+  await visit.page.locator('button[type=submit]').click();
+  await visit.page.waitForURL((url) => url.origin === GUARDED);
+  await visit.page.getByRole('banner').getByText('officer-7').waitFor();
+  // What they write bears their name, by the session and its token.
+  await visit.page.goto(`${GUARDED}/console/alerts`);
+  await visit.page.locator('table.data tbody tr a').first().click();
+  await visit.page.locator('h2.page').first().waitFor();
+  await act(visit.page, '备注', '登录后核对');
+  await visit.page.screenshot({ path: join(ARTEFACTS, 'signed-in.png'), fullPage: true });
+  const session = await visit.page.evaluate(async () => (await fetch('/v1/session')).json());
+  assert.equal(session.means, 'session');
+  assert.equal(session.actor, 'officer-7');
+  const [noted] = await itemsOf('/v1/audit?actor=officer-7&kind=note&limit=5', 'approver');
+  assert.equal(noted.reason, '登录后核对');
+  await visit.page.getByRole('button', { name: '退出' }).click();
+  await visit.page.getByRole('link', { name: '使用统一身份登录' }).waitFor();
+  assert.equal(await visit.page.evaluate(async () => (await fetch('/v1/session')).status), 401);
   await visit.close();
 });

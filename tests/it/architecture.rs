@@ -56,7 +56,7 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("rand", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_chacha", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_distr", &["risk-sim"]),
-    ("ureq", &["risk-api", "risk-tests"]),
+    ("ureq", &["risk-api", "risk-pipeline", "risk-tests"]),
     ("typst", &["risk-api"]),
     ("typst-layout", &["risk-api"]),
     ("typst-pdf", &["risk-api"]),

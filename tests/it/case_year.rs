@@ -302,6 +302,49 @@ fn checked(data_dir: &Path, given: &BTreeSet<String>) -> Result<String> {
     Ok(said)
 }
 
+/// What `evaluate handling` says, which counts every case by its kind and end, and every alert that was closed.
+fn what_came_of_it(data_dir: &Path) -> Result<String> {
+    let told = city::over(&["evaluate", "handling"], data_dir)?;
+    let (alerts, cases) = told.split_once("cases of kind").context("no cases told")?;
+    let taxonomy = Taxonomy::from_reference(&Reference::builtin()?);
+    let policy = Arc::new(Policy::builtin()?);
+    let opened = Store::at(data_dir, StoreOptions::default(), policy, taxonomy).open()?;
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    for case in opened.engine.cases() {
+        let end = match case.state {
+            CaseState::Closed(_, ending) => ending.code(),
+            CaseState::FastTest(_)
+            | CaseState::SpotCheck(_)
+            | CaseState::FoodCheck(_)
+            | CaseState::FarmProduce(_)
+            | CaseState::Enforcement(_) => "open",
+        };
+        let row = format!("{} {end}", case.state.kind().code());
+        *ends.entry(row).or_default() += 1;
+    }
+    let mut rows = BTreeMap::new();
+    for line in cases.lines().skip(1) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [kind, end, count, days] = words[..] else {
+            bail!("{line:?} is no row of cases");
+        };
+        ensure!((end == "open") == (days == "-"), "{line}");
+        rows.insert(format!("{kind} {end}"), count.parse()?);
+    }
+    ensure!(rows == ends, "{told}\n{ends:?}");
+    let closed: u64 = opened.engine.alert_feedback().into_values().sum();
+    let mut counted = 0;
+    for line in alerts.lines().skip(1) {
+        let counts = line.split_whitespace().skip(1).take(4);
+        for count in counts {
+            counted += count.parse::<u64>()?;
+        }
+    }
+    ensure!(counted == closed, "{told}\n{closed} alerts were closed");
+    opened.writer.close()?;
+    Ok(told)
+}
+
 #[test]
 fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<()> {
     let home = tempfile::tempdir()?;
@@ -365,6 +408,7 @@ fn ten_thousand_cases_of_a_year_keep_the_law_whatever_comes_at_once() -> Result<
     );
     stop(server)?;
     println!("{}", checked(&data_dir, &accepted)?);
+    println!("{}", what_came_of_it(&data_dir)?);
     let state = city::state(&data_dir)?;
     let rebuilt = city::over(&["rebuild"], &data_dir)?;
     ensure!(city::value(&rebuilt, "state")? == state, "{rebuilt}");

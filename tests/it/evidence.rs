@@ -33,7 +33,61 @@ fn check(file: &Path, key: &str) -> Result<String> {
     process::run(&mut command)
 }
 
-/// Packs of grades and alerts hold, full and redacted, from the program and from the API; the same size
+/// A case, after an officer has noted something in it.
+fn decided_case(address: &str) -> Result<String> {
+    let cases = city::all(&format!("{address}/v1/cases?open=true&"))?;
+    let case = cases.first().context("the city has no open case")?;
+    let case = city::text(case, "case_id")?;
+    let note = serde_json::json!({
+        "command_id": "K1", "case_id": case, "kind": "note", "reason": "已电话联系经营者",
+        "decided_at": "2026-07-01T09:00:00+08:00", "actor": {"id": "330782-017", "role": "officer"},
+    });
+    let url = format!("{address}/v1/commands");
+    let answer = http::post(&url, "application/json", &serde_json::to_vec(&note)?)?;
+    let answer = answer.expect_status(200)?.json()?;
+    ensure!(answer["accepted"] == 1, "{answer}");
+    city::until("the note is shown", || {
+        let file = http::get(&format!("{address}/v1/cases/{case}"))?.expect_status(200)?;
+        Ok(file.body.contains("330782-017").then_some(()))
+    })?;
+    Ok(case)
+}
+
+/// The pack of a case has its decision and the result that opened it, and the redacted one no name.
+fn case_is_whole(full: &Path, redacted: &Path) -> Result<()> {
+    let text = fs::read_to_string(full)?;
+    let pack: Value = serde_json::from_str(&text)?;
+    let entries = pack["entries"].as_array().context("no entries")?;
+    for role in ["conclusion", "decision", "result"] {
+        let found = entries.iter().any(|entry| entry["role"] == role);
+        ensure!(found, "no entry is a {role}");
+    }
+    ensure!(text.contains("330782-017") && text.contains("site_name"));
+    ensure!(!fs::read_to_string(redacted)?.contains("site_name"));
+    Ok(())
+}
+
+/// Fetches packs by name and address; each holds under the key.
+fn packs_of<const N: usize>(
+    address: &str,
+    (home, key): (&Path, &str),
+    paths: [(&str, String); N],
+) -> Result<Vec<PathBuf>> {
+    let mut packs = Vec::new();
+    for (name, path) in paths {
+        let archive = home.join(format!("{name}.zip"));
+        let fetch = "import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])";
+        let mut fetch = python(&["-c", fetch, &format!("{address}{path}")])?;
+        process::run(fetch.arg(&archive))?;
+        let pack = unpack(&archive)?.join("pack.json");
+        let said = check(&pack, key).with_context(|| name.to_owned())?;
+        ensure!(said.contains("holds"), "{said}");
+        packs.push(pack);
+    }
+    Ok(packs)
+}
+
+/// Packs of grades, alerts and cases hold, full and redacted, from the program and from the API; the same size
 /// gives the same JSON; 200 packs with one value altered each are refused; and a ledger that was cut shows
 /// against a checkpoint that was kept.
 #[test]
@@ -55,6 +109,7 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     ))?;
     let worst = worst.first().context("the city has no grades")?;
     let subject = city::text(worst, "subject")?;
+    let case = decided_case(&address)?;
     let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
     let signed = signed.expect_status(200)?.json()?;
     ensure!(city::text(&signed, "key")? == key);
@@ -63,24 +118,23 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     let kept = home.path().join("checkpoint.txt");
     fs::write(&kept, city::text(&signed, "checkpoint")?)?;
     check(&kept, &key)?;
-    let mut served = Vec::new();
-    for (name, path) in [
-        ("grade", format!("/v1/subjects/{subject}/pack?size={size}")),
-        (
-            "grade-redacted",
-            format!("/v1/subjects/{subject}/pack?size={size}&redacted=true"),
-        ),
-        ("alert", format!("/v1/alerts/{alert}/pack?size={size}")),
-    ] {
-        let archive = home.path().join(format!("{name}.zip"));
-        let fetch = "import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])";
-        let mut fetch = python(&["-c", fetch, &format!("{address}{path}")])?;
-        process::run(fetch.arg(&archive))?;
-        let pack = unpack(&archive)?.join("pack.json");
-        let said = check(&pack, &key).with_context(|| name.to_owned())?;
-        ensure!(said.contains("holds"), "{said}");
-        served.push(pack);
-    }
+    let served = packs_of(
+        &address,
+        (home.path(), &key),
+        [
+            ("grade", format!("/v1/subjects/{subject}/pack?size={size}")),
+            (
+                "grade-redacted",
+                format!("/v1/subjects/{subject}/pack?size={size}&redacted=true"),
+            ),
+            ("alert", format!("/v1/alerts/{alert}/pack?size={size}")),
+            ("case", format!("/v1/cases/{case}/pack?size={size}")),
+            (
+                "case-redacted",
+                format!("/v1/cases/{case}/pack?size={size}&redacted=true"),
+            ),
+        ],
+    )?;
     drop(server);
 
     let redacted = fs::read_to_string(served.get(1).context("no redacted pack")?)?;
@@ -92,6 +146,10 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     city::over(&made, &data)?;
     let again = fs::read_to_string(unpack(&again)?.join("pack.json"))?;
     ensure!(again == full, "the same size gave another pack");
+
+    let (case, case_redacted) = (served.get(3), served.get(4));
+    let (case, case_redacted) = case.zip(case_redacted).context("no packs of cases")?;
+    case_is_whole(case, case_redacted)?;
 
     let driver = process::workspace_root()?.join("tests/evidence/alter.py");
     for pack in &served {

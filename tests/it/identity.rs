@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use risk_tests::authority::{Vouched, vouch};
 use risk_tests::browser::{Browser, Page};
 use risk_tests::city::City;
 use risk_tests::process::{self, Server, Spotcheck};
@@ -228,7 +229,7 @@ fn holding(folder: &Path, texts: &[&str]) -> Result<Vec<PathBuf>> {
 }
 
 /// Starts a real provider on loopback.
-fn provider(home: &Path, port: u16, redirect: &str) -> Result<Server> {
+pub(crate) fn provider(home: &Path, port: u16, redirect: &str) -> Result<Server> {
     process::provide("provider")?;
     let root = process::workspace_root()?;
     let modules = root.join(".cache/provider");
@@ -413,28 +414,16 @@ fn the_demo_is_not_served_beyond_loopback() -> Result<()> {
     Ok(())
 }
 
-/// An authority for this test alone, and a certificate of 127.0.0.1 that it signed.
-fn authority(home: &Path) -> Result<(String, PathBuf, PathBuf)> {
-    let mut params = rcgen::CertificateParams::new(Vec::new())?;
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root_key = rcgen::KeyPair::generate()?;
-    let root = params.self_signed(&root_key)?;
-    let issuer = rcgen::Issuer::new(params, root_key);
-    let key = rcgen::KeyPair::generate()?;
-    let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
-    let leaf = leaf.signed_by(&key, &issuer)?;
-    let (certificate, secret) = (home.join("leaf.pem"), home.join("leaf.key"));
-    fs::write(&certificate, leaf.pem())?;
-    fs::write(&secret, key.serialize_pem())?;
-    Ok((root.pem(), certificate, secret))
-}
-
 #[test]
 fn browsers_are_served_by_tls_under_a_certificate_that_is_checked() -> Result<()> {
     let home = tempfile::tempdir()?;
     let elsewhere = tempfile::tempdir()?;
-    let (root, certificate, key) = authority(home.path())?;
-    let (stranger, _, _) = authority(elsewhere.path())?;
+    let Vouched {
+        authority: root,
+        certificate,
+        key,
+    } = vouch(home.path())?;
+    let stranger = vouch(elsewhere.path())?.authority;
     let port = process::free_port()?;
     let config = home.path().join("spotcheck.toml");
     let text = format!(

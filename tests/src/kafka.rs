@@ -64,27 +64,61 @@ impl ProducerContext for Deliveries {
     }
 }
 
+/// A listener of the broker that speaks TLS and asks who is there.
+#[derive(Debug, Clone)]
+pub struct Secured {
+    /// The broker's key and certificate, in PEM.
+    pub keystore: PathBuf,
+    /// Who is let in, by SCRAM-SHA-512.
+    pub user: String,
+    /// Their password.
+    pub password: String,
+}
+
 /// A broker with a data directory and ports of its own. Dropping it kills the node and removes
 /// its data.
 #[derive(Debug)]
 pub struct KafkaBroker {
     home: TempDir,
     bootstrap: String,
+    secured: Option<String>,
     server: Server,
 }
 
 impl KafkaBroker {
     /// Formats a fresh node, starts it and waits until it answers.
     pub fn start() -> Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same with a second listener that is secured.
+    pub fn start_secured(secured: &Secured) -> Result<Self> {
+        Self::start_with(Some(secured))
+    }
+
+    fn start_with(secured: Option<&Secured>) -> Result<Self> {
         process::provide("kafka")?;
         let home = tempfile::Builder::new()
             .prefix("spotcheck-kafka-")
             .tempdir()?;
         let broker_port = process::free_port()?;
-        let properties = NODE_PROPERTIES
+        let controller_port = process::free_port()?;
+        let mut properties = NODE_PROPERTIES
             .replace("@BROKER_PORT@", &broker_port.to_string())
-            .replace("@CONTROLLER_PORT@", &process::free_port()?.to_string())
+            .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA_DIR@", &path_text(&home.path().join("data"))?);
+        let mut scram = Vec::new();
+        let mut second = None;
+        if let Some(secured) = secured {
+            let port = process::free_port()?;
+            properties.push_str(&listener(secured, [broker_port, controller_port, port])?);
+            let Secured { user, password, .. } = secured;
+            scram = vec![
+                "--add-scram".to_owned(),
+                format!("SCRAM-SHA-512=[name={user},password={password}]"),
+            ];
+            second = Some(format!("127.0.0.1:{port}"));
+        }
         std::fs::write(home.path().join("node.properties"), properties)?;
 
         let tool = "kafka.tools.StorageTool";
@@ -92,7 +126,8 @@ impl KafkaBroker {
         process::run(
             java(&["-XX:TieredStopAtLevel=1"])?
                 .args([tool, "format", "-t", id.trim(), "-c"])
-                .arg(home.path().join("node.properties")),
+                .arg(home.path().join("node.properties"))
+                .args(scram),
         )?;
 
         let bootstrap = format!("127.0.0.1:{broker_port}");
@@ -100,6 +135,7 @@ impl KafkaBroker {
         let broker = Self {
             home,
             bootstrap,
+            secured: second,
             server,
         };
         broker.wait_until_it_answers()?;
@@ -109,6 +145,12 @@ impl KafkaBroker {
     /// The address for `bootstrap.servers`.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The address of the secured listener.
+    pub fn secured(&self) -> Result<&str> {
+        let secured = self.secured.as_deref();
+        secured.context("the broker has no secured listener")
     }
 
     /// A client configuration that names this broker and nothing else.
@@ -278,6 +320,20 @@ impl KafkaBroker {
             })?;
         Ok(())
     }
+}
+
+/// Properties of the secured listener; of a key that stands twice, the later line counts.
+fn listener(secured: &Secured, [broker, controller, port]: [u16; 3]) -> Result<String> {
+    let keystore = path_text(&secured.keystore)?;
+    Ok(format!(
+        "\nlisteners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},SECURED://127.0.0.1:{port}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{broker},SECURED://127.0.0.1:{port}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL\n\
+         listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+         listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;\n\
+         listener.name.secured.ssl.keystore.type=PEM\n\
+         listener.name.secured.ssl.keystore.location={keystore}\n"
+    ))
 }
 
 fn launch(home: &Path) -> Result<Server> {

@@ -7,9 +7,12 @@
 //!
 //! The tests themselves live in `it/`.
 
+pub mod alertmanager;
+pub mod authority;
 pub mod browser;
 pub mod city;
 pub mod http;
 pub mod kafka;
 pub mod process;
 pub mod prometheus;
+pub mod receiver;

@@ -13,13 +13,14 @@ use risk_domain::alert_action::AlertAction;
 use risk_domain::case_act::CaseAct;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
-use risk_domain::ids::{AlertId, CaseId};
+use risk_domain::ids::{AlertId, CaseId, DrawId};
+use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::case::{CaseEvent, CaseState, Cause};
-use risk_engine::{AlertMoved, AlertState, DecisionState, Engine, MoveCause};
+use risk_engine::{AlertMoved, AlertState, DecisionState, Engine, MoveCause, PlanState};
 use risk_store::Record;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -84,6 +85,7 @@ fn kind_of(order: &Order) -> &'static str {
         Order::Alert { action, .. } => action.code(),
         Order::Case { action, .. } => action.code(),
         Order::Problem { action, .. } => action.code(),
+        Order::Plan { action, .. } => action.code(),
     }
 }
 
@@ -91,6 +93,7 @@ fn kind_of(order: &Order) -> &'static str {
 fn kinds() -> BTreeSet<&'static str> {
     let orders = Decision::CODES.into_iter().chain(AlertAction::CODES);
     let orders = orders.chain(CaseAction::CODES).chain(ProblemAction::CODES);
+    let orders = orders.chain(PlanAction::CODES);
     let acts = CaseAct::ALL.iter().map(|act| act.code());
     orders.chain(acts).chain(Act::ALL.map(Act::code)).collect()
 }
@@ -112,7 +115,10 @@ impl Wanted {
                 let command = &record.told;
                 let subject = match &command.order {
                     Order::Grade { subject, .. } => Some(subject),
-                    Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => None,
+                    Order::Alert { .. }
+                    | Order::Case { .. }
+                    | Order::Problem { .. }
+                    | Order::Plan { .. } => None,
                 };
                 let kind = kind_of(&command.order);
                 (&command.actor.id, subject, kind, command.decided_at)
@@ -144,7 +150,7 @@ impl Wanted {
     params(
         ("actor" = Option<String>, Query, description = "only what this one did"),
         ("subject" = Option<String>, Query, description = "only decisions on the grade of this subject, as `kind:id`"),
-        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals or read_dead_letters"),
+        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, resend_delivery or unpark_webhook"),
         ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 200, 50 by default"),
@@ -215,6 +221,33 @@ fn of_problem(action: &ProblemAction) -> Vec<FieldChangeDto> {
     }
 }
 
+/// What a command on a sampling plan sets: hashes, and no target.
+fn of_plan(plan: &DrawId, action: &PlanAction) -> Vec<FieldChangeDto> {
+    let mut changes = vec![change("plan_id", None, plan.as_str())];
+    let (before, after) = match action {
+        PlanAction::Commit(of) => {
+            changes.push(change("day", None, &of.day.to_string()));
+            for (field, hash) in [
+                ("design_sha256", of.design_sha256),
+                ("pool_sha256", of.pool_sha256),
+                ("secret_sha256", of.secret_sha256),
+            ] {
+                changes.push(change(field, None, &hash.to_string()));
+            }
+            (None, PlanState::Committed)
+        }
+        PlanAction::Draw(of) => {
+            changes.push(change("list_sha256", None, &of.list_sha256.to_string()));
+            changes.push(change("record_sha256", None, &of.record_sha256.to_string()));
+            changes.push(change("tests", None, &of.tests.to_string()));
+            (Some(PlanState::Committed), PlanState::Drawn)
+        }
+        PlanAction::Reveal => (Some(PlanState::Drawn), PlanState::Revealed),
+    };
+    changes.push(change("state", before.map(PlanState::code), after.code()));
+    changes
+}
+
 fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiError> {
     match record {
         Record::Command(record) => {
@@ -242,6 +275,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
                     subject = Some(Subject::Enterprise(enterprise.clone()).to_string());
                     of_problem(action)
                 }
+                Order::Plan { plan, action } => of_plan(plan, action),
             };
             Ok(AuditDto {
                 entry,

@@ -8,6 +8,8 @@ mod burden;
 mod case;
 mod compare;
 mod decision;
+mod delivery;
+mod draw;
 mod evidence;
 mod lists;
 mod observers;
@@ -36,6 +38,8 @@ pub use case::{
 };
 pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
+pub use delivery::{DeliveryDto, WebhookDto, WebhooksDto};
+pub use draw::{BeaconValueDto, CommitmentDto, DrawDto, PlanStateDto};
 pub use evidence::{BehindDto, EvidenceResultDto};
 pub use lists::{
     AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,
@@ -46,9 +50,9 @@ pub use observers::{
     StrictnessDto,
 };
 pub use plan::{
-    BeaconValueDto, BudgetPointDto, ClashDto, CommitmentDto, DrawDto, ExpectedDto, PlanDto,
-    PlanLineDto, PlanListDto, PlanSamplesDto, PlanSelectionDto, PlanStateDto, PlanSummaryDto,
-    PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto, ShadowPriceDto, ShortfallDto,
+    BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanSamplesDto,
+    PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto, SentenceDto,
+    ShadowPriceDto, ShortfallDto,
 };
 pub use rates::{
     AdjustedEffectDto, CampaignEffectDto, ChangeDto, NoticeDto, PassRateDto, PeriodRatesDto,
@@ -306,6 +310,8 @@ pub struct StatusDto {
     pub cautions: Vec<NoticeDto>,
     /// Why this process is not ready; empty when it is.
     pub not_ready: Vec<String>,
+    /// What should be looked at although the process is ready: a parked endpoint.
+    pub warnings: Vec<String>,
 }
 
 /// Open cases of a kind.

@@ -20,15 +20,17 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// Whether the process is ready to be sent work.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
-    (status = 200, description = "Ready: an empty list", body = Vec<String>),
+    (status = 200, description = "Ready; the list holds what should be looked at all the same, as a parked endpoint", body = Vec<String>),
     (status = 503, description = "Not ready: the reasons", body = Vec<String>)))]
 pub(crate) async fn readyz(State(state): State<ApiState>) -> Response {
-    let reasons = state.0.parts.readiness.not_ready();
+    let readiness = &state.0.parts.readiness;
+    let mut reasons = readiness.not_ready();
     let status = if reasons.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    reasons.extend(readiness.warnings());
     (status, Json(reasons)).into_response()
 }
 
@@ -94,5 +96,6 @@ fn status_of(parts: &ApiParts) -> Result<StatusDto, StoreError> {
         dead_letters: stats.dead_letters,
         cautions: engine.cautions().iter().map(NoticeDto::from).collect(),
         not_ready: parts.readiness.not_ready(),
+        warnings: parts.readiness.warnings(),
     })
 }

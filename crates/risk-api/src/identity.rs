@@ -77,6 +77,8 @@ pub(crate) const WITNESSES: Audience = Audience::Roles(&[
 ]);
 /// Who makes plans and sees what is to be tested: nobody else is to know before it is drawn and revealed.
 pub(crate) const PLANNERS: Audience = Audience::Roles(&[Role::Planner, Role::Administrator]);
+/// Who runs the program.
+pub(crate) const ADMINISTRATORS: Audience = Audience::Roles(&[Role::Administrator]);
 /// Who sees what everybody did.
 pub(crate) const AUDITORS: Audience = Audience::Roles(&[Role::Approver, Role::Administrator]);
 

@@ -12,6 +12,7 @@ mod compare;
 mod console;
 mod dead_letters;
 mod decisions;
+mod deliveries;
 mod document;
 pub mod dto;
 mod error;

@@ -4,6 +4,7 @@
 //! it is made again of as many. The page in it is a rendering of that JSON. Whoever has the key's public
 //! half can check it with `docs/verify/verify.py`, which knows nothing else of the program.
 
+pub(crate) mod case;
 mod page;
 
 use crate::document::{Document, html};
@@ -21,7 +22,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use risk_domain::ids::{AlertId, InspectionId};
+use risk_domain::ids::{AlertId, CaseId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Engine, MoveCause};
@@ -36,7 +37,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 /// The most results that a pack lists.
 const MAX_RESULTS: usize = 500;
-/// Moves of an alert in a pack.
+/// Moves of an alert or a case in a pack.
 const MAX_MOVES: usize = 1000;
 const ZIP: &str = "application/zip";
 
@@ -78,19 +79,25 @@ pub enum About {
     Assessment(Subject),
     /// An alert with all that became of it.
     Alert(AlertId),
+    /// A case with all that became of it.
+    Case(CaseId),
 }
 
 impl std::str::FromStr for About {
     type Err = String;
 
-    /// `alert:` and its id, or a subject as `kind:id`.
+    /// `alert:` or `case:` and its id, or a subject as `kind:id`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(id) = text.strip_prefix("alert:") {
             let id = AlertId::new(id).map_err(|error| format!("alert: {error}"))?;
             return Ok(Self::Alert(id));
         }
+        if let Some(id) = text.strip_prefix("case:") {
+            let id = CaseId::new(id).map_err(|error| format!("case: {error}"))?;
+            return Ok(Self::Case(id));
+        }
         let subject = text.parse().map_err(|_| {
-            "must be a subject, as enterprise:ID or site:ID, or alert:ID".to_owned()
+            "must be a subject, as enterprise:ID or site:ID, or alert:ID, or case:ID".to_owned()
         })?;
         Ok(Self::Assessment(subject))
     }
@@ -185,6 +192,7 @@ impl Packer<'_> {
         let told = match &request.about {
             About::Assessment(subject) => self.assessment(subject, size, request.redacted)?,
             About::Alert(alert) => self.alert(alert, size, request.redacted)?,
+            About::Case(case) => self.case(case, size, request.redacted)?,
         };
         let Some(Told {
             about,
@@ -368,6 +376,7 @@ fn answer(
     let pack = pack.ok_or_else(|| match &wanted.about {
         About::Assessment(subject) => never_seen(subject),
         About::Alert(id) => ApiError::NotFound(format!("no alert {id} is recorded")),
+        About::Case(id) => ApiError::NotFound(format!("no case {id} is recorded")),
     })?;
     let (body, kind, ending) = if printed {
         (pack.pdf()?, typeset::PDF, "pdf")

@@ -6,7 +6,9 @@
 
 mod book;
 mod export;
+mod make;
 pub(crate) mod print;
+mod record;
 
 pub(crate) use book::VisitBook;
 pub use book::plan_inputs;
@@ -14,13 +16,12 @@ pub use export::{csv as table, workbook};
 pub(crate) use print::all_on;
 
 use crate::document::xlsx::XLSX;
-use crate::dto::{
-    BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanStateDto, PlanSummaryDto, ProblemDto,
-};
+use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::{tagged, tagged_json};
-use crate::identity::hexadecimal;
+use crate::identity::Identity;
 use crate::params::{Id, Params};
+use crate::request::RequestId;
 use crate::state::{ApiParts, ApiState};
 use axum::Json;
 use axum::body::Bytes;
@@ -28,13 +29,12 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use record::Steps;
 use risk_domain::ids::DrawId;
-use risk_domain::time::{CivilOffset, Day, Timestamp};
+use risk_domain::plan_act::PlanAction;
+use risk_engine::{LedgerPlan, PlanState};
 use risk_planner::wire::draw::DrawRecord;
-use risk_planner::wire::inputs::PlanInputs;
-use risk_planner::{
-    Commitment, Design, DrawError, DrawKey, ModelView, Plan, PlanError, PlanRequest, Pool, Secret,
-};
+use risk_planner::{PlanError, PlanRequest};
 use serde::de::DeserializeOwned;
 
 /// The most rows of a page.
@@ -45,8 +45,13 @@ const REQUEST: &str = "request.json";
 const INPUTS: &str = "inputs.json";
 const SECRET: &str = "secret";
 const POOL: &str = "pool.txt";
+/// The plan before its draw.
 const PLAN: &str = "plan.json";
-const RECORD: &str = "record.json";
+/// The plan with its list, and the record of its draw, each with some of its hash.
+const LIST: &str = "list";
+const RECORD: &str = "record";
+/// Why a draw is made public, for the record.
+const REVEALED: &str = "抽查结束，公开抽取记录";
 
 impl From<PlanError> for ApiError {
     fn from(error: PlanError) -> Self {
@@ -69,136 +74,55 @@ impl From<PlanError> for ApiError {
         (status = 201, description = "The plan; without lines where it waits for its beacon", body = PlanDto),
         (status = 400, description = "A field is not valid, or names what is not known", body = ProblemDto, content_type = "application/problem+json"),
         (status = 409, description = "Constraints clash; the detail names them and the nearest plan", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 404, description = "This process reads no commands, so it can record no plan", body = ProblemDto, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 503, description = "The views are catching up", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The views are catching up, or the pipeline has stopped", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn post(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request_id): RequestId,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let request: PlanRequest = read_json(&body?)?;
     let shared = state.clone();
     let read = move |parts: &ApiParts| {
         let now = (parts.now)();
-        let day = day_of(&request, parts.engine().policy().time.offset, now)?;
+        let day = make::day_of(&request, parts.engine().policy().time.offset, now)?;
         let inputs = shared.0.visits.inputs(parts, day)?;
-        let plan = commit(parts, &request, inputs, now)?;
-        Ok((StatusCode::CREATED, Json(plan)).into_response())
+        make::commit(parts, &request, inputs, now)
     };
-    state.read(read).await
+    let (plan, steps) = state.read(read).await?;
+    record::record(&state, &identity, &request_id, steps).await?;
+    Ok((StatusCode::CREATED, Json(plan)).into_response())
 }
 
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::BadBody(error.to_string()))
 }
 
-fn day_of(request: &PlanRequest, offset: CivilOffset, now: Timestamp) -> Result<Day, ApiError> {
-    let Some(text) = &request.as_of else {
-        return Ok(offset.day_of(now));
-    };
-    if let Ok(day) = text.parse::<Day>() {
-        return Ok(day);
-    }
-    let instant = Timestamp::parse(text).map_err(|_| ApiError::BadParameter {
-        field: "as_of".to_owned(),
-        rule: "must be a day, as 2026-11-30, or an RFC 3339 instant".to_owned(),
-    })?;
-    Ok(offset.day_of(instant))
-}
-
-/// Designs, commits and, where nothing is to be waited for, draws.
-fn commit(
-    parts: &ApiParts,
-    request: &PlanRequest,
-    inputs: PlanInputs,
-    now: Timestamp,
-) -> Result<PlanDto, ApiError> {
-    let day = inputs.day;
-    let seed = risk_store::fresh_seed();
-    let id = DrawId::new(format!(
-        "P-{day}-{}",
-        hexadecimal(&risk_store::fresh_seed()[..5])
-    ))
-    .map_err(|error| ApiError::Internal(error.to_string()))?;
-    let secret = Secret::new(seed);
-    let kept = json(&inputs)?;
-    let (pool, view) = pool_of(inputs)?;
-    let design = Design::new(&parts.planning, request, &pool, &view, day, id.clone())?;
-    let commitment = design.commit(&secret);
-    let mut plan = PlanDto {
-        plan_id: id.to_string(),
-        state: PlanStateDto::Committed,
-        day: day.to_string(),
-        created_at: now.to_string(),
-        commitment: (&commitment).into(),
-        policy_version: parts.planning.version.to_string(),
-        policy_sha256: parts.planning.hash.to_string(),
-        list: None,
-    };
-    // What waits for its beacon must not fail then for what can be known now.
-    let drawn = match &commitment.beacon {
-        None => Some(
-            design.draw(&DrawKey::new(&secret, None, None).map_err(|error| draw_error(&error))?)?,
-        ),
-        Some(_) => None,
-    };
-    let mut text = String::new();
-    design.write_pool(|part| text.push_str(part));
-    let shelf = &parts.shelf;
-    shelf.put(&id, SECRET, secret.reveal().as_bytes())?;
-    shelf.put(&id, REQUEST, &json(request)?)?;
-    shelf.put(&id, INPUTS, &kept)?;
-    shelf.put(&id, POOL, text.as_bytes())?;
-    if let Some(drawn) = &drawn {
-        settle(parts, &mut plan, &commitment, &secret, None, drawn)?;
-    } else {
-        shelf.put(&id, PLAN, &json(&plan)?)?;
-    }
-    Ok(plan)
-}
-
-fn draw_error(error: &DrawError) -> ApiError {
-    ApiError::Conflict(error.to_string())
-}
-
-/// Keeps what was drawn.
-fn settle(
-    parts: &ApiParts,
-    plan: &mut PlanDto,
-    commitment: &Commitment,
-    secret: &Secret,
-    beacon_value: Option<&str>,
-    drawn: &Plan,
-) -> Result<(), ApiError> {
-    let share = parts.planning.rules.reserves;
-    let record = DrawRecord::new(commitment, secret, beacon_value, share, drawn);
-    plan.state = PlanStateDto::Drawn;
-    plan.list = Some(PlanListDto::new(drawn, &parts.reference, &parts.planning));
-    parts.shelf.put(&drawn.draw, RECORD, &json(&record)?)?;
-    // The plan comes last: it says that it was drawn.
-    parts.shelf.put(&drawn.draw, PLAN, &json(plan)?)?;
-    Ok(())
-}
-
-fn pool_of(inputs: PlanInputs) -> Result<(Pool, ModelView), ApiError> {
-    inputs
-        .parts()
-        .map_err(|error| ApiError::Internal(error.to_string()))
-}
-
-fn json<T: serde::Serialize>(of: &T) -> Result<Vec<u8>, ApiError> {
-    serde_json::to_vec(of).map_err(|error| ApiError::Internal(error.to_string()))
-}
-
-/// A document of a plan that is there.
-fn document(parts: &ApiParts, id: &str, name: &str) -> Result<Vec<u8>, ApiError> {
-    let missing = || ApiError::NotFound(format!("there is no plan {id}"));
-    let id = DrawId::new(id).map_err(|_| missing())?;
-    parts.shelf.get(&id, name)?.ok_or_else(missing)
-}
-
+/// A plan as its documents have it, which must be those that the ledger holds.
 fn plan_of(parts: &ApiParts, id: &str) -> Result<PlanDto, ApiError> {
-    let bytes = document(parts, id, PLAN)?;
-    serde_json::from_slice(&bytes).map_err(|error| ApiError::Internal(error.to_string()))
+    let (id, known) = record::known(parts, id)?;
+    plan_as_known(parts, &id, &known)
+}
+
+fn plan_as_known(parts: &ApiParts, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
+    let bytes = match &known.draw {
+        Some((draw, _)) => {
+            let name = record::numbered(LIST, draw.list_sha256);
+            record::unchanged(&parts.shelf, id, &name, draw.list_sha256)?
+        }
+        None => record::document(&parts.shelf, id, PLAN)?,
+    };
+    let plan: Result<PlanDto, _> = serde_json::from_slice(&bytes);
+    let mut plan = plan.map_err(|error| ApiError::Internal(error.to_string()))?;
+    plan.state = known.state().into();
+    // What is not drawn has no hash of its own: all that is in it stands in the ledger.
+    plan.day = known.commitment.day.to_string();
+    plan.created_at = known.committed.at.to_string();
+    plan.commitment = (&known.commitment).into();
+    Ok(plan)
 }
 
 /// Plans, the latest first.
@@ -214,16 +138,24 @@ pub(crate) async fn list(
     params: Params,
 ) -> Result<Json<Page<PlanSummaryDto>>, ApiError> {
     let read = move |parts: &ApiParts| {
-        let mut plans = Vec::new();
-        for id in parts.shelf.list()? {
-            let plan = plan_of(parts, id.as_str())?;
+        let known: Vec<(DrawId, LedgerPlan)> = parts
+            .engine()
+            .plans()
+            .map(|(id, plan)| (id.clone(), plan.clone()))
+            .collect();
+        let mut plans = Vec::with_capacity(known.len());
+        for (id, known) in known {
+            // One changed document must not hide the other plans; asked for itself, it is refused.
+            let list = plan_as_known(parts, &id, &known)
+                .ok()
+                .and_then(|of| of.list);
             plans.push(PlanSummaryDto {
-                plan_id: plan.plan_id,
-                state: plan.state,
-                day: plan.day,
-                created_at: plan.created_at,
-                tests: plan.list.as_ref().map_or(0, |list| list.lines.len() as u32),
-                expected_finds: plan.list.map(|list| list.expected_finds.value),
+                plan_id: id.to_string(),
+                state: known.state().into(),
+                day: known.commitment.day.to_string(),
+                created_at: known.committed.at.to_string(),
+                tests: known.draw.map_or(0, |(draw, _)| draw.tests),
+                expected_finds: list.map(|list| list.expected_finds.value),
             });
         }
         plans.sort_by(|one, other| {
@@ -247,7 +179,8 @@ pub(crate) async fn list(
     responses(
         (status = 200, description = "The plan", body = PlanDto),
         (status = 304, description = "As the client has it"),
-        (status = 404, description = "There is no such plan", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "There is no such plan", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 409, description = "A document of it is not what the ledger says", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
     Id(id): Id,
@@ -349,41 +282,16 @@ fn list_of(plan: PlanDto) -> Result<PlanListDto, ApiError> {
         (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn draw(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request_id): RequestId,
     Id(id): Id,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<PlanDto>, ApiError> {
     let value: BeaconValueDto = read_json(&body?)?;
-    let read = move |parts: &ApiParts| {
-        let mut plan = plan_of(parts, &id)?;
-        if plan.state != PlanStateDto::Committed {
-            return Err(ApiError::Conflict("the plan was drawn already".to_owned()));
-        }
-        let mut request: PlanRequest = read_json(&document(parts, &id, REQUEST)?)?;
-        // What clashes only after the draw is relaxed: a committed draw is not made again.
-        request.relax = true;
-        let inputs: PlanInputs = read_json(&document(parts, &id, INPUTS)?)?;
-        let secret = String::from_utf8_lossy(&document(parts, &id, SECRET)?).into_owned();
-        let secret = Secret::from_hex(&secret).map_err(|error| draw_error(&error))?;
-        let day = inputs.day;
-        let (pool, view) = pool_of(inputs)?;
-        let draw = DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
-        let design = Design::new(&parts.planning, &request, &pool, &view, day, draw)?;
-        let commitment = design.commit(&secret);
-        if commitment.pool_sha256 != plan.commitment.pool_sha256 {
-            return Err(ApiError::Conflict(
-                "the pool is not the one that was committed to: the planning policy changed since"
-                    .to_owned(),
-            ));
-        }
-        let beacon = commitment.beacon.as_ref();
-        let key = DrawKey::new(&secret, beacon, Some(&value.beacon_value))
-            .map_err(|error| draw_error(&error))?;
-        let drawn = design.draw(&key)?;
-        let value = Some(value.beacon_value.as_str());
-        settle(parts, &mut plan, &commitment, &secret, value, &drawn)?;
-        Ok(Json(plan))
-    };
-    state.read(read).await
+    let read = move |parts: &ApiParts| make::draw_again(parts, &id, &value);
+    let (plan, steps) = state.read(read).await?;
+    record::record(&state, &identity, &request_id, steps).await?;
+    Ok(Json(plan))
 }
 
 /// Reveal the draw of a plan, after its visits: pool, secret and list are public from then on.
@@ -395,39 +303,64 @@ pub(crate) async fn draw(
         (status = 409, description = "It is not drawn yet", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn reveal(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request_id): RequestId,
     Id(id): Id,
 ) -> Result<Json<DrawDto>, ApiError> {
+    let asked = id.clone();
     let read = move |parts: &ApiParts| {
-        let mut plan = plan_of(parts, &id)?;
-        match plan.state {
-            PlanStateDto::Committed => {
+        let (id, known) = record::known(parts, &asked)?;
+        match known.state() {
+            PlanState::Committed => {
                 let why = "a draw that was not made cannot be revealed";
-                return Err(ApiError::Conflict(why.to_owned()));
+                Err(ApiError::Conflict(why.to_owned()))
             }
-            PlanStateDto::Drawn => {
-                plan.state = PlanStateDto::Revealed;
-                let draw =
-                    DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
-                parts.shelf.put(&draw, PLAN, &json(&plan)?)?;
+            PlanState::Drawn => {
+                // What cannot be shown must not be called public.
+                record_of(parts, &id, &known)?;
+                record::unchanged(&parts.shelf, &id, POOL, known.commitment.pool_sha256)?;
+                Ok(Some(Steps {
+                    plan: id,
+                    at: (parts.now)(),
+                    reason: REVEALED.to_owned(),
+                    actions: vec![PlanAction::Reveal],
+                }))
             }
-            PlanStateDto::Revealed => {}
+            PlanState::Revealed => Ok(None),
         }
-        Ok(Json(draw_of(parts, plan)?))
     };
+    if let Some(steps) = state.read(read).await? {
+        record::record(&state, &identity, &request_id, steps).await?;
+    }
+    let read = move |parts: &ApiParts| Ok(Json(draw_of(parts, &id)?));
     state.read(read).await
 }
 
-fn draw_of(parts: &ApiParts, plan: PlanDto) -> Result<DrawDto, ApiError> {
-    let record = match plan.state {
-        PlanStateDto::Revealed => Some(read_json(&document(parts, &plan.plan_id, RECORD)?)?),
-        PlanStateDto::Committed | PlanStateDto::Drawn => None,
+fn record_of(
+    parts: &ApiParts,
+    id: &DrawId,
+    known: &LedgerPlan,
+) -> Result<Option<DrawRecord>, ApiError> {
+    let Some((draw, _)) = &known.draw else {
+        return Ok(None);
+    };
+    let name = record::numbered(RECORD, draw.record_sha256);
+    let bytes = record::unchanged(&parts.shelf, id, &name, draw.record_sha256)?;
+    read_json(&bytes).map(Some)
+}
+
+fn draw_of(parts: &ApiParts, id: &str) -> Result<DrawDto, ApiError> {
+    let (id, known) = record::known(parts, id)?;
+    let public = match known.state() {
+        PlanState::Revealed => record_of(parts, &id, &known)?,
+        PlanState::Committed | PlanState::Drawn => None,
     };
     Ok(DrawDto {
-        draw_id: plan.plan_id,
-        state: plan.state,
-        committed_at: plan.created_at,
-        commitment: plan.commitment,
-        record,
+        draw_id: id.to_string(),
+        state: known.state().into(),
+        committed_at: known.committed.at.to_string(),
+        commitment: (&known.commitment).into(),
+        record: public,
     })
 }
 
@@ -437,16 +370,14 @@ fn draw_of(parts: &ApiParts, plan: PlanDto) -> Result<DrawDto, ApiError> {
     responses(
         (status = 200, description = "The draw", body = DrawDto),
         (status = 304, description = "As the client has it"),
-        (status = 404, description = "There is no such draw", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "There is no such draw", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 409, description = "A document of it is not what the ledger says", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn draw_one(
     State(state): State<ApiState>,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let plan = plan_of(parts, &id)?;
-        tagged_json(&headers, &draw_of(parts, plan)?)
-    };
+    let read = move |parts: &ApiParts| tagged_json(&headers, &draw_of(parts, &id)?);
     state.read(read).await
 }
 
@@ -464,12 +395,13 @@ pub(crate) async fn draw_pool(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let read = move |parts: &ApiParts| {
-        if plan_of(parts, &id)?.state != PlanStateDto::Revealed {
+        let (id, known) = record::known(parts, &id)?;
+        if known.state() != PlanState::Revealed {
             return Err(ApiError::Conflict(
                 "the draw is not revealed yet".to_owned(),
             ));
         }
-        let pool = document(parts, &id, POOL)?;
+        let pool = record::unchanged(&parts.shelf, &id, POOL, known.commitment.pool_sha256)?;
         Ok(tagged(&headers, "text/plain; charset=utf-8", pool))
     };
     state.read(read).await

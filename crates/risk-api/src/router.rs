@@ -11,9 +11,9 @@ use crate::request;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
-    alerts, audit, burden, cases, compare, console, dead_letters, decisions, evidence, health,
-    heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference, results,
-    signals, subjects, supply, watch,
+    alerts, audit, burden, cases, compare, console, dead_letters, decisions, deliveries, evidence,
+    health, heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference,
+    results, signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -62,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 71] = [
+pub(crate) static OPERATIONS: [Operation; 76] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -140,6 +140,7 @@ pub(crate) static OPERATIONS: [Operation; 71] = [
         &["zone", "date", "lang", "format"],
         || get(reports::zone),
     ),
+    pack::case::OF_CASE,
     read("/v1/ledger/checkpoint", KNOWN, &[], || {
         get(pack::checkpoint)
     }),
@@ -304,6 +305,10 @@ pub(crate) static OPERATIONS: [Operation; 71] = [
         ],
         || get(audit::list),
     ),
+    deliveries::LIST,
+    deliveries::RESEND,
+    deliveries::WEBHOOKS,
+    deliveries::UNPARK,
     read("/v1/reference", KNOWN, &[], || get(reference::reference)),
     read("/v1/sites/{id}", STAFF_AND_ZONES, &[], || {
         get(reference::site)
@@ -349,7 +354,7 @@ pub(crate) static OPERATIONS: [Operation; 71] = [
     }),
 ];
 
-const fn read(
+pub(crate) const fn read(
     path: &'static str,
     audience: Audience,
     query: &'static [&'static str],
@@ -364,7 +369,7 @@ const fn read(
     }
 }
 
-const fn write(
+pub(crate) const fn write(
     path: &'static str,
     audience: Audience,
     handler: fn() -> MethodRouter<ApiState>,
@@ -450,6 +455,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let router = router(state.clone());
+    state.begin();
     let shutdown = async move {
         shutdown.await;
         state.close();

@@ -118,6 +118,11 @@ pub trait Notebook: Send + Sync {
 pub trait Readiness: Send + Sync {
     /// Why it is not ready; empty when it is.
     fn not_ready(&self) -> Vec<String>;
+
+    /// What should be looked at although it is ready.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What the API is made of.
@@ -243,6 +248,15 @@ impl ApiState {
             let why = "nobody signs in here: identity.issuer is empty; use an API token";
             ApiError::NotFound(why.to_owned())
         })
+    }
+
+    /// Begins what takes long to count, on a thread of its own.
+    pub(crate) fn begin(&self) {
+        let shared = Arc::clone(&self.0);
+        // Who asks before it is done waits for it.
+        drop(tokio::task::spawn_blocking(move || {
+            shared.heat.begin(&shared.parts);
+        }));
     }
 
     /// Ends the live streams; a server that is asked to stop calls it first.

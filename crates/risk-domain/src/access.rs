@@ -28,16 +28,22 @@ pub enum Act {
     ReadDeadLetters,
     /// Signals were posted（上报风险信号）.
     PostSignals,
+    /// An event was asked to be sent to an endpoint again（重新投递）.
+    ResendDelivery,
+    /// A parked endpoint was asked to be tried again（恢复投递）.
+    UnparkWebhook,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::PostResults,
         Self::PostRegistry,
         Self::PostCommands,
         Self::ReadDeadLetters,
         Self::PostSignals,
+        Self::ResendDelivery,
+        Self::UnparkWebhook,
     ];
 
     /// Its code.
@@ -48,6 +54,8 @@ impl Act {
             Self::PostCommands => "post_commands",
             Self::ReadDeadLetters => "read_dead_letters",
             Self::PostSignals => "post_signals",
+            Self::ResendDelivery => "resend_delivery",
+            Self::UnparkWebhook => "unpark_webhook",
         }
     }
 
@@ -76,6 +84,7 @@ pub struct AccessNote {
     pub act: Act,
     /// Of how many things.
     pub count: u64,
-    /// Of which, the first [`MAX_NAMED`]: commands by their ids, dead letters by their entries.
+    /// Of which, the first [`MAX_NAMED`]: commands by their ids, dead letters by their entries,
+    /// deliveries by their ids, endpoints by their names.
     pub what: Vec<CompactString>,
 }

@@ -1,4 +1,4 @@
-//! What officers decide（命令）: on a grade, an alert, a case or a problem of an enterprise.
+//! What officers decide（命令）: on a grade, an alert, a case, a problem of an enterprise or a sampling plan.
 //!
 //! Each is a command with an id, an actor and a reason, so that nothing a person did stands without
 //! their name. What is decided on a grade（人工决定）has an end besides, so that it does not stand for
@@ -6,7 +6,8 @@
 
 use crate::alert_action::AlertAction;
 use crate::case_action::CaseAction;
-use crate::ids::{ActorId, AlertId, CaseId, CommandId, EnterpriseId};
+use crate::ids::{ActorId, AlertId, CaseId, CommandId, DrawId, EnterpriseId};
+use crate::plan_act::PlanAction;
 use crate::problem::ProblemAction;
 use crate::scales::{RiskLevel, Role};
 use crate::subject::Subject;
@@ -121,6 +122,25 @@ pub enum Order {
         /// What is done.
         action: ProblemAction,
     },
+    /// On a sampling plan（抽样计划）.
+    Plan {
+        /// Which plan; its draw has the same id.
+        plan: DrawId,
+        /// What is done.
+        action: PlanAction,
+    },
+}
+
+impl Order {
+    /// The case that it acts in, if it acts in one.
+    pub fn case(&self) -> Option<&CaseId> {
+        match self {
+            Self::Case { case, .. } => Some(case),
+            Self::Grade { .. } | Self::Alert { .. } | Self::Problem { .. } | Self::Plan { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// A command（命令）: an order, of whom, when and why.
@@ -172,7 +192,10 @@ impl Command {
                 subject: subject.clone(),
                 decision: decision.clone(),
             }),
-            Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => None,
+            Order::Alert { .. }
+            | Order::Case { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => None,
         }
     }
 }

@@ -57,11 +57,13 @@ pub enum AlertRule {
     LatentRisk,
     /// An item of a product fails more than it used to（危害项目信号）.
     HazardItem,
+    /// An enterprise no longer records its duty（主体责任记录缺失）.
+    DutyMissed,
 }
 
 impl AlertRule {
     /// Every rule.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FastTestFailed,
         Self::SevereItemFailed,
         Self::BannedSubstance,
@@ -76,6 +78,7 @@ impl AlertRule {
         Self::SupplyPath,
         Self::LatentRisk,
         Self::HazardItem,
+        Self::DutyMissed,
     ];
 
     /// The rule with this code.
@@ -100,6 +103,7 @@ impl AlertRule {
             Self::SupplyPath => "supply_path",
             Self::LatentRisk => "latent_risk",
             Self::HazardItem => "hazard_item",
+            Self::DutyMissed => "duty_missed",
         }
     }
 }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this encoding.
-const VERSION: u32 = 9;
+const VERSION: u32 = 11;
 /// Subjects, bases or rows a frame.
 const FRAME: usize = 512;
 /// Bytes of the snapshot, of early warning and of alerts a frame.
@@ -116,7 +116,7 @@ enum Frame {
     Warning(Vec<u8>),
     /// The weeks of a domain.
     Series(CompactString, Series),
-    /// Commands on alerts, cases and problems, with digests of their content.
+    /// Commands on alerts, cases, problems and plans, with digests of their content.
     Acted(Vec<(CommandId, u64)>),
     /// The facts and cases of a docket.
     Docket(Box<Docketed>),
@@ -124,8 +124,8 @@ enum Frame {
     Unsettled(Unsettled, Vec<(CaseId, u32)>),
     /// A piece of the alerts.
     Alerts(Vec<u8>),
-    /// A piece of the signals, the supply paths, the problems, the references and the
-    /// counts of items.
+    /// A piece of the signals, the supply paths, the problems, the references, the counts of items, the
+    /// records of duty and the plans.
     Signals(Vec<u8>),
     End,
 }
@@ -291,6 +291,8 @@ impl Engine {
             &self.problems,
             &self.references,
             &self.items,
+            &self.duties,
+            &self.plans,
         ));
         let signals = signals.map_err(|_error| CheckpointError::Damaged)?;
         for piece in signals.chunks(PIECE) {

@@ -82,6 +82,7 @@ impl Engine {
         if weekly {
             self.warn(epoch, &mut effects);
             self.raise_items(epoch, &mut effects);
+            self.remind_of_duties(epoch, &mut effects);
         }
         recorder.record_all(&mut effects);
         let judged: Vec<SubjectIx> = if weekly {
@@ -162,6 +163,7 @@ impl Engine {
                 self.paths.settle(*epoch, self.paths_since(*epoch));
                 self.references.settle(*epoch);
                 self.items.settle(*epoch, self.items_since(*epoch));
+                self.settle_duties(*epoch);
                 return self.count(*epoch);
             }
             Effect::Assessed(assessment) => {

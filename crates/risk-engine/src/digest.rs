@@ -263,8 +263,15 @@ fn warnings(engine: &Engine, lines: &mut Lines) {
     lines.add("hazard items");
     let items = postcard::to_stdvec(&engine.items).unwrap_or_default();
     lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&items)));
+    lines.add("duties");
+    let duties = postcard::to_stdvec(&engine.duties).unwrap_or_default();
+    lines.add(&format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&duties)));
     lines.add("problems");
     for line in engine.problems.lines() {
+        lines.add(&line);
+    }
+    lines.add("plans");
+    for line in engine.plans.lines() {
         lines.add(&line);
     }
     lines.add("references");
@@ -322,7 +329,7 @@ pub(crate) fn state_hash(engine: &Engine) -> StateHash {
     for part in engine.decisions.parts() {
         lines.add(&serde_json::to_string(part).unwrap_or_default());
     }
-    lines.add("commands on alerts, cases and problems");
+    lines.add("commands on alerts, cases, problems and plans");
     for (id, digest) in &engine.acted {
         lines.add(&format!("{id} {digest:016x}"));
     }

@@ -58,38 +58,56 @@ pub(crate) type ClockParts = (SourcePartition, Option<Timestamp>, bool);
 #[doc(alias = "水位线")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clocks {
-    clocks: Vec<Clock>,
+    of_partitions: Vec<Clock>,
     /// "Now" of the last tick; closes go this far when no partition holds the watermark.
     ticked: Option<Timestamp>,
+    /// The least clock of those that hold, kept because every record asks for it.
+    least: Least,
+}
+
+/// The least clock of the partitions that hold the watermark.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Least {
+    /// No partition holds.
+    #[default]
+    Unheld,
+    /// One that holds has shown no record yet.
+    Unknown,
+    At(Timestamp),
 }
 
 impl Clocks {
     /// The number of a partition, given out on first sight.
     pub(crate) fn index_of(&mut self, name: &SourcePartition) -> PartitionIx {
-        let found = self.clocks.iter().position(|clock| clock.name == *name);
+        let found = self
+            .of_partitions
+            .iter()
+            .position(|clock| clock.name == *name);
         let index = found.unwrap_or_else(|| {
-            self.clocks.push(Clock {
+            self.of_partitions.push(Clock {
                 name: name.clone(),
                 latest: None,
                 holds: false,
             });
-            self.clocks.len() - 1
+            self.of_partitions.len() - 1
         });
         PartitionIx(index as u16)
     }
 
     /// From now on this partition holds the watermark until it is found idle or ended.
     pub(crate) fn hold(&mut self, partition: PartitionIx) {
-        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+        if let Some(clock) = self.of_partitions.get_mut(usize::from(partition.0)) {
             clock.holds = true;
         }
+        self.find_least();
     }
 
     /// Stops holding: the partition was read to its end, or its source has ended.
     pub(crate) fn release(&mut self, partition: PartitionIx) {
-        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+        if let Some(clock) = self.of_partitions.get_mut(usize::from(partition.0)) {
             clock.holds = false;
         }
+        self.find_least();
     }
 
     /// Moves the tick's clock forward.
@@ -99,37 +117,54 @@ impl Clocks {
 
     /// Latest `observed_at` of a partition.
     pub(crate) fn latest(&self, partition: PartitionIx) -> Option<Timestamp> {
-        self.clocks
+        self.of_partitions
             .get(usize::from(partition.0))
             .and_then(|clock| clock.latest)
     }
 
     /// Moves a partition's clock with a record, which makes the partition hold again.
     pub(crate) fn advance(&mut self, partition: PartitionIx, observed_at: Timestamp) {
-        if let Some(clock) = self.clocks.get_mut(usize::from(partition.0)) {
+        if let Some(clock) = self.of_partitions.get_mut(usize::from(partition.0)) {
+            let ahead = clock.holds && clock.latest.map(Least::At) != Some(self.least);
             clock.latest = clock.latest.max(Some(observed_at));
             clock.holds = true;
+            // What is ahead of the least clock, and stays so, does not move it.
+            if !ahead || self.least == Least::Unknown {
+                self.find_least();
+            }
         }
+    }
+
+    fn find_least(&mut self) {
+        let holding = self.of_partitions.iter().filter(|clock| clock.holds);
+        self.least = match holding.map(|clock| clock.latest).min() {
+            None => Least::Unheld,
+            Some(None) => Least::Unknown,
+            Some(Some(at)) => Least::At(at),
+        };
     }
 
     /// The watermark before lateness: the least clock that holds; `None` while a partition that
     /// holds has shown no record yet. With nothing holding, the last tick decides.
     pub(crate) fn slowest(&self) -> Option<Timestamp> {
-        let mut holding = self.clocks.iter().filter(|clock| clock.holds).peekable();
-        if holding.peek().is_none() {
-            return self.ticked;
+        match self.least {
+            Least::Unheld => self.ticked,
+            Least::Unknown => None,
+            Least::At(at) => Some(at),
         }
-        holding.map(|clock| clock.latest).min().flatten()
     }
 
     /// Whether any partition holds the watermark.
     pub(crate) fn any_holds(&self) -> bool {
-        self.clocks.iter().any(|clock| clock.holds)
+        self.least != Least::Unheld
     }
 
     /// The latest `observed_at` over all partitions.
     pub(crate) fn fastest(&self) -> Option<Timestamp> {
-        self.clocks.iter().filter_map(|clock| clock.latest).max()
+        self.of_partitions
+            .iter()
+            .filter_map(|clock| clock.latest)
+            .max()
     }
 
     /// Partitions that hold and are further ahead of the slowest than `max_ahead_millis`.
@@ -143,7 +178,7 @@ impl Clocks {
                     .latest
                     .is_some_and(|at| at.millis_since(slowest) > max_ahead_millis)
         };
-        self.clocks
+        self.of_partitions
             .iter()
             .filter(ahead)
             .map(|clock| clock.name.clone())
@@ -152,7 +187,7 @@ impl Clocks {
 
     /// Every clock with whether it holds, and the last tick.
     pub(crate) fn parts(&self) -> (Vec<ClockParts>, Option<Timestamp>) {
-        let clocks = self.clocks.iter();
+        let clocks = self.of_partitions.iter();
         (
             clocks
                 .map(|clock| (clock.name.clone(), clock.latest, clock.holds))
@@ -168,15 +203,20 @@ impl Clocks {
             latest,
             holds,
         };
-        Self {
-            clocks: clocks.into_iter().map(clock).collect(),
+        let mut clocks = Self {
+            of_partitions: clocks.into_iter().map(clock).collect(),
             ticked,
-        }
+            least: Least::default(),
+        };
+        clocks.find_least();
+        clocks
     }
 
     /// Every partition with its clock, by name.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&SourcePartition, Option<Timestamp>)> {
-        self.clocks.iter().map(|clock| (&clock.name, clock.latest))
+        self.of_partitions
+            .iter()
+            .map(|clock| (&clock.name, clock.latest))
     }
 }
 

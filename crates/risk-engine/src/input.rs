@@ -9,6 +9,7 @@ use crate::case::{CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
+use crate::plans::PlanRefusal;
 use crate::problems::ProblemRefusal;
 use crate::references::ReferenceRefused;
 use crate::series::{WeekLevels, WeekRates};
@@ -183,6 +184,9 @@ pub enum EngineRejection {
     /// What a command on a problem of an enterprise breaks.
     #[error(transparent)]
     Problem(#[from] ProblemRefusal),
+    /// What a command on a sampling plan breaks.
+    #[error(transparent)]
+    Plan(#[from] PlanRefusal),
 }
 
 /// What follows from inputs: recorded in the ledger, applied by [`Engine::fold`](crate::Engine::fold).

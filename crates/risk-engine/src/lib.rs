@@ -20,7 +20,8 @@ mod counterfactual;
 mod decisions;
 pub mod detection;
 mod digest;
-pub mod event_time;
+pub mod duties;
+mod event_time;
 pub mod evidence;
 mod excess;
 mod family;
@@ -37,6 +38,7 @@ mod model;
 mod null_replay;
 mod observers;
 mod outlook;
+mod plans;
 pub mod policy;
 mod problems;
 pub mod rates;
@@ -84,6 +86,7 @@ pub use null_replay::{ByStream, NullReplay};
 pub use observers::{
     MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
 };
+pub use plans::{LedgerPlan, PlanRefusal, PlanRule, PlanState, PlanStep};
 pub use policy::{Policy, PolicyError};
 pub use problems::{ListedProblem, ProblemRefusal, ProblemRule, ProblemState};
 pub use reasons::Reason;

@@ -462,7 +462,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_valid_and_names_itself() {
         let policy = Policy::builtin().unwrap();
-        assert_eq!(policy.version.as_str(), "2026.6");
+        assert_eq!(policy.version.as_str(), "2026.7");
         assert_eq!(policy.hash.len(), 64);
         assert!((policy.model.screen_information - 0.75 * 0.75).abs() < 1e-12);
     }

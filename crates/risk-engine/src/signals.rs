@@ -36,8 +36,8 @@ pub(crate) struct Signals {
     of_enterprise: BTreeMap<EnterpriseId, BTreeSet<SignalId>>,
     /// Enterprises that were complained of in epochs that no close has judged.
     due: BTreeMap<Epoch, BTreeSet<EnterpriseId>>,
-    /// Records of duty, of which there is one a day: nothing follows from them here, so that a digest is
-    /// enough to know one that comes again.
+    /// Records of duty, of which there is one a day: what follows from them stands elsewhere, so that a
+    /// digest is enough to know one that comes again.
     duties: BTreeMap<SignalId, u64>,
 }
 
@@ -226,6 +226,9 @@ impl Engine {
         self.placed = epoch;
         if complains(signal) {
             self.closed_through = self.closed_through.filter(|closed| *closed < epoch);
+        }
+        if let Some(record) = &signal.duty {
+            self.duties.admit(&signal.enterprise_id, record, epoch);
         }
         self.signals.admit(epoch, signal.clone());
         self.cases.admit_signal(signal, epoch, &self.policy.cases);

@@ -12,6 +12,7 @@ use crate::assessment::Assessment;
 use crate::case::Cases;
 use crate::decisions::Decisions;
 use crate::digest::{self, StateHash};
+use crate::duties::Duties;
 use crate::event_time::{Clocks, Epoch, EpochCalendar, PartitionIx, SourcePartition};
 use crate::evidence::{Pending, Row, Tallies, Verdict};
 use crate::family::{Families, Member};
@@ -23,6 +24,7 @@ use crate::input::{
     Step,
 };
 use crate::model::Model;
+use crate::plans::Plans;
 use crate::policy::Policy;
 use crate::problems::Problems;
 use crate::references::References;
@@ -100,7 +102,7 @@ pub struct Engine {
     pub(crate) closed_through: Option<Epoch>,
     pub(crate) frame: Frame,
     pub(crate) decisions: Decisions,
-    /// Commands on alerts, cases and problems, with digests of their content.
+    /// Commands on alerts, cases, problems and plans, with digests of their content.
     pub(crate) acted: BTreeMap<CommandId, u64>,
     pub(crate) model: Model,
     pub(crate) series: AllSeries,
@@ -109,11 +111,14 @@ pub struct Engine {
     pub(crate) signals: Signals,
     pub(crate) paths: SupplyPaths,
     pub(crate) items: HazardItems,
+    /// Records of duty that enterprises told.
+    pub(crate) duties: Duties,
     /// The epoch of what was taken in last: what is raised by it belongs there. Set by every input and
     /// close that can raise something.
     pub(crate) placed: Epoch,
     pub(crate) cases: Cases,
     pub(crate) problems: Problems,
+    pub(crate) plans: Plans,
     pub(crate) references: References,
 }
 
@@ -146,9 +151,11 @@ impl Engine {
             signals: Signals::default(),
             paths: SupplyPaths::default(),
             items: HazardItems::default(),
+            duties: Duties::default(),
             placed: Epoch(i64::MIN),
             cases: Cases::default(),
             problems: Problems::default(),
+            plans: Plans::default(),
             references: References::default(),
             policy,
         })

@@ -11,7 +11,8 @@
 //! 4. The [`worker`] handles records in the order of their partition, so positions move along the
 //!    contiguous prefix of what was applied or rejected.
 //!
-//! What follows from the ledger goes out by the [`publisher`].
+//! What follows from the ledger goes out by the [`publisher`] to topics, and by [`webhook`] senders to
+//! endpoints of others. A [`witness`] keeps signed checkpoints of it.
 //!
 //! Time is an argument everywhere but in [`clock`].
 
@@ -23,5 +24,7 @@ pub mod notes;
 pub mod publisher;
 pub mod source;
 pub mod topics;
+pub mod webhook;
 pub mod wire;
+pub mod witness;
 pub mod worker;

@@ -1,5 +1,7 @@
 //! What the pipeline counts（指标）. Names, labels and meanings stand in `docs/metrics.md`.
 
+use crate::wire::RejectionCode;
+use crate::wire::event::Outlet;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -38,10 +40,48 @@ impl PublisherMetrics {
                 "Ledger entries not yet looked at by the publisher",
             )?,
         };
+        from_the_start(&metrics.sent, Outlet::ALL.map(Outlet::code));
         registry.register(Box::new(metrics.sent.clone()))?;
         registry.register(Box::new(metrics.retries.clone()))?;
         registry.register(Box::new(metrics.lag.clone()))?;
         Ok(metrics)
+    }
+}
+
+/// The webhook senders' metrics. Endpoints are named by the configuration, so their set is closed.
+#[derive(Debug, Clone)]
+pub struct WebhookMetrics {
+    /// Attempts, by endpoint and outcome.
+    pub deliveries: IntCounterVec,
+    /// Ledger entries that an endpoint was not told of yet.
+    pub lag: IntGaugeVec,
+    /// Whether an endpoint is parked.
+    pub parked: IntGaugeVec,
+}
+
+impl WebhookMetrics {
+    /// Registers every metric.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            deliveries: counters(
+                registry,
+                "risk_pipeline_deliveries_total",
+                "Attempts to bring an event to an endpoint, by endpoint and outcome",
+                &["endpoint", "outcome"],
+            )?,
+            lag: gauges(
+                registry,
+                "risk_pipeline_webhook_lag_entries",
+                "Ledger entries that an endpoint was not told of yet",
+                &["endpoint"],
+            )?,
+            parked: gauges(
+                registry,
+                "risk_pipeline_webhook_parked",
+                "1 while nothing is sent to an endpoint because it failed too often",
+                &["endpoint"],
+            )?,
+        })
     }
 }
 
@@ -97,6 +137,13 @@ fn counters(
     let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counters.clone()))?;
     Ok(counters)
+}
+
+/// Has values of a label counted from the beginning: a rate of what is absent is nothing.
+fn from_the_start<'a>(counters: &IntCounterVec, values: impl IntoIterator<Item = &'a str>) {
+    for value in values {
+        counters.with_label_values(&[value]).inc_by(0);
+    }
 }
 
 /// Gauges of a name, registered.
@@ -230,6 +277,13 @@ impl PipelineMetrics {
                 &["domain", "figure", "bound"],
             )?,
         };
+        from_the_start(&metrics.records, ["applied", "duplicate", "rejected"]);
+        let reasons = RejectionCode::ALL.iter().map(|code| code.code());
+        from_the_start(&metrics.dead_letters, reasons);
+        let levels = AlertLevel::ALL.iter().map(|level| level.code());
+        from_the_start(&metrics.alerts, levels);
+        let kinds = CaseKind::ALL.iter().map(|kind| kind.code());
+        from_the_start(&metrics.cases_opened, kinds);
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.watermark.clone()))?;
         registry.register(Box::new(metrics.stopped_partitions.clone()))?;
@@ -262,6 +316,12 @@ impl PipelineMetrics {
                 .with_label_values(&[kind.code()])
                 .set(count as i64);
         }
+        self.show_handling(engine);
+        self.show_rates(engine);
+    }
+
+    /// Shows where alerts and cases stand.
+    pub(crate) fn show_handling(&self, engine: &Engine) {
         let counts = engine.alert_counts();
         for state in AlertState::ALL {
             for level in AlertLevel::ALL {
@@ -288,7 +348,6 @@ impl PipelineMetrics {
                 .with_label_values(&[kind])
                 .set(overdue as i64);
         }
-        self.show_rates(engine);
     }
 
     /// Shows the rates of the city and of every sector. A figure that is not known is absent.

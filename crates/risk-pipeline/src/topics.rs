@@ -34,7 +34,9 @@ pub enum TopicOutcome {
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// The broker did not answer, or refused the request.
-    #[error("the broker could not be asked: {0}")]
+    #[error(
+        "the broker could not be asked: {0}; kafka.bootstrap_servers and, for TLS and SASL, kafka.options say how"
+    )]
     Kafka(#[from] KafkaError),
     /// The broker refused one topic.
     #[error("topic {name}: {code}")]

@@ -62,6 +62,8 @@ pub struct Worker {
     cautions: Vec<Caution>,
     /// The close that the gauges show.
     gauged: Option<(Epoch, Timestamp)>,
+    /// An alert or a case moved that the gauges do not show.
+    handled: bool,
     /// Counters of records that were applied, and of those read before.
     applied: IntCounter,
     duplicate: IntCounter,
@@ -126,6 +128,7 @@ impl Worker {
             report: WorkerReport::default(),
             cautions: Vec::new(),
             gauged: None,
+            handled: false,
             applied: parts.metrics.records.with_label_values(&["applied"]),
             duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
             since_checkpoint: 0,

@@ -43,8 +43,14 @@ pub enum Table {
     CaseEvent = b'E',
     /// All cases, those opened last first.
     CaseByTime = b'L',
+    /// Entries that say what changed in a case, in the ledger's order.
+    CaseMove = b'M',
     /// Cases of a subject, those opened last first.
     CaseOfSubject = b'S',
+    /// What became of an event at an endpoint, the newest event first; among deliveries.
+    Delivery = b'w',
+    /// How an endpoint behaves; among deliveries.
+    Endpoint = b'y',
 }
 
 /// A key being written.

@@ -13,6 +13,7 @@
 
 mod checkpoint;
 mod commit;
+mod deliveries;
 mod error;
 mod evidence;
 mod fold;
@@ -30,11 +31,13 @@ mod views;
 mod writer;
 
 pub use commit::{Committed, DurableListener, Observer, Ticket};
+pub use deliveries::{Ask, Asked, Deliveries, Delivery, EndpointStatus, is_endpoint_name};
 pub use error::StoreError;
 pub use evidence::{ProvedEntry, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};
+pub use records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord, Parked};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, Record, RecordKind, RegistryRecord,
     Rejection, RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,

@@ -3,6 +3,7 @@
 mod walks;
 
 use crate::commit::{Observer, Shared, Ticket};
+use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
@@ -36,15 +37,21 @@ pub struct Reader {
     views: Arc<ViewsHandle>,
     shared: Arc<Shared>,
     outbox: Arc<OutboxCursor>,
+    deliveries: Deliveries,
     cache: Arc<Mutex<BlockCache>>,
 }
 
 impl Reader {
-    pub(crate) fn new(views: Arc<ViewsHandle>, shared: Arc<Shared>, shard_dir: &Path) -> Self {
+    pub(crate) fn new(
+        views: Arc<ViewsHandle>,
+        shared: Arc<Shared>,
+        (shard_dir, shard): (&Path, u16),
+    ) -> Self {
         Self {
             views,
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
+            deliveries: Deliveries::of(shard_dir, shard),
             cache: Arc::default(),
         }
     }
@@ -354,6 +361,11 @@ impl Reader {
     /// Says that all events of entries below `next` have been sent.
     pub fn advance_outbox(&self, next: u64) -> Result<(), StoreError> {
         self.outbox.set(next)
+    }
+
+    /// What became of outgoing events at the endpoints that are told of them.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
     }
 
     /// From now on, `observer` is called with every block that became durable.

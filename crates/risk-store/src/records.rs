@@ -21,6 +21,7 @@
 mod assessed;
 mod block;
 mod command;
+pub(crate) mod delivery;
 mod rejection;
 mod result;
 mod shown;
@@ -384,10 +385,9 @@ impl Record {
     }
 }
 
-/// The enterprise of a result's entry, without building the rest of it.
+/// The enterprise of a result's entry, without reading the rest of it.
 pub(crate) fn enterprise_of(index: u64, entry: &Entry<'_>) -> Result<EnterpriseId, StoreError> {
-    let (facts, _party) = result::sections(index, entry.facts, entry.party)?;
-    Ok(facts.enterprise().clone())
+    result::enterprise_of(index, entry.facts)
 }
 
 /// Id and content digest of a result's entry, without reading the rest of it.

@@ -69,6 +69,25 @@ impl PlanShelf {
         }
     }
 
+    /// Names of the documents of a plan, in their order.
+    pub fn names(&self, plan: &DrawId) -> Result<Vec<String>, StoreError> {
+        if !is_plain(plan.as_str()) {
+            return Ok(Vec::new());
+        }
+        let entries = match fs::read_dir(self.folder.join(plan.as_str())) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.error("list a plan of")(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(self.error("list a plan of"))?;
+            names.extend(entry.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// The plans, in the order of their ids.
     pub fn list(&self) -> Result<Vec<DrawId>, StoreError> {
         let entries = match fs::read_dir(&self.folder) {
@@ -104,6 +123,7 @@ mod tests {
         shelf.put(&plan, "secret", b"one").unwrap();
         shelf.put(&plan, "secret", b"two").unwrap();
         assert_eq!(shelf.get(&plan, "secret").unwrap().unwrap(), b"two");
+        assert_eq!(shelf.names(&plan).unwrap(), ["secret"]);
         assert_eq!(shelf.list().unwrap(), [plan]);
         let file = folder.path().join("plans/P-2026-11-30-ab/secret");
         assert_eq!(

@@ -212,7 +212,11 @@ impl Store {
             shared.observe(Arc::clone(observer));
         }
         let views = Arc::new(views);
-        let asked = Reader::new(Arc::clone(&views), Arc::clone(&shared), &self.shard_dir());
+        let asked = Reader::new(
+            Arc::clone(&views),
+            Arc::clone(&shared),
+            (&self.shard_dir(), self.options.shard),
+        );
         let writer = self.start(ledger, views, shared, identities, positions.clone())?;
         Ok(Opened {
             writer,

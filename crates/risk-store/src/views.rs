@@ -51,7 +51,7 @@ pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 7;
+const VIEW_VERSION: u8 = 8;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of
@@ -60,7 +60,7 @@ const SLED_SYNC_MILLIS: u64 = 10_000;
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
-pub(crate) struct Damaged(String);
+pub(crate) struct Damaged(pub(crate) String);
 
 impl From<sled::Error> for Damaged {
     fn from(error: sled::Error) -> Self {
@@ -87,6 +87,15 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Damaged>) -> Result<T, D
         .unwrap_or_else(|_panic| Err(Damaged::because("sled panicked")))
 }
 
+/// Waits until nobody holds sled's file. Its own threads do for a moment after its last handle is gone; no
+/// one else can, since the store's lock is ours by now.
+fn wait_until_left(dir: &Path) {
+    if let Ok(file) = File::open(dir.join("db")) {
+        // Should there be no such lock on this system, opening says what is wrong.
+        drop(file.lock());
+    }
+}
+
 /// One generation of the views.
 #[derive(Debug)]
 pub(crate) struct Views {
@@ -97,6 +106,7 @@ pub(crate) struct Views {
 
 impl Views {
     fn open(dir: &Path) -> Result<Self, Damaged> {
+        wait_until_left(dir);
         guard(|| {
             let db = sled::Config::new()
                 .path(dir)

@@ -27,7 +27,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// Make the evidence pack of a grade or an alert: what was concluded, what it rests on, and proofs that
+    /// Make the evidence pack of a grade, an alert or a case: what was concluded, what it rests on, and proofs that
     /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
     Evidence(Evidence),
     /// Make a weekly or monthly report of the city, a sector or a zone, as page, PDF, workbook or JSON (a
@@ -313,7 +313,8 @@ pub(crate) struct TuneAlerts {
 pub(crate) struct LedgerVerify {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A signed checkpoint that was kept: exit 1 unless the ledger still holds what it held then
+    /// A signed checkpoint that was kept, or a witness's file of many: exit 1 unless the ledger still holds
+    /// what it held then
     #[arg(long)]
     pub(crate) against: Option<PathBuf>,
     /// The public key, as `ledger key` printed it; default: that of the data directory's own key, which
@@ -326,7 +327,7 @@ pub(crate) struct LedgerVerify {
 pub(crate) struct Evidence {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A subject, as enterprise:ID, site:ID or product:CODE, or alert:ID
+    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID or case:ID
     pub(crate) about: String,
     /// Where to write the archive
     #[arg(long, default_value = "evidence.zip")]

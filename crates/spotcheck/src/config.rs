@@ -26,6 +26,9 @@ pub(crate) struct Config {
     pub(crate) intake: Intake,
     pub(crate) worker: Worker,
     pub(crate) kafka: Kafka,
+    /// Endpoints that are told of events, by name.
+    pub(crate) webhooks: BTreeMap<String, Webhook>,
+    pub(crate) witness: Witness,
     pub(crate) log: Log,
 }
 
@@ -118,6 +121,74 @@ pub(crate) struct Kafka {
     pub(crate) options: BTreeMap<String, Secret>,
 }
 
+/// An endpoint that is told of events; every key but `kind` has a default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Webhook {
+    pub(crate) kind: String,
+    pub(crate) url: Secret,
+    pub(crate) url_file: PathBuf,
+    pub(crate) secret: Secret,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) events: Vec<String>,
+    pub(crate) alert_level: String,
+    pub(crate) grade_level: String,
+    pub(crate) subject_kinds: Vec<String>,
+    pub(crate) zones: Vec<String>,
+    pub(crate) allow_networks: Vec<String>,
+    pub(crate) authority_file: PathBuf,
+    #[serde(with = "duration")]
+    pub(crate) timeout: Duration,
+    pub(crate) max_body_bytes: usize,
+    #[serde(with = "duration")]
+    pub(crate) first_wait: Duration,
+    #[serde(with = "duration")]
+    pub(crate) longest_wait: Duration,
+    pub(crate) park_after: u32,
+    pub(crate) give_up_after: u32,
+    pub(crate) per_minute: u32,
+    pub(crate) from_beginning: bool,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            kind: "webhook".to_owned(),
+            url: Secret::default(),
+            url_file: PathBuf::new(),
+            secret: Secret::default(),
+            secret_file: PathBuf::new(),
+            events: vec!["alerts".to_owned()],
+            alert_level: "four".to_owned(),
+            grade_level: "undetermined".to_owned(),
+            subject_kinds: Vec::new(),
+            zones: Vec::new(),
+            allow_networks: Vec::new(),
+            authority_file: PathBuf::new(),
+            timeout: Duration::from_secs(10),
+            max_body_bytes: 256 << 10,
+            first_wait: Duration::from_secs(5),
+            longest_wait: Duration::from_hours(1),
+            park_after: 20,
+            give_up_after: 5,
+            per_minute: 20,
+            from_beginning: false,
+        }
+    }
+}
+
+/// Where signed checkpoints go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Witness {
+    #[serde(with = "duration")]
+    pub(crate) every: Duration,
+    pub(crate) file: PathBuf,
+    pub(crate) topic: String,
+    /// An endpoint as those of `webhooks`.
+    pub(crate) webhook: Option<Webhook>,
+}
+
 /// Logging.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,7 +198,7 @@ pub(crate) struct Log {
 }
 
 /// A text that never prints.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(String);
 
@@ -223,6 +294,12 @@ impl Config {
                  identity.demo = false and make tokens with `spotcheck token create`",
                 self.http.listen
             );
+        }
+        if self.witness.every.is_zero() {
+            bail!("witness.every must be above 0");
+        }
+        if !self.witness.topic.is_empty() && !self.kafka.enabled {
+            bail!("witness.topic needs kafka.enabled = true");
         }
         if self.kafka.transactional_id.is_empty() {
             bail!("kafka.transactional_id must not be empty");

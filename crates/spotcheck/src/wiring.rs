@@ -1,6 +1,8 @@
 //! How the parts are put together.
 
 pub(crate) mod access;
+pub(crate) mod webhooks;
+pub(crate) mod witness;
 
 use crate::config::Config;
 use anyhow::Context;
@@ -11,12 +13,13 @@ use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
-use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics};
+use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics, WebhookMetrics};
 use risk_pipeline::notes::Notes;
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
 use risk_pipeline::source::kafka::TopicHandle;
+use risk_pipeline::webhook::Endpoint;
 use risk_pipeline::wire::{ReferenceVocabulary, Vocabulary, WireLimits};
 use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
@@ -28,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use webhooks::Senders;
 
 /// The policy of a path, or the one that ships.
 pub(crate) fn policy(path: Option<&Path>) -> anyhow::Result<Arc<Policy>> {
@@ -79,6 +83,8 @@ pub(crate) struct Inlet {
     pub(crate) shard: u16,
     /// Where events go; nowhere without a broker.
     pub(crate) sink: Option<Box<dyn Sink>>,
+    /// Endpoints that are told of events.
+    pub(crate) endpoints: Vec<Endpoint>,
 }
 
 /// How the worker runs, from the configuration.
@@ -112,6 +118,8 @@ pub(crate) struct Running {
     view_lag: IntGauge,
     worker: JoinHandle<Result<WorkerReport, WorkerError>>,
     publisher: Option<Publishing>,
+    senders: Senders,
+    pub(crate) webhook_metrics: WebhookMetrics,
 }
 
 /// The publisher on a thread of its own.
@@ -124,12 +132,14 @@ impl Running {
     /// Waits for the worker to end and for its last events to go out, and says what it did.
     pub(crate) fn join(self) -> anyhow::Result<WorkerReport> {
         let panicked = |what| move |_panic| anyhow::anyhow!("the {what} panicked; see the log");
+        self.senders.ask_to_stop();
         let worked = self.worker.join().map_err(panicked("worker"))?;
         if let Some(publishing) = self.publisher {
             publishing.stop.store(true, Ordering::SeqCst);
             let sent = publishing.thread.join().map_err(panicked("publisher"))??;
             tracing::info!(sent, "events sent");
         }
+        self.senders.join()?;
         Ok(worked?)
     }
 
@@ -203,17 +213,15 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         publish(publisher, Arc::clone(&status), Arc::clone(&failure))
             .map(|thread| Publishing { stop, thread })
     });
-    let told = Arc::clone(&failure);
-    let thread = std::thread::Builder::new()
-        .name("worker".to_owned())
-        .spawn(move || {
-            let ended = worker.run();
-            if let Err(error) = &ended {
-                tracing::error!(error = %error, "the worker stopped");
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            }
-            ended
-        })?;
+    let webhook_metrics = WebhookMetrics::register(&registry)?;
+    let senders = Senders::start(
+        inlet.endpoints,
+        inlet.shard,
+        &reader,
+        &engine,
+        &webhook_metrics,
+    )?;
+    let thread = work(worker, Arc::clone(&failure))?;
     Ok(Running {
         engine,
         reader,
@@ -224,7 +232,26 @@ pub(crate) fn run(opened: Opened, inlet: Inlet) -> anyhow::Result<Running> {
         view_lag,
         worker: thread,
         publisher: publisher.transpose()?,
+        senders,
+        webhook_metrics,
     })
+}
+
+/// Starts the worker.
+fn work(
+    worker: Worker,
+    failure: Arc<Mutex<Option<String>>>,
+) -> std::io::Result<JoinHandle<Result<WorkerReport, WorkerError>>> {
+    std::thread::Builder::new()
+        .name("worker".to_owned())
+        .spawn(move || {
+            let ended = worker.run();
+            if let Err(error) = &ended {
+                tracing::error!(error = %error, "the worker stopped");
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
+            ended
+        })
 }
 
 /// Starts the publisher. Where it cannot go on, the worker stops too: a process whose shard was
@@ -354,6 +381,7 @@ impl risk_api::Notebook for Notebook {
 struct Ready {
     status: Arc<WorkerStatus>,
     failure: Arc<Mutex<Option<String>>>,
+    reader: Reader,
 }
 
 impl Readiness for Ready {
@@ -368,6 +396,10 @@ impl Readiness for Ready {
             reasons.push(format!("partition {partition} is stopped: {why}"));
         }
         reasons
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        webhooks::warnings(&self.reader)
     }
 }
 
@@ -391,6 +423,7 @@ pub(crate) fn api(
         readiness: Arc::new(Ready {
             status: Arc::clone(&running.status),
             failure: Arc::clone(&running.failure),
+            reader: running.reader.clone(),
         }),
         now: Arc::new(|| SystemClock.now()),
         registry: running.registry.clone(),

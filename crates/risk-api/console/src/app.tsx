@@ -14,6 +14,7 @@ import {
   SearchOutlined,
   SunOutlined,
   ThunderboltOutlined,
+  UnorderedListOutlined,
 } from '@ant-design/icons';
 import { useQueryClient } from '@tanstack/react-query';
 import { Badge, Button, ConfigProvider, Layout, Menu, Select, Spin } from 'antd';
@@ -84,6 +85,7 @@ const ENTRIES: Entry[] = [
   { path: 'quality', word: 'nav.quality', icon: <BugOutlined />, roles: DECIDERS, page: lazy(() => import('./pages/Quality')) },
   { path: 'observers', word: 'nav.observers', icon: <ExperimentOutlined />, roles: STAFF, page: lazy(() => import('./pages/Observers')) },
   { path: 'burden', word: 'nav.burden', icon: <ProfileOutlined />, roles: STAFF, page: lazy(() => import('./pages/Burden')) },
+  { path: 'lists', word: 'nav.lists', icon: <UnorderedListOutlined />, roles: SEES, page: lazy(() => import('./pages/Lists')) },
   { path: 'policy', word: 'nav.policy', icon: <FileProtectOutlined />, roles: STAFF, page: lazy(() => import('./pages/Policy')) },
   { path: 'audit', word: 'nav.audit', icon: <AuditOutlined />, roles: ['approver', 'administrator'], page: lazy(() => import('./pages/Audit')) },
   { path: 'help', word: 'nav.help', icon: <QuestionCircleOutlined />, roles: EVERYBODY, page: lazy(() => import('./pages/Help')) },

@@ -4,7 +4,7 @@ import { post } from './api';
 import { useSession } from './session';
 
 /** On what a command acts. */
-export type Target = { alert_id: string } | { case_id: string } | { subject: string };
+export type Target = { alert_id: string } | { case_id: string } | { subject: string } | { enterprise_id: string };
 
 /** An id that nobody gives twice. */
 export function freshId(prefix: string): string {

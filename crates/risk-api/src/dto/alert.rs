@@ -90,7 +90,8 @@ pub struct AlertDto {
     pub hazard: Option<String>,
     /// The rule of the gravest raise, the latest of equal ones: fast_test_failed, severe_item_failed,
     /// banned_substance, level_rose, outbreak, enterprise_changed, complaint_cluster, media_exposure,
-    /// recall, accident, external_check_failed, supply_path, latent_risk or hazard_item.
+    /// recall, accident, external_check_failed, supply_path, latent_risk, hazard_item or
+    /// duty_missed.
     pub rule: String,
     /// All rules that raised it.
     pub rules: Vec<String>,

@@ -19,8 +19,9 @@ pub struct FieldChangeDto {
 pub struct AuditDto {
     /// Its entry in the ledger.
     pub entry: u64,
-    /// Of a decision: what was done to a grade, an alert, a case or a problem, as the command's `kind`. Else
-    /// post_results, post_registry, post_commands, post_signals or read_dead_letters.
+    /// Of a decision: what was done to a grade, an alert, a case, a problem or a sampling plan, as the
+    /// command's `kind`. Else post_results, post_registry, post_commands, post_signals,
+    /// read_dead_letters, resend_delivery or unpark_webhook.
     pub kind: String,
     /// When: of a decision, as it says itself; else by the server's clock. RFC 3339.
     pub at: String,

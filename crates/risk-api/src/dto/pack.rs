@@ -35,6 +35,7 @@ pub(crate) struct PackDto {
 pub(crate) enum AboutDto {
     Assessment { subject: String, entry: u64 },
     Alert { alert: String, subject: String },
+    Case { case: String, subject: String },
 }
 
 /// Where the entries lie.
@@ -52,6 +53,8 @@ pub(crate) enum StatementDto {
     Assessment(Box<AssessmentDto>),
     /// Everything that changed of the alert, the oldest first.
     Alert(Vec<Value>),
+    /// Everything that changed in the case, the oldest first.
+    Case(Vec<Value>),
 }
 
 /// Why an entry is in the pack.
@@ -62,6 +65,8 @@ pub(crate) enum Role {
     Conclusion,
     /// A result that it rests on.
     Result,
+    /// What an officer decided.
+    Decision,
 }
 
 /// An entry with its proof.

@@ -1,52 +1,14 @@
 //! Plans and draws（抽样计划与抽取）: the planner's own shapes. Coming targets stand in no other.
 
+use super::draw::{CommitmentDto, PlanStateDto};
 use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
 use risk_planner::detail::Detail;
-use risk_planner::wire::request::{BeaconRequest, Budgets, Lead};
-use risk_planner::{
-    Clash, Commitment, Line, Plan, PlanningPolicy, Shortfall, ShortfallCause, team_days,
-};
+use risk_planner::wire::request::{Budgets, Lead};
+use risk_planner::{Clash, Line, Plan, PlanningPolicy, Shortfall, ShortfallCause, team_days};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-
-/// Where a plan stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PlanStateDto {
-    /// Pool and secret are committed to; the draw waits for its beacon.
-    Committed,
-    /// The list is drawn, and sealed.
-    Drawn,
-    /// The record of the draw is public.
-    Revealed,
-}
-
-/// What was published before the draw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CommitmentDto {
-    /// SHA-256 of the pool's text.
-    pub pool_sha256: String,
-    /// SHA-256 of the secret.
-    pub secret_sha256: String,
-    /// The public value that the draw waits for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beacon: Option<BeaconRequest>,
-}
-
-impl From<&Commitment> for CommitmentDto {
-    fn from(of: &Commitment) -> Self {
-        Self {
-            pool_sha256: of.pool_sha256.clone(),
-            secret_sha256: of.secret_sha256.clone(),
-            beacon: of.beacon.as_ref().map(|beacon| BeaconRequest {
-                source: beacon.source.clone(),
-                round: beacon.round.clone(),
-            }),
-        }
-    }
-}
 
 /// What a line sends a team to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -76,7 +38,7 @@ pub struct PlanTargetDto {
 pub struct PlanSelectionDto {
     /// `random`, `targeted`, `follow_up` or `complaint`.
     pub basis: String,
-    /// The draw; none where nothing was drawn.
+    /// The plan, by which its results are found.
     pub draw_id: Option<String>,
     /// Probability with which the target was drawn.
     pub inclusion_probability: Option<f64>,
@@ -302,29 +264,6 @@ pub struct PlanSummaryDto {
     pub expected_finds: Option<f64>,
 }
 
-/// What the public sees of a draw before it is revealed.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct DrawDto {
-    /// The draw.
-    pub draw_id: String,
-    /// Where it stands.
-    pub state: PlanStateDto,
-    /// When it was committed to.
-    pub committed_at: String,
-    /// What was committed to.
-    pub commitment: CommitmentDto,
-    /// The record, once it is revealed.
-    pub record: Option<risk_planner::wire::draw::DrawRecord>,
-}
-
-/// The value of a beacon.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BeaconValueDto {
-    /// What was published.
-    pub beacon_value: String,
-}
-
 fn cause(shortfall: &Shortfall) -> String {
     match &shortfall.cause {
         ShortfallCause::Pool(all) => format!("all {all} targets that may be taken are planned"),
@@ -444,7 +383,6 @@ fn line_of(
 ) -> Option<PlanLineDto> {
     let detail = Detail::of(line, reference, policy)?;
     let (zh, en) = line.sentences();
-    let drawn = line.inclusion.is_some();
     Some(PlanLineDto {
         mode: line.mode.to_string(),
         rank: line.rank,
@@ -463,7 +401,7 @@ fn line_of(
         },
         selection: PlanSelectionDto {
             basis: line.basis.to_string(),
-            draw_id: drawn.then(|| plan.draw.to_string()),
+            draw_id: Some(plan.draw.to_string()),
             inclusion_probability: line.inclusion,
             campaign_id: line.campaign.as_ref().map(ToString::to_string),
         },

@@ -11,6 +11,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
     let about = match &pack.about {
         AboutDto::Assessment { subject, .. } => subject.clone(),
         AboutDto::Alert { alert, subject } => format!("{subject} · {alert}"),
+        AboutDto::Case { case, subject } => format!("{subject} · {case}"),
     };
     let version = if pack.redacted {
         "对外版本（其他当事人名称已隐去） · for other parties, names withheld"
@@ -20,7 +21,10 @@ pub(super) fn document(pack: &PackDto) -> Document {
     let mut blocks = vec![Block::Text(version.to_owned())];
     match &pack.statement {
         StatementDto::Assessment(assessment) => grade(&mut blocks, assessment),
-        StatementDto::Alert(moves) => alert(&mut blocks, moves),
+        StatementDto::Alert(moves) => {
+            story(&mut blocks, "预警经过 What became of the alert", moves)
+        }
+        StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
     }
     results(&mut blocks, pack);
     blocks.push(Block::Heading("如何核验 How to check".to_owned()));
@@ -102,10 +106,8 @@ fn grade(blocks: &mut Vec<Block>, grade: &AssessmentDto) {
     }));
 }
 
-fn alert(blocks: &mut Vec<Block>, moves: &[Value]) {
-    blocks.push(Block::Heading(
-        "预警经过 What became of the alert".to_owned(),
-    ));
+fn story(blocks: &mut Vec<Block>, title: &str, moves: &[Value]) {
+    blocks.push(Block::Heading(title.to_owned()));
     for moved in moves {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
         blocks.push(Block::Code(text));

@@ -1,5 +1,6 @@
 //! A small city in a real store, and an API over it whose intake and readiness are made up.
 
+use crate::plan_desk::PlanDesk;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -239,6 +240,11 @@ impl City {
         city
     }
 
+    /// The documents of plans.
+    pub(crate) fn shelf(&self) -> risk_store::PlanShelf {
+        risk_store::PlanShelf::of(self.dir.path())
+    }
+
     /// Six weeks of twelve enterprises, of which those with greater numbers fail more; closed.
     pub(crate) fn lived() -> Self {
         let mut city = Self::empty();
@@ -421,7 +427,10 @@ fn state(
         signer: CheckpointSigner::new("spotcheck/shard-0", [7; 32]).unwrap(),
         intakes: Intakes {
             registry: Some(Arc::<Surroundings>::clone(&desk)),
-            commands: Some(Arc::<Surroundings>::clone(&desk)),
+            commands: Some(Arc::new(PlanDesk {
+                around: Arc::clone(around),
+                engine: Arc::clone(engine),
+            })),
             signals: Some(Arc::<Surroundings>::clone(&desk)),
             results: desk,
         },

@@ -252,7 +252,8 @@ async fn a_token_that_is_not_in_force_opens_nothing_and_too_many_are_not_listene
     let gate = Gate::new(City::empty());
     let token = gate.of(Role::Viewer);
     assert_eq!(gate.get("/v1/status", &token).await.status, StatusCode::OK);
-    let wrong = format!("{}A", token.get(..token.len() - 1).unwrap());
+    let other = if token.ends_with('A') { 'E' } else { 'A' };
+    let wrong = format!("{}{other}", token.get(..token.len() - 1).unwrap());
     let mut refused = 0;
     for _ in 0..20 {
         gate.get("/v1/status", &wrong)

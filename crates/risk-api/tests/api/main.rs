@@ -17,6 +17,7 @@ mod identity;
 mod limits;
 mod lists;
 mod locks;
+mod plan_desk;
 mod plans;
 mod provider;
 mod rates;

@@ -43,7 +43,7 @@ async fn a_plan_comes_with_lines_that_results_can_report() {
             drawn,
             "{line}"
         );
-        assert_eq!(selection["draw_id"] == plan["plan_id"], drawn, "{line}");
+        assert_eq!(selection["draw_id"], plan["plan_id"], "{line}");
         assert_eq!(line["target"]["product"], "TOY-PLUSH");
         assert_eq!(line["target"]["zone_id"], "330782-choucheng");
         assert!(
@@ -140,6 +140,109 @@ async fn a_draw_is_committed_made_and_revealed_and_verifies() {
     let record: DrawRecord = serde_json::from_value(revealed["record"].clone()).unwrap();
     let pool = get(&city, &format!("/v1/draws/{id}/pool")).await.body;
     assert_eq!(record.verify(&pool).unwrap().lines, 7);
+}
+
+/// The steps of a plan, as they were posted for the ledger.
+fn steps(city: &City) -> Vec<Value> {
+    let posted = city.around.posted.lock().unwrap();
+    let records = posted.iter().map(|record| serde_json::from_slice(record));
+    let records: Vec<Value> = records.collect::<Result<_, _>>().unwrap();
+    let on_plans = records.into_iter();
+    on_plans.filter(|of| of.get("plan_id").is_some()).collect()
+}
+
+#[tokio::test]
+async fn each_step_is_a_command_that_says_why_and_names_no_target() {
+    let city = City::lived();
+    let mut request = week();
+    request["beacon"] = json!({ "source": "drand quicknet", "round": "42" });
+    request["reason"] = json!("第十周抽样计划");
+    let plan = planned(&city, &request).await;
+    let id = plan["plan_id"].as_str().unwrap();
+    let draw = format!("/v1/plans/{id}/draw");
+    post(
+        &city,
+        &draw,
+        "{\"beacon_value\":\"beef\",\"reason\":\"信标已公布\"}",
+    )
+    .await;
+    post(&city, &format!("/v1/plans/{id}/reveal"), "").await;
+    // Once it is public, it is public: nothing more is recorded.
+    post(&city, &format!("/v1/plans/{id}/reveal"), "").await;
+    let steps = steps(&city);
+    let told: Vec<(&str, &str)> = steps
+        .iter()
+        .map(|step| {
+            (
+                step["kind"].as_str().unwrap(),
+                step["reason"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told[..2],
+        [("commit", "第十周抽样计划"), ("draw", "信标已公布")]
+    );
+    assert_eq!(told.len(), 3);
+    assert_eq!(told[2].0, "reveal");
+    assert_eq!(
+        steps[0]["commitment"]["pool_sha256"],
+        plan["commitment"]["pool_sha256"]
+    );
+    assert_eq!(steps[1]["drawn"]["beacon_value"], "beef");
+    for step in &steps {
+        assert_eq!(step["actor"]["role"], "planner");
+        let step = step.to_string();
+        assert!(
+            !step.contains("E5") && !step.contains("TOY-PLUSH"),
+            "{step}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_changed_document_is_refused_wherever_it_is_asked_for() {
+    let city = City::lived();
+    let mut request = week();
+    request["beacon"] = json!({ "source": "drand quicknet", "round": "42" });
+    let shelf = city.shelf();
+    let alter = |id: &str, name: &str| {
+        let plan = risk_domain::ids::DrawId::new(id).unwrap();
+        let found = shelf.names(&plan).unwrap();
+        let found = found.iter().find(|of| of.starts_with(name)).unwrap();
+        let mut bytes = shelf.get(&plan, found).unwrap().unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] = if bytes[last] == b' ' { b'\n' } else { b' ' };
+        shelf.put(&plan, found, &bytes).unwrap();
+    };
+    for name in ["request", "inputs", "secret"] {
+        let plan = planned(&city, &request).await;
+        let id = plan["plan_id"].as_str().unwrap();
+        alter(id, name);
+        let answer = post(
+            &city,
+            &format!("/v1/plans/{id}/draw"),
+            "{\"beacon_value\":\"beef\"}",
+        )
+        .await;
+        answer.expect_problem(409, "conflict");
+    }
+    for (name, path) in [("list", "plans"), ("record", "reveal"), ("pool", "reveal")] {
+        let plan = planned(&city, &week()).await;
+        let id = plan["plan_id"].as_str().unwrap();
+        alter(id, name);
+        let answer = match path {
+            "plans" => get(&city, &format!("/v1/plans/{id}")).await,
+            _reveal => post(&city, &format!("/v1/plans/{id}/reveal"), "").await,
+        };
+        let problem = answer.expect_problem(409, "conflict");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(name) && detail.contains("changed"),
+            "{detail}"
+        );
+    }
+    assert_eq!(items(&city, "/v1/plans").await.len(), 6);
 }
 
 #[tokio::test]

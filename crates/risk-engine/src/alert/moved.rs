@@ -46,7 +46,10 @@ impl MoveCause {
             command_id: command.command_id.clone(),
             kind: match &command.order {
                 Order::Alert { action, .. } => action.code().to_owned(),
-                Order::Grade { .. } | Order::Case { .. } | Order::Problem { .. } => String::new(),
+                Order::Grade { .. }
+                | Order::Case { .. }
+                | Order::Problem { .. }
+                | Order::Plan { .. } => String::new(),
             },
             actor: command.actor.clone(),
             reason: command.reason.to_string(),

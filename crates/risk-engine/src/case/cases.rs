@@ -248,7 +248,10 @@ impl Cases {
     fn fact_of(&self, command: &Command) -> Option<(u32, FactKey, Fact)> {
         let (case, action) = match &command.order {
             Order::Case { case, action } => (case, action),
-            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => return None,
+            Order::Grade { .. }
+            | Order::Alert { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => return None,
         };
         let docket = *self.by_id.get(case)?;
         let fact = CommandFact {
@@ -279,10 +282,7 @@ impl Cases {
     ) -> Option<CaseRefusal> {
         let (number, key, fact) = self.fact_of(command)?;
         let docket = self.dockets.get(number as usize)?;
-        let case = match &command.order {
-            Order::Case { case, .. } => self.case(case),
-            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => None,
-        };
+        let case = command.order.case().and_then(|case| self.case(case));
         if let Some(case) = case.filter(|case| command.decided_at < case.opened_at) {
             return Some(CaseRefusal {
                 rule: CaseRule::NotYetOpen,

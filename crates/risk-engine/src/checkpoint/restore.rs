@@ -164,6 +164,8 @@ impl Engine {
             self.problems,
             self.references,
             self.items,
+            self.duties,
+            self.plans,
         ) = decode(&pieces.signals)?;
         let snapshot = match in_force {
             Some(_) => Some(decode(&pieces.snapshot)?),

@@ -70,6 +70,47 @@ fn after(duty: Duty, period: Day) -> Day {
     }
 }
 
+/// First days of the days, weeks or months of a duty from `begin` on whose record is missing at the end of
+/// a day, the oldest first; `records` are the first and last days that are recorded.
+pub(crate) fn missed(
+    duty: Duty,
+    records: &[(Day, Day)],
+    (begin, on): (Day, Day),
+    settings: &DutySettings,
+    calendar: &Calendar,
+) -> Vec<Day> {
+    let (grace, all) = match duty {
+        Duty::Daily => (settings.daily_grace, settings.daily_on_days_off),
+        Duty::Weekly => (settings.weekly_grace, true),
+        Duty::Monthly => (settings.monthly_grace, true),
+    };
+    let mut missing = Vec::new();
+    let mut period = period_of(duty, begin);
+    // What ended so long ago that its grace is over.
+    while after(duty, period).plus(grace) <= on {
+        let owed = all || calendar.is_working_day(period);
+        let end = after(duty, period);
+        let recorded = |(from, until): &(Day, Day)| *from < end && *until >= period;
+        if owed && !records.iter().any(recorded) {
+            missing.push(period);
+        }
+        period = end;
+    }
+    missing
+}
+
+/// What follows from so many missing records.
+pub(crate) fn step_of(missing: usize, settings: &DutySettings) -> DutyStep {
+    let reached = |count: u32| missing >= count as usize;
+    if reached(settings.order_after) {
+        DutyStep::Order
+    } else if reached(settings.remind_after) {
+        DutyStep::Remind
+    } else {
+        DutyStep::None
+    }
+}
+
 impl Lists {
     /// Records of duty by the end of a day, in the order of enterprise and duty, of a window that ends
     /// there and begins on `from` where that is given. A record that was told later stands in the place of
@@ -120,29 +161,9 @@ fn row_of(
             period = end;
         }
     }
-    let (grace, all) = match duty {
-        Duty::Daily => (settings.daily_grace, settings.daily_on_days_off),
-        Duty::Weekly => (settings.weekly_grace, true),
-        Duty::Monthly => (settings.monthly_grace, true),
-    };
-    let mut missing = Vec::new();
-    let mut period = begin;
-    // What ended so long ago that its grace is over.
-    while after(duty, period).plus(grace) <= on {
-        let owed = all || calendar.is_working_day(period);
-        if owed && !recorded.contains_key(&period) {
-            missing.push(period);
-        }
-        period = after(duty, period);
-    }
-    let count = missing.len() as u32;
-    let step = if count >= settings.order_after {
-        DutyStep::Order
-    } else if count >= settings.remind_after {
-        DutyStep::Remind
-    } else {
-        DutyStep::None
-    };
+    let records: Vec<(Day, Day)> = told.iter().map(|told| (told.from, told.until)).collect();
+    let missing = missed(duty, &records, (begin, on), settings, calendar);
+    let step = step_of(missing.len(), settings);
     Some(DutyRow {
         enterprise: enterprise.clone(),
         duty,

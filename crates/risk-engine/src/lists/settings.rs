@@ -2,7 +2,7 @@
 
 use super::serious::Criterion;
 use risk_domain::reference::Mark;
-use risk_domain::scales::CreditRiskClass;
+use risk_domain::scales::{AlertLevel, CreditRiskClass};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -62,6 +62,12 @@ pub struct DutySettings {
     pub remind_after: u32,
     /// So many are ordered to be made good, at least as many.
     pub order_after: u32,
+    /// An alert asks for records of so many days back, 31 to 3660.
+    pub remind_days: u16,
+    /// Its level where they are reminded of,
+    pub remind_level: AlertLevel,
+    /// and where they are ordered to be made good.
+    pub order_level: AlertLevel,
 }
 
 /// What makes a candidate for the list of serious violations（严重违法失信名单）.
@@ -142,6 +148,11 @@ impl ListsPolicy {
                 "lists.duties.order_after",
                 "must be at least remind_after",
                 duties.order_after >= duties.remind_after,
+            ),
+            (
+                "lists.duties.remind_days",
+                "must be between 31 and 3660",
+                (31..=3660).contains(&duties.remind_days),
             ),
             ("lists.serious.days", DAYS, days(serious.days)),
             (

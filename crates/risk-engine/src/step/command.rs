@@ -39,6 +39,7 @@ impl Engine {
             Order::Problem { enterprise, action } => {
                 self.refuses_on_problem(command, (enterprise, action))
             }
+            Order::Plan { plan, action } => self.refuses_on_plan(command, (plan, action)),
         };
         if let Some(why) = refusal {
             return Outcome::Rejected(why);
@@ -49,7 +50,10 @@ impl Engine {
                 |engine| engine.admit_command(partition, command, epoch),
                 effects,
             ),
-            Order::Grade { .. } | Order::Case { .. } | Order::Problem { .. } => {
+            Order::Grade { .. }
+            | Order::Case { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => {
                 self.admit_command(partition, command, epoch);
             }
         }
@@ -60,7 +64,7 @@ impl Engine {
     }
 
     /// Takes in what an officer decided. On a grade it is in force from the close of its epoch on, on
-    /// an alert, a case or a problem at once.
+    /// an alert, a case, a problem or a plan at once.
     pub(super) fn admit_command(
         &mut self,
         partition: PartitionIx,
@@ -78,6 +82,7 @@ impl Engine {
             }
             self.cases.admit_command(command);
             self.problems.admit(command);
+            self.plans.admit(command);
         }
         self.clocks.advance(partition, command.decided_at);
     }

@@ -12,6 +12,7 @@ mod campaign;
 mod cases;
 mod decisions;
 mod desk;
+mod duties;
 mod hazard_items;
 mod influence;
 mod laws;

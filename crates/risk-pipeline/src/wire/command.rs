@@ -4,6 +4,7 @@
 //! test holds equal to [`schema`].
 
 mod case;
+mod plan;
 mod problem;
 mod write;
 
@@ -16,6 +17,7 @@ use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::case_action::PauseReason;
 use risk_domain::decision::{Actor, Command, Decision, Order};
 use risk_domain::ids::CommandId;
+use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
 use risk_domain::scales::{AlertLevel, RiskLevel, Role};
 use risk_domain::subject::Subject;
@@ -24,7 +26,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What an officer decides on a grade, an alert, a case or a problem of an enterprise（命令）, version 1.
+/// What an officer decides on a grade, an alert, a case, a problem of an enterprise or a sampling plan（命令）, version 1.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Command", extend("$id" = "command.v1.json"))]
@@ -46,8 +48,8 @@ struct Record<'a> {
     /// Why（理由）.
     #[serde(borrow)]
     reason: Text<'a>,
-    /// On whose grade（风险对象）, as `enterprise:E1`. One of `subject`, `alert_id`, `case_id`
-    /// and `enterprise_id`.
+    /// On whose grade（风险对象）, as `enterprise:E1`. One of `subject`, `alert_id`, `case_id`,
+    /// `enterprise_id` and `plan_id`.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     subject: Option<Text<'a>>,
     /// On which alert（预警）.
@@ -59,6 +61,9 @@ struct Record<'a> {
     /// On a problem of which enterprise（企业）.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     enterprise_id: Option<Text<'a>>,
+    /// On which sampling plan（抽样计划）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    plan_id: Option<Text<'a>>,
     /// What is decided; which kinds there are depends on what it acts on.
     #[serde(borrow)]
     #[schemars(schema_with = "kinds")]
@@ -121,6 +126,12 @@ struct Record<'a> {
     /// Who sees to it（责任人）: a number or a post, no person's name.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     owner: Option<Text<'a>>,
+    /// What a sampling plan is held to（承诺）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    commitment: Option<plan::Commitment<'a>>,
+    /// What was drawn（抽取结果）.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    drawn: Option<plan::Drawn<'a>>,
 }
 
 /// Who decides（决定人）.
@@ -137,7 +148,13 @@ struct By<'a> {
 }
 
 fn kinds(_generator: &mut SchemaGenerator) -> Schema {
-    let targets = [Target::Grade, Target::Alert, Target::Case, Target::Problem];
+    let targets = [
+        Target::Grade,
+        Target::Alert,
+        Target::Case,
+        Target::Problem,
+        Target::Plan,
+    ];
     let codes: BTreeSet<&str> = targets.into_iter().flat_map(Target::kinds).collect();
     json_schema!({"type": "string", "enum": codes})
 }
@@ -206,6 +223,7 @@ enum Target {
     Alert,
     Case,
     Problem,
+    Plan,
 }
 
 impl Target {
@@ -214,6 +232,7 @@ impl Target {
         // The last of several is told to be too many.
         let named = [
             ("subject", record.subject.is_some(), Self::Grade),
+            ("plan_id", record.plan_id.is_some(), Self::Plan),
             (
                 "enterprise_id",
                 record.enterprise_id.is_some(),
@@ -226,11 +245,12 @@ impl Target {
         match (given.next(), given.next_back()) {
             (Some((_, _, target)), None) => Ok(*target),
             (None, _) => {
-                let rule = "must be present, or else alert_id, case_id or enterprise_id";
+                let rule = "must be present, or else alert_id, case_id, enterprise_id or plan_id";
                 refused(RejectionCode::MissingField, "subject", rule)
             }
             (Some(_), Some((last, _, _))) => {
-                let rule = "must be alone: one of subject, alert_id, case_id and enterprise_id";
+                let rule =
+                    "must be alone: one of subject, alert_id, case_id, enterprise_id and plan_id";
                 refused(RejectionCode::Contradiction, last, rule)
             }
         }
@@ -242,6 +262,7 @@ impl Target {
             Self::Alert => AlertAction::CODES.to_vec(),
             Self::Case => case::kinds(),
             Self::Problem => ProblemAction::CODES.to_vec(),
+            Self::Plan => PlanAction::CODES.to_vec(),
         }
     }
 }
@@ -286,8 +307,9 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
     match target {
         Target::Case => {}
         Target::Problem => problem::unused(record)?,
-        Target::Grade | Target::Alert => case::unused(record)?,
+        Target::Grade | Target::Alert | Target::Plan => case::unused(record)?,
     }
+    plan::shape(record, target == Target::Plan)?;
     if target != Target::Problem {
         problem::unlisted(record)?;
     }
@@ -310,6 +332,10 @@ fn command(record: &Record<'_>, checker: &Checker<'_>) -> Checked<Command> {
                 text(record.enterprise_id.as_ref()),
             )?,
             action: problem::action(record, checker)?,
+        },
+        (Target::Plan, _) => Order::Plan {
+            plan: id(Place::Field("plan_id"), text(record.plan_id.as_ref()))?,
+            action: plan::action(record, checker)?,
         },
     };
     Ok(Command {

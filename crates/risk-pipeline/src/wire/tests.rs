@@ -781,6 +781,7 @@ fn a_command_is_read_and_written_back() {
     use risk_domain::case_action::{CaseAction, PauseReason};
     use risk_domain::decision::{Decision, Order};
     use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId};
+    use risk_domain::plan_act::{AwaitedBeacon, PlanAction, PlanCommitment, PlanDraw};
     use risk_domain::problem::{Problem, ProblemAction, RectificationPlan};
     use risk_domain::scales::{AlertLevel, RiskLevel};
     let first = decided("", Value::Null).unwrap();
@@ -883,7 +884,31 @@ fn a_command_is_read_and_written_back() {
         action,
     });
     let orders = grade.into_iter().chain(on_alert).chain(in_case);
-    let orders = orders.chain(on_problem);
+    let hash = risk_domain::plan_act::ContentHash;
+    let on_plan = [
+        PlanAction::Commit(PlanCommitment {
+            day: risk_domain::time::Day::new(20_000),
+            design_sha256: hash([1; 32]),
+            pool_sha256: hash([0xab; 32]),
+            secret_sha256: hash([3; 32]),
+            beacon: Some(AwaitedBeacon {
+                source: "福彩双色球".into(),
+                round: "2026137".into(),
+            }),
+        }),
+        PlanAction::Draw(PlanDraw {
+            list_sha256: hash([4; 32]),
+            record_sha256: hash([5; 32]),
+            tests: 200,
+            beacon_value: None,
+        }),
+        PlanAction::Reveal,
+    ];
+    let on_plan = on_plan.map(|action| Order::Plan {
+        plan: DrawId::new("P-2026-11-30-ab").unwrap(),
+        action,
+    });
+    let orders = orders.chain(on_problem).chain(on_plan);
     for order in orders.chain([first.order.clone()]) {
         let command = risk_domain::decision::Command {
             order,

@@ -21,6 +21,8 @@ struct Recording<'a, W> {
 struct Followed {
     closed: bool,
     fitted: bool,
+    /// An alert or a case moved.
+    handled: bool,
     /// References that lead nowhere.
     refused: Vec<ReferenceRefused>,
 }
@@ -55,12 +57,17 @@ where
             Effect::SignalRaised(raised) => metrics.raised(raised.alert.level),
             Effect::AlertMoved(moved) => {
                 metrics.alert_moves.with_label_values(&[moved.what()]).inc();
+                self.followed.handled = true;
             }
             Effect::SnapshotFitted(_) => self.followed.fitted = true,
-            Effect::CaseMoved(moved) if moved.kept == 0 => {
-                let kind = moved.case.state.kind();
-                metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+            Effect::CaseMoved(moved) => {
+                if moved.kept == 0 {
+                    let kind = moved.case.state.kind();
+                    metrics.cases_opened.with_label_values(&[kind.code()]).inc();
+                }
+                self.followed.handled = true;
             }
+            Effect::CaseGone(_) => self.followed.handled = true,
             Effect::ReferenceRefused(refused) => {
                 self.followed.refused.push((**refused).clone());
             }
@@ -68,8 +75,6 @@ where
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
             | Effect::WeekWatched(_)
-            | Effect::CaseMoved(_)
-            | Effect::CaseGone(_)
             | Effect::AlertTermsSet(_) => {}
         }
         self.keep(|this| this.writer.append_effect(effect).map(drop));
@@ -137,6 +142,7 @@ impl Worker {
         for refused in &followed.refused {
             self.refuse_reference(refused)?;
         }
+        self.handled |= followed.handled;
         if followed.fitted {
             let cautions = engine.cautions();
             for caution in cautions.iter().filter(|one| !self.cautions.contains(one)) {

@@ -11,13 +11,15 @@ use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::CommandId;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::Signal;
 use risk_domain::time::Day;
 use risk_engine::case::{CaseRefusal, CaseRule};
 use risk_engine::{
-    AlertRefusal, EngineRejection, LifeRule, ProblemRule, ReferenceRefused, SourcePartition,
+    AlertRefusal, EngineRejection, LifeRule, PlanRule, ProblemRule, ReferenceRefused,
+    SourcePartition,
 };
 
 /// The source that dead letters of references name.
@@ -131,7 +133,8 @@ fn code_of(why: EngineRejection) -> RejectionCode {
         | EngineRejection::Alert(_)
         | EngineRejection::UnknownCase
         | EngineRejection::Case(_)
-        | EngineRejection::Problem(_) => RejectionCode::NotAllowed,
+        | EngineRejection::Problem(_)
+        | EngineRejection::Plan(_) => RejectionCode::NotAllowed,
     }
 }
 
@@ -146,9 +149,11 @@ fn until_of(order: &Order) -> Option<Day> {
             action: AlertAction::Snooze { until },
             ..
         } => Some(*until),
-        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } | Order::Problem { .. } => {
-            None
-        }
+        Order::Grade { .. }
+        | Order::Alert { .. }
+        | Order::Case { .. }
+        | Order::Problem { .. }
+        | Order::Plan { .. } => None,
     }
 }
 
@@ -168,7 +173,7 @@ fn named_by(order: &Order) -> Option<&CommandId> {
             ..
         } => Some(of),
         Order::Problem { action, .. } => action.of(),
-        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } | Order::Plan { .. } => None,
     }
 }
 
@@ -204,7 +209,7 @@ fn in_case(refusal: CaseRefusal, command: &Command) -> (&'static str, Option<Str
 fn on_problem(rule: ProblemRule, command: &Command) -> (&'static str, Option<String>) {
     let action = match &command.order {
         Order::Problem { action, .. } => Some(action),
-        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } => None,
+        Order::Grade { .. } | Order::Alert { .. } | Order::Case { .. } | Order::Plan { .. } => None,
     };
     match rule {
         ProblemRule::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
@@ -223,6 +228,26 @@ fn on_problem(rule: ProblemRule, command: &Command) -> (&'static str, Option<Str
             });
             ("due", due)
         }
+    }
+}
+
+/// Which field of a command on a plan breaks the rule, and what it says.
+fn on_plan(rule: PlanRule, command: &Command) -> (&'static str, Option<String>) {
+    let Order::Plan { plan, action } = &command.order else {
+        return ("plan_id", None);
+    };
+    match rule {
+        PlanRule::RoleMayNot => ("actor.role", Some(command.actor.role.to_string())),
+        PlanRule::UnknownPlan => ("plan_id", Some(plan.to_string())),
+        PlanRule::NoSuchStep => ("kind", Some(action.code().to_owned())),
+        PlanRule::BeforeItsTime => ("decided_at", Some(command.decided_at.to_string())),
+        PlanRule::BeaconValue => match action {
+            PlanAction::Draw(draw) => {
+                let value = draw.beacon_value.as_deref().unwrap_or_default();
+                ("drawn.beacon_value", Some(value.to_owned()))
+            }
+            PlanAction::Commit(_) | PlanAction::Reveal => ("kind", Some(action.code().to_owned())),
+        },
     }
 }
 
@@ -249,14 +274,21 @@ pub(super) fn command_rejection(why: EngineRejection, command: &Command) -> Reje
         }) => ("of", named_by(order).map(ToString::to_string)),
         EngineRejection::UnknownAlert | EngineRejection::Alert(_) => match order {
             Order::Alert { alert, .. } => ("alert_id", Some(alert.to_string())),
-            Order::Grade { .. } | Order::Case { .. } | Order::Problem { .. } => ("alert_id", None),
+            Order::Grade { .. }
+            | Order::Case { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => ("alert_id", None),
         },
         EngineRejection::UnknownCase => match order {
             Order::Case { case, .. } => ("case_id", Some(case.to_string())),
-            Order::Grade { .. } | Order::Alert { .. } | Order::Problem { .. } => ("case_id", None),
+            Order::Grade { .. }
+            | Order::Alert { .. }
+            | Order::Problem { .. }
+            | Order::Plan { .. } => ("case_id", None),
         },
         EngineRejection::Case(refusal) => in_case(refusal, command),
         EngineRejection::Problem(refusal) => on_problem(refusal.rule, command),
+        EngineRejection::Plan(refusal) => on_plan(refusal.rule, command),
         EngineRejection::IdentityConflict | EngineRejection::CorrectionCycle => {
             ("command_id", None)
         }

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 impl Worker {
-    /// Sets the gauges that move with closes.
+    /// Sets the gauges: all with a close; those of alerts and cases also when one moved, unless blocks
+    /// wait for the disk, for then there is a backlog and each takes a walk over all alerts.
     pub(super) fn gauge(&mut self) {
         let engine = self
             .parts
@@ -18,7 +19,12 @@ impl Worker {
         if closed != self.gauged {
             self.gauged = closed;
             self.parts.metrics.show(&engine);
+        } else if self.handled && self.in_flight.len() <= 1 {
+            self.parts.metrics.show_handling(&engine);
+        } else {
+            return;
         }
+        self.handled = false;
     }
 
     /// Pauses partitions that are too far ahead of the slowest, and resumes those that are no more.

@@ -20,6 +20,10 @@ pub struct PlanRequest {
     #[schema(value_type = Option<String>, example = "2026-11-30")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<CompactString>,
+    /// Why the plan is made, for the record（理由）.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<CompactString>,
     /// Tests of each mode.
     pub budgets: Budgets,
     /// Tests that laboratory benches can take（实验室能力）, over all modes that go to a laboratory.

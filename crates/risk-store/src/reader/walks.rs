@@ -4,7 +4,9 @@ use super::{Reader, page};
 use crate::error::StoreError;
 use crate::records::{Record, RecordKind};
 use crate::views::Page;
+use risk_domain::ids::CaseId;
 use risk_domain::inspection::InspectionResult;
+use risk_engine::{CaseMove, Effect};
 use std::sync::PoisonError;
 
 impl Reader {
@@ -52,6 +54,20 @@ impl Reader {
             }
         }
         Ok((next, next < end))
+    }
+
+    /// What changed in a case, each with its entry, in the ledger's order; the first `max` of it. What came
+    /// before a case was opened anew under its id is among it.
+    pub fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<(u64, CaseMove)>, StoreError> {
+        let entries = self.views.read(|views| views.case_moves(id, max))?;
+        let recorded = |entry| {
+            if let Record::Effect(Effect::CaseMoved(moved)) = self.record(entry)? {
+                return Ok((entry, *moved));
+            }
+            let reason = "the views name it as a case's move, which it is not".to_owned();
+            Err(StoreError::Record { entry, reason })
+        };
+        entries.into_iter().map(recorded).collect()
     }
 
     /// Entries that say what people did (commands, and notes of access), the newest first, of those

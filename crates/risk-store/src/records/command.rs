@@ -4,7 +4,8 @@ use compact_str::CompactString;
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Actor, Command, GradeCommand, Order};
-use risk_domain::ids::{AlertId, CaseId, CommandId, EnterpriseId};
+use risk_domain::ids::{AlertId, CaseId, CommandId, DrawId, EnterpriseId};
+use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub(super) enum CommandV1 {
     Alert(AlertCommandV1),
     Case(CaseCommandV1),
     Problem(ProblemCommandV1),
+    Plan(PlanCommandV1),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +51,17 @@ pub(super) struct ProblemCommandV1 {
     reason: CompactString,
     enterprise_id: EnterpriseId,
     action: ProblemAction,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanCommandV1 {
+    command_id: CommandId,
+    decided_at: Timestamp,
+    actor: Actor,
+    reason: CompactString,
+    plan_id: DrawId,
+    action: PlanAction,
 }
 
 impl From<Command> for CommandV1 {
@@ -93,6 +106,14 @@ impl From<Command> for CommandV1 {
                 enterprise_id: enterprise,
                 action,
             }),
+            Order::Plan { plan, action } => Self::Plan(PlanCommandV1 {
+                command_id,
+                decided_at,
+                actor,
+                reason,
+                plan_id: plan,
+                action,
+            }),
         }
     }
 }
@@ -128,6 +149,16 @@ impl From<CommandV1> for Command {
                 reason: record.reason,
                 order: Order::Problem {
                     enterprise: record.enterprise_id,
+                    action: record.action,
+                },
+            },
+            CommandV1::Plan(record) => Self {
+                command_id: record.command_id,
+                decided_at: record.decided_at,
+                actor: record.actor,
+                reason: record.reason,
+                order: Order::Plan {
+                    plan: record.plan_id,
                     action: record.action,
                 },
             },
@@ -177,6 +208,10 @@ mod tests {
                 action: ProblemAction::Verify {
                     of: CommandId::new("K0").unwrap(),
                 },
+            },
+            Order::Plan {
+                plan: DrawId::new("P-1").unwrap(),
+                action: PlanAction::Reveal,
             },
             Command::from(grade).order,
         ];

@@ -104,10 +104,6 @@ fn own<T: Clone>(value: Option<Cow<'_, T>>) -> Option<T> {
 }
 
 impl<'a> FactsV1<'a> {
-    pub(super) fn enterprise(&self) -> &EnterpriseId {
-        &self.enterprise_id
-    }
-
     fn of(result: &'a InspectionResult) -> Self {
         let InspectionResult {
             inspection_id,
@@ -379,6 +375,33 @@ pub(super) fn id_of(index: u64, facts: &[u8]) -> Result<&str, StoreError> {
     let ((_version, id), _rest): ((u8, &str), &[u8]) =
         postcard::take_from_bytes(facts).map_err(unreadable(index))?;
     Ok(id)
+}
+
+/// The first fields of [`FactsV1`], up to the enterprise.
+type FactsToEnterprise<'a> = (
+    u8,
+    &'a str,
+    Option<&'a str>,
+    Timestamp,
+    Option<Timestamp>,
+    Timestamp,
+    SelectionMode,
+    &'a str,
+    AgencyLevel,
+    &'a str,
+    SelectionBasis,
+    Option<&'a str>,
+    Option<InclusionProbability>,
+    Option<&'a str>,
+    &'a str,
+    EnterpriseId,
+);
+
+/// The enterprise of a result, without reading the rest.
+pub(super) fn enterprise_of(index: u64, facts: &[u8]) -> Result<EnterpriseId, StoreError> {
+    let (fields, _rest): (FactsToEnterprise<'_>, &[u8]) =
+        postcard::take_from_bytes(facts).map_err(unreadable(index))?;
+    Ok(fields.15)
 }
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ fn event_key(id: &CaseId, number: u32) -> Vec<u8> {
     key.number(u64::from(number)).into_bytes()
 }
 
+/// What the keys of a case's moves begin with.
+pub(super) fn move_key(id: &CaseId) -> Key {
+    Key::of(Table::CaseMove).text(id.as_str())
+}
+
 fn due_key(case: &Case) -> Option<Vec<u8>> {
     let due = case.next_deadline()?.lapses_at.millis();
     let key = Key::of(Table::CaseByDue).signed(due);
@@ -146,6 +151,21 @@ impl Views {
         }
         batch.put(case_key(id), postcard::to_stdvec(&(case, events))?);
         Ok(())
+    }
+
+    /// Entries that say what changed in a case, in the ledger's order; the first `max` of them.
+    pub(crate) fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<u64>, Damaged> {
+        let rows = self.db.scan_prefix(move_key(id).as_bytes()).take(max);
+        let entries = rows.map(|row| {
+            let (key, _) = row?;
+            let mut parts = Parts::of(&key, Table::CaseMove);
+            let entry = parts.as_mut().and_then(|parts| {
+                parts.text()?;
+                parts.number()
+            });
+            entry.ok_or_else(|| Damaged::because("a key of a case's move"))
+        });
+        entries.collect()
     }
 
     /// A case with its events.

@@ -2,7 +2,7 @@
 //! meanwhile is written once. Nothing is read here.
 
 use super::Damaged;
-use super::cases::CaseChanges;
+use super::cases::{CaseChanges, move_key};
 use super::outbox::EventKind;
 use super::row::KeyValue;
 use crate::keys::{Key, Table};
@@ -106,6 +106,7 @@ impl Gather {
     pub(super) fn case_moved(&mut self, entry: u64, moved: &CaseMove) {
         let changes = self.cases.entry(moved.case.id.clone()).or_default();
         changes.moved(moved);
+        self.row(move_key(&moved.case.id).number(entry), Vec::new());
         self.bytes += CASE_BYTES + moved.case.events.len() * SUBJECT_BYTES;
         self.events.push((entry, EventKind::Case as u8));
     }

@@ -5,10 +5,12 @@
 //! newest is kept.
 //!
 //! **Pace.** What was gathered is written as soon as the queue is empty; but after a write the thread
-//! rests, several times as long if it was a long one, many times while the stream is behind, or until no
-//! block has come for a while. So a commit is shown within milliseconds while there is little to do, and
-//! while there is much the views take a small part of machine and disk, because a subject that changes
-//! ten times is written once.
+//! rests, several times as long if it was a long one, or until no block has come for a while. So a commit
+//! is shown within milliseconds while there is little to do, and while there is much the views take a
+//! small part of machine and disk, because a subject that changes ten times is written once.
+//!
+//! While the stream is behind the thread rests half a minute at a time, and does not so much as look at
+//! what passes: it takes that from the ledger later, when the stream no longer lacks its processor.
 
 use super::apply::{Applier, Written};
 use super::{Damaged, ViewsHandle};
@@ -35,17 +37,17 @@ const QUIET_SLICES_BEHIND: usize = 500;
 const ENTRIES_A_SLICE: usize = 512;
 /// Keys written for one slice of rest. They take about a quarter of its time.
 const KEYS_A_SLICE: usize = 64;
-/// The same while the stream is behind, when every turn of the processor that the views take is one that
-/// it lacks.
-const KEYS_A_SLICE_BEHIND: usize = 12;
 /// Entries from which a block says that the stream is behind: whoever keeps up commits small ones.
 const BEHIND_ENTRIES: u64 = 4096;
+/// Smaller blocks in a row that say that it no longer is: one or two come where an epoch closes.
+const CAUGHT_UP_BLOCKS: u32 = 16;
 /// The shortest rest, some fifty milliseconds: sled syncs a little piece of its file with every write,
 /// and the ledger's own syncs wait for the same disk.
 const MIN_REST: usize = 25;
-/// The longest rest, some ten seconds; and some thirty while the stream is behind.
+/// The longest rest, some ten seconds.
 const MAX_REST: usize = 5_000;
-const MAX_REST_BEHIND: usize = 15_000;
+/// Each rest while the stream is behind, some thirty seconds.
+const REST_BEHIND: usize = 15_000;
 /// Lower than all other threads: views can wait, the ledger cannot.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -86,8 +88,10 @@ struct Work {
     rest: usize,
     /// Slices in which no block came.
     quiet: usize,
-    /// The stream is behind, as its last block says.
+    /// The stream is behind, as its last blocks say.
     behind: bool,
+    /// Small blocks in a row.
+    small: u32,
     /// The commit thread is gone, and everything it left is done.
     ended: bool,
 }
@@ -111,16 +115,33 @@ impl Work {
 
     /// How long to rest after so many keys were written.
     fn rest_after(&self, keys: usize) -> usize {
-        let (keys_a_slice, longest) = if self.behind {
-            (KEYS_A_SLICE_BEHIND, MAX_REST_BEHIND)
+        if self.behind {
+            REST_BEHIND
         } else {
-            (KEYS_A_SLICE, MAX_REST)
-        };
-        (keys / keys_a_slice).clamp(MIN_REST, longest)
+            (keys / KEYS_A_SLICE).clamp(MIN_REST, MAX_REST)
+        }
     }
 
     fn is_busy(&self) -> bool {
         self.applier.is_writing() || self.saving.is_some() || self.may_begin()
+    }
+
+    /// Notes whether the stream is behind, as a block of so many entries says.
+    fn note_pace(&mut self, entries: u64) {
+        let large = entries >= BEHIND_ENTRIES;
+        self.small = if large { 0 } else { self.small + 1 };
+        if large && !self.behind {
+            self.behind = true;
+            self.rest = REST_BEHIND;
+        } else if self.behind && self.small >= CAUGHT_UP_BLOCKS {
+            self.behind = false;
+            self.rest = MIN_REST;
+        }
+    }
+
+    /// Whether a block may pass by, to be read from the ledger once there is time or room for it.
+    fn may_pass(&self) -> bool {
+        self.applier.is_full() || (self.behind && !self.has_rested())
     }
 }
 
@@ -252,6 +273,7 @@ impl ViewThread {
             rest: 0,
             quiet: 0,
             behind: false,
+            small: 0,
             ended: false,
         };
         loop {
@@ -293,7 +315,7 @@ impl ViewThread {
         if !blocked {
             let (patience, resting) = if work.is_busy() {
                 (Duration::ZERO, false)
-            } else if work.applier.is_gathering() {
+            } else if work.applier.is_gathering() || work.behind {
                 (SLICE, true)
             } else {
                 (IDLE, false)
@@ -309,9 +331,8 @@ impl ViewThread {
                 Ok(ForViews::Block(block)) => {
                     work.quiet = 0;
                     let entries = block.committed.next_entry - block.committed.first_entry;
-                    work.behind = entries >= BEHIND_ENTRIES;
-                    if work.applier.is_full() {
-                        // It is read from the ledger once there is room for it.
+                    work.note_pace(entries);
+                    if work.may_pass() {
                         return Ok(());
                     }
                     return self.take_in(&mut work.applier, &block);
@@ -319,9 +340,13 @@ impl ViewThread {
                 Ok(ForViews::Checkpoint) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     work.quiet += usize::from(resting);
+                    if work.behind && work.has_rested() {
+                        work.behind = false;
+                    }
                     if !work.is_busy() && !resting {
                         work.rest = 0;
-                        self.follow_ledger_if_behind(&mut work.applier)?;
+                        // What passed by, or came while the queue was full.
+                        self.gather_ledger(&mut work.applier)?;
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return self.finish(work),
@@ -363,15 +388,6 @@ impl ViewThread {
     fn next_saving(&self) -> Option<Saving> {
         let newest = self.shared.checkpoint.take();
         newest.map(|checkpoint| Saving::new(&self.shard_dir, *checkpoint))
-    }
-
-    /// Notices a block that found the queue full, if none came after it.
-    fn follow_ledger_if_behind(&self, applier: &mut Applier) -> Result<(), Failure> {
-        if applier.position() < self.handle.ledger.entry_count() {
-            self.follow_ledger(applier)
-        } else {
-            Ok(())
-        }
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn load(
         settings: wiring::worker_settings(&config),
         shard: data.shard,
         sink: None,
+        endpoints: Vec::new(),
     };
     wiring::run(opened, inlet)?.join()
 }

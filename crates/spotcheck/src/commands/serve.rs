@@ -6,6 +6,7 @@ use crate::cli::{DataDir, Demo};
 use crate::config::{Config, Kafka};
 use crate::output::say;
 use crate::telemetry;
+use crate::wiring::witness::Witnesses;
 use crate::wiring::{self, Inlet, Running};
 use anyhow::{Context, bail};
 use risk_pipeline::clock::{Clock, SystemClock};
@@ -30,8 +31,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Runs until a signal, or until a bounded source has ended.
 pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log)?;
-    let ends = ends(config)?;
     let reference = wiring::reference()?;
+    let endpoints = wiring::webhooks::endpoints(config, &reference)?;
+    let keepers = wiring::witness::keepers(config, &reference)?;
+    let ends = ends(config)?;
     let policy = wiring::policy(Some(&config.policy))?;
     let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
     let inlet = Inlet {
@@ -41,19 +44,22 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         settings: wiring::worker_settings(config),
         shard: config.shard,
         sink: ends.sink,
+        endpoints,
     };
     let running = wiring::run(opened, inlet)?;
     let api = wiring::api(&running, &reference, ends.posts, config)?;
     let tls = wiring::access::tls(&config.http)?;
-    answer(running, api, tls, config.http.listen)
+    let metrics = &running.webhook_metrics;
+    let witnesses = Witnesses::start(keepers, config, &running.reader, metrics)?;
+    answer(running, (api, tls), config.http.listen, witnesses)
 }
 
 /// Serves the API until the worker ends or a signal comes; then lets both finish.
 fn answer(
     running: Running,
-    api: risk_api::ApiState,
-    tls: Option<risk_api::Tls>,
+    (api, tls): (risk_api::ApiState, Option<risk_api::Tls>),
     listen: SocketAddr,
+    witnesses: Witnesses,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -82,7 +88,10 @@ fn answer(
         anyhow::Ok(())
     })?;
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let report = running.join()?;
+    let report = running.join();
+    // They hand over what stands at the end, so they end last.
+    witnesses.finish()?;
+    let report = report?;
     tracing::info!(
         accepted = report.accepted,
         duplicates = report.duplicates,

@@ -40,27 +40,46 @@ pub(crate) fn verify(args: &LedgerVerify) -> anyhow::Result<ExitCode> {
     };
     let note = std::fs::read_to_string(kept)
         .with_context(|| format!("the checkpoint {} cannot be read", kept.display()))?;
-    let then = open_checkpoint(&note, &key)
-        .with_context(|| format!("the checkpoint {} is not believed", kept.display()))?;
-    anyhow::ensure!(
-        then.size <= verified.entries,
-        "the ledger was cut: the checkpoint holds {} entries, the ledger {}",
-        then.size,
-        verified.entries
-    );
-    let now = store.head(then.size)?;
-    anyhow::ensure!(
-        now.root == then.root,
-        "the ledger was rewritten below entry {}: its root there is {}, the checkpoint has {}",
-        then.size,
-        now.root,
-        then.root
-    );
-    say(&format!(
-        "consistent with the checkpoint of {} entries",
-        then.size
-    ));
+    let mut agreed = 0;
+    let notes = split_notes(&note);
+    for (number, note) in notes.iter().enumerate() {
+        let then = open_checkpoint(note, &key).with_context(|| {
+            let file = kept.display();
+            format!("checkpoint {} of {file} is not believed", number + 1)
+        })?;
+        let grown = format!("; up to entry {agreed} it holds what was kept");
+        anyhow::ensure!(
+            then.size <= verified.entries,
+            "the ledger was cut: the checkpoint holds {} entries, the ledger {}{grown}",
+            then.size,
+            verified.entries
+        );
+        let now = store.head(then.size)?;
+        anyhow::ensure!(
+            now.root == then.root,
+            "the ledger was rewritten below entry {}: its root there is {}, the checkpoint has {}{grown}",
+            then.size,
+            now.root,
+            then.root
+        );
+        agreed = agreed.max(then.size);
+    }
+    let entries = format!("of {agreed} entries");
+    say(&match notes.len() {
+        1 => format!("consistent with the checkpoint {entries}"),
+        many => format!("consistent with {many} checkpoints, the last {entries}"),
+    });
     Ok(ExitCode::SUCCESS)
+}
+
+/// The checkpoints of a file, as a witness adds them: each has an empty line in its middle, and another
+/// stands between two.
+fn split_notes(text: &str) -> Vec<String> {
+    let parts: Vec<&str> = text.trim_end().split("\n\n").collect();
+    let notes = parts.chunks(2);
+    notes
+        .map(|note| format!("{}\n", note.join("\n\n")))
+        .collect()
 }
 
 /// Prints the ledger's head, signed.
@@ -167,6 +186,10 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
         reference.zones.iter().count(),
         reference.products.len()
     ));
+    let endpoints = wiring::webhooks::endpoints(config, &reference)?;
+    let keepers = wiring::witness::keepers(config, &reference)?;
+    say(&format!("webhooks {}", endpoints.len()));
+    say(&format!("witnesses {}", keepers.len()));
     say(&format!("{config:#?}"));
     Ok(ExitCode::SUCCESS)
 }
@@ -191,6 +214,7 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         registry,
         topic(&kafka.commands_topic, 1, false, true),
         topic(&kafka.signals_topic, 1, false, true),
+        topic(&config.witness.topic, 1, false, false),
     ];
     let topics: Vec<TopicSpec> = named
         .into_iter()

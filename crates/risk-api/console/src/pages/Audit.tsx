@@ -23,6 +23,7 @@ export default function Audit() {
       <List<Row>
         label={t('nav.audit')}
         path="/v1/audit"
+        most={200}
         file="audit"
         rowKey={(row) => `${row.entry}-${row.command_id ?? row.request_id ?? ''}`}
         filters={[

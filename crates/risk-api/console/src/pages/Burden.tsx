@@ -28,6 +28,7 @@ export default function Burden() {
           key="suspicions"
           label={t('burden.suspicions')}
           path="/v1/burden/suspicions"
+        most={500}
           file="suspicions"
           rowKey={(row) => `${row.kind}-${row.subject}-${row.item ?? ''}`}
           columns={[
@@ -41,6 +42,7 @@ export default function Burden() {
           key="list"
           label={t('nav.burden')}
           path="/v1/burden"
+        most={500}
           file="burden"
           rowKey={(row) => row.enterprise}
           filters={[

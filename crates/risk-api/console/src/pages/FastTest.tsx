@@ -15,6 +15,9 @@ import { useSession } from '../session';
 import { Countdown, nextTerm, useNow } from './Cases';
 
 const TEAM = 'spotcheck.team';
+/** In whose name tests are reported from this device: a bureau and its level. */
+const AGENCY = 'spotcheck.agency';
+const AGENCY_LEVEL = 'spotcheck.agency-level';
 /** How often it is looked for what followed from a result. */
 const LOOKS = 10;
 
@@ -103,6 +106,8 @@ export default function FastTest() {
   const [reading, setReading] = useState('');
   const [verdict, setVerdict] = useState<'conforming' | 'nonconforming' | null>(null);
   const [team, setTeam] = useState(() => localStorage.getItem(TEAM) ?? '');
+  const [agency, setAgency] = useState(() => localStorage.getItem(AGENCY) ?? 'county-amr');
+  const [agencyLevel, setAgencyLevel] = useState(() => localStorage.getItem(AGENCY_LEVEL) ?? 'county');
   const [followed, setFollowed] = useState<string | null>(null);
   const [photo, setPhoto] = useState<{ name: string; sha256: string } | null>(null);
   const scan = useRef<HTMLInputElement>(null);
@@ -133,11 +138,13 @@ export default function FastTest() {
   const choices = products.map((one) => ({ value: one.code, label: of(one.zh, one.en) }));
   const chosen = data?.products.find((one) => one.code === product);
   const methods = (data?.methods ?? []).filter((one) => chosen?.methods.includes(one.id));
-  const ready = entry && chosen && item && method && verdict && team.trim();
+  const ready = entry && chosen && item && method && verdict && team.trim() && agency.trim();
   const send = () => {
     const tested = chosen?.items.find((one) => one.code === item);
     if (!entry || !chosen || !tested || !verdict) return;
     localStorage.setItem(TEAM, team.trim());
+    localStorage.setItem(AGENCY, agency.trim());
+    localStorage.setItem(AGENCY_LEVEL, agencyLevel);
     const id = freshId('QT');
     const now = new Date().toISOString();
     const failed = verdict === 'nonconforming';
@@ -150,7 +157,7 @@ export default function FastTest() {
         tested_at: now,
         observed_at: now,
         mode: 'fast_test',
-        agency: { id: 'county-amr', level: 'county' },
+        agency: { id: agency.trim(), level: agencyLevel },
         team_id: team.trim(),
         selection: { basis: followed ? 'follow_up' : 'targeted' },
         ...(followed ? { case_id: followed } : {}),
@@ -301,6 +308,26 @@ export default function FastTest() {
             <label htmlFor="fast-team">{t('fast.team')}</label>
             <Input id="fast-team" size="large" value={team} onChange={(event) => setTeam(event.target.value)} />
           </div>
+          <details>
+            <summary className="quiet">{t('fast.agency.of', { agency, level: code('agencyLevel', agencyLevel) })}</summary>
+            <div className="row">
+              <div className="field">
+                <label htmlFor="fast-agency">{t('fast.agency')}</label>
+                <Input id="fast-agency" size="large" value={agency} onChange={(event) => setAgency(event.target.value)} />
+              </div>
+              <div className="field">
+                <label htmlFor="fast-agency-level">{t('fast.agency.level')}</label>
+                <Select
+                  id="fast-agency-level"
+                  size="large"
+                  style={{ width: 140 }}
+                  value={agencyLevel}
+                  onChange={setAgencyLevel}
+                  options={Object.keys(codes.agencyLevel).map((value) => ({ value, label: code('agencyLevel', value) }))}
+                />
+              </div>
+            </div>
+          </details>
           <div className="row middle">
             <Button size="large" icon={<CameraOutlined />} onClick={() => shoot.current?.click()}>
               {t('fast.photo')}

@@ -162,6 +162,7 @@ export default function Plans() {
       <List<Schemas['PlanSummaryDto']>
         label={t('nav.plans')}
         path="/v1/plans"
+        most={500}
         file="plans"
         rowKey={(row) => row.plan_id}
         columns={[

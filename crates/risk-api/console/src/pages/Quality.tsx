@@ -101,6 +101,7 @@ export default function Quality() {
       <List<Row>
         label={t('nav.quality')}
         path="/v1/dead-letters"
+        most={100}
         file="dead-letters"
         rowKey={(row) => String(row.entry)}
         filters={[{ name: 'code', label: t('quality.code'), choices: reasons.map(([value]) => ({ value, label: value })) }]}

@@ -217,6 +217,7 @@ function EvidenceList({ subject }: { subject: string }) {
     <List<Schemas['EvidenceResultDto']>
       label={t('subject.evidence')}
       path={`/v1/subjects/${encodeURIComponent(subject)}/evidence`}
+      most={500}
       file={`evidence-${subject.replaceAll(':', '-')}`}
       rowKey={(row) => `${row.entry}-${row.inspection_id}`}
       filters={[{ name: 'zone', label: t('grade.zone'), kind: 'zone' }]}
@@ -247,6 +248,7 @@ function SignalList({ subject }: { subject: string }) {
     <List<Schemas['SignalDto']>
       label={t('subject.signals')}
       path={`/v1/subjects/${encodeURIComponent(subject)}/signals`}
+      most={500}
       file={`signals-${subject.replaceAll(':', '-')}`}
       rowKey={(row) => row.signal_id}
       columns={[

@@ -21,7 +21,8 @@ export interface Filter {
   name: string;
   label: string;
   choices?: Choice[];
-  kind?: 'zone' | 'sector' | 'day' | 'text';
+  /** `day` is asked as the moment in which it begins, `date` and `month` as they are. */
+  kind?: 'zone' | 'sector' | 'day' | 'date' | 'month' | 'text';
   /** What is asked where the address says nothing. */
   preset?: string;
 }
@@ -37,11 +38,13 @@ interface Props<T> {
   /** Parameters that are always asked. */
   fixed?: Record<string, string>;
   file: string;
+  /** Most rows of a page that the API gives here; 1000 if not told. */
+  most?: number;
   greyed?: (row: T) => boolean;
   extra?: ReactNode;
 }
 
-const SIZES = ['50', '100', '500', '1000'];
+const SIZES = [50, 100, 200, 500, 1000];
 /** Most rows of an exported file. */
 const MOST = 100_000;
 const ALL = '*';
@@ -68,6 +71,7 @@ function FilterField({ filter, value, onChange }: { filter: Filter; value: strin
   const zones = useZoneChoices();
   const sectors = useSectorChoices();
   const [typed, setTyped] = useState(value);
+  const chosen = filter.kind === 'day' || filter.kind === 'date' || filter.kind === 'month';
   const choices = filter.kind === 'zone' ? zones : filter.kind === 'sector' ? sectors : filter.choices;
   return (
     <div className="field">
@@ -85,13 +89,13 @@ function FilterField({ filter, value, onChange }: { filter: Filter; value: strin
       ) : (
         <Input
           id={id}
-          style={{ width: filter.kind === 'day' ? 150 : 220 }}
-          type={filter.kind === 'day' ? 'date' : 'text'}
+          style={{ width: chosen ? 150 : 220 }}
+          type={filter.kind === 'month' ? 'month' : chosen ? 'date' : 'text'}
           value={typed}
           allowClear
           onChange={(event) => {
             setTyped(event.target.value);
-            if (filter.kind === 'day' || event.target.value === '') onChange(event.target.value);
+            if (chosen || event.target.value === '') onChange(event.target.value);
           }}
           onPressEnter={() => onChange(typed.trim())}
           onBlur={() => typed.trim() !== value && onChange(typed.trim())}
@@ -102,10 +106,11 @@ function FilterField({ filter, value, onChange }: { filter: Filter; value: strin
 }
 
 export function List<T>(props: Props<T>) {
-  const { label, path, columns, rowKey, filters = [], sorts, fixed, file, greyed, extra } = props;
+  const { label, path, columns, rowKey, filters = [], sorts, fixed, file, most = 1000, greyed, extra } = props;
   const { t } = useSpeech();
   const [address, setAddress] = useSearchParams();
   const [exporting, setExporting] = useState(false);
+  const sizes = SIZES.filter((one) => one <= most).map(String);
   const size = address.get('limit') ?? '100';
   const valueOf = (filter: Filter) => address.get(filter.name) ?? filter.preset ?? '';
   const query = new URLSearchParams({ ...fixed, limit: size });
@@ -141,7 +146,7 @@ export function List<T>(props: Props<T>) {
       const all: T[] = [];
       const whole = new URLSearchParams(query);
       whole.delete('cursor');
-      whole.set('limit', '1000');
+      whole.set('limit', String(most));
       let next: string | null | undefined;
       do {
         if (next) whole.set('cursor', next);
@@ -221,7 +226,7 @@ export function List<T>(props: Props<T>) {
             aria-labelledby="size-label"
             value={size}
             style={{ width: 90 }}
-            options={SIZES.map((value) => ({ value, label: value }))}
+            options={sizes.map((value) => ({ value, label: value }))}
             onChange={(value) => change({ limit: value })}
           />
           <Button disabled={!cursor} onClick={() => change({})}>

@@ -1,18 +1,21 @@
 //! Commands as they are written.
 
-use super::{By, Record, case};
+use super::{By, Record, case, plan};
 use crate::wire::v1::Text;
 use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
-use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId, EnterpriseId};
+use risk_domain::ids::{ActorId, AlertId, CaseId, CommandId, DrawId, EnterpriseId};
+use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::{Problem, ProblemAction, RectificationPlan};
 
 /// Writes a command in version 1. [`decode`](super::decode) gives the same back.
 pub fn encode(command: &Command) -> Vec<u8> {
     let written = Written::of(&command.order);
     let decided_at = command.decided_at.to_string();
+    let told = plan::Told::of(written.on_plan);
+    let (commitment, drawn) = plan::written(written.on_plan, &told);
     let lend = |text: &'static str| -> Text<'_> { text.into() };
     let record = Record {
         schema_version: Some(1),
@@ -27,6 +30,7 @@ pub fn encode(command: &Command) -> Vec<u8> {
         alert_id: written.alert.map(|alert| alert.as_str().into()),
         case_id: written.case.map(|case| case.as_str().into()),
         enterprise_id: written.enterprise.map(|id| id.as_str().into()),
+        plan_id: written.plan_id.map(|id| id.as_str().into()),
         kind: written.kind.into(),
         level: written.level.map(lend),
         until: written.until.as_deref().map(Into::into),
@@ -51,6 +55,8 @@ pub fn encode(command: &Command) -> Vec<u8> {
         cause: written.plan.map(|plan| plan.cause.as_str().into()),
         measure: written.plan.map(|plan| plan.measure.as_str().into()),
         owner: written.plan.map(|plan| plan.owner.as_str().into()),
+        commitment,
+        drawn,
     };
     // Writing plain structs with text keys to memory has no way to fail.
     serde_json::to_vec(&record).unwrap_or_default()
@@ -76,6 +82,8 @@ struct Written<'a> {
     measures: &'a [Measure],
     problem: Option<&'a Problem>,
     plan: Option<&'a RectificationPlan>,
+    plan_id: Option<&'a DrawId>,
+    on_plan: Option<&'a PlanAction>,
 }
 
 impl<'a> Written<'a> {
@@ -100,6 +108,12 @@ impl<'a> Written<'a> {
                 enterprise: Some(enterprise),
                 kind: action.code(),
                 ..Self::of_problem(action)
+            },
+            Order::Plan { plan, action } => Self {
+                plan_id: Some(plan),
+                on_plan: Some(action),
+                kind: action.code(),
+                ..Self::default()
             },
         }
     }

@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What was found of the lines of each draw, by `enterprise/site/product`.
-type Found = BTreeMap<DrawId, BTreeMap<String, f64>>;
+/// What was found of the lines of each plan, by mode and `enterprise/site/product`.
+type Found = BTreeMap<DrawId, BTreeMap<(SelectionMode, String), f64>>;
 
 /// Evaluates other rules on all plans of a data directory.
 pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
@@ -47,26 +47,30 @@ pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
                     product: result.product.category.clone(),
                 };
                 let of_draw = found.entry(draw.clone()).or_default();
-                of_draw.insert(target.to_string(), judged);
+                of_draw.insert((result.mode, target.to_string()), judged);
             }
         })?;
     drop(opened.writer);
+    let drawn = opened
+        .engine
+        .plans()
+        .filter(|(_, plan)| plan.draw.is_some());
+    let drawn: Vec<DrawId> = drawn.map(|(id, _)| id.clone()).collect();
     let shelf = PlanShelf::of(&args.data.dir);
     let other = RuleChanges {
         gamma: Some(args.gamma),
         ..RuleChanges::default()
     };
     let (mut units, mut groups, mut plans) = (Vec::new(), BTreeMap::new(), 0);
-    for id in shelf.list()? {
-        if let Some(of_plan) = logged(&shelf, &id, &planning, &other, found.get(&id))? {
-            plans += 1;
-            for (zone, visits, risk) in of_plan.zones {
-                let group: &mut (f64, f64) = groups.entry(zone).or_default();
-                group.0 += visits;
-                group.1 += risk;
-            }
-            units.extend(of_plan.units);
+    for id in drawn {
+        let of_plan = logged(&shelf, &id, &planning, &other, found.get(&id))?;
+        plans += 1;
+        for (zone, visits, risk) in of_plan.zones {
+            let group: &mut (f64, f64) = groups.entry(zone).or_default();
+            group.0 += visits;
+            group.1 += risk;
         }
+        units.extend(of_plan.units);
     }
     ensure!(
         plans > 0,
@@ -93,16 +97,15 @@ fn logged(
     id: &DrawId,
     planning: &Arc<PlanningPolicy>,
     other: &RuleChanges,
-    found: Option<&BTreeMap<String, f64>>,
-) -> anyhow::Result<Option<OfPlan>> {
-    let document = |name: &str| shelf.get(id, name);
-    let (Some(request), Some(inputs), Some(_record)) = (
-        document("request.json")?,
-        document("inputs.json")?,
-        document("record.json")?,
-    ) else {
-        return Ok(None);
+    found: Option<&BTreeMap<(SelectionMode, String), f64>>,
+) -> anyhow::Result<OfPlan> {
+    let document = |name: &str| {
+        let found = shelf.get(id, name)?;
+        found.with_context(|| {
+            format!("plan {id}: {name} is gone from `plans/` of the data directory")
+        })
     };
+    let (request, inputs) = (document("request.json")?, document("inputs.json")?);
     let broken = || format!("plan {id} cannot be read");
     let request: PlanRequest = serde_json::from_slice(&request).with_context(broken)?;
     let inputs: PlanInputs = serde_json::from_slice(&inputs).with_context(broken)?;
@@ -134,24 +137,30 @@ fn logged(
     let mut zones: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     let mut units = Vec::with_capacity(pool.len());
     for ((candidate, logged), other) in pool.candidates().iter().zip(logged).zip(other) {
-        let seen = found.and_then(|found| found.get(&candidate.target.to_string()));
+        let target = candidate.target.to_string();
+        let seen = |mode| found?.get(&(mode, target.clone())).copied();
         let zone = zones.entry(candidate.zone.to_string()).or_default();
-        zone.0 += f64::from(u8::from(seen.is_some()));
+        zone.0 += SelectionMode::ALL
+            .iter()
+            .filter(|mode| seen(**mode).is_some())
+            .count() as f64;
+        // Only what a check was drawn for tells of its draw; other modes may have gone there, too.
+        let checked = seen(SelectionMode::SupervisoryCheck);
         zone.1 += candidate.probability;
         units.push(LoggedUnit {
             logged,
             other,
             expected: candidate.probability,
-            found: seen.copied().filter(|_| logged > 0.0),
+            found: checked.filter(|_| logged > 0.0),
         });
     }
     let zones = zones.into_iter();
-    Ok(Some(OfPlan {
+    Ok(OfPlan {
         units,
         zones: zones
             .map(|(zone, (visits, risk))| (zone, visits, risk))
             .collect(),
-    }))
+    })
 }
 
 fn report(args: &PlanEvaluate, plans: usize, estimate: &OffPolicy, zones: &[Fairness]) {
