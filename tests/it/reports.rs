@@ -125,15 +125,20 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
         }
     }
 
-    let sheet = "/v1/reports/zone?zone=330782-choucheng&date=2026-05-13&format=pdf";
-    let sheet = fetch(&address, sheet, &file)?;
-    ensure!(sheet.text.contains("质量安全一页通"), "{}", sheet.text);
-    let one_page = sheet.info.lines().find(|line| line.starts_with("Pages:"));
-    ensure!(
-        one_page.is_some_and(|line| line.ends_with(" 1")),
-        "{}",
-        sheet.info
-    );
+    for zone in ["330782", "330782-choucheng", "330782-futian"] {
+        for (lang, said) in [("zh", "质量安全一页通"), ("en", "Quality sheet")] {
+            let path =
+                format!("/v1/reports/zone?zone={zone}&date=2026-05-13&format=pdf&lang={lang}");
+            let sheet = fetch(&address, &path, &file)?;
+            ensure!(sheet.text.contains(said), "{}", sheet.text);
+            let pages = sheet.info.lines().find(|line| line.starts_with("Pages:"));
+            ensure!(
+                pages.is_some_and(|line| line.ends_with(" 1")),
+                "{path}: {}",
+                sheet.info
+            );
+        }
+    }
 
     let letter = format!("/v1/subjects/{worst}/letter");
     let told = json(&letter)?;
@@ -202,5 +207,36 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
         "the command line tells another report: {again}"
     );
     ensure!(made("pdf", "one.pdf")? == made("pdf", "other.pdf")?);
+
+    // The same letter and sheet from the command line; the ledger has not grown since the report.
+    let letter_again = home.path().join("letter.json");
+    let path = letter_again.display().to_string();
+    let asked = [
+        "report", "letter", "--of", &worst, "--format", "json", "--out", &path,
+    ];
+    city::over(&asked, &data)?;
+    let mut again: Value = serde_json::from_slice(&fs::read(&letter_again)?)?;
+    let mut told = told;
+    for letter in [&mut told, &mut again] {
+        letter["ledger_entries"] = Value::Null;
+    }
+    ensure!(
+        again == told,
+        "the command line tells another letter: {again}"
+    );
+    let printed = home.path().join("sheet.pdf");
+    let path = printed.display().to_string();
+    city::over(
+        &[
+            "report",
+            "sheet",
+            "--of",
+            "zone:330782-futian",
+            "--out",
+            &path,
+        ],
+        &data,
+    )?;
+    ensure!(read(&printed)?.text.contains("质量安全一页通"));
     Ok(())
 }

@@ -58,6 +58,8 @@ pub(crate) struct Document {
     pub(crate) day: Day,
     /// Whether its pages lie on their side.
     pub(crate) landscape: bool,
+    /// Whether it must be one page: it is then printed as small as that takes.
+    pub(crate) one_page: bool,
     pub(crate) blocks: Vec<Block>,
 }
 

@@ -23,6 +23,7 @@ mod heat;
 mod html;
 mod idempotency;
 pub mod identity;
+mod kept;
 mod limits;
 mod lists;
 mod live;

@@ -22,6 +22,7 @@ use crate::plans;
 use crate::typeset::{self, TypesetError};
 use gather::Sources;
 use risk_domain::reference::Reference;
+use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use risk_engine::Engine;
 use risk_engine::lists::Lists;
@@ -62,6 +63,15 @@ pub enum ReportError {
     /// What it is about is none of these.
     #[error("must be city, sector:CODE or zone:ID")]
     Domain,
+    /// A sheet is of a zone.
+    #[error("a sheet is of a zone, as zone:330782-choucheng")]
+    NoZone,
+    /// A letter goes to an enterprise.
+    #[error("a letter goes to an enterprise, as enterprise:ID")]
+    NoEnterprise,
+    /// Nothing to explain.
+    #[error("no grade of {0} was recorded")]
+    NotGraded(String),
     /// The ledger or its views could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,11 +88,14 @@ impl From<ReportError> for ApiError {
         match error {
             ReportError::NothingClosed
             | ReportError::NoSuchPeriod { .. }
-            | ReportError::NothingOf(_) => Self::NotFound(error.to_string()),
-            ReportError::Domain => Self::BadParameter {
-                field: "domain".to_owned(),
-                rule: error.to_string(),
-            },
+            | ReportError::NothingOf(_)
+            | ReportError::NotGraded(_) => Self::NotFound(error.to_string()),
+            ReportError::Domain | ReportError::NoZone | ReportError::NoEnterprise => {
+                Self::BadParameter {
+                    field: "domain".to_owned(),
+                    rule: error.to_string(),
+                }
+            }
             ReportError::Store(error) => error.into(),
             ReportError::Typeset(error) => error.into(),
             ReportError::Written(_) => Self::Internal(error.to_string()),
@@ -120,6 +133,29 @@ impl ReportKind {
         match self {
             Self::Weekly => Period::Week,
             Self::Monthly => Period::Month,
+        }
+    }
+}
+
+/// Which document（文书）.
+#[doc(alias = "文书")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paper {
+    /// A report of the city, a sector or a zone.
+    Report(ReportKind),
+    /// 一页通: of a zone, for its manager.
+    Sheet,
+    /// 说明函: to an enterprise.
+    Letter,
+}
+
+impl Paper {
+    /// The document with this code: weekly, monthly, sheet or letter.
+    pub fn from_code(code: &str) -> Option<Self> {
+        match code {
+            "sheet" => Some(Self::Sheet),
+            "letter" => Some(Self::Letter),
+            other => ReportKind::from_code(other).map(Self::Report),
         }
     }
 }
@@ -202,14 +238,14 @@ impl DrawnBook {
     }
 }
 
-/// Which report is wanted, and how.
+/// Which document is wanted, and how.
 #[derive(Debug, Clone)]
 pub struct ReportRequest {
-    /// Weekly or monthly.
-    pub kind: ReportKind,
-    /// city, or a sector or zone as kind:id.
-    pub domain: String,
-    /// A day in the period; the last complete one if none is told.
+    /// Which.
+    pub paper: Paper,
+    /// About what: city, or a sector, a zone or an enterprise as kind:id.
+    pub of: String,
+    /// A day in the period; the last complete one if none is told. A letter has none.
     pub date: Option<Day>,
     /// In English rather than Chinese.
     pub english: bool,
@@ -217,13 +253,32 @@ pub struct ReportRequest {
     pub format: Format,
 }
 
-/// Makes a report of a store that nobody else has open.
+/// Makes a report, a sheet or a letter of a store that nobody else has open.
 pub fn report(
     request: &ReportRequest,
     (reader, engine): (&Reader, &Engine),
     reference: &Reference,
     shelf: &PlanShelf,
 ) -> Result<Vec<u8>, ReportError> {
+    let lang = if request.english { Lang::En } else { Lang::Zh };
+    let (format, subject) = (request.format, request.of.parse::<Subject>());
+    let kind = match request.paper {
+        Paper::Report(kind) => kind,
+        Paper::Sheet => ReportKind::Weekly,
+        Paper::Letter => {
+            let Ok(Subject::Enterprise(enterprise)) = subject else {
+                return Err(ReportError::NoEnterprise);
+            };
+            let desk = letter::Desk {
+                reader,
+                engine,
+                reference,
+            };
+            let made = desk.letter(&enterprise)?;
+            let made = made.ok_or_else(|| ReportError::NotGraded(request.of.clone()))?;
+            return shown(&made, format, || letter::words(&made, lang));
+        }
+    };
     let (mut lists, mut drawn) = (Lists::default(), DrawnResults::default());
     let mut next = 0;
     loop {
@@ -254,10 +309,17 @@ pub fn report(
         drawn: &drawn,
         stored: &Stored::read(reader, shelf)?,
     };
-    let span = sources.span(request.kind, request.date)?;
-    let made = sources.report(request.kind, &Scope::read(&request.domain)?, &span)?;
-    let lang = if request.english { Lang::En } else { Lang::Zh };
-    shown(&made, request.format, || words::report(&made, lang))
+    let span = sources.span(kind, request.date)?;
+    if request.paper == Paper::Sheet {
+        let Ok(Subject::Zone(zone)) = subject else {
+            return Err(ReportError::NoZone);
+        };
+        let recorded = reader.subject(&Subject::Zone(zone.clone()))?;
+        let made = sources.sheet(zone, recorded.as_ref(), &span);
+        return shown(&made, format, || words::sheet(&made, lang));
+    }
+    let made = sources.report(kind, &Scope::read(&request.of)?, &span)?;
+    shown(&made, format, || words::report(&made, lang))
 }
 
 /// What was gathered, as it is wanted.

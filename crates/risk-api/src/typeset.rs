@@ -26,6 +26,8 @@ pub(crate) const PDF: &str = "application/pdf";
 static EMBEDDED: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/fonts.rs"));
 /// How documents are set.
 const TEMPLATE: &str = include_str!("typeset/document.typ");
+/// How much smaller a document is tried to be set that must fit on one page.
+const SCALES: [f64; 4] = [0.93, 0.86, 0.8, 0.74];
 /// Under which name the template reads its data.
 const DATA: &str = "/data.json";
 
@@ -155,14 +157,27 @@ fn told(errors: &EcoVec<SourceDiagnostic>) -> TypesetError {
     TypesetError::Template(told.join("; "))
 }
 
-/// Sets a document.
+/// Sets a document on its pages; one that must be a single page, as large as it may be then.
+fn set(press: &Press, document: &Document) -> Result<PagedDocument, TypesetError> {
+    let mut scales = SCALES.into_iter();
+    let mut scale = 1.0;
+    loop {
+        let sheet = Sheet {
+            press,
+            data: Bytes::from_string(document.data(scale).to_string()),
+        };
+        let set = typst::compile::<PagedDocument>(&sheet).output;
+        let pages = set.map_err(|errors| told(&errors))?;
+        match scales.next() {
+            Some(smaller) if document.one_page && pages.pages().len() > 1 => scale = smaller,
+            Some(_) | None => return Ok(pages),
+        }
+    }
+}
+
+/// Sets a document and makes a PDF of it.
 pub(crate) fn pdf(document: &Document) -> Result<Vec<u8>, TypesetError> {
-    let sheet = Sheet {
-        press: Press::get()?,
-        data: Bytes::from_string(document.data().to_string()),
-    };
-    let set = typst::compile::<PagedDocument>(&sheet).output;
-    let pages = set.map_err(|errors| told(&errors))?;
+    let pages = set(Press::get()?, document)?;
     let options = PdfOptions {
         ident: Smart::Custom(document.title.clone()),
         creator: Smart::Custom(Some("Spotcheck".to_owned())),
@@ -177,6 +192,8 @@ pub(crate) fn pdf(document: &Document) -> Result<Vec<u8>, TypesetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Block, Column, Lang, Table};
+    use risk_domain::time::Day;
 
     #[test]
     fn a_program_without_fonts_says_how_to_get_them() {
@@ -184,6 +201,38 @@ mod tests {
         assert!(error.to_string().contains("make fonts"), "{error}");
         let problem = ApiError::from(error);
         assert!(matches!(problem, ApiError::NotBuilt(_)), "{problem:?}");
+    }
+
+    #[test]
+    fn what_must_be_one_page_is_set_smaller_until_it_is() {
+        let row = vec!["晨光玩具商位".into(), "毛绒玩具".into()];
+        let mut document = Document {
+            lang: Lang::Zh,
+            title: "质量安全一页通".to_owned(),
+            subtitle: "稠城".to_owned(),
+            footer: "依据账本".to_owned(),
+            day: Day::new(0),
+            landscape: false,
+            one_page: false,
+            blocks: vec![Block::Table(Table {
+                name: "预警".to_owned(),
+                columns: vec![Column::text("对象", 1), Column::text("产品", 1)],
+                rows: vec![row; 50],
+            })],
+        };
+        let pages = |document: &Document| {
+            let set = Press::get().and_then(|press| set(press, document));
+            set.map(|pages| pages.pages().len())
+        };
+        let free = pages(&document);
+        document.one_page = true;
+        match (free, pages(&document)) {
+            (Ok(free), Ok(confined)) => assert_eq!((free, confined), (2, 1)),
+            // Of a program that was built without fonts there is nothing to measure.
+            (free, confined) => {
+                assert!(EMBEDDED.is_empty(), "{free:?} {confined:?}");
+            }
+        }
     }
 
     #[test]

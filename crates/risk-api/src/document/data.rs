@@ -68,8 +68,8 @@ fn block(block: &Block) -> Value {
 }
 
 impl Document {
-    /// As the template reads it.
-    pub(crate) fn data(&self) -> Value {
+    /// As the template reads it, everything so many times as large as it is by default.
+    pub(crate) fn data(&self, scale: f64) -> Value {
         let (year, month) = self.day.year_month();
         let first = Day::from_ymd(year, month, 1).unwrap_or(self.day);
         let day = self.day.get() - first.get() + 1;
@@ -81,6 +81,7 @@ impl Document {
             "footer": self.footer,
             "date": [year, month, day],
             "landscape": self.landscape,
+            "scale": scale,
             "blocks": self.blocks.iter().map(block).collect::<Vec<_>>(),
         })
     }

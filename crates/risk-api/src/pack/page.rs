@@ -49,6 +49,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
         footer: format!("{} · {size} · {}", pack.ledger.origin, pack.ledger.root),
         day: day_of(pack),
         landscape: false,
+        one_page: false,
         blocks,
     }
 }

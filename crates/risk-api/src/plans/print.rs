@@ -60,6 +60,7 @@ fn document(plan: PlanDto) -> Result<Document, ApiError> {
         footer,
         day: day.unwrap_or(Day::new(0)),
         landscape: true,
+        one_page: false,
         blocks: vec![
             Block::Table(table),
             Block::Signature(vec![

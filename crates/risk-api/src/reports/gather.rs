@@ -5,11 +5,11 @@ mod handling;
 use super::scope::Scope;
 use super::{DrawnResults, ReportError, ReportKind, Stored};
 use crate::dto::{
-    BasisDto, Names, NoticeDto, PassRateDto, PeriodRatesDto, PlanDto, ReportDto, ReportPartDto,
-    ReportPlanDto, ReportQualityDto, ZoneSheetDto,
+    AssessmentDto, BasisDto, Names, NoticeDto, PassRateDto, PeriodRatesDto, PlanDto, ReportDto,
+    ReportPartDto, ReportPlanDto, ReportQualityDto, ZoneSheetDto,
 };
 use crate::rates::told_of;
-use risk_domain::ids::DrawId;
+use risk_domain::ids::{DrawId, ZoneId};
 use risk_domain::reference::Reference;
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
@@ -17,7 +17,7 @@ use risk_domain::time::{Day, Timestamp};
 use risk_engine::lists::Lists;
 use risk_engine::rates::{Period, Rate};
 use risk_engine::series::{CITY, Series};
-use risk_engine::{Engine, FrameSource};
+use risk_engine::{Assessment, Engine, FrameSource};
 use std::ops::Range;
 
 /// Results of equal weight below which a rate says too little.
@@ -165,15 +165,26 @@ impl Sources<'_> {
         })
     }
 
-    /// What a zone manager is shown of their zone.
-    pub(crate) fn sheet(&self, scope: &Scope, span: &Span) -> ZoneSheetDto {
+    /// What a zone manager is shown of their zone, of which a grade may have been recorded.
+    pub(crate) fn sheet(
+        &self,
+        zone: ZoneId,
+        recorded: Option<&Assessment>,
+        span: &Span,
+    ) -> ZoneSheetDto {
+        let subject = Subject::Zone(zone.clone());
+        let grade = recorded.map(|grade| {
+            let names = Names::of(&subject, self.engine, self.reference);
+            AssessmentDto::new(grade, names, self.engine.end_of(grade.epoch), false)
+        });
+        let scope = &Scope::Zone(zone);
         let (name, name_en) = self.names(scope);
         ZoneSheetDto {
             zone: scope.domain(),
             name,
             name_en,
             basis: self.basis(span),
-            grade: None,
+            grade,
             alerts: self.alerts(scope, span),
             cases: self.cases(scope, span),
             due: self.due(scope, span),

@@ -3,64 +3,117 @@
 use super::labels;
 use crate::document::{Block, Column, Document, Lang, Table, Value, interval, percent};
 use crate::dto::{AssessmentDto, LetterDto, LetterResultDto, Names, ObjectionDto};
-use crate::error::ApiError;
-use crate::state::ApiParts;
-use crate::subjects::never_seen;
 use risk_domain::ids::EnterpriseId;
-use risk_domain::inspection::{InspectionResult, Outcome};
+use risk_domain::inspection::{InspectionResult, Outcome, TestItem};
+use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use risk_engine::case::{Span, Term, TermRule};
-use risk_engine::{CaseKind, Engine};
-use risk_store::ResultsOf;
+use risk_engine::{CaseKind, Engine, Epoch};
+use risk_store::{Reader, ResultsOf, StoreError};
+use std::collections::BTreeMap;
 
 /// Failures that a letter lists.
 const FAILURES: usize = 20;
+/// Results that are read at a time.
+const PAGE: usize = 1000;
 /// Days ahead for which it says what would lower the level.
 const AHEAD_DAYS: i32 = 90;
 
-/// The letter of an enterprise. Its grade is the recorded one, and its day that of the last close.
-pub(super) fn letter(parts: &ApiParts, enterprise: &EnterpriseId) -> Result<LetterDto, ApiError> {
-    let subject = Subject::Enterprise(enterprise.clone());
-    let grade = parts
-        .reader
-        .subject(&subject)?
-        .ok_or_else(|| never_seen(&subject))?;
-    let speaks = |result: &InspectionResult| {
-        result.site.enterprise_id == *enterprise
-            && matches!(result.outcome, Outcome::Nonconforming | Outcome::Refused)
-    };
-    let of = ResultsOf::Enterprises(vec![enterprise.clone()]);
-    let found = parts.reader.results(&of, &speaks, FAILURES, None)?;
-    let engine = parts.engine();
-    let offset = engine.policy().time.offset;
-    let failures = found.items.iter().map(|(_, record)| {
-        let result = &record.result;
-        let item = |item: &risk_domain::inspection::TestItem| match &item.clause {
-            Some(clause) => format!("{}（{clause}）", item.name),
-            None => item.name.to_string(),
+/// What the letter is made of: a store, what it was judged into, and names.
+pub(super) struct Desk<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) engine: &'a Engine,
+    pub(super) reference: &'a Reference,
+}
+
+impl Desk<'_> {
+    /// The letter of an enterprise, where a grade of it was recorded. It explains that grade: nothing that
+    /// came after its close stands in it.
+    pub(super) fn letter(
+        &self,
+        enterprise: &EnterpriseId,
+    ) -> Result<Option<LetterDto>, StoreError> {
+        let subject = Subject::Enterprise(enterprise.clone());
+        let engine = self.engine;
+        let recorded = self.reader.subject(&subject)?;
+        let (Some(grade), Some((_, now))) = (recorded, engine.last_closed()) else {
+            return Ok(None);
         };
-        LetterResultDto {
-            inspection_id: result.inspection_id.to_string(),
-            sampled_on: offset.day_of(result.sampled_at).to_string(),
-            mode: result.mode.code().to_owned(),
-            product: result.product.name.to_string(),
-            outcome: result.outcome.code().to_owned(),
-            items: result.failed_items().map(item).collect(),
+        let offset = engine.policy().time.offset;
+        let failures = self.failures(enterprise, grade.epoch)?;
+        let failures = failures.iter().map(|result| {
+            let item = |item: &TestItem| match &item.clause {
+                Some(clause) => format!("{}（{clause}）", item.name),
+                None => item.name.to_string(),
+            };
+            LetterResultDto {
+                inspection_id: result.inspection_id.to_string(),
+                sampled_on: offset.day_of(result.sampled_at).to_string(),
+                mode: result.mode.code().to_owned(),
+                product: result.product.name.to_string(),
+                outcome: result.outcome.code().to_owned(),
+                items: result.failed_items().map(item).collect(),
+            }
+        });
+        let by = offset.day_of(now).plus(AHEAD_DAYS);
+        let names = Names::of(&subject, engine, self.reference);
+        Ok(Some(LetterDto {
+            enterprise_id: enterprise.to_string(),
+            name: names.zh.clone(),
+            ledger_entries: self.reader.ledger().entry_count(),
+            failures: failures.collect(),
+            counterfactual: engine.counterfactual(&subject, now, by).map(Into::into),
+            objection: objection(engine),
+            grade: AssessmentDto::new(&grade, names, engine.end_of(grade.epoch), false),
+        }))
+    }
+
+    /// Failures and refusals that the close of an epoch counted, the newest first. What a correction
+    /// replaced by then is left out.
+    fn failures(
+        &self,
+        enterprise: &EnterpriseId,
+        counted: Epoch,
+    ) -> Result<Vec<InspectionResult>, StoreError> {
+        let of = ResultsOf::Enterprises(vec![enterprise.clone()]);
+        let speaks = |result: &InspectionResult| {
+            result.site.enterprise_id == *enterprise
+                && matches!(result.outcome, Outcome::Nonconforming | Outcome::Refused)
+        };
+        let matters = |result: &InspectionResult| result.supersedes.is_some() || speaks(result);
+        let (mut found, mut below) = (Vec::new(), None);
+        loop {
+            let page = self.reader.results(&of, &matters, PAGE, below)?;
+            let results = page.items.into_iter().map(|(_, record)| record);
+            let counts = results.filter(|record| record.epoch <= counted);
+            found.extend(counts.map(|record| record.result));
+            below = page.next.and_then(|next| next.parse().ok());
+            if below.is_none() {
+                break;
+            }
         }
-    });
-    let (_, now) = engine.last_closed().ok_or_else(|| never_seen(&subject))?;
-    let by = offset.day_of(now).plus(AHEAD_DAYS);
-    let names = Names::of(&subject, &engine, &parts.reference);
-    Ok(LetterDto {
-        enterprise_id: enterprise.to_string(),
-        name: names.zh.clone(),
-        ledger_entries: parts.reader.ledger().entry_count(),
-        failures: failures.collect(),
-        counterfactual: engine.counterfactual(&subject, now, by).map(Into::into),
-        objection: objection(&engine),
-        grade: AssessmentDto::new(&grade, names, engine.end_of(grade.epoch), false),
-    })
+        // Of several corrections of one result, the one reported last stands.
+        let mut corrections = BTreeMap::new();
+        for result in &found {
+            if let Some(replaced) = &result.supersedes {
+                let own = (result.observed_at, result.inspection_id.clone());
+                let held = corrections.entry(replaced.clone()).or_insert(own.clone());
+                if *held < own {
+                    *held = own;
+                }
+            }
+        }
+        let stands = |result: &InspectionResult| {
+            let replaced = result.supersedes.as_ref();
+            let last = replaced.and_then(|replaced| corrections.get(replaced));
+            !corrections.contains_key(&result.inspection_id)
+                && last.is_none_or(|(_, id)| *id == result.inspection_id)
+        };
+        found.retain(|result| speaks(result) && stands(result));
+        found.truncate(FAILURES);
+        Ok(found)
+    }
 }
 
 /// How long an objection to a supervisory check may be raised.
@@ -189,6 +242,7 @@ pub(super) fn words(letter: &LetterDto, lang: Lang) -> Document {
         ),
         day: as_of.parse().unwrap_or(Day::new(0)),
         landscape: false,
+        one_page: false,
         blocks,
     }
 }

@@ -1,16 +1,15 @@
 //! Reports over HTTP.
 
-use super::{
-    Format, ReportError, ReportKind, Scope, Sources, Stored, letter as letters, shown, words,
-};
+use super::letter::{self as letters, Desk};
+use super::{Format, ReportError, ReportKind, Scope, Sources, Stored, shown, words};
 use crate::document::{Document, Lang, html};
-use crate::dto::{AssessmentDto, LetterDto, Names, ProblemDto, ReportDto, ZoneSheetDto};
+use crate::dto::{LetterDto, ProblemDto, ReportDto, ZoneSheetDto};
 use crate::error::ApiError;
 use crate::etag::tagged;
 use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
-use crate::subjects::read_subject;
+use crate::subjects::{never_seen, read_subject};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -210,16 +209,10 @@ pub(crate) async fn zone(
             return Err(ApiError::NotFound(format!("there is no zone {zone}")));
         }
         let recorded = parts.reader.subject(&subject)?;
-        let mut made = with_sources(&books, parts, |sources| {
+        let made = with_sources(&books, parts, |sources| {
             let span = sources.span(ReportKind::Weekly, date)?;
-            Ok(sources.sheet(&Scope::Zone(zone), &span))
+            Ok(sources.sheet(zone, recorded.as_ref(), &span))
         })?;
-        let engine = parts.engine();
-        made.grade = recorded.map(|grade| {
-            let names = Names::of(&subject, &engine, &parts.reference);
-            AssessmentDto::new(&grade, names, engine.end_of(grade.epoch), false)
-        });
-        drop(engine);
         let name = format!("sheet-{}-{}", made.zone, made.basis.from);
         manner.answer(&headers, &name, &made, || words::sheet(&made, manner.lang))
     };
@@ -255,7 +248,15 @@ pub(crate) async fn letter(
     };
     let manner = Manner::of(&params)?;
     let read = move |parts: &ApiParts| {
-        let made = letters::letter(parts, &enterprise)?;
+        let engine = parts.engine();
+        let desk = Desk {
+            reader: &parts.reader,
+            engine: &engine,
+            reference: &parts.reference,
+        };
+        let made = desk.letter(&enterprise)?;
+        drop(engine);
+        let made = made.ok_or_else(|| never_seen(&Subject::Enterprise(enterprise)))?;
         let name = format!("letter-{}", made.enterprise_id);
         manner.answer(&headers, &name, &made, || {
             letters::words(&made, manner.lang)

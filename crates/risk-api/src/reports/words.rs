@@ -11,6 +11,8 @@ use risk_domain::time::{CivilOffset, Day, Timestamp};
 
 /// Rows of a list on a sheet of one page.
 const SHEET_ROWS: usize = 3;
+/// Signs of a cell there: what officers and records write may be long.
+const SHEET_SIGNS: usize = 80;
 
 /// The first and the last day of a period.
 fn span_of(basis: &BasisDto) -> String {
@@ -134,6 +136,30 @@ impl Words {
         )
     }
 
+    /// Cuts long cells short.
+    fn clip(&mut self) {
+        let tables = self.blocks.iter_mut().filter_map(|block| match block {
+            Block::Table(table) => Some(table),
+            Block::Heading(_)
+            | Block::Text(_)
+            | Block::Note(_)
+            | Block::Warning(_)
+            | Block::Figures(_)
+            | Block::Facts(_)
+            | Block::Chart(_)
+            | Block::Code(_)
+            | Block::Signature(_) => None,
+        });
+        for cell in tables.flat_map(|table| table.rows.iter_mut().flatten()) {
+            if let Value::Text(text) = &mut cell.value
+                && let Some((cut, _)) = text.char_indices().nth(SHEET_SIGNS)
+            {
+                text.truncate(cut);
+                text.push('…');
+            }
+        }
+    }
+
     fn document(self, (title, subtitle): (String, String), basis: &BasisDto) -> Document {
         Document {
             lang: self.lang,
@@ -142,6 +168,7 @@ impl Words {
             footer: footer(basis, self.lang),
             day: day_of(basis),
             landscape: false,
+            one_page: false,
             blocks: self.blocks,
         }
     }
@@ -280,10 +307,14 @@ pub(super) fn sheet(sheet: &ZoneSheetDto, lang: Lang) -> Document {
         "请督促场内经营者按期整改，协助执法人员核查；发现快检不合格的，立即停售并报告。本页不含抽检安排：抽检对象在抽样前不告知任何人。",
         "See that sellers rectify in time and assist officers; where a fast test fails, stop the sale and report at once. This sheet has nothing of coming tests: nobody is told before the sample is taken.",
     );
+    words.clip();
     let name = lang.of(&sheet.name, &sheet.name_en);
     let title = lang.of(
         format!("{name}质量安全一页通"),
         format!("Quality sheet: {name}"),
     );
-    words.document((title, span_of(&sheet.basis)), &sheet.basis)
+    Document {
+        one_page: true,
+        ..words.document((title, span_of(&sheet.basis)), &sheet.basis)
+    }
 }

@@ -3,6 +3,7 @@
 use crate::city::{Answer, City, at, get, result};
 use crate::identity::Gate;
 use calamine::{Data, Reader, Xlsx};
+use risk_domain::ids::InspectionId;
 use risk_domain::scales::Role;
 use serde_json::Value;
 use std::io::Cursor;
@@ -251,6 +252,42 @@ async fn a_letter_says_why_what_lowers_it_and_how_to_object_and_names_nobody_els
             );
         }
         assert!(told.contains("晨光玩具11号商位"));
+    }
+}
+
+#[tokio::test]
+async fn a_letter_rests_on_what_its_grade_counted_and_on_no_replaced_result() {
+    let mut city = City::empty();
+    for day in 0..15 {
+        city.result(&result(&format!("R{day}"), 1, day, true));
+    }
+    let mut mended = result("R14-mended", 1, 14, false);
+    mended.supersedes = Some(InspectionId::new("R14").unwrap());
+    city.result(&mended);
+    city.end();
+    // Of a day that has not closed.
+    city.result(&result("R40", 1, 40, true));
+    city.settle();
+    let path = "/v1/subjects/enterprise:E1";
+    let subject = json(&city, path).await;
+    let as_of = subject["recorded"]["as_of"].as_str().unwrap().to_owned();
+    let letter = json(&city, &format!("{path}/letter")).await;
+    let failures = letter["failures"].as_array().unwrap();
+    let listed = failures.iter();
+    let listed: Vec<&str> = listed
+        .map(|failure| failure["inspection_id"].as_str().unwrap())
+        .collect();
+    assert!(!listed.is_empty());
+    assert!(
+        !listed.contains(&"R14") && !listed.contains(&"R14-mended"),
+        "{listed:?}"
+    );
+    assert!(!listed.contains(&"R40"), "{listed:?}");
+    for failure in failures {
+        assert!(
+            failure["sampled_on"].as_str().unwrap() < as_of.as_str(),
+            "{failure} of {as_of}"
+        );
     }
 }
 

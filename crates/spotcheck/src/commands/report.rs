@@ -5,7 +5,7 @@ use crate::cli::Report;
 use crate::output::say;
 use crate::wiring;
 use anyhow::Context as _;
-use risk_api::reports::{Format, ReportKind, ReportRequest};
+use risk_api::reports::{Format, Paper, ReportRequest};
 use risk_domain::time::Day;
 use risk_store::PlanShelf;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ pub(super) fn report(args: &Report) -> anyhow::Result<ExitCode> {
         day.with_context(|| format!("--date must be a day, as 2026-11-16, not {text}"))
     });
     let request = ReportRequest {
-        kind: ReportKind::from_code(&args.kind).context("weekly or monthly")?,
-        domain: args.domain.clone(),
+        paper: Paper::from_code(&args.paper).context("weekly, monthly, sheet or letter")?,
+        of: args.of.clone(),
         date: date.transpose()?,
         english: args.lang == "en",
         format: Format::from_code(&args.format).context("html, pdf, xlsx or json")?,
@@ -35,7 +35,7 @@ pub(super) fn report(args: &Report) -> anyhow::Result<ExitCode> {
     let out = args
         .out
         .clone()
-        .unwrap_or_else(|| PathBuf::from(format!("report.{}", args.format)));
+        .unwrap_or_else(|| PathBuf::from(format!("{}.{}", args.paper, args.format)));
     std::fs::write(&out, made).with_context(|| format!("{} cannot be written", out.display()))?;
     say(&format!("wrote {}", out.display()));
     opened.writer.close()?;
