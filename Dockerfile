@@ -7,6 +7,17 @@ RUN cd crates/risk-api/console \
     && npm ci --no-audit --no-fund --ignore-scripts \
     && npm run build
 
+FROM node:22-bookworm-slim AS fonts
+WORKDIR /src
+COPY crates/risk-api/fonts .
+RUN npm ci --no-audit --no-fund --ignore-scripts \
+    && mkdir dist \
+    && cd node_modules/@expo-google-fonts/noto-sans-sc \
+    && for weight in 400Regular 700Bold; do \
+         gzip -9nc "$weight/NotoSansSC_$weight.ttf" >"/src/dist/$weight.ttf.gz"; \
+       done \
+    && cp LICENSE_FONT /src/dist/
+
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl-dev pkg-config zlib1g-dev \
@@ -14,6 +25,7 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 COPY --from=console /src/crates/risk-api/console/dist crates/risk-api/console/dist
+COPY --from=fonts /src/dist crates/risk-api/fonts/dist
 RUN cargo build --release --locked -p spotcheck
 
 FROM debian:bookworm-slim

@@ -14,17 +14,21 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## Build and start the demo city (make demo ARGS="--listen 127.0.0.1:9000")
-	@scripts/bootstrap.sh build console
+	@scripts/bootstrap.sh build console fonts
 	cargo run --release --locked --quiet -p spotcheck -- demo $(ARGS)
 
 .PHONY: build
 build: ## Build the optimised binary, target/release/spotcheck
-	@scripts/bootstrap.sh build console
+	@scripts/bootstrap.sh build console fonts
 	cargo build --release --locked -p spotcheck
 
 .PHONY: console
 console: ## Build the web console, which the binary then embeds
 	@scripts/bootstrap.sh console
+
+.PHONY: fonts
+fonts: ## Fetch the fonts of printed pages, which the binary then embeds
+	@scripts/bootstrap.sh fonts
 
 .PHONY: dashboards
 dashboards: ## Write the Grafana dashboards anew from config/grafana/builder
@@ -94,4 +98,4 @@ bootstrap: ## Install everything that the tests need, and nothing else
 .PHONY: clean
 clean: ## Remove what was built and fetched
 	cargo clean
-	rm -rf .cache crates/risk-api/console/dist crates/risk-api/console/node_modules
+	rm -rf .cache crates/risk-api/console/dist crates/risk-api/console/node_modules crates/risk-api/fonts/dist

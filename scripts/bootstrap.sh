@@ -11,6 +11,8 @@
 #   scripts/bootstrap.sh verifier     what the checker of evidence packs needs, in .cache/verifier
 #   scripts/bootstrap.sh played       what the city of the played weeks computes with, in .cache/played
 #   scripts/bootstrap.sh console      the console, built into crates/risk-api/console/dist, and Node for it
+#   scripts/bootstrap.sh fonts        the Chinese fonts of printed pages, in crates/risk-api/fonts/dist
+#   scripts/bootstrap.sh reader       what reads printed pages in the tests
 #   scripts/bootstrap.sh browser      Chromium, its fonts and what drives it in .cache/browser
 #   scripts/bootstrap.sh grafana      what the Grafana dashboards are written with, in .cache/grafana
 #   scripts/bootstrap.sh test         everything that `make test` uses
@@ -167,6 +169,28 @@ console() {
   printf '%s\n' "$built" >"$cache/console.stamp"
 }
 
+# The fonts of printed pages: two weights of nine, compressed, with their licence.
+fonts() {
+  node_runtime
+  local from="$root/crates/risk-api/fonts" wanted weight into
+  wanted=$(sha256sum <"$from/package-lock.json")
+  [ "$(cat "$from/dist/.stamp" 2>/dev/null)" = "$wanted" ] && return
+  say "fetching the fonts of printed pages"
+  into="$cache/fonts"
+  rm -rf "$into" "$from/dist" && mkdir -p "$into" "$from/dist"
+  cp "$from/package.json" "$from/package-lock.json" "$into/"
+  (cd "$into" && PATH="$(node_dir):$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null >&2)
+  for weight in 400Regular 700Bold; do
+    gzip -9nc "$into/node_modules/@expo-google-fonts/noto-sans-sc/$weight/NotoSansSC_$weight.ttf" \
+      >"$from/dist/$weight.ttf.gz"
+  done
+  cp "$into/node_modules/@expo-google-fonts/noto-sans-sc/LICENSE_FONT" "$from/dist/"
+  rm -rf "$into"
+  printf '%s\n' "$wanted" >"$from/dist/.stamp"
+}
+
+reader() { debian poppler-utils; }
+
 # npm_packages NAME FOLDER: what FOLDER's lock file names in .cache/NAME, with Node beside it; stays where it was made
 npm_packages() {
   node_runtime
@@ -215,12 +239,12 @@ exec 9>"$cache/bootstrap.lock"
 flock 9
 for part in "$@"; do
   case "$part" in
-    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | played | console | browser | grafana)
+    build | kafka | prometheus | compose | deny | provider | schemathesis | verifier | played | console | fonts | reader | browser | grafana)
       "$part"
       ;;
     test)
       # One by one, not joined by &&: within such a list a failed step would not end the script.
-      for each in build console kafka prometheus compose deny provider schemathesis verifier played browser grafana; do
+      for each in build console fonts reader kafka prometheus compose deny provider schemathesis verifier played browser grafana; do
         "$each"
       done
       ;;

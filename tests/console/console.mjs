@@ -157,6 +157,8 @@ test('every page shows itself without serious faults of accessibility, in both l
     duties: '/lists?view=duties',
     actions: '/lists?view=actions',
     burden: '/burden',
+    reports: '/reports?kind=monthly',
+    sheet: '/reports?kind=sheet&zone=330782-futian',
     policy: '/policy',
     audit: '/audit',
     help: '/help',
@@ -340,7 +342,7 @@ test('a regulator enters a fast test without a network, sees its alert arrive, a
   await told.click();
   await act(desk.page, '确认', '已看到，安排核查');
   await desk.page.locator('.ant-descriptions').getByText('已确认').waitFor();
-  const [pack] = await Promise.all([desk.page.waitForEvent('download'), desk.page.getByRole('button', { name: '证据包' }).click()]);
+  const [pack] = await Promise.all([desk.page.waitForEvent('download'), desk.page.getByRole('button', { name: '证据包', exact: true }).click()]);
   const archive = readFileSync(await pack.path());
   assert.equal(archive.subarray(0, 2).toString(), 'PK');
   assert.ok(archive.includes('pack.json') && archive.includes('checkpoint.txt'));
@@ -398,6 +400,41 @@ test('a tablet, upright and lying, shows every page whole', async () => {
     assert.deepEqual(grave, []);
     await visit.close();
   }
+});
+
+/** Clicks a button that hands over a file, and reads the file. */
+async function fileOf(page, button) {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button, exact: true }).click()]);
+  return readFileSync(await file.path());
+}
+
+const isPdf = (bytes) => bytes.subarray(0, 5).toString('latin1') === '%PDF-';
+
+test('reports say on the page what the API says, and are carried away printed and as workbooks', async () => {
+  const visit = await open(GUARDED, { token: tokens.planner });
+  const made = await (await ask('/v1/reports/monthly?domain=sector:toys', 'planner')).json();
+  await visit.go('/reports?kind=monthly&domain=sector:toys');
+  const rate = `${(100 * (made.rates.random ?? made.raw).pass_rate).toFixed(2)}%`;
+  await visit.page.locator('table.data').getByText(rate).first().waitFor();
+  const figure = visit.page.locator('.ant-card').filter({ hasText: '未关闭预警' }).first().locator('.figure');
+  assert.equal(await figure.innerText(), String(made.alerts.open));
+  assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
+  const book = unzip(await fileOf(visit.page, 'XLSX'));
+  assert.match(book.get('xl/workbook.xml'), /合格率走势/);
+  await visit.page.getByText('市场一页通').click();
+  await visit.page.waitForURL(/kind=sheet/);
+  assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
+  const [worst] = await itemsOf('/v1/subjects?kind=enterprise&sort=-probability&limit=1', 'planner');
+  await visit.go(`/subjects/${encodeURIComponent(worst.subject)}`);
+  for (const button of ['证据包 PDF', '说明函']) assert.ok(isPdf(await fileOf(visit.page, button)), button);
+  await visit.close();
+
+  const manager = await open(GUARDED, { token: tokens.zone_manager });
+  await manager.go('/reports');
+  assert.equal(await manager.page.getByText('月调度').count(), 0);
+  assert.ok(isPdf(await fileOf(manager.page, 'PDF')));
+  assert.equal((await ask('/v1/reports/monthly', 'zone_manager')).status, 403);
+  await manager.close();
 });
 
 test('a problem is listed, planned, and verified by a second person only', async () => {

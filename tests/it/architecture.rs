@@ -46,7 +46,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
 const OUTSIDE: [&str; 2] = ["risk-tests", "risk-benches"];
 
 /// A library, and the packages that may name it, in tests too.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("sled", &["risk-store"]),
     ("rdkafka", &["risk-pipeline", "risk-tests", "risk-benches"]),
     ("axum", &["risk-api"]),
@@ -57,6 +57,9 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("rand_chacha", &["risk-sim", "risk-store", "spotcheck"]),
     ("rand_distr", &["risk-sim"]),
     ("ureq", &["risk-api", "risk-pipeline", "risk-tests"]),
+    ("typst", &["risk-api"]),
+    ("typst-layout", &["risk-api"]),
+    ("typst-pdf", &["risk-api"]),
 ];
 
 /// Crates that do no input or output, read no clock and spawn nothing; and libraries that exist

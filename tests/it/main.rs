@@ -29,6 +29,7 @@ mod monitoring;
 mod outbreaks;
 mod played;
 mod publishing;
+mod reports;
 mod secured_kafka;
 mod seeds;
 mod storm;

@@ -52,6 +52,16 @@ pub fn get(url: &str) -> Result<Answer> {
     )
 }
 
+/// The body of `GET url`, whatever it is.
+pub fn bytes(url: &str) -> Result<Vec<u8>> {
+    let answer = agent()
+        .get(url)
+        .call()
+        .with_context(|| format!("GET {url}"))?;
+    let body = answer.into_body().into_with_config();
+    Ok(body.limit(BODY_LIMIT).read_to_vec()?)
+}
+
 /// A client that keeps its connection.
 #[derive(Debug)]
 pub struct Client(Agent);

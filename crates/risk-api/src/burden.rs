@@ -61,8 +61,8 @@ pub(crate) fn day_of(params: &Params, parts: &ApiParts) -> Result<Day, ApiError>
 }
 
 /// By what a list of burdens is ordered, the greatest first.
-#[derive(Debug, Clone, Copy)]
-enum Order {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
     Visits,
     RecentVisits,
     Tests,
@@ -120,21 +120,25 @@ pub(crate) async fn list(
         let on = day_of(&params, parts)?;
         let held = book.0.burden.read(parts)?;
         let engine = parts.engine();
-        let mut all = held.0.all(on, &engine.policy().burden);
-        all.retain(|burden| {
+        let all = book.0.burdens.or_made((held.1, on, order), || {
+            let mut all = held.0.all(on, &engine.policy().burden);
+            all.sort_by(|one, other| {
+                let greatest = order.key(other).cmp(&order.key(one));
+                greatest.then_with(|| one.enterprise.cmp(&other.enterprise))
+            });
+            all
+        });
+        let wanted = |burden: &&Burden| {
             let rests = burden.rests_until.is_some();
-            let subject = Subject::Enterprise(burden.enterprise.clone());
+            let subject = || Subject::Enterprise(burden.enterprise.clone());
             resting.is_none_or(|wanted| wanted == rests)
                 && zone
                     .as_ref()
-                    .is_none_or(|zone| engine.lies_in(&subject, zone))
-        });
-        all.sort_by(|one, other| {
-            let greatest = order.key(other).cmp(&order.key(one));
-            greatest.then_with(|| one.enterprise.cmp(&other.enterprise))
-        });
-        let row = |burden: &Burden| BurdenDto::new(burden, &engine);
-        Ok(Json(params.page(&all, MAX_ROWS, row)?))
+                    .is_none_or(|zone| engine.lies_in(&subject(), zone))
+        };
+        let rows: Vec<&Burden> = all.iter().filter(wanted).collect();
+        let row = |burden: &&Burden| BurdenDto::new(burden, &engine);
+        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
     };
     state.read(read).await
 }

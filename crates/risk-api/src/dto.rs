@@ -18,6 +18,7 @@ mod plan;
 mod plan_results;
 mod rates;
 mod reference;
+mod report;
 mod session;
 mod signal;
 mod supply;
@@ -64,6 +65,11 @@ pub use rates::{
 pub use reference::{
     CellHeatDto, HazardNameDto, HeatDto, MethodNameDto, PolicyDto, ProductNameDto, ReferenceDto,
     SectorNameDto, SiteDto, TestItemDto, ZoneNameDto,
+};
+pub use report::{
+    BasisDto, LetterDto, LetterResultDto, ObjectionDto, ReportAlertDto, ReportAlertsDto,
+    ReportCasesDto, ReportDto, ReportDueDto, ReportLevelDto, ReportListsDto, ReportPartDto,
+    ReportPlanDto, ReportProblemDto, ReportQualityDto, ZoneSheetDto,
 };
 pub use session::{SessionDto, WaysDto};
 pub use signal::SignalDto;

@@ -48,6 +48,8 @@ pub(crate) enum ApiError {
         /// Seconds until it may ask again.
         seconds: u64,
     },
+    /// Return `501 Not Implemented`: this program was built without what it takes.
+    NotBuilt(String),
     /// Return `502 Bad Gateway`: the identity provider does not answer.
     ProviderUnreachable,
     /// Return `503 Service Unavailable`: the pipeline has stopped.
@@ -168,6 +170,11 @@ impl ApiError {
                     StatusCode::TOO_MANY_REQUESTS,
                 )
             },
+            Self::NotBuilt(_) => kind(
+                "not-built",
+                "This program was built without what that takes",
+                StatusCode::NOT_IMPLEMENTED,
+            ),
             Self::ProviderUnreachable => kind(
                 "provider-unreachable",
                 "The identity provider does not answer",
@@ -214,6 +221,7 @@ impl ApiError {
             Self::BadBody(why)
             | Self::Conflict(why)
             | Self::Forbidden(why)
+            | Self::NotBuilt(why)
             | Self::NotFound(why) => why.clone(),
             Self::Unauthenticated(why) => format!(
                 "{why}: send `Authorization: Bearer TOKEN` (`spotcheck token create` makes one), or sign in at /auth/login"

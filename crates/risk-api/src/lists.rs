@@ -26,7 +26,7 @@ use risk_engine::lists::{
     AssistedReason, DutyStep, Lists, ProblemRow, ProblemStanding, candidates, corrective_actions,
 };
 use risk_store::{Record, RecordKind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
@@ -104,9 +104,17 @@ fn code<T: Copy>(
 }
 
 /// The problem list of a day.
-fn problem_rows(lists: &Lists, engine: &Engine, on: Day) -> Vec<ProblemRow> {
+fn problem_rows(
+    state: &ApiState,
+    (lists, parts): (&Lists, &ApiParts),
+    engine: &Engine,
+    on: Day,
+) -> Arc<Vec<ProblemRow>> {
     let offset = engine.policy().time.offset;
-    lists.problems(engine.problems(), on, offset)
+    // What officers decide stands in the ledger, too, and the engine has what the ledger has.
+    let asked = (parts.reader.ledger().entry_count(), on);
+    let make = || lists.problems(engine.problems(), on, offset);
+    state.0.problems.or_made(asked, make)
 }
 
 /// The problem list（问题清单）: every problem that officers listed with its plan（一企一策）, and every item that failed
@@ -144,13 +152,14 @@ pub(crate) async fn problems(
         let held = book.0.lists.read(parts)?;
         let engine = parts.engine();
         let asked = Asked::of(&params, &identity, &engine)?;
-        let mut rows = problem_rows(&held.0, &engine, on);
-        rows.retain(|row| {
-            asked.wants(&row.enterprise, &engine)
-                && standing.is_none_or(|wanted| wanted == row.standing)
+        let all = problem_rows(&book, (&held.0, parts), &engine, on);
+        let wanted = |row: &&ProblemRow| {
+            standing.is_none_or(|wanted| wanted == row.standing)
                 && (!open || row.standing.is_open())
-        });
-        let row = |row: &ProblemRow| ProblemRowDto::new(row, &engine);
+                && asked.wants(&row.enterprise, &engine)
+        };
+        let rows: Vec<&ProblemRow> = all.iter().filter(wanted).collect();
+        let row = |row: &&ProblemRow| ProblemRowDto::new(row, &engine);
         Ok(Json(params.page(&rows, MAX_ROWS, row)?))
     };
     state.read(read).await
@@ -186,7 +195,7 @@ pub(crate) async fn assistance(
         let held = book.0.lists.read(parts)?;
         let engine = parts.engine();
         let asked = Asked::of(&params, &identity, &engine)?;
-        let problems = problem_rows(&held.0, &engine, on);
+        let problems = problem_rows(&book, (&held.0, parts), &engine, on);
         let policy = engine.policy();
         let rules = (&policy.lists, &policy.alert.signals);
         let mut rows = held.0.assistance(&problems, on, rules, policy.time.offset);

@@ -7,17 +7,20 @@
 pub(crate) mod case;
 mod page;
 
+use crate::document::{Document, html};
 use crate::dto::pack::{AboutDto, EntryDto, FORMAT, PackDto, PackLedgerDto, Role, StatementDto};
 use crate::dto::{AssessmentDto, CheckpointDto, Names, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged;
 use crate::identity::Identity;
 use crate::params::{Id, Params};
+use crate::reports::routes::named;
 use crate::state::{ApiParts, ApiState};
 use crate::subjects::{check_seen, never_seen, read_subject};
+use crate::typeset::{self, TypesetError};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use risk_domain::ids::{AlertId, CaseId, InspectionId};
 use risk_domain::inspection::InspectionResult;
@@ -50,6 +53,9 @@ pub enum PackError {
     /// The archive could not be written.
     #[error("the archive was not written: {0}")]
     Written(String),
+    /// It could not be printed.
+    #[error(transparent)]
+    Typeset(#[from] TypesetError),
 }
 
 impl From<PackError> for ApiError {
@@ -60,6 +66,7 @@ impl From<PackError> for ApiError {
                 rule: error.to_string(),
             },
             PackError::Store(error) => error.into(),
+            PackError::Typeset(error) => error.into(),
             PackError::Written(_) => Self::Internal(error.to_string()),
         }
     }
@@ -130,6 +137,15 @@ pub struct Pack {
     pub json: Vec<u8>,
     /// `pack.json`, `pack.html` and `checkpoint.txt`.
     pub archive: Vec<u8>,
+    /// What the page shows.
+    document: Document,
+}
+
+impl Pack {
+    /// The page of the archive, printed (PDF).
+    pub fn pdf(&self) -> Result<Vec<u8>, PackError> {
+        Ok(typeset::pdf(&self.document)?)
+    }
 }
 
 impl Packer<'_> {
@@ -146,7 +162,8 @@ impl Packer<'_> {
         let internal = |error: &dyn std::fmt::Display| PackError::Written(error.to_string());
         let mut json = serde_json::to_vec_pretty(&pack).map_err(|error| internal(&error))?;
         json.push(b'\n');
-        let page = page::html(&pack);
+        let document = page::document(&pack);
+        let page = html::html(&document);
         let files = [
             ("pack.json", json.as_slice()),
             ("pack.html", page.as_bytes()),
@@ -167,6 +184,7 @@ impl Packer<'_> {
         Ok(Some(Pack {
             json,
             archive: archive.into_inner(),
+            document,
         }))
     }
 
@@ -330,10 +348,22 @@ fn request(about: About, params: &Params) -> Result<PackRequest, ApiError> {
     })
 }
 
+/// Whether it is wanted on paper.
+fn printed(params: &Params) -> Result<bool, ApiError> {
+    let read = |text: &str| match text {
+        "zip" => Some(false),
+        "pdf" => Some(true),
+        _other => None,
+    };
+    let printed = params.parse("format", "must be zip or pdf", read)?;
+    Ok(printed.unwrap_or_default())
+}
+
 fn answer(
     parts: &ApiParts,
     headers: &HeaderMap,
     wanted: &PackRequest,
+    printed: bool,
 ) -> Result<Response, ApiError> {
     let engine = parts.engine();
     let packer = Packer {
@@ -348,11 +378,13 @@ fn answer(
         About::Alert(id) => ApiError::NotFound(format!("no alert {id} is recorded")),
         About::Case(id) => ApiError::NotFound(format!("no case {id} is recorded")),
     })?;
-    let mut response = tagged(headers, ZIP, pack.archive);
-    let name = HeaderValue::from_static("attachment; filename=\"evidence.zip\"");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_DISPOSITION, name);
+    let (body, kind, ending) = if printed {
+        (pack.pdf()?, typeset::PDF, "pdf")
+    } else {
+        (pack.archive, ZIP, "zip")
+    };
+    let mut response = tagged(headers, kind, body);
+    named(&mut response, "evidence", ending);
     Ok(response)
 }
 
@@ -362,12 +394,14 @@ fn answer(
     params(
         ("id" = String, Path, description = "the subject"),
         ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld")),
+        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
+        ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
     responses(
-        (status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip"),
+        (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),
         (status = 304, description = "As the client has it"),
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "Nothing was recorded", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "Nothing was recorded", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn of_subject(
     State(state): State<ApiState>,
     identity: Identity,
@@ -377,9 +411,10 @@ pub(crate) async fn of_subject(
 ) -> Result<Response, ApiError> {
     let subject = read_subject(&id)?;
     let wanted = request(About::Assessment(subject.clone()), &params)?;
+    let printed = printed(&params)?;
     let read = move |parts: &ApiParts| {
         check_seen(parts, &identity, &subject)?;
-        answer(parts, &headers, &wanted)
+        answer(parts, &headers, &wanted, printed)
     };
     state.read(read).await
 }
@@ -389,12 +424,14 @@ pub(crate) async fn of_subject(
     params(
         ("id" = String, Path, description = "the alert"),
         ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld")),
+        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
+        ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
     responses(
-        (status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip"),
+        (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),
         (status = 304, description = "As the client has it"),
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such alert", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "There is no such alert", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn of_alert(
     State(state): State<ApiState>,
     Id(id): Id,
@@ -404,7 +441,8 @@ pub(crate) async fn of_alert(
     let none = || ApiError::NotFound(format!("no alert {id} is recorded"));
     let alert = AlertId::new(&id).map_err(|_| none())?;
     let wanted = request(About::Alert(alert), &params)?;
-    let read = move |parts: &ApiParts| answer(parts, &headers, &wanted);
+    let printed = printed(&params)?;
+    let read = move |parts: &ApiParts| answer(parts, &headers, &wanted, printed);
     state.read(read).await
 }
 

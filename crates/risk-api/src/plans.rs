@@ -10,12 +10,15 @@ pub(crate) mod fill;
 mod filled;
 mod make;
 pub(crate) mod outcome;
+pub(crate) mod print;
 mod record;
 
 pub use book::{PlanSources, plan_inputs};
 pub use export::{csv as table, workbook};
 pub use filled::{FilledError, FilledFault, FilledRecord, FilledRow, Filling, filled};
+pub(crate) use print::all_on;
 
+use crate::document::xlsx::XLSX;
 use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::{tagged, tagged_json};
@@ -247,7 +250,7 @@ pub(crate) async fn xlsx(
         let visits = parts.planning.rules.visits_per_team_day;
         let workbook =
             workbook(&list, visits).map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(tagged(&headers, export::XLSX, workbook))
+        Ok(tagged(&headers, XLSX, workbook))
     };
     state.read(read).await
 }

@@ -79,26 +79,10 @@ fn rates_of(
             "no week of {domain} has closed yet; rates are told at the close after a week's end"
         ))
     })?;
-    let weeks = series.weeks();
-    let periods = period.over(weeks.clone());
-    let mut items = Vec::new();
-    for (at, range) in periods.iter().enumerate().rev().take(limit) {
-        let Some(found) = series.rates(range.clone()) else {
-            continue;
-        };
-        let before = at.checked_sub(1).and_then(|at| periods.get(at));
-        let change = before.and_then(|before| engine.mix_shift(domain, before, range));
-        let last = range.clone().rev().find_map(|week| series.frame(week));
-        if found.raw.is_empty() && last.is_none() {
-            continue;
-        }
-        let complete = range.end <= weeks.end;
-        let (_, until) = Period::days(range);
-        let target = engine.policy().goals.of(domain, until);
-        items.push(PeriodRatesDto::new(
-            range, &found, change, target, last, complete,
-        ));
-    }
+    let periods = period.over(series.weeks());
+    let told = (0..periods.len()).rev().take(limit);
+    let told = told.filter_map(|at| told_of(&engine, domain, &periods, at));
+    let items: Vec<PeriodRatesDto> = told.collect();
     let names = subject.map_or_else(Names::default, |subject| {
         Names::of(&subject, &engine, &parts.reference)
     });
@@ -113,6 +97,30 @@ fn rates_of(
         notices: NoticeDto::of_rates(frame, uncorrected, &engine.cautions()),
         items,
     })
+}
+
+/// Rates of one of the periods of a domain; none where nothing is known of it.
+pub(crate) fn told_of(
+    engine: &Engine,
+    domain: &str,
+    periods: &[Range<u16>],
+    at: usize,
+) -> Option<PeriodRatesDto> {
+    let series = engine.series(domain)?;
+    let range = periods.get(at)?;
+    let found = series.rates(range.clone())?;
+    let before = at.checked_sub(1).and_then(|at| periods.get(at));
+    let change = before.and_then(|before| engine.mix_shift(domain, before, range));
+    let last = range.clone().rev().find_map(|week| series.frame(week));
+    if found.raw.is_empty() && last.is_none() {
+        return None;
+    }
+    let complete = range.end <= series.weeks().end;
+    let (_, until) = Period::days(range);
+    let target = engine.policy().goals.of(domain, until);
+    Some(PeriodRatesDto::new(
+        range, &found, change, target, last, complete,
+    ))
 }
 
 /// Domains of one effect.

@@ -6,6 +6,7 @@ use crate::identity::{
     guard, sign_in,
 };
 use crate::params::Params;
+use crate::reports::routes as reports;
 use crate::request;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
@@ -61,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 73] = [
+pub(crate) static OPERATIONS: [Operation; 78] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -106,12 +107,39 @@ pub(crate) static OPERATIONS: [Operation; 73] = [
     read(
         "/v1/subjects/{id}/pack",
         STAFF,
-        &["size", "redacted"],
+        &["size", "redacted", "format"],
         || get(pack::of_subject),
     ),
-    read("/v1/alerts/{id}/pack", STAFF, &["size", "redacted"], || {
-        get(pack::of_alert)
-    }),
+    read(
+        "/v1/alerts/{id}/pack",
+        STAFF,
+        &["size", "redacted", "format"],
+        || get(pack::of_alert),
+    ),
+    read(
+        "/v1/subjects/{id}/letter",
+        STAFF,
+        &["lang", "format"],
+        || get(reports::letter),
+    ),
+    read(
+        "/v1/reports/weekly",
+        STAFF,
+        &["domain", "date", "lang", "format"],
+        || get(reports::weekly),
+    ),
+    read(
+        "/v1/reports/monthly",
+        STAFF,
+        &["domain", "date", "lang", "format"],
+        || get(reports::monthly),
+    ),
+    read(
+        "/v1/reports/zone",
+        STAFF_AND_ZONES,
+        &["zone", "date", "lang", "format"],
+        || get(reports::zone),
+    ),
     pack::case::OF_CASE,
     read("/v1/ledger/checkpoint", KNOWN, &[], || {
         get(pack::checkpoint)
@@ -271,6 +299,9 @@ pub(crate) static OPERATIONS: [Operation; 73] = [
             post(plans::fill::fill)
         })
     },
+    read("/v1/plans/{id}/lines.pdf", PLANNERS, &[], || {
+        get(plans::print::pdf)
+    }),
     write("/v1/plans/{id}/draw", PLANNERS, || post(plans::draw)),
     write("/v1/plans/{id}/reveal", PLANNERS, || post(plans::reveal)),
     read("/v1/draws/{id}", KNOWN, &[], || get(plans::draw_one)),

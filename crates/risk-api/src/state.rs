@@ -1,6 +1,6 @@
 //! What the handlers work with.
 
-use crate::burden::BurdenBook;
+use crate::burden::{BurdenBook, Order};
 use crate::error::ApiError;
 use crate::heat::HeatBook;
 use crate::idempotency::Answers;
@@ -8,6 +8,7 @@ use crate::identity::guard::{Access, Failures};
 use crate::identity::pending::PendingSignIns;
 use crate::identity::provider::Provider;
 use crate::identity::sessions::Sessions;
+use crate::kept::Kept;
 use crate::limits::Quota;
 use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
@@ -20,8 +21,9 @@ use axum::serve::IncomingStream;
 use prometheus::Registry;
 use risk_domain::access::AccessNote;
 use risk_domain::reference::Reference;
-use risk_domain::time::Timestamp;
-use risk_engine::Engine;
+use risk_domain::time::{Day, Timestamp};
+use risk_engine::lists::ProblemRow;
+use risk_engine::{Burden, Engine};
 use risk_planner::PlanningPolicy;
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{PlanShelf, Reader};
@@ -176,7 +178,9 @@ pub(crate) struct Shared {
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
     pub(crate) burden: BurdenBook,
+    pub(crate) burdens: Kept<(u64, Day, Order), Vec<Burden>>,
     pub(crate) lists: ListsBook,
+    pub(crate) problems: Kept<(u64, Day), Vec<ProblemRow>>,
     pub(crate) paths: PathBook,
     pub(crate) drawn: DrawnBook,
     pub(crate) heat: Arc<HeatBook>,
@@ -229,7 +233,9 @@ impl ApiState {
             closing,
             reads: Arc::new(Semaphore::new(READS)),
             burden: BurdenBook::default(),
+            burdens: Kept::default(),
             lists: ListsBook::default(),
+            problems: Kept::default(),
             paths: PathBook::default(),
             drawn: DrawnBook::default(),
             heat: Arc::default(),

@@ -66,6 +66,12 @@ impl Rate {
         }
     }
 
+    /// The share of failures among so many results, with Wilson's interval; none without a result.
+    pub fn of_counts(failures: u64, results: u64) -> Option<Self> {
+        let value = (failures as f64 / results as f64).clamp(0.0, 1.0);
+        (results > 0).then(|| Self::wilson(value, results, results as f64))
+    }
+
     /// Standard error of a normal law with the same interval.
     pub fn standard_error(&self) -> f64 {
         (self.upper - self.lower) / (2.0 * reach())
@@ -187,9 +193,9 @@ impl Rates {
             *failures += tally.failures;
         }
         let raw = raw.into_iter().filter(|(_, (results, _))| *results > 0);
-        let raw = raw.map(|(mode, (results, failures))| {
-            let value = (failures as f64 / results as f64).clamp(0.0, 1.0);
-            (mode, Rate::wilson(value, results as u64, results as f64))
+        let raw = raw.filter_map(|(mode, (results, failures))| {
+            let failures = failures.max(0) as u64;
+            Some((mode, Rate::of_counts(failures, results as u64)?))
         });
         let corrections = Corrections::new(tallies, frames, courses);
         let corrected = |wandering: &[f64]| -> Option<Rate> {

@@ -30,6 +30,10 @@ pub(crate) enum Command {
     /// Make the evidence pack of a grade, an alert or a case: what was concluded, what it rests on, and proofs that
     /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
     Evidence(Evidence),
+    /// Make a weekly or monthly report of the city, a sector or a zone, the sheet of a zone or the letter to
+    /// an enterprise, as page, PDF, workbook or JSON (a running server gives the same under /v1/reports and at
+    /// /v1/subjects/ID/letter)
+    Report(Report),
     /// Throw the views away and build them anew from the ledger; prints the state hash
     Rebuild(DataDir),
     /// Judge the recorded inputs again with this program and list what would differ (exit 1 if anything does)
@@ -352,12 +356,41 @@ pub(crate) struct Evidence {
     /// Where to write the archive
     #[arg(long, default_value = "evidence.zip")]
     pub(crate) out: PathBuf,
+    /// Where to write the page of the archive as PDF, too
+    #[arg(long)]
+    pub(crate) pdf: Option<PathBuf>,
     /// Of the ledger's first so many entries; default: all. The same size gives the same JSON
     #[arg(long)]
     pub(crate) size: Option<u64>,
     /// For other parties: names that stand in results are withheld, and proved all the same
     #[arg(long)]
     pub(crate) redacted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// weekly; monthly: the weeks that begin in a month; sheet: one page of a zone, for its manager; letter:
+    /// why an enterprise has its grade, for the enterprise
+    #[arg(value_parser = ["weekly", "monthly", "sheet", "letter"])]
+    pub(crate) paper: String,
+    /// About what: city, sector:CODE or zone:ID; of a sheet zone:ID, of a letter enterprise:ID
+    #[arg(long, default_value = "city")]
+    pub(crate) of: String,
+    /// A day in the period, as 2026-11-16; default: the last period that has closed. A letter has none: it
+    /// explains the grade that stands
+    #[arg(long)]
+    pub(crate) date: Option<String>,
+    /// Language: zh or en
+    #[arg(long, default_value = "zh", value_parser = ["zh", "en"])]
+    pub(crate) lang: String,
+    /// html, pdf, xlsx or json
+    #[arg(long, default_value = "pdf", value_parser = ["html", "pdf", "xlsx", "json"])]
+    pub(crate) format: String,
+    /// Where to write it; default: its kind and format, as weekly.pdf
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

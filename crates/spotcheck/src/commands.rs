@@ -3,6 +3,7 @@
 mod evaluate;
 mod import;
 mod plan;
+mod report;
 mod serve;
 mod simulate;
 pub(crate) mod token;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
             command: LedgerCommand::Key(args),
         } => upkeep::key(&args),
         Command::Evidence(args) => upkeep::evidence(&args),
+        Command::Report(args) => report::report(&args),
         Command::Rebuild(args) => upkeep::rebuild(&args),
         Command::Replay(args) => upkeep::replay(&args),
         Command::Backup(args) => upkeep::backup(&args),

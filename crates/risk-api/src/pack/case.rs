@@ -1,6 +1,6 @@
 //! The pack of a case: what changed in it, what officers decided, and the results behind it.
 
-use super::{About, MAX_MOVES, PackError, Packer, Told, answer, request};
+use super::{About, MAX_MOVES, PackError, Packer, Told, answer, printed, request};
 use crate::dto::ProblemDto;
 use crate::dto::pack::{AboutDto, Role, StatementDto};
 use crate::error::ApiError;
@@ -23,10 +23,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Entries looked at for a command: it stands shortly before what it changed.
 const COMMAND_WITHIN: usize = 5_000;
 
-pub(crate) const OF_CASE: Operation =
-    read("/v1/cases/{id}/pack", STAFF, &["size", "redacted"], || {
-        get(of_case)
-    });
+pub(crate) const OF_CASE: Operation = read(
+    "/v1/cases/{id}/pack",
+    STAFF,
+    &["size", "redacted", "format"],
+    || get(of_case),
+);
 
 /// What the moves of a case name: results, and commands with the entry of the move that they brought about.
 fn named(moves: &[(u64, CaseMove)]) -> (BTreeSet<InspectionId>, BTreeMap<CommandId, u64>) {
@@ -111,12 +113,14 @@ impl Packer<'_> {
     params(
         ("id" = String, Path, description = "the case"),
         ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld")),
+        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
+        ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
     responses(
-        (status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip"),
+        (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),
         (status = 304, description = "As the client has it"),
         (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such case", body = ProblemDto, content_type = "application/problem+json")))]
+        (status = 404, description = "There is no such case", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn of_case(
     State(state): State<ApiState>,
     Id(id): Id,
@@ -126,6 +130,7 @@ pub(crate) async fn of_case(
     let none = || ApiError::NotFound(format!("no case {id} is recorded"));
     let case = CaseId::new(&id).map_err(|_| none())?;
     let wanted = request(About::Case(case), &params)?;
-    let read = move |parts: &ApiParts| answer(parts, &headers, &wanted);
+    let printed = printed(&params)?;
+    let read = move |parts: &ApiParts| answer(parts, &headers, &wanted, printed);
     state.read(read).await
 }

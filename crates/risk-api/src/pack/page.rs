@@ -1,132 +1,166 @@
-//! A pack as a page for people: Chinese first, English beside it.
+//! A pack for people, on a page or on paper: Chinese first, English beside it. It renders the pack's JSON
+//! and knows nothing else.
 
+use crate::document::{Block, Column, Document, Lang, Table, Value as Held, interval, percent};
 use crate::dto::AssessmentDto;
 use crate::dto::pack::{AboutDto, EntryDto, PackDto, Role, StatementDto};
-use crate::html::escaped;
-use risk_domain::time::{CivilOffset, Timestamp};
+use risk_domain::time::{CivilOffset, Day, Timestamp};
 use serde_json::Value;
-use std::fmt::Write as _;
 
-const STYLE: &str = "body{font:15px/1.6 'Noto Sans SC','Noto Sans CJK SC','Microsoft YaHei',sans-serif;\
-max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse;width:100%}\
-td,th{border:1px solid #bbb;padding:.3em .6em;text-align:left;vertical-align:top}\
-.number{text-align:right}code,pre{font-size:12px;overflow-wrap:anywhere;white-space:pre-wrap}";
-
-pub(super) fn html(pack: &PackDto) -> String {
-    let mut page = String::new();
-    let title = match &pack.about {
+pub(super) fn document(pack: &PackDto) -> Document {
+    let about = match &pack.about {
         AboutDto::Assessment { subject, .. } => subject.clone(),
         AboutDto::Alert { alert, subject } => format!("{subject} · {alert}"),
         AboutDto::Case { case, subject } => format!("{subject} · {case}"),
     };
-    let title = escaped(&title);
     let version = if pack.redacted {
         "对外版本（其他当事人名称已隐去） · for other parties, names withheld"
     } else {
         "完整版本 · full"
     };
-    // Writing to a string cannot fail.
-    let _written = write!(
-        page,
-        "<!doctype html><html lang=\"zh-CN\"><meta charset=\"utf-8\"><title>证据包 {title}</title>\
-         <style>{STYLE}</style><h1>证据包 Evidence pack</h1><p>{title}<br>{version}</p>"
-    );
+    let mut blocks = vec![Block::Text(version.to_owned())];
     match &pack.statement {
-        StatementDto::Assessment(assessment) => grade(&mut page, assessment),
-        StatementDto::Alert(moves) => story(&mut page, "预警经过 What became of the alert", moves),
-        StatementDto::Case(moves) => story(&mut page, "案件经过 What became of the case", moves),
+        StatementDto::Assessment(assessment) => grade(&mut blocks, assessment),
+        StatementDto::Alert(moves) => {
+            story(&mut blocks, "预警经过 What became of the alert", moves)
+        }
+        StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
     }
-    results(&mut page, pack);
-    let _written = write!(
-        page,
-        "<h2>如何核验 How to check</h2><p>账本前 {size} 条记录，根哈希 <code>{root}</code>。\
-         <code>pack.json</code> 逐条载明每条记录的原始字节、盐值和包含证明；用公钥和 \
-         <code>verify.py pack.json --key KEY</code> 即可独立核验，无需本系统。<br>\
-         The first {size} entries of the ledger have this root. <code>pack.json</code> has the bytes, salts \
-         and inclusion proof of every entry; <code>verify.py</code> checks them with the public key and \
-         nothing else of this program.</p><pre>{checkpoint}</pre></html>",
-        size = pack.ledger.size,
-        root = pack.ledger.root,
-        checkpoint = escaped(&pack.checkpoint),
-    );
-    page
+    results(&mut blocks, pack);
+    blocks.push(Block::Heading("如何核验 How to check".to_owned()));
+    let size = pack.ledger.size;
+    blocks.extend([
+        Block::Text(format!(
+            "账本前 {size} 条记录的根哈希如下。pack.json 逐条载明每条记录的原始字节、盐值和包含证明；用公钥和 \
+             verify.py pack.json --key KEY 即可独立核验，无需本系统。"
+        )),
+        Block::Text(format!(
+            "The first {size} entries of the ledger have the root below. pack.json has the bytes, salts and \
+             inclusion proof of every entry; verify.py checks them with the public key and nothing else of \
+             this program. This page renders pack.json and proves nothing by itself."
+        )),
+        Block::Facts(vec![("根哈希 Root".to_owned(), pack.ledger.root.clone())]),
+        Block::Code(pack.checkpoint.clone()),
+    ]);
+    Document {
+        lang: Lang::Zh,
+        title: "证据包 Evidence pack".to_owned(),
+        subtitle: about,
+        footer: format!("{} · {size} · {}", pack.ledger.origin, pack.ledger.root),
+        day: day_of(pack),
+        landscape: false,
+        one_page: false,
+        blocks,
+    }
 }
 
-fn grade(page: &mut String, grade: &AssessmentDto) {
-    let percent = |value: f64| format!("{:.1} %", value * 100.0);
-    let _written = write!(
-        page,
-        "<h2>结论 Conclusion</h2><table><tr><th>风险等级 Level<td>{} {}<tr><th>不合格概率 Probability of a failure\
-         <td>{}（95 %：{} – {}）<tr><th>政策 Policy<td>{} <code>{}</code></table>\
-         <h2>分值构成 Parts of the score</h2><table><tr><th>项目 Part<th class=number>分 Points<th>说明 Why",
-        escaped(&grade.level_zh),
-        escaped(&grade.level),
-        percent(grade.probability),
-        percent(grade.interval.lower),
-        percent(grade.interval.upper),
-        escaped(&grade.policy_version),
-        escaped(&grade.policy_hash),
-    );
-    for part in &grade.contributions {
-        let _written = write!(
-            page,
-            "<tr><td>{}<td class=number>{:+.1}<td>{}<br>{}",
-            escaped(&part.zh),
-            part.points,
-            escaped(&part.reason_zh),
-            escaped(&part.reason_en),
-        );
+/// The day of the conclusion; of an alert, that of the last result behind it.
+fn day_of(pack: &PackDto) -> Day {
+    if let StatementDto::Assessment(grade) = &pack.statement
+        && let Ok(at) = Timestamp::parse(&grade.as_of)
+    {
+        return CivilOffset::CHINA.day_of(at);
     }
-    page.push_str("</table>");
+    let days = pack.entries.iter().map(sampled);
+    days.max().unwrap_or(Day::new(0))
 }
 
-fn story(page: &mut String, title: &str, moves: &[Value]) {
-    let _written = write!(page, "<h2>{title}</h2>");
+fn grade(blocks: &mut Vec<Block>, grade: &AssessmentDto) {
+    let (lower, upper) = (grade.interval.lower, grade.interval.upper);
+    blocks.push(Block::Heading("结论 Conclusion".to_owned()));
+    let facts = [
+        (
+            "风险等级 Level",
+            format!("{} {}", grade.level_zh, grade.level),
+        ),
+        (
+            "不合格概率 Probability of a failure",
+            format!(
+                "{}（95 %：{}）",
+                percent(grade.probability),
+                interval(lower, upper)
+            ),
+        ),
+        (
+            "政策 Policy",
+            format!("{} {}", grade.policy_version, grade.policy_hash),
+        ),
+    ];
+    let facts = facts.map(|(label, said)| (label.to_owned(), said));
+    blocks.push(Block::Facts(facts.to_vec()));
+    blocks.push(Block::Heading("分值构成 Parts of the score".to_owned()));
+    let rows = grade.contributions.iter().map(|part| {
+        vec![
+            part.zh.as_str().into(),
+            Held::Number(part.points).into(),
+            format!("{} {}", part.reason_zh, part.reason_en).into(),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        name: "分值构成".to_owned(),
+        columns: vec![
+            Column::text("项目 Part", 3),
+            Column::number("分 Points", 2),
+            Column::text("说明 Why", 11),
+        ],
+        rows: rows.collect(),
+    }));
+}
+
+fn story(blocks: &mut Vec<Block>, title: &str, moves: &[Value]) {
+    blocks.push(Block::Heading(title.to_owned()));
     for moved in moves {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
-        let _written = write!(page, "<pre>{}</pre>", escaped(&text));
+        blocks.push(Block::Code(text));
     }
 }
 
-fn results(page: &mut String, pack: &PackDto) {
-    page.push_str(
-        "<h2>依据的检验结果 Results behind it</h2><table><tr><th>编号 Id<th>日期 Sampled<th>结论 Outcome\
-         <th>被抽样单位 Site<th class=number>账本条目 Entry",
-    );
-    let listed = pack
-        .entries
-        .iter()
-        .filter(|entry| entry.role == Role::Result);
-    for entry in listed {
+fn results(blocks: &mut Vec<Block>, pack: &PackDto) {
+    blocks.push(Block::Heading(
+        "依据的检验结果 Results behind it".to_owned(),
+    ));
+    let listed = pack.entries.iter();
+    let listed = listed.filter(|entry| entry.role == Role::Result);
+    let rows = listed.map(|entry| {
         let fact = |field: &str| text(entry, "facts", field);
-        let sampled = entry
-            .shows
-            .get("facts")
-            .and_then(|facts| facts.get("sampled_at"));
-        let sampled = sampled.and_then(Value::as_i64).unwrap_or_default();
-        let day = CivilOffset::CHINA.day_of(Timestamp::from_millis(sampled));
         let site = text(entry, "party", "site_name");
         let site = if site.is_empty() {
             fact("site_id")
         } else {
             site
         };
-        let _written = write!(
-            page,
-            "<tr><td>{}<td>{}<td>{}<td>{}<td class=number>{}",
-            escaped(&fact("inspection_id")),
-            day,
-            escaped(&fact("outcome")),
-            escaped(&site),
-            entry.index
-        );
-    }
-    page.push_str("</table>");
+        vec![
+            fact("inspection_id").into(),
+            sampled(entry).to_string().into(),
+            fact("outcome").into(),
+            site.into(),
+            entry.index.into(),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        name: "检验结果".to_owned(),
+        columns: vec![
+            Column::text("编号 Id", 4),
+            Column::text("日期 Sampled", 2),
+            Column::text("结论 Outcome", 3),
+            Column::text("被抽样单位 Site", 4),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows: rows.collect(),
+    }));
     if pack.more_results {
-        page.push_str(
-            "<p>未全部列出；结论中计入全部结果。Not all are listed; the conclusion counts all of them.</p>",
-        );
+        blocks.push(Block::Note(
+            "未全部列出；结论中计入全部结果。Not all are listed; the conclusion counts all of them."
+                .to_owned(),
+        ));
     }
+}
+
+fn sampled(entry: &EntryDto) -> Day {
+    let facts = entry.shows.get("facts");
+    let sampled = facts.and_then(|facts| facts.get("sampled_at"));
+    let sampled = sampled.and_then(Value::as_i64).unwrap_or_default();
+    CivilOffset::CHINA.day_of(Timestamp::from_millis(sampled))
 }
 
 fn text(entry: &EntryDto, section: &str, field: &str) -> String {

@@ -7,8 +7,10 @@ use rust_xlsxwriter::{Format, FormatBorder, Workbook, Worksheet, XlsxError};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Media type of a workbook.
-pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// Columns of a printed list.
+pub(super) const PRINTED: [usize; 10] = [0, 1, 2, 5, 6, 7, 10, 12, 13, 18];
+/// What a printed list leaves to be ticked.
+pub(super) const TICKED: &str = "☐ 合格　☐ 不合格　☐ 未抽到　☐ 拒检";
 /// Sheets for days of teams at most; what is beyond stands in the sheet of all.
 const SHEETS: usize = 200;
 
@@ -157,19 +159,18 @@ pub(super) fn html(title: &str, list: &PlanListDto) -> String {
         "<!doctype html>\n<html lang=\"zh\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
          <body>\n<h1>{title}</h1>\n<table border=\"1\" cellpadding=\"4\">\n<thead><tr><th>完成</th>"
     );
-    let shown = [0, 1, 2, 5, 6, 7, 10, 12, 13, 18];
     // Writing to a string cannot fail.
-    for at in shown {
+    for at in PRINTED {
         let _written: std::fmt::Result = write!(page, "<th>{}</th>", HEADINGS[at]);
     }
     page.push_str("<th>结论</th></tr></thead>\n<tbody>\n");
     for (number, line) in (1..).zip(&list.lines) {
         let cells = cells(number, line);
         page.push_str("<tr><td>☐</td>");
-        for at in shown {
+        for at in PRINTED {
             let _written: std::fmt::Result = write!(page, "<td>{}</td>", escaped(&cells[at]));
         }
-        page.push_str("<td>☐ 合格　☐ 不合格　☐ 未抽到　☐ 拒检</td></tr>\n");
+        let _written: std::fmt::Result = writeln!(page, "<td>{TICKED}</td></tr>");
     }
     page.push_str(
         "</tbody>\n</table>\n<p>抽样人员：　　　　　　　　　　日期：</p>\n</body>\n</html>\n",

@@ -1,9 +1,9 @@
 //! Posting a filled list.
 
-use super::export::XLSX;
 use super::filled::{FilledError, FilledRow, Filling, filled};
 use super::{list_of, plan_of};
 use crate::audit;
+use crate::document::xlsx::XLSX;
 use crate::dto::{FilledListDto, FilledRowDto, ProblemDto};
 use crate::error::ApiError;
 use crate::identity::Identity;

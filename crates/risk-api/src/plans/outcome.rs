@@ -14,9 +14,10 @@ use risk_domain::ids::DrawId;
 use risk_domain::inspection::Outcome;
 use risk_domain::selection::SelectionMode;
 use risk_engine::{DrawnResults, Reported};
+use risk_store::Reader;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Entries that one request reads at most to catch up.
 const CATCH_UP: u64 = 2_000_000;
@@ -26,17 +27,20 @@ const CATCH_UP: u64 = 2_000_000;
 pub(crate) struct DrawnBook(Mutex<(DrawnResults, u64)>);
 
 impl DrawnBook {
-    /// What was reported of a draw, as of the ledger's end.
-    fn of(&self, parts: &ApiParts, draw: &DrawId) -> Result<Vec<Reported>, ApiError> {
+    /// Results of all draws, as of the ledger's end.
+    pub(crate) fn read(
+        &self,
+        reader: &Reader,
+    ) -> Result<MutexGuard<'_, (DrawnResults, u64)>, ApiError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (results, next) = &mut *held;
         let take = |_entry, result: &_| results.admit(result);
-        let (reached, more) = parts.reader.follow_results(*next, CATCH_UP, take)?;
+        let (reached, more) = reader.follow_results(*next, CATCH_UP, take)?;
         *next = reached;
         if more {
             return Err(ApiError::Rebuilding);
         }
-        Ok(results.of(draw))
+        Ok(held)
     }
 }
 
@@ -56,7 +60,7 @@ pub(crate) async fn results(
     let read = move |parts: &ApiParts| {
         let plan = plan_of(parts, &id)?;
         let draw = DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
-        let reported = shared.0.drawn.of(parts, &draw)?;
+        let reported = shared.0.drawn.read(&parts.reader)?.0.of(&draw);
         told(plan, &reported).map(Json)
     };
     state.read(read).await

@@ -450,6 +450,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
+    /// The same, whatever it is.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -483,6 +485,7 @@ pub(crate) async fn ask(router: Router, request: Request<Body>) -> Answer {
         status: parts.status,
         headers: parts.headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body.to_vec(),
     }
 }
 

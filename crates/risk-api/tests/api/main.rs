@@ -24,6 +24,7 @@ mod plans;
 mod provider;
 mod rates;
 mod reference;
+mod reports;
 mod results;
 mod stream;
 mod subjects;

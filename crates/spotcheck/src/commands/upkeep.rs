@@ -115,6 +115,11 @@ pub(crate) fn evidence(args: &Evidence) -> anyhow::Result<ExitCode> {
     std::fs::write(&args.out, &pack.archive)
         .with_context(|| format!("{} cannot be written", args.out.display()))?;
     say(&format!("wrote {}", args.out.display()));
+    if let Some(printed) = &args.pdf {
+        std::fs::write(printed, pack.pdf()?)
+            .with_context(|| format!("{} cannot be written", printed.display()))?;
+        say(&format!("wrote {}", printed.display()));
+    }
     say(&format!("key {}", signer.verifier_key()));
     opened.writer.close()?;
     Ok(ExitCode::SUCCESS)

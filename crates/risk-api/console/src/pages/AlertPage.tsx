@@ -2,12 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { Button, Card, Descriptions, Space, Spin } from 'antd';
 import { useState } from 'react';
 import { Link, useParams } from 'react-router';
-import { client, download, told, type Schemas } from '../api';
+import { client, told, type Schemas } from '../api';
 import { codes } from '../codes';
 import { moment } from '../format';
 import { useSpeech } from '../language';
 import { ActDialogue, type ActForm } from '../parts/Act';
 import { Failure } from '../parts/Failure';
+import { FileButton } from '../parts/FileButton';
 import { AlertLevel, SubjectLink, Title } from '../parts/small';
 import { Table } from '../parts/Table';
 import { useNames } from '../reference';
@@ -87,7 +88,16 @@ export default function AlertPage() {
   return (
     <>
       <Title title={of(alert.reason_zh, alert.reason_en)}>
-        {may(...STAFF) && <Button onClick={() => void download(`/v1/alerts/${encodeURIComponent(alert.id)}/pack`, 'evidence.zip')}>{t('pack')}</Button>}
+        {may(...STAFF) && (
+          <>
+            <FileButton path={`/v1/alerts/${encodeURIComponent(alert.id)}/pack`} name="evidence.zip">
+              {t('pack')}
+            </FileButton>
+            <FileButton path={`/v1/alerts/${encodeURIComponent(alert.id)}/pack?format=pdf`} name="evidence.pdf">
+              {t('pack.pdf')}
+            </FileButton>
+          </>
+        )}
         {may(...DECIDERS) && (
           <Space wrap>
             {actsOf(alert).map((kind, place) => (

@@ -4,6 +4,7 @@ import { codes } from '../codes';
 import { moment } from '../format';
 import { useSpeech } from '../language';
 import { List } from '../parts/List';
+import { plain } from '../parts/Table';
 import { SubjectLink, Title } from '../parts/small';
 
 type Row = Schemas['AuditDto'];
@@ -35,7 +36,7 @@ export default function Audit() {
         ]}
         columns={[
           { key: 'at', title: t('alert.at'), show: (row) => moment(row.at, language), text: (row) => row.at, sort: (row) => row.at, short: true },
-          { key: 'actor', title: t('audit.actor'), show: (row) => row.actor, text: (row) => row.actor, sort: (row) => row.actor },
+          plain('actor', t('audit.actor'), (row) => row.actor),
           { key: 'roles', title: t('audit.roles'), show: (row) => row.roles.map((role) => code('role', role)).join('、'), text: (row) => row.roles.join(' ') },
           { key: 'kind', title: t('audit.kind'), show: (row) => named(row.kind), text: (row) => row.kind, sort: (row) => row.kind },
           {
@@ -61,7 +62,7 @@ export default function Audit() {
             text: (row) => row.changes.map((one) => `${one.field}: ${one.before ?? ''} > ${one.after ?? ''}`).join('; '),
           },
           { key: 'means', title: t('audit.means'), show: (row) => row.means ?? '–', text: (row) => row.means },
-          { key: 'entry', title: t('evidence.entry'), number: true, show: (row) => row.entry, text: (row) => row.entry, sort: (row) => row.entry },
+          plain('entry', t('evidence.entry'), (row) => row.entry, { number: true }),
         ]}
       />
     </>

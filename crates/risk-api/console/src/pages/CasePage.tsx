@@ -9,10 +9,11 @@ import { useSpeech } from '../language';
 import { ActDialogue, type ActForm } from '../parts/Act';
 import { StateDiagram } from '../parts/Diagram';
 import { Failure } from '../parts/Failure';
+import { FileButton } from '../parts/FileButton';
 import { SubjectLink, Title } from '../parts/small';
 import { Table } from '../parts/Table';
 import { useNames } from '../reference';
-import { DECIDERS, useSession } from '../session';
+import { DECIDERS, STAFF, useSession } from '../session';
 import { Countdown, useNow } from './Cases';
 
 type File = Schemas['CaseFileDto'];
@@ -110,7 +111,18 @@ export default function CasePage() {
   ];
   return (
     <>
-      <Title title={`${code('caseKind', one.kind)} · ${one.subject_name ?? one.subject}`} />
+      <Title title={`${code('caseKind', one.kind)} · ${one.subject_name ?? one.subject}`}>
+        {may(...STAFF) && (
+          <>
+            <FileButton path={`/v1/cases/${encodeURIComponent(one.case_id)}/pack`} name="evidence.zip">
+              {t('pack')}
+            </FileButton>
+            <FileButton path={`/v1/cases/${encodeURIComponent(one.case_id)}/pack?format=pdf`} name="evidence.pdf">
+              {t('pack.pdf')}
+            </FileButton>
+          </>
+        )}
+      </Title>
       {acting && <ActDialogue form={forms(acting)} target={{ case_id: one.case_id }} done={() => setActing(null)} />}
       <Card size="small">
         <Descriptions

@@ -11,7 +11,7 @@ import { ActDialogue, type ActForm } from '../parts/Act';
 import { Failure } from '../parts/Failure';
 import { List, type Choice, type Filter } from '../parts/List';
 import { SubjectLink, Title } from '../parts/small';
-import { Table, type Column } from '../parts/Table';
+import { plain, Table, type Column } from '../parts/Table';
 import { useNames } from '../reference';
 import { DECIDERS, STAFF, useSession } from '../session';
 import type { Word } from '../words';
@@ -167,11 +167,11 @@ function Problems() {
             text: (row) => row.problem ?? row.item_name ?? row.item,
             sort: (row) => row.problem ?? row.item_name ?? '',
           },
-          { key: 'product', title: t('lists.product'), show: (row) => names.product(row.product), text: (row) => names.product(row.product), sort: (row) => names.product(row.product) },
+          plain('product', t('lists.product'), (row) => names.product(row.product)),
           { key: 'clause', title: t('lists.clause'), show: (row) => row.clause ?? '–', text: (row) => row.clause },
           { key: 'zones', title: t('grade.zone'), show: (row) => names.innermost(row.zones), text: (row) => row.zones.map(names.zone).join('、') },
-          { key: 'failures', title: t('lists.failures'), number: true, show: (row) => row.failures, text: (row) => row.failures, sort: (row) => row.failures },
-          { key: 'last', title: t('lists.last'), short: true, show: (row) => row.last, text: (row) => row.last, sort: (row) => row.last },
+          plain('failures', t('lists.failures'), (row) => row.failures, { number: true }),
+          plain('last', t('lists.last'), (row) => row.last, { short: true }),
           {
             key: 'plan',
             title: t('lists.plan'),
@@ -211,7 +211,7 @@ function Assistance() {
       columns={[
         who,
         { key: 'why', title: t('lists.why'), show: (row) => row.reasons.map((one) => <div key={one.reason}>{reason(one)}</div>), text: (row) => row.reasons.map(reason).join('; ') },
-        { key: 'count', title: t('lists.count'), number: true, show: (row) => row.reasons.reduce((sum, one) => sum + one.count, 0), text: (row) => row.reasons.reduce((sum, one) => sum + one.count, 0), sort: (row) => row.reasons.reduce((sum, one) => sum + one.count, 0) },
+        plain('count', t('lists.count'), (row) => row.reasons.reduce((sum, one) => sum + one.count, 0), { number: true }),
         { key: 'behind', title: t('lists.behind'), show: (row) => <span className="quiet">{row.reasons.flatMap((one) => one.behind).join(' ')}</span>, text: (row) => row.reasons.flatMap((one) => one.behind).join(' ') },
         {
           key: 'plan',
@@ -275,8 +275,8 @@ function Credit() {
         columns={[
           who,
           { key: 'class', title: t('lists.class'), short: true, show: (row) => `${row.class} ${code('credit', row.class)}`, text: (row) => row.class, sort: (row) => row.class },
-          { key: 'since', title: t('lists.since'), short: true, show: (row) => row.since, text: (row) => row.since, sort: (row) => row.since },
-          { key: 'visits', title: t('burden.visits'), number: true, show: (row) => row.visits, text: (row) => row.visits, sort: (row) => row.visits },
+          plain('since', t('lists.since'), (row) => row.since, { short: true }),
+          plain('visits', t('burden.visits'), (row) => row.visits, { number: true }),
         ]}
       />
     </>
@@ -348,10 +348,10 @@ function Duties() {
         { key: 'duty', title: t('lists.duty'), short: true, show: (row) => code('duty', row.duty), text: (row) => code('duty', row.duty), sort: (row) => row.duty },
         { key: 'step', title: t('lists.step'), short: true, show: (row) => <span className={row.step === 'order' ? 'tag overdue' : 'tag'}>{code('dutyStep', row.step)}</span>, text: (row) => code('dutyStep', row.step), sort: (row) => row.step },
         { key: 'missing', title: t('lists.missing'), number: true, show: (row) => <span title={row.missing_from.join(' ')}>{row.missing}</span>, text: (row) => row.missing, sort: (row) => row.missing },
-        { key: 'recorded', title: t('lists.recorded'), number: true, show: (row) => row.recorded, text: (row) => row.recorded, sort: (row) => row.recorded },
-        { key: 'zero', title: t('lists.zero'), number: true, show: (row) => row.zero_risk, text: (row) => row.zero_risk, sort: (row) => row.zero_risk },
-        { key: 'since', title: t('lists.since'), short: true, show: (row) => row.since, text: (row) => row.since, sort: (row) => row.since },
-        { key: 'last', title: t('lists.last'), short: true, show: (row) => row.last, text: (row) => row.last, sort: (row) => row.last },
+        plain('recorded', t('lists.recorded'), (row) => row.recorded, { number: true }),
+        plain('zero', t('lists.zero'), (row) => row.zero_risk, { number: true }),
+        plain('since', t('lists.since'), (row) => row.since, { short: true }),
+        plain('last', t('lists.last'), (row) => row.last, { short: true }),
       ]}
     />
   );
@@ -371,12 +371,12 @@ function Actions() {
       rowKey={(row) => `${row.case_id}-${row.day}-${row.kind}-${row.quantity ?? ''}`}
       filters={[filters.enterprise, filters.zone, { name: 'kind', label: t('case.measure'), choices: filters.choices('measure') }, filters.from, filters.on]}
       columns={[
-        { key: 'day', title: t('lists.day'), short: true, show: (row) => row.day, text: (row) => row.day, sort: (row) => row.day },
+        plain('day', t('lists.day'), (row) => row.day, { short: true }),
         who,
         { key: 'kind', title: t('case.measure'), show: (row) => code('measure', row.kind), text: (row) => code('measure', row.kind), sort: (row) => row.kind },
         { key: 'quantity', title: t('case.quantity'), number: true, show: (row) => (row.quantity === null || row.quantity === undefined ? '–' : `${row.quantity} ${row.unit ?? ''}`), text: (row) => row.quantity, sort: (row) => row.quantity ?? 0 },
-        { key: 'product', title: t('lists.product'), show: (row) => names.product(row.product), text: (row) => names.product(row.product), sort: (row) => names.product(row.product) },
-        { key: 'zone', title: t('grade.zone'), show: (row) => names.zone(row.zone), text: (row) => names.zone(row.zone), sort: (row) => names.zone(row.zone) },
+        plain('product', t('lists.product'), (row) => names.product(row.product)),
+        plain('zone', t('grade.zone'), (row) => names.zone(row.zone)),
         { key: 'case', title: t('nav.cases'), show: (row) => <Link to={`/cases/${row.case_id}`}>{row.case_id.slice(0, 8)}</Link>, text: (row) => row.case_id },
       ]}
     />

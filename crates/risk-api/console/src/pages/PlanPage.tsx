@@ -11,6 +11,9 @@ import { moment, percent, signed } from '../format';
 import { useSpeech } from '../language';
 import { Chart, draws, inks, type Option } from '../parts/Chart';
 import { Failure } from '../parts/Failure';
+import { FileButton } from '../parts/FileButton';
+import { useZoneChoices } from '../parts/List';
+import { PlanPlaces } from '../parts/PlanPlaces';
 import { Explained, SubjectLink, Title } from '../parts/small';
 import { Table, type Order } from '../parts/Table';
 import { useNames } from '../reference';
@@ -92,45 +95,6 @@ function Budget({ list }: { list: Listed }) {
   );
 }
 
-/** Tests by zone and mode: where the teams go. */
-function Places({ list }: { list: Listed }) {
-  const { t, code } = useSpeech();
-  const { zone } = useNames();
-  const { dark } = useLook();
-  const ink = inks(dark);
-  const option = useMemo<Option>(() => {
-    const zones = new Map<string, Map<string, number>>();
-    for (const line of list.lines) {
-      const modes = zones.get(line.target.zone_id) ?? new Map<string, number>();
-      modes.set(line.mode, (modes.get(line.mode) ?? 0) + 1);
-      zones.set(line.target.zone_id, modes);
-    }
-    const sum = (modes: Map<string, number>) => [...modes.values()].reduce((all, n) => all + n, 0);
-    const rows = [...zones].toSorted((a, b) => sum(b[1]) - sum(a[1]));
-    const colours = [ink.teal, ink.blue, ink.red, '#b58900', ink.grey];
-    return {
-      grid: { left: 8, right: 16, top: 32, bottom: 8, containLabel: true },
-      legend: { top: 0, textStyle: { color: ink.text } },
-      tooltip: { trigger: 'axis' },
-      xAxis: { type: 'value', axisLabel: { color: ink.text }, splitLine: { lineStyle: { color: ink.line } } },
-      yAxis: { type: 'category', inverse: true, data: rows.map(([id]) => zone(id)), axisLabel: { color: ink.text, interval: 0, width: 220, overflow: 'truncate' } },
-      series: Object.keys(codes.mode).map((mode, place) => ({
-        name: code('mode', mode),
-        type: 'bar',
-        stack: 'all',
-        itemStyle: { color: colours[place] },
-        data: rows.map(([, modes]) => modes.get(mode) ?? 0),
-      })),
-    };
-  }, [list, zone, code, dark]);
-  const zones = new Set(list.lines.map((line) => line.target.zone_id)).size;
-  return (
-    <Card size="small" title={t('plan.places')}>
-      <Chart label={t('plan.places')} option={option} height={60 + 20 * zones} />
-    </Card>
-  );
-}
-
 function Draw({ plan }: { plan: Plan }) {
   const { t } = useSpeech();
   const queries = useQueryClient();
@@ -190,12 +154,16 @@ function Draw({ plan }: { plan: Plan }) {
 
 function Lines({ list }: { list: Listed }) {
   const { t, of, code } = useSpeech();
-  const { zone } = useNames();
+  const { zone, tree } = useNames();
   const [address, setAddress] = useSearchParams();
   const mode = address.get('mode') ?? '';
+  const within = address.get('zone') ?? '';
+  const zones = useZoneChoices();
+  const parents = new Map(tree.map((one) => [one.zone.id, one.zone.parent]));
+  const lies = (id: string | null | undefined): boolean => !!id && (id === within || lies(parents.get(id)));
   const named = address.get('order') ?? '';
   const order: Order | null = named ? { key: named.replace(/^-/, ''), down: named.startsWith('-') } : null;
-  const rows = list.lines.filter((line) => !mode || line.mode === mode);
+  const rows = list.lines.filter((line) => (!mode || line.mode === mode) && (!within || lies(line.target.zone_id)));
   const change = (name: string, value: string) => {
     const next = new URLSearchParams(address);
     if (value) next.set(name, value);
@@ -207,13 +175,23 @@ function Lines({ list }: { list: Listed }) {
       size="small"
       title={t('plan.lines', { n: rows.length })}
       extra={
-        <Select
-          aria-label={t('evidence.mode')}
-          value={mode}
-          style={{ width: 150 }}
-          onChange={(value) => change('mode', value)}
-          options={[{ value: '', label: t('list.all') }, ...Object.keys(codes.mode).map((value) => ({ value, label: code('mode', value) }))]}
-        />
+        <Space>
+          <Select
+            aria-label={t('grade.zone')}
+            value={within}
+            style={{ width: 200 }}
+            popupMatchSelectWidth={false}
+            onChange={(value) => change('zone', value)}
+            options={[{ value: '', label: t('list.all') }, ...zones]}
+          />
+          <Select
+            aria-label={t('evidence.mode')}
+            value={mode}
+            style={{ width: 150 }}
+            onChange={(value) => change('mode', value)}
+            options={[{ value: '', label: t('list.all') }, ...Object.keys(codes.mode).map((value) => ({ value, label: code('mode', value) }))]}
+          />
+        </Space>
       }
     >
       <Table<Line>
@@ -257,11 +235,18 @@ export default function PlanPage() {
       <Title title={`${t('plan.plan')} ${plan.plan_id}`} lead={`${plan.day} · ${code('planState', plan.state)} · ${moment(plan.created_at, language)}`}>
         {list && (
           <Space wrap>
-            <Button type="primary" onClick={() => void download(`/v1/plans/${id}/lines.xlsx`, `${id}.xlsx`)}>
+            <FileButton type="primary" path={`/v1/plans/${id}/lines.xlsx`} name={`${id}.xlsx`}>
               XLSX
-            </Button>
-            <Button onClick={() => void download(`/v1/plans/${id}/lines.csv`, `${id}.csv`)}>CSV</Button>
-            <Button onClick={() => void download(`/v1/plans/${id}/lines.html`, `${id}.html`)}>{t('plan.print')}</Button>
+            </FileButton>
+            <FileButton path={`/v1/plans/${id}/lines.pdf`} name={`${id}.pdf`}>
+              PDF
+            </FileButton>
+            <FileButton path={`/v1/plans/${id}/lines.csv`} name={`${id}.csv`}>
+              CSV
+            </FileButton>
+            <FileButton path={`/v1/plans/${id}/lines.html`} name={`${id}.html`}>
+              {t('plan.print')}
+            </FileButton>
           </Space>
         )}
       </Title>
@@ -302,7 +287,7 @@ export default function PlanPage() {
               <Lines list={list} />
             </div>
             <div>
-              <Places list={list} />
+              <PlanPlaces lines={list.lines} />
             </div>
           </>
         )}

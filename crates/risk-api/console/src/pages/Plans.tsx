@@ -10,6 +10,7 @@ import { useSpeech } from '../language';
 import { Failure } from '../parts/Failure';
 import { List, useSectorChoices, useZoneChoices } from '../parts/List';
 import { Title } from '../parts/small';
+import { plain } from '../parts/Table';
 
 type Budgets = Schemas['Budgets'];
 type Mode = keyof typeof codes.mode;
@@ -167,9 +168,9 @@ export default function Plans() {
         rowKey={(row) => row.plan_id}
         columns={[
           { key: 'id', title: t('plan.plan'), show: (row) => <Link to={`/plans/${row.plan_id}`}>{row.plan_id}</Link>, text: (row) => row.plan_id },
-          { key: 'day', title: t('plan.first-day'), show: (row) => row.day, text: (row) => row.day, sort: (row) => row.day },
+          plain('day', t('plan.first-day'), (row) => row.day),
           { key: 'state', title: t('case.state'), show: (row) => code('planState', row.state), text: (row) => row.state },
-          { key: 'tests', title: t('plan.tests'), number: true, show: (row) => row.tests, text: (row) => row.tests, sort: (row) => row.tests },
+          plain('tests', t('plan.tests'), (row) => row.tests, { number: true }),
           { key: 'finds', title: t('plan.finds'), number: true, show: (row) => row.expected_finds?.toFixed(1) ?? '–', text: (row) => row.expected_finds, sort: (row) => row.expected_finds ?? 0 },
           { key: 'at', title: t('plan.created'), show: (row) => moment(row.created_at, language), text: (row) => row.created_at, sort: (row) => row.created_at, short: true },
         ]}

@@ -7,6 +7,7 @@ import { moment } from '../format';
 import { useSpeech } from '../language';
 import { Failure } from '../parts/Failure';
 import { List } from '../parts/List';
+import { plain } from '../parts/Table';
 import { Title } from '../parts/small';
 
 type Row = Schemas['DeadLetterDto'];
@@ -107,7 +108,7 @@ export default function Quality() {
         filters={[{ name: 'code', label: t('quality.code'), choices: reasons.map(([value]) => ({ value, label: value })) }]}
         columns={[
           { key: 'at', title: t('quality.received'), show: (row) => moment(row.received_at, language), text: (row) => row.received_at, sort: (row) => row.received_at, short: true },
-          { key: 'code', title: t('quality.code'), show: (row) => row.code, text: (row) => row.code, sort: (row) => row.code },
+          plain('code', t('quality.code'), (row) => row.code),
           { key: 'field', title: t('quality.field'), show: (row) => row.field, text: (row) => row.field },
           { key: 'value', title: t('quality.value'), show: (row) => <span className="mono">{row.value}</span>, text: (row) => row.value },
           { key: 'rule', title: t('quality.rule'), show: (row) => row.rule, text: (row) => row.rule },

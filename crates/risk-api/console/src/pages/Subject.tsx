@@ -4,13 +4,14 @@ import { CustomChart, LineChart } from 'echarts/charts';
 import { MarkLineComponent } from 'echarts/components';
 import { useMemo, useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
-import { client, download, page, told, type Schemas } from '../api';
+import { client, page, told, type Schemas } from '../api';
 import { codes } from '../codes';
 import { day, moment, percent, range, signed, whole } from '../format';
 import { useSpeech } from '../language';
 import { ActDialogue } from '../parts/Act';
 import { Chart, draws, inks, type Option } from '../parts/Chart';
 import { Failure } from '../parts/Failure';
+import { FileButton } from '../parts/FileButton';
 import { List } from '../parts/List';
 import { AlertLevel, Explained, Level, SubjectLink, Title } from '../parts/small';
 import { Table } from '../parts/Table';
@@ -395,7 +396,19 @@ export default function Subject() {
     <>
       <Title title={name}>
         {may(...STAFF) && recorded && (
-          <Button onClick={() => void download(`/v1/subjects/${encodeURIComponent(id)}/pack`, 'evidence.zip')}>{t('pack')}</Button>
+          <>
+            <FileButton path={`/v1/subjects/${encodeURIComponent(id)}/pack`} name="evidence.zip">
+              {t('pack')}
+            </FileButton>
+            <FileButton path={`/v1/subjects/${encodeURIComponent(id)}/pack?format=pdf`} name="evidence.pdf">
+              {t('pack.pdf')}
+            </FileButton>
+            {kind === 'enterprise' && (
+              <FileButton path={`/v1/subjects/${encodeURIComponent(id)}/letter?format=pdf&lang=${language}`} name="letter.pdf">
+                {t('letter')}
+              </FileButton>
+            )}
+          </>
         )}
         {may(...DECIDERS) && grade && (
           <>

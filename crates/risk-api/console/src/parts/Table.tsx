@@ -15,6 +15,11 @@ export interface Column<T> {
   short?: boolean;
 }
 
+/** A column whose cells are shown, exported and sorted by one and the same. */
+export function plain<T>(key: string, title: string, value: (row: T) => string | number, more: { number?: boolean; short?: boolean } = {}): Column<T> {
+  return { key, title, show: value, text: value, sort: value, ...more };
+}
+
 export interface Order {
   key: string;
   down: boolean;
