@@ -27,6 +27,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use record::Steps;
+pub(crate) use record::{hash_of, numbered};
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::PlanAction;
 use risk_engine::{LedgerPlan, PlanState};
@@ -41,12 +42,12 @@ const MAX_ROWS: usize = 500;
 const REQUEST: &str = "request.json";
 const INPUTS: &str = "inputs.json";
 const SECRET: &str = "secret";
-const POOL: &str = "pool.txt";
+pub(crate) const POOL: &str = "pool.txt";
 /// The plan before its draw.
 const PLAN: &str = "plan.json";
 /// The plan with its list, and the record of its draw, each with some of its hash.
 const LIST: &str = "list";
-const RECORD: &str = "record";
+pub(crate) const RECORD: &str = "record";
 /// Why a draw is made public, for the record.
 const REVEALED: &str = "抽查结束，公开抽取记录";
 
@@ -107,7 +108,7 @@ fn plan_of(parts: &ApiParts, id: &str) -> Result<PlanDto, ApiError> {
 fn plan_as_known(parts: &ApiParts, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
     let bytes = match &known.draw {
         Some((draw, _)) => {
-            let name = record::numbered(LIST, draw.list_sha256);
+            let name = numbered(LIST, draw.list_sha256, "json");
             record::unchanged(&parts.shelf, id, &name, draw.list_sha256)?
         }
         None => record::document(&parts.shelf, id, PLAN)?,
@@ -341,7 +342,7 @@ fn record_of(
     let Some((draw, _)) = &known.draw else {
         return Ok(None);
     };
-    let name = record::numbered(RECORD, draw.record_sha256);
+    let name = numbered(RECORD, draw.record_sha256, "json");
     let bytes = record::unchanged(&parts.shelf, id, &name, draw.record_sha256)?;
     read_json(&bytes).map(Some)
 }

@@ -5,6 +5,7 @@ mod walks;
 use crate::commit::{Observer, Shared, Ticket};
 use crate::deliveries::Deliveries;
 use crate::error::StoreError;
+use crate::keys::Key;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
@@ -12,9 +13,9 @@ use crate::views::{
     AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
     SubjectQuery, ViewStats, ViewsHandle,
 };
-use crate::views::{HistoryList, List, ResultsOf, Views};
+use crate::views::{HistoryList, List, ResultsOf, Views, of_draw, of_enterprise};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, CaseId, EnterpriseId};
+use risk_domain::ids::{AlertId, CaseId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
@@ -27,6 +28,8 @@ use std::time::Duration;
 
 /// The most rows that one page gives.
 pub const MAX_PAGE: usize = 1000;
+/// Is given a result with its entry and block, and says whether it wants another.
+type TakeResult<'a> = dyn FnMut(u64, &Block, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
 /// Entries looked at for one page of results.
 const SCANNED_RESULTS: usize = 50_000;
 
@@ -110,14 +113,16 @@ impl Reader {
         }
     }
 
-    /// Entries that recorded a subject's grades, the newest first.
+    /// Entries that recorded a subject's grades, the newest first, those below `below`.
     pub(crate) fn recorded_entries(
         &self,
         subject: &Subject,
-        cursor: Option<&str>,
-    ) -> Result<Page<u64>, StoreError> {
-        let list = HistoryList::new(subject.clone(), MAX_PAGE, cursor)?;
-        self.views.read(|views| list.page(views))
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let list = HistoryList::below(subject.clone(), limit, below);
+        let page = self.views.read(|views| list.page(views))?;
+        Ok(page.items)
     }
 
     /// Recorded grades.
@@ -153,44 +158,62 @@ impl Reader {
         below: Option<u64>,
     ) -> Result<Page<(u64, ResultRecord)>, StoreError> {
         let limit = page(limit);
-        let mut at = below.unwrap_or(u64::MAX);
         let mut items = Vec::new();
+        let next = self.walk_results(of, below, &mut |entry, _block, record| {
+            if keep(&record.result) {
+                items.push((entry, *record));
+            }
+            Ok(items.len() < limit)
+        })?;
+        Ok(Page {
+            items,
+            next: next.map(|at| at.to_string()),
+        })
+    }
+
+    /// Hands over results, the newest first, until `take` wants no more or many were looked at; says below
+    /// which entry to go on, if there may be more.
+    pub(crate) fn walk_results(
+        &self,
+        of: &ResultsOf,
+        below: Option<u64>,
+        take: &mut TakeResult<'_>,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut at = below.unwrap_or(u64::MAX);
         let mut looked_at = 0;
-        while items.len() < limit && looked_at < SCANNED_RESULTS {
+        while looked_at < SCANNED_RESULTS {
             let found = match of {
-                ResultsOf::Enterprises(all) => self.indexed_below(all, at)?,
+                ResultsOf::Enterprises(all) => {
+                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
+                    self.indexed_below(&all, at)?
+                }
+                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
                 ResultsOf::All => self.block_below(at)?,
             };
             if found.is_empty() {
-                return Ok(Page { items, next: None });
+                return Ok(None);
             }
             for entry in found {
                 at = entry;
                 looked_at += 1;
-                let Record::Result(record) = self.record(entry)? else {
-                    continue;
-                };
-                if keep(&record.result) {
-                    items.push((entry, *record));
-                    if items.len() >= limit {
-                        break;
-                    }
+                let block = self.block_with(entry)?;
+                if let Record::Result(record) = record_in(&block, entry)?
+                    && !take(entry, &block, record)?
+                {
+                    return Ok(Some(at));
                 }
             }
         }
-        Ok(Page {
-            items,
-            next: Some(at.to_string()),
-        })
+        Ok(Some(at))
     }
 
-    /// Some entries of enterprises' results, the newest first.
-    fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
+    /// Some entries of results in lists, the newest first.
+    fn indexed_below(&self, all: &[Key], below: u64) -> Result<Vec<u64>, StoreError> {
         let mut entries = Vec::new();
-        for enterprise in all {
+        for prefix in all {
             let of = self
                 .views
-                .read(|views| views.results_of(enterprise, below, MAX_PAGE))?;
+                .read(|views| views.results_under(prefix, below, MAX_PAGE))?;
             entries.extend(of);
         }
         entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
@@ -412,13 +435,16 @@ impl Reader {
     }
 
     fn record(&self, entry: u64) -> Result<Record, StoreError> {
-        let block = self.block_with(entry)?;
-        let found = block.entry(entry).ok_or_else(|| StoreError::Record {
-            entry,
-            reason: "not in its block".to_owned(),
-        })?;
-        Record::decode(entry, &found)
+        record_in(&*self.block_with(entry)?, entry)
     }
+}
+
+fn record_in(block: &Block, entry: u64) -> Result<Record, StoreError> {
+    let found = block.entry(entry).ok_or_else(|| StoreError::Record {
+        entry,
+        reason: "not in its block".to_owned(),
+    })?;
+    Record::decode(entry, &found)
 }
 
 pub(crate) fn show(

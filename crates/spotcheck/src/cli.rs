@@ -27,8 +27,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// Make the evidence pack of a grade, an alert or a case: what was concluded, what it rests on, and proofs that
-    /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
+    /// Make the evidence pack of a grade, an alert, a case or a draw: what was concluded, what it rests on, and
+    /// proofs that `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
     Evidence(Evidence),
     /// Throw the views away and build them anew from the ledger; prints the state hash
     Rebuild(DataDir),
@@ -324,7 +324,7 @@ pub(crate) struct LedgerVerify {
 pub(crate) struct Evidence {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID or case:ID
+    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID, case:ID, or draw:ID (the id of a plan)
     pub(crate) about: String,
     /// Where to write the archive
     #[arg(long, default_value = "evidence.zip")]

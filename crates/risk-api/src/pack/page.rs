@@ -18,6 +18,7 @@ pub(super) fn html(pack: &PackDto) -> String {
         AboutDto::Assessment { subject, .. } => subject.clone(),
         AboutDto::Alert { alert, subject } => format!("{subject} · {alert}"),
         AboutDto::Case { case, subject } => format!("{subject} · {case}"),
+        AboutDto::Draw { draw } => format!("抽样计划 {draw}"),
     };
     let title = escaped(&title);
     let version = if pack.redacted {
@@ -35,7 +36,10 @@ pub(super) fn html(pack: &PackDto) -> String {
         StatementDto::Assessment(assessment) => grade(&mut page, assessment),
         StatementDto::Alert(moves) => story(&mut page, "预警经过 What became of the alert", moves),
         StatementDto::Case(moves) => story(&mut page, "案件经过 What became of the case", moves),
+        StatementDto::Draw(_) => {}
     }
+    compared(&mut page, pack);
+    draws(&mut page, pack);
     results(&mut page, pack);
     let _written = write!(
         page,
@@ -86,6 +90,109 @@ fn story(page: &mut String, title: &str, moves: &[Value]) {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
         let _written = write!(page, "<pre>{}</pre>", escaped(&text));
     }
+}
+
+/// What would have made another grade, and who had one.
+fn compared(page: &mut String, pack: &PackDto) {
+    if let Some(margin) = &pack.counterfactual {
+        let _written = write!(
+            page,
+            "<h2>等级界限 What carries the level</h2><p>{}<br>{}<table><tr><th>如无此项 Without\
+             <th class=number>该等级及以上的概率 Probability of at least the level",
+            escaped(&margin.zh),
+            escaped(&margin.en),
+        );
+        for without in &margin.without {
+            let _written = write!(
+                page,
+                "<tr><td>{} {}<td class=number>{:.1} %",
+                escaped(&without.zh),
+                escaped(&without.en),
+                without.at_least * 100.0
+            );
+        }
+        page.push_str("</table>");
+    }
+    if pack.comparables.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>同类对象 Others of its kind</h2><p>作出结论前最近记载、分值最接近的同类对象。\
+         The nearest in score among those of its kind and sector that were recorded shortly before.\
+         <table><tr><th>对象 Subject<th>风险等级 Level<th class=number>不合格概率 Probability\
+         <th>主要差别（分） Main differences (points)<th class=number>账本条目 Entry",
+    );
+    for other in &pack.comparables {
+        let _written = write!(
+            page,
+            "<tr><td>{}<td>{} {}<td class=number>{:.1} %<td>",
+            escaped(other.subject.as_deref().unwrap_or("（隐去 withheld）")),
+            escaped(&other.level_zh),
+            escaped(&other.level),
+            other.probability * 100.0,
+        );
+        for difference in other.differences.iter().take(3) {
+            let (zh, points) = (escaped(&difference.zh), difference.points);
+            let _written = write!(page, "{zh} {points:+.1}<br>");
+        }
+        let _written = write!(page, "<td class=number>{}", other.entry);
+    }
+    page.push_str("</table>");
+}
+
+/// The steps of draws: of the one that the pack is about, or of those by which results were sampled.
+fn draws(page: &mut String, pack: &PackDto) {
+    let about = match &pack.about {
+        AboutDto::Draw { .. } => Role::Conclusion,
+        AboutDto::Assessment { .. } | AboutDto::Alert { .. } | AboutDto::Case { .. } => Role::Draw,
+    };
+    let mut steps = pack.entries.iter().filter(|entry| entry.role == about);
+    let Some(first) = steps.next() else {
+        return;
+    };
+    page.push_str(
+        "<h2>随机抽取 Random draws</h2><table><tr><th>计划 Plan<th>步骤 Step<th>时间 Time<th>经办 By\
+         <th>理由 Reason<th>文件摘要 Hashes<th class=number>账本条目 Entry",
+    );
+    for entry in std::iter::once(first).chain(steps) {
+        let told = entry.shows.get("facts").and_then(|facts| facts.get("told"));
+        let said = |path: &str| told.and_then(|told| told.pointer(path));
+        let text = |path: &str| said(path).and_then(Value::as_str).unwrap_or_default();
+        let at = said("/decided_at").and_then(Value::as_i64);
+        let (step, hashes) = match said("/action") {
+            Some(Value::Object(action)) if action.contains_key("commit") => (
+                "承诺 commit",
+                [
+                    ("pool", text("/action/commit/pool_sha256")),
+                    ("secret", text("/action/commit/secret_sha256")),
+                ],
+            ),
+            Some(Value::Object(_)) => (
+                "抽取 draw",
+                [
+                    ("list", text("/action/draw/list_sha256")),
+                    ("record", text("/action/draw/record_sha256")),
+                ],
+            ),
+            _other => ("公开 reveal", [("", ""), ("", "")]),
+        };
+        let _written = write!(
+            page,
+            "<tr><td>{}<td>{step}<td>{}<td>{}<td>{}<td>",
+            escaped(text("/plan_id")),
+            Timestamp::from_millis(at.unwrap_or_default()),
+            escaped(text("/actor/id")),
+            escaped(text("/reason")),
+        );
+        for (name, hash) in hashes {
+            let _written = write!(page, "{name} <code>{}</code><br>", escaped(hash));
+        }
+        let _written = write!(page, "<td class=number>{}", entry.index);
+    }
+    page.push_str(
+        "</table><p>公开后，抽取记录（<code>record-….json</code>）和抽样池（<code>pool-….txt</code>）附于包内或可另行索取，\
+         其摘要须与上表一致；任何人可据此重新抽取。Once revealed, record and pool must have these hashes, and anyone can draw again.</p>",
+    );
 }
 
 fn results(page: &mut String, pack: &PackDto) {

@@ -128,8 +128,16 @@ fn settle(
     let list = json(plan)?;
     let hashes = (record::hash_of(&list), record::hash_of(&record));
     let shelf = &parts.shelf;
-    shelf.put(&drawn.draw, &record::numbered(LIST, hashes.0), &list)?;
-    shelf.put(&drawn.draw, &record::numbered(RECORD, hashes.1), &record)?;
+    shelf.put(
+        &drawn.draw,
+        &record::numbered(LIST, hashes.0, "json"),
+        &list,
+    )?;
+    shelf.put(
+        &drawn.draw,
+        &record::numbered(RECORD, hashes.1, "json"),
+        &record,
+    )?;
     Ok(PlanAction::Draw(PlanDraw {
         list_sha256: hashes.0,
         record_sha256: hashes.1,

@@ -2,11 +2,14 @@
 
 use super::{Reader, page};
 use crate::error::StoreError;
-use crate::records::{Record, RecordKind};
+use crate::records::{Record, RecordKind, assessment_in};
 use crate::views::Page;
-use risk_domain::ids::CaseId;
+use risk_domain::decision::Command;
+use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
-use risk_engine::{CaseMove, Effect};
+use risk_domain::subject::Subject;
+use risk_engine::{Assessment, CaseMove, Effect};
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 impl Reader {
@@ -56,6 +59,39 @@ impl Reader {
         Ok((next, next < end))
     }
 
+    /// The grades that the `most` entries below one recorded, of subjects that `keep` keeps, each with its
+    /// entry: the last one of each subject, in the order of subjects.
+    pub fn recorded_in(
+        &self,
+        below: u64,
+        most: u64,
+        keep: &dyn Fn(&Subject) -> bool,
+    ) -> Result<Vec<(u64, Assessment)>, StoreError> {
+        let (from, mut last) = (below.saturating_sub(most), BTreeMap::new());
+        for block in self.views.ledger.blocks_from(from) {
+            let block = block?;
+            let entries = block.entries();
+            for (index, entry) in entries.filter(|(index, _)| (from..below).contains(index)) {
+                if RecordKind::of(entry.kind) != Some(RecordKind::Effect) {
+                    continue;
+                }
+                let found = assessment_in(index, entry.decision)?;
+                if let Some(found) = found.filter(|found| keep(&found.subject)) {
+                    let assessment = postcard::from_bytes(found.bytes);
+                    let assessment = assessment.map_err(|error| StoreError::Record {
+                        entry: index,
+                        reason: error.to_string(),
+                    })?;
+                    last.insert(found.subject, (index, assessment));
+                }
+            }
+            if block.header().tree_size() >= below {
+                break;
+            }
+        }
+        Ok(last.into_values().collect())
+    }
+
     /// What changed in a case, each with its entry, in the ledger's order; the first `max` of it. What came
     /// before a case was opened anew under its id is among it.
     pub fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<(u64, CaseMove)>, StoreError> {
@@ -65,6 +101,26 @@ impl Reader {
                 return Ok((entry, *moved));
             }
             let reason = "the views name it as a case's move, which it is not".to_owned();
+            Err(StoreError::Record { entry, reason })
+        };
+        entries.into_iter().map(recorded).collect()
+    }
+
+    /// The entry of a command.
+    pub fn command_entry(&self, id: &CommandId) -> Result<Option<u64>, StoreError> {
+        self.views.read(|views| views.command(id))
+    }
+
+    /// The commands on a plan with their entries, those below `below`, in the ledger's order: what its draw
+    /// was held to, what was drawn, that it is public.
+    pub fn plan_steps(&self, plan: &DrawId, below: u64) -> Result<Vec<(u64, Command)>, StoreError> {
+        let on = format!("plan:{plan}");
+        let entries = self.views.read(|views| views.commands_on(&on, below))?;
+        let recorded = |entry| {
+            if let Record::Command(record) = self.record(entry)? {
+                return Ok((entry, record.told));
+            }
+            let reason = "the views name it as a command, which it is not".to_owned();
             Err(StoreError::Record { entry, reason })
         };
         entries.into_iter().map(recorded).collect()
