@@ -3,6 +3,10 @@
 use crate::measure::{Stopwatch, rate, resident_bytes, say, timed};
 use crate::{rig, stream};
 use anyhow::ensure;
+use risk_domain::access::{AccessNote, Act};
+use risk_domain::ids::ActorId;
+use risk_domain::scales::Role;
+use risk_domain::time::Timestamp;
 use risk_engine::{Input, Outcome, ResultInput, SourcePartition};
 use risk_store::{EncodedResult, Opened, Placement, fresh_seed};
 use std::path::Path;
@@ -19,7 +23,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    fill(dir.path(), &args.stream)?;
+    fill(dir.path(), &args.stream, 0)?;
     let store = rig::store(dir.path())?;
     let results = args.stream.results;
 
@@ -51,8 +55,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a ledger as the worker does.
-fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
+/// A note that changes nothing, of about the size of a result.
+fn note(number: u64, at: Timestamp) -> anyhow::Result<AccessNote> {
+    let text = |salt: u64| {
+        let mixed = (number ^ salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        format!("{mixed:016x}").into()
+    };
+    Ok(AccessNote {
+        at,
+        actor: ActorId::new("lab-7")?,
+        roles: [Role::Feeder].into(),
+        means: text(1),
+        request_id: text(2),
+        act: Act::PostResults,
+        count: 6,
+        what: (3..9).map(text).collect(),
+    })
+}
+
+/// Writes a ledger as the worker does, with so many notes after each result.
+pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Result<()> {
     let Opened {
         mut writer,
         mut engine,
@@ -94,9 +116,15 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
             writer.append_result(&result, &encoded, &placement)?;
         }
         writer.append_effects(step.effects)?;
-        if writer.pending_entries() >= BLOCK || writer.is_full() {
-            let next = [(name.clone(), offset as u64 + 1)].into();
-            last = Some(writer.commit(&next, result.observed_at, fresh_seed())?);
+        for number in 0..=notes {
+            if number > 0 {
+                let number = offset as u64 * notes + number;
+                writer.append_access(&note(number, result.observed_at)?)?;
+            }
+            if writer.pending_entries() >= BLOCK || writer.is_full() {
+                let next = [(name.clone(), offset as u64 + 1)].into();
+                last = Some(writer.commit(&next, result.observed_at, fresh_seed())?);
+            }
         }
     }
     let end = Input::Ended(&held);
@@ -104,8 +132,8 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<()> {
     writer.append_input(&end)?;
     writer.append_effects(effects)?;
     let next = [(name, args.results)].into();
-    let seconds = risk_domain::time::Timestamp::from_millis(0);
-    last = Some(writer.commit(&next, seconds, fresh_seed())?).or(last);
+    let never = Timestamp::from_millis(0);
+    last = Some(writer.commit(&next, never, fresh_seed())?).or(last);
     writer.checkpoint(&engine)?;
     if let Some(ticket) = last {
         writer.wait(ticket)?;

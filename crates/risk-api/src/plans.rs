@@ -13,7 +13,10 @@ pub(crate) use book::VisitBook;
 pub use book::plan_inputs;
 pub use export::{csv as table, workbook};
 
-use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
+use crate::audit;
+use crate::dto::{
+    BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanStateDto, PlanSummaryDto, ProblemDto,
+};
 use crate::error::ApiError;
 use crate::etag::{tagged, tagged_json};
 use crate::identity::Identity;
@@ -28,6 +31,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use record::Steps;
 pub(crate) use record::{hash_of, numbered};
+use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::PlanAction;
 use risk_engine::{LedgerPlan, PlanState};
@@ -123,6 +127,24 @@ fn plan_as_known(parts: &ApiParts, id: &DrawId, known: &LedgerPlan) -> Result<Pl
     Ok(plan)
 }
 
+/// A plan for somebody who is to see its targets: while these are not public, who reads them is noted first.
+async fn shown(
+    state: &ApiState,
+    identity: &Identity,
+    request: &str,
+    id: String,
+) -> Result<PlanDto, ApiError> {
+    let plan = state.read(move |parts| plan_of(parts, &id)).await?;
+    match plan.state {
+        PlanStateDto::Committed | PlanStateDto::Drawn => {
+            let named = [plan.plan_id.clone()].into_iter();
+            audit::note(state, identity, request, Act::ReadPlan, named).await?;
+        }
+        PlanStateDto::Revealed => {}
+    }
+    Ok(plan)
+}
+
 /// Plans, the latest first.
 #[utoipa::path(get, path = "/v1/plans", tag = "plans",
     params(
@@ -181,11 +203,13 @@ pub(crate) async fn list(
         (status = 409, description = "A document of it is not what the ledger says", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| tagged_json(&headers, &plan_of(parts, &id)?);
-    state.read(read).await
+    let plan = shown(&state, &identity, &request, id).await?;
+    tagged_json(&headers, &plan)
 }
 
 /// The list of a plan as a table: CSV in UTF-8 with a byte order mark, Chinese headings.
@@ -198,11 +222,14 @@ pub(crate) async fn one(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn csv(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let list = list_of(plan_of(parts, &id)?)?;
+    let plan = shown(&state, &identity, &request, id).await?;
+    let read = move |_: &ApiParts| {
+        let list = list_of(plan)?;
         let table = export::csv(&list);
         Ok(tagged(
             &headers,
@@ -224,11 +251,14 @@ pub(crate) async fn csv(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn xlsx(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let plan = shown(&state, &identity, &request, id).await?;
     let read = move |parts: &ApiParts| {
-        let list = list_of(plan_of(parts, &id)?)?;
+        let list = list_of(plan)?;
         let visits = parts.planning.rules.visits_per_team_day;
         let workbook =
             workbook(&list, visits).map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -247,11 +277,13 @@ pub(crate) async fn xlsx(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn html(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let plan = plan_of(parts, &id)?;
+    let plan = shown(&state, &identity, &request, id).await?;
+    let read = move |_: &ApiParts| {
         let title = format!("抽样计划 {} {}", plan.day, plan.plan_id);
         let page = export::html(&title, &list_of(plan)?);
         Ok(tagged(

@@ -2,9 +2,9 @@
 
 use super::assessment::PartDto;
 use super::{AssessmentDto, DifferenceDto};
-use crate::identity::hexadecimal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use risk_domain::plan_act::hexadecimal;
 use risk_engine::{Assessment, Margin};
 use risk_store::ProvedEntry;
 use risk_store::ledger::{DisclosedSection, Section};

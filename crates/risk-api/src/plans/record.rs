@@ -5,11 +5,13 @@
 
 use crate::audit;
 use crate::error::ApiError;
-use crate::identity::{Identity, hexadecimal};
+use crate::identity::Identity;
 use crate::state::{ApiParts, ApiState, PostError, Receipt};
 use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
-use risk_domain::plan_act::{AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw};
+use risk_domain::plan_act::{
+    AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw, hexadecimal,
+};
 use risk_domain::scales::Role;
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::LedgerPlan;
