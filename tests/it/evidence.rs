@@ -177,10 +177,12 @@ fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Re
     let server = city::serve(&data, "")?;
     let address = server.address().to_owned();
     let draw = revealed_draw(&address, &city.file())?;
+    let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
+    let size = signed.expect_status(200)?.json()?["size"].to_string();
     let path = format!("/v1/draws/{draw}/pack");
     let made = [
-        ("draw", path.clone()),
-        ("draw-redacted", format!("{path}?redacted=true")),
+        ("draw", format!("{path}?size={size}")),
+        ("draw-redacted", format!("{path}?size={size}&redacted=true")),
     ];
     let served = packs_of(&address, (home.path(), &key), made)?;
     let pack = served.first().context("no pack")?;
@@ -207,7 +209,7 @@ fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Re
 
     let again = home.path().join("again.zip");
     let out = again.display().to_string();
-    let (about, size) = (format!("draw:{draw}"), read["ledger"]["size"].to_string());
+    let about = format!("draw:{draw}");
     city::over(&["evidence", &about, "--size", &size, "--out", &out], &data)?;
     let again = unpack(&again)?;
     ensure!(fs::read(again.join("pack.json"))? == fs::read(pack)?);

@@ -27,11 +27,14 @@ use risk_store::{PlanShelf, Reader, ResultsOf, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
+use std::time::Duration;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// The most results that a pack lists.
 const MAX_RESULTS: usize = 500;
+/// Longest wait for the views to show what is asked for.
+const WAIT: Duration = Duration::from_secs(5);
 /// Moves of an alert or a case in a pack.
 const MAX_MOVES: usize = 1000;
 
@@ -41,6 +44,9 @@ pub enum PackError {
     /// Of more entries than there are, or of none.
     #[error("must be from 1 to {0}, the entries of the ledger")]
     Size(u64),
+    /// The views do not show so many entries yet.
+    #[error("the views are catching up with the ledger: ask again, or for fewer entries")]
+    Behind,
     /// The ledger or its views could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,6 +62,7 @@ impl From<PackError> for ApiError {
                 field: "size".to_owned(),
                 rule: error.to_string(),
             },
+            PackError::Behind => Self::Rebuilding,
             PackError::Store(error) => error.into(),
             PackError::Written(_) => Self::Internal(error.to_string()),
         }
@@ -105,7 +112,7 @@ impl std::str::FromStr for About {
 pub struct PackRequest {
     /// About what.
     pub about: About,
-    /// Of the ledger's first so many entries; of all durable ones if none is given.
+    /// Of the ledger's first so many entries; of all that the views show if none is given.
     pub size: Option<u64>,
     /// For other parties: without the names that stand in results.
     pub redacted: bool,
@@ -142,9 +149,14 @@ impl Packer<'_> {
     /// Makes a pack; none where nothing was recorded of what it is about.
     pub fn pack(&self, request: &PackRequest) -> Result<Option<Pack>, PackError> {
         let durable = self.reader.ledger().entry_count();
-        let size = request.size.unwrap_or(durable);
+        let shown = self.reader.position()?;
+        let size = request.size.unwrap_or(shown.max(1));
         if size == 0 || size > durable {
             return Err(PackError::Size(durable));
+        }
+        // What the views do not show yet would be missing, and not the next time.
+        if size > shown && !self.reader.wait_beyond(size - 1, WAIT)? {
+            return Err(PackError::Behind);
         }
         let Some((pack, documents)) = self.document(request, size)? else {
             return Ok(None);

@@ -1108,6 +1108,47 @@ fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt
     assert_eq!(found_of(worker.reader(), &other), of_other);
 }
 
+/// A peer's triggers wrote nothing down where no user was known.
+#[test]
+fn every_entry_has_an_actor_whoever_wrote_it() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    live(&mut worker);
+    let commitment = PlanCommitment {
+        day: Day::new(20_515),
+        design_sha256: ContentHash([5; 32]),
+        pool_sha256: ContentHash([5; 32]),
+        secret_sha256: ContentHash([5; 32]),
+        beacon: None,
+    };
+    let plan = DrawId::new("P-1").unwrap();
+    plan_step(&mut worker, &plan, 50, PlanAction::Commit(commitment));
+    worker.settle();
+    let reader = worker.reader();
+    let mut seen = BTreeMap::new();
+    for entry in reader.show(0..reader.ledger().entry_count()).unwrap() {
+        let actor = match entry.kind {
+            "effect" => "system:engine",
+            "command" => "officer:计划科-1",
+            _ => "system:pipeline",
+        };
+        assert_eq!(entry.actor, actor, "{} is {}", entry.index, entry.kind);
+        *seen.entry(entry.kind).or_insert(0) += 1;
+    }
+    for kind in [
+        "result",
+        "rejection",
+        "registration",
+        "hold",
+        "tick",
+        "ended",
+        "effect",
+        "command",
+    ] {
+        assert!(seen.contains_key(kind), "no {kind} among {seen:?}");
+    }
+}
+
 #[test]
 fn a_result_is_proved_with_its_page_as_it_is_by_itself() {
     let (dir, _, _) = lived();
