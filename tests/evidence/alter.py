@@ -64,6 +64,9 @@ def main():
         paths = [path for path in paths if path != ("about", "subject")]
         if not any(entry["role"] == "result" for entry in pack["entries"]):
             paths = [path for path in paths if path != ("redacted",)]
+    # Others are withheld from other parties, so that what is told of them is proved by the full pack alone.
+    if pack["redacted"]:
+        paths = [path for path in paths if path[0] != "comparables" or path[-1] == "entry"]
     done = 0
     for path in draw.choices(paths, k=count):
         other = copy.deepcopy(pack)
