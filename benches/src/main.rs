@@ -43,7 +43,11 @@ enum What {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
-        What::Engine(args) => engine::run(&args),
+        // In processor time of one thread, closes too.
+        What::Engine(args) => rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()?
+            .install(|| engine::run(&args)),
         What::Http(args) => http::run(&args),
         What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         days: args.days,
         seed: 7,
     };
-    replay::fill(dir.path(), &stream, of_others)?;
+    replay::fill(dir.path(), &stream, of_others)?.close()?;
     let (opened, took) = timed(|| rig::store(dir.path()).and_then(|store| Ok(store.open()?)));
     let opened = opened?;
     say("start", &format!("{:.2} s", took.as_secs_f64()));

@@ -8,8 +8,9 @@ use risk_domain::ids::ActorId;
 use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
 use risk_engine::{Input, Outcome, ResultInput, SourcePartition};
-use risk_store::{EncodedResult, Opened, Placement, fresh_seed};
-use std::path::Path;
+use risk_store::{EncodedResult, Opened, Placement, Writer, fresh_seed};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Results in one block.
 const BLOCK: usize = 8192;
@@ -19,11 +20,28 @@ const BLOCK: usize = 8192;
 pub(crate) struct Args {
     #[command(flatten)]
     stream: stream::Args,
+    /// Measure the replay alone: the ledger is written by a process that ends before its views are,
+    /// which take longer than all else
+    #[arg(long)]
+    replay_only: bool,
+    /// Write the ledger into this folder and end
+    #[arg(long, hide = true)]
+    fill: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(dir) = &args.fill {
+        let filled = fill(dir, &args.stream, 0)?;
+        // Dropping it would wait for the views.
+        std::mem::forget(filled);
+        std::process::exit(0);
+    }
     let dir = tempfile::tempdir()?;
-    fill(dir.path(), &args.stream, 0)?;
+    if args.replay_only {
+        fill_elsewhere(dir.path(), &args.stream)?;
+    } else {
+        fill(dir.path(), &args.stream, 0)?.close()?;
+    }
     let store = rig::store(dir.path())?;
     let results = args.stream.results;
 
@@ -37,6 +55,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     );
     say("effects recorded", &report.effects.to_string());
     say("replay", &rate(results, took));
+    if args.replay_only {
+        return Ok(());
+    }
 
     let before = resident_bytes()?;
     let (opened, took) = timed(|| store.open());
@@ -51,6 +72,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     say(
         "  memory, all in all",
         &format!("{} MiB", resident_bytes()?.saturating_sub(before) >> 20),
+    );
+    let Opened { writer, engine, .. } = opened;
+    drop(engine);
+    writer.close()?;
+    let (opened, took) = timed(|| store.open());
+    opened?.writer.close()?;
+    say(
+        "start after a start",
+        &format!("{:.2} s", took.as_secs_f64()),
     );
     Ok(())
 }
@@ -73,8 +103,28 @@ fn note(number: u64, at: Timestamp) -> anyhow::Result<AccessNote> {
     })
 }
 
-/// Writes a ledger as the worker does, with so many notes after each result.
-pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Result<()> {
+/// Writes a ledger in a process of its own.
+fn fill_elsewhere(dir: &Path, stream: &stream::Args) -> anyhow::Result<()> {
+    let mut other = Command::new(std::env::current_exe()?);
+    other.arg("replay").arg("--fill").arg(dir);
+    for (name, value) in [
+        ("--results", stream.results),
+        ("--enterprises", stream.enterprises.into()),
+        ("--days", stream.days.into()),
+        ("--seed", stream.seed),
+    ] {
+        other.arg(name).arg(value.to_string());
+    }
+    let status = other.status()?;
+    ensure!(
+        status.success(),
+        "the process that fills ended with {status}"
+    );
+    Ok(())
+}
+
+/// Writes a ledger as the worker does, with so many notes after each result, until it is durable.
+pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Result<Writer> {
     let Opened {
         mut writer,
         mut engine,
@@ -142,7 +192,5 @@ pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Resul
         "written: engine, identity, ledger",
         &rate(args.results, watch.elapsed()),
     );
-    drop(engine);
-    writer.close()?;
-    Ok(())
+    Ok(writer)
 }

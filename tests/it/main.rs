@@ -31,6 +31,7 @@ mod publishing;
 mod secured_kafka;
 mod seeds;
 mod surfaces;
+mod threads;
 mod tidy;
 mod webhooks;
 mod witness;

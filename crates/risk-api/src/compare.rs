@@ -17,7 +17,7 @@ const NEAREST: usize = 5;
 #[utoipa::path(get, path = "/v1/subjects/{id}/compare", tag = "subjects",
     params(
         ("id" = String, Path, description = "the subject, as enterprise:ID"),
-        ("with" = Option<String>, Query, description = "the subject to compare it with; without it, the five nearest of its kind that sell a product that it sells")),
+        ("with" = Option<String>, Query, description = "the subject to compare it with; without it, the five nearest of its kind: of enterprises, sites and cells those that sell a product that it sells, of a product those of its sector, of a zone those in the same zone, of a sector all others")),
     responses(
         (status = 200, description = "The comparison", body = ComparisonDto),
         (status = 400, description = "A bad parameter", body = ProblemDto, content_type = "application/problem+json"),

@@ -15,7 +15,6 @@ use risk_domain::time::{Day, Timestamp};
 use risk_stats::decay::DecayAt;
 use risk_stats::special::sigmoid;
 use smallvec::SmallVec;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,24 +44,15 @@ pub(crate) struct Occasion {
     /// By the product's number within its kind.
     of_product: Vec<Expected>,
     otherwise: Expected,
-    /// Zones of what was seen in one innermost zone, sectors of what was seen with one product.
-    zones: Kept<BTreeSet<ZoneId>>,
-    sectors: Kept<BTreeSet<SectorCode>>,
     policy_hash: Arc<str>,
 }
 
-/// What many subjects have in common, made on first need.
-#[derive(Debug)]
-struct Kept<T>(RefCell<BTreeMap<SubjectIx, Arc<T>>>);
-
-impl<T> Kept<T> {
-    fn new() -> Self {
-        Self(RefCell::new(BTreeMap::new()))
-    }
-
-    fn get(&self, of: SubjectIx, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
-        Arc::clone(self.0.borrow_mut().entry(of).or_insert_with(make))
-    }
+/// Where many subjects stand together, made on first need: zones of what was seen in one innermost
+/// zone, sectors of what was seen with one product.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    zones: BTreeMap<SubjectIx, Arc<BTreeSet<ZoneId>>>,
+    sectors: BTreeMap<SubjectIx, Arc<BTreeSet<SectorCode>>>,
 }
 
 /// What was judged of a subject, before it is written out.
@@ -103,8 +93,6 @@ impl Engine {
             decay,
             of_product: of_product.collect(),
             otherwise: expected(prior.severity_mix, [0.0; 4]),
-            zones: Kept::new(),
-            sectors: Kept::new(),
             policy_hash: Arc::from(self.policy.hash.as_str()),
         }
     }
@@ -170,13 +158,13 @@ impl Engine {
     pub(crate) fn written_out(
         &self,
         outlook: &Outlook<'_>,
-        occasion: &Occasion,
+        (occasion, around): (&Occasion, &mut Surroundings),
         subject: SubjectIx,
         judged: &Judged,
     ) -> Option<Assessment> {
         let estimate = outlook.estimate(subject)?;
         let tallies = &self.state(subject).tallies;
-        Some(self.write_out(occasion, subject, &estimate, judged, tallies))
+        Some(self.write_out((occasion, around), subject, &estimate, judged, tallies))
     }
 
     /// The estimate of a subject from all evidence so far, closed or not, under the parameters of
@@ -213,7 +201,8 @@ impl Engine {
         let epoch = self.calendar.epoch_of(now).max(last);
         let occasion = self.occasion(epoch);
         let judged = self.appraise(estimate.law, &tallies, &occasion, at);
-        Some(self.write_out(&occasion, at, &estimate, &judged, &tallies))
+        let around = &mut Surroundings::default();
+        Some(self.write_out((&occasion, around), at, &estimate, &judged, &tallies))
     }
 
     fn appraise(
@@ -265,7 +254,7 @@ impl Engine {
 
     fn write_out(
         &self,
-        occasion: &Occasion,
+        (occasion, around): (&Occasion, &mut Surroundings),
         subject: SubjectIx,
         estimate: &Estimate,
         judged: &Judged,
@@ -286,8 +275,8 @@ impl Engine {
         }
         Assessment {
             subject: self.subjects.name(subject).clone(),
-            zones: self.zones_of(occasion, subject),
-            sectors: self.sectors_of(occasion, subject),
+            zones: self.zones_of(around, subject),
+            sectors: self.sectors_of(around, subject),
             epoch: occasion.epoch,
             level: judged
                 .decision
@@ -316,7 +305,7 @@ impl Engine {
     }
 
     /// The zones that a subject was seen in, with everything they lie in.
-    fn zones_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<ZoneId>> {
+    fn zones_of(&self, around: &mut Surroundings, subject: SubjectIx) -> Arc<BTreeSet<ZoneId>> {
         let own = [subject];
         let innermost = match self.subjects.kind(subject) {
             SubjectKind::Zone => own.as_slice(),
@@ -339,13 +328,17 @@ impl Engine {
             Arc::new(zones.collect())
         };
         match innermost {
-            [zone] => occasion.zones.get(*zone, || of(&[*zone])),
+            [zone] => Arc::clone(around.zones.entry(*zone).or_insert_with(|| of(&[*zone]))),
             several => of(several),
         }
     }
 
     /// The sectors that a subject was seen in.
-    fn sectors_of(&self, occasion: &Occasion, subject: SubjectIx) -> Arc<BTreeSet<SectorCode>> {
+    fn sectors_of(
+        &self,
+        around: &mut Surroundings,
+        subject: SubjectIx,
+    ) -> Arc<BTreeSet<SectorCode>> {
         let name = self.subjects.name(subject);
         if let Subject::Sector(id) = name {
             return Arc::new(BTreeSet::from([id.clone()]));
@@ -371,7 +364,12 @@ impl Engine {
             Arc::new(sectors.collect())
         };
         match products.as_slice() {
-            [product] => occasion.sectors.get(*product, || of(&[*product])),
+            [product] => Arc::clone(
+                around
+                    .sectors
+                    .entry(*product)
+                    .or_insert_with(|| of(&[*product])),
+            ),
             several => of(several),
         }
     }

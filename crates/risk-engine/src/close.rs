@@ -5,10 +5,12 @@
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
 use crate::alert::{self, Alert};
+use crate::appraise::{Judged, Surroundings};
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::{Effect, Recorder};
 use crate::model::week_of;
+use crate::spread::spread;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
@@ -105,37 +107,37 @@ impl Engine {
         epoch: Epoch,
         recorder: &mut dyn Recorder,
     ) -> Vec<Alert> {
-        let outlook = self.outlook(None, subjects);
-        let occasion = self.occasion(epoch);
-        let mut changed = Vec::new();
+        let this = &*self;
+        let outlook = this.outlook(None, subjects);
+        let occasion = this.occasion(epoch);
+        let changed = spread(subjects.len(), |part| {
+            let part = subjects.get(part).into_iter().flatten();
+            let judged = part.filter_map(|subject| {
+                let judged = this.judge(&outlook, &occasion, *subject)?;
+                Some((name_begins(this.subjects.name(*subject)), *subject, judged))
+            });
+            judged.collect::<Vec<_>>()
+        });
         // Numbers of subjects depend on arrival, names do not.
-        let mut order = Vec::new();
-        for subject in subjects {
-            if let Some(judged) = self.judge(&outlook, &occasion, *subject) {
-                let begins = name_begins(self.subjects.name(*subject));
-                order.push((begins, *subject, changed.len()));
-                changed.push(judged);
-            }
-        }
+        let mut order: Vec<&(_, SubjectIx, Judged)> = changed.iter().flatten().collect();
         order.sort_unstable_by(|(one, first, _), (other, second, _)| {
-            let name = |subject: &SubjectIx| self.subjects.name(*subject);
+            let name = |subject: &SubjectIx| this.subjects.name(*subject);
             one.cmp(other).then_with(|| name(first).cmp(name(second)))
         });
-        let ended_at = self.calendar.end_of(epoch);
+        let ended_at = this.calendar.end_of(epoch);
+        let mut around = Surroundings::default();
         let mut standings = Vec::with_capacity(order.len());
         let mut rises = Vec::new();
-        for (_, subject, at) in order {
-            let judged = changed.get(at);
-            let written =
-                judged.and_then(|judged| self.written_out(&outlook, &occasion, subject, judged));
-            let Some(assessment) = written else {
+        for (_, subject, judged) in order {
+            let at = (&occasion, &mut around);
+            let Some(assessment) = this.written_out(&outlook, at, *subject, judged) else {
                 continue;
             };
-            let before = self.state(subject).standing;
+            let before = this.state(*subject).standing;
             let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
-            let rise = alert::of_rise(before, &assessment, ended_at, &self.policy);
+            let rise = alert::of_rise(before, &assessment, ended_at, &this.policy);
             rises.extend(rise);
-            standings.push((subject, Standing::of(&assessment)));
+            standings.push((*subject, Standing::of(&assessment)));
             recorder.effect(Effect::Assessed(Box::new(assessment)));
         }
         for (subject, standing) in standings {
@@ -184,6 +186,7 @@ impl Engine {
             Effect::AlertMoved(_) | Effect::ReferenceRefused(_) => {}
             Effect::RatesTold(told) => self.extend_series(told),
             Effect::LevelsTold(told) => self.extend_levels(told),
+            Effect::CoursesTold(told) => self.extend_courses(told),
             Effect::WeekWatched(settings) => {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);

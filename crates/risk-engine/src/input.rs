@@ -12,7 +12,7 @@ use crate::model::Snapshot;
 use crate::plans::PlanRefusal;
 use crate::problems::ProblemRefusal;
 use crate::references::ReferenceRefused;
-use crate::series::{WeekLevels, WeekRates};
+use crate::series::{WeekCourses, WeekLevels, WeekRates};
 use crate::signals::SignalRaised;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
@@ -220,6 +220,8 @@ pub enum Effect {
     ReferenceRefused(Box<ReferenceRefused>),
     /// What lasts of the means over the frame was told, after the rates of the same week.
     LevelsTold(Box<WeekLevels>),
+    /// How the rates of an earlier week went against what lasts, in hindsight.
+    CoursesTold(Box<WeekCourses>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -11,12 +11,14 @@ use crate::frame::Frame;
 use crate::logodds::told::Told;
 use crate::logodds::{HalfLives, Left, NO_GROUP, SinceSnapshot};
 use crate::model::{Field, Model};
+use crate::spread::spread;
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx, Subjects};
 use places::{Places, is_shared};
 use risk_domain::subject::SubjectKind;
 use risk_stats::special::logit;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Binary places of sums over targets: 2³¹ terms of the size of log-odds fit.
 pub(crate) const PLACES: f64 = 4_294_967_296.0;
@@ -158,6 +160,9 @@ impl Sums {
     }
 }
 
+/// Law and mean probability of a target.
+type Walked = (Law, f64);
+
 /// Slopes by level and group, for the effects that targets share.
 type Shared = BTreeMap<(usize, u32), i128>;
 
@@ -178,7 +183,7 @@ pub(crate) struct Outlook<'a> {
     /// What the targets of each [`Base::above`] share; empty unless all targets are walked over.
     shared: Vec<Told>,
     /// Law and mean probability of each target that was walked over, by its number.
-    walked: Vec<Option<(Law, f64)>>,
+    walked: Vec<Option<Walked>>,
 }
 
 /// Whether a subject is a product, a zone or a sector, which share their targets with many.
@@ -310,38 +315,19 @@ impl Outlook<'_> {
     /// counts as shared by all its targets, wherever they are: the doubt of a mean is at most what is
     /// told.
     fn walk(&mut self, asked: &BTreeSet<SubjectIx>) {
-        let fields = self.model.fields();
         let shared = (0..self.subjects.above_count() as u32).map(|above| self.told_above(above));
         self.shared = shared.collect();
-        let mut by_above = vec![Sums::default(); self.shared.len()];
-        let mut walked = vec![None; self.subjects.base_count()];
-        let mut told = Told::default();
-        for (number, base) in self.subjects.linked() {
-            let weight = self.frame.weight(number);
-            if weight == 0 {
-                continue;
+        let this = &*self;
+        let mut parts = spread(self.subjects.base_count(), |numbers| {
+            this.walk_over(numbers)
+        })
+        .into_iter();
+        let (mut by_above, mut walked) = parts.next().unwrap_or_default();
+        for (sums, of_part) in parts {
+            for (sum, other) in by_above.iter_mut().zip(&sums) {
+                sum.merge(other);
             }
-            self.tell(base, &mut told);
-            let target = self.target(&told);
-            let probability = self.model.snapshot.probability(target.raw.0, target.raw.1);
-            walked[number as usize] = Some((target.law, probability));
-            let mut unshared = 0.0;
-            for (field, of) in fields.iter().zip(&told.levels) {
-                if is_shared(*field) && of.group != NO_GROUP {
-                    continue;
-                }
-                let sharers = match field {
-                    Field::Enterprise => self.subjects.kin(base.enterprise).targets.len(),
-                    Field::Cell => self.subjects.kin(base.cell).targets.len(),
-                    Field::Sector | Field::Product | Field::Zone | Field::ProductZone => 1,
-                };
-                unshared += sharers as f64 * of.doubt();
-            }
-            if let Some(sums) = by_above.get_mut(base.above as usize) {
-                let slope = self.slope(probability);
-                sums.add(weight, probability, slope, slope * slope * unshared);
-                sums.add_parts(&target.parts, &self.places.own_parts, weight.into());
-            }
+            walked.extend(of_part);
         }
         self.walked = walked;
         let mut found: BTreeMap<SubjectIx, (Sums, Shared)> = BTreeMap::new();
@@ -371,6 +357,45 @@ impl Outlook<'_> {
             .into_iter()
             .map(|(subject, (sums, shared))| (subject, sums.estimate(&shared, self.model)))
             .collect();
+    }
+
+    /// The targets of these numbers: sums of them by what they lie in, and the law of each.
+    fn walk_over(&self, numbers: Range<usize>) -> (Vec<Sums>, Vec<Option<Walked>>) {
+        let fields = self.model.fields();
+        let mut by_above = vec![Sums::default(); self.shared.len()];
+        let mut walked = vec![None; numbers.len()];
+        let mut told = Told::default();
+        for (number, slot) in (numbers.start as u32..).zip(&mut walked) {
+            let Some(base) = self.subjects.linked_base(number) else {
+                continue;
+            };
+            let weight = self.frame.weight(number);
+            if weight == 0 {
+                continue;
+            }
+            self.tell(base, &mut told);
+            let target = self.target(&told);
+            let probability = self.model.snapshot.probability(target.raw.0, target.raw.1);
+            *slot = Some((target.law, probability));
+            let mut unshared = 0.0;
+            for (field, of) in fields.iter().zip(&told.levels) {
+                if is_shared(*field) && of.group != NO_GROUP {
+                    continue;
+                }
+                let sharers = match field {
+                    Field::Enterprise => self.subjects.kin(base.enterprise).targets.len(),
+                    Field::Cell => self.subjects.kin(base.cell).targets.len(),
+                    Field::Sector | Field::Product | Field::Zone | Field::ProductZone => 1,
+                };
+                unshared += sharers as f64 * of.doubt();
+            }
+            if let Some(sums) = by_above.get_mut(base.above as usize) {
+                let slope = self.slope(probability);
+                sums.add(weight, probability, slope, slope * slope * unshared);
+                sums.add_parts(&target.parts, &self.places.own_parts, weight.into());
+            }
+        }
+        (by_above, walked)
     }
 
     /// What all targets share that one [`Base::above`] has.

@@ -5,7 +5,7 @@
 //! there are therefore four figures, each with an interval and the number of results it is worth:
 //! raw by mode, from random draws alone, design-based (the model's mean over the frame, corrected by
 //! what draws of known probability found against it, in the period and before), and composite (the same,
-//! with more trust in the course that the model foretells: the best guess, for internal use).
+//! with more trust in the course that the model tells: the best guess, for internal use).
 //!
 //! All figures are failure rates; [`Rate::passing`] turns one round.
 
@@ -30,9 +30,12 @@ use std::ops::Range;
 /// Chance that an interval holds the truth.
 const CONFIDENCE: f64 = 0.95;
 
-/// How far the truth may wander from the course that the model foretells, as shares of the rate: the
-/// draws tell which of them is likely. The least is what the composite holds it to be.
+/// How far the truth may wander from the course that the model tells, as shares of the rate: the draws
+/// tell which of them is likely.
 const WANDERING: [f64; 4] = [0.1, 0.2, 0.4, 0.8];
+
+/// The same where the course is trusted, for the composite.
+const TRUSTING: [f64; 4] = [0.025, 0.05, 0.1, 0.2];
 
 /// An estimated failure rate（不合格率）.
 #[doc(alias = "不合格率")]
@@ -163,13 +166,13 @@ pub struct Rates {
 
 impl Rates {
     /// Estimates for the weeks of `period` from what was tested of a domain in these and earlier
-    /// weeks; none if its frame was never known. `lasting` is what lasts of the frame's mean, where it is
-    /// known: what the model would foretell without seasons, recent weeks and remedies.
+    /// weeks; none if its frame was never known. `courses` has the frame's mean as a share of what lasts of
+    /// it, where that is known: of what the model would tell without seasons, recent weeks and remedies.
     pub fn estimate(
         period: Range<u16>,
         tallies: &[WeekTally],
         frames: &BTreeMap<u16, FrameWeek>,
-        lasting: &BTreeMap<u16, f64>,
+        courses: &BTreeMap<u16, f64>,
     ) -> Option<Self> {
         let weeks = frames.range(period.clone());
         let mut predicted: Vec<f64> = weeks.map(|(_, frame)| frame.predicted).collect();
@@ -188,7 +191,7 @@ impl Rates {
             let value = (failures as f64 / results as f64).clamp(0.0, 1.0);
             (mode, Rate::wilson(value, results as u64, results as f64))
         });
-        let corrections = Corrections::new(tallies, frames, lasting);
+        let corrections = Corrections::new(tallies, frames, courses);
         let corrected = |wandering: &[f64]| -> Option<Rate> {
             let Correction {
                 value,
@@ -202,7 +205,7 @@ impl Rates {
             random: tally::random_alone(&period, tallies, frames),
             model,
             design: corrected(&WANDERING),
-            composite: corrected(&WANDERING[..1]),
+            composite: corrected(&TRUSTING),
         })
     }
 }

@@ -58,6 +58,22 @@ pub struct WeekLevels {
     pub domains: BTreeMap<CompactString, f64>,
 }
 
+/// How far the means over the frame of an earlier week lay above what lasts（周走势）, as the snapshot in force
+/// sees it, which has seen the weeks after it: what breaks out in a week shows in the results of the next
+/// ones only.
+#[doc(alias = "周走势")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeekCourses {
+    /// The week.
+    pub week: u16,
+    /// Mean probability over the frame, in the season of that week, over the mean of what lasts; by domain.
+    pub domains: BTreeMap<CompactString, f64>,
+}
+
+/// Weeks after which a week's course is told anew. The recent effects of a snapshot weigh results by a
+/// half-life of some weeks, so that they tell the best of the weeks before its end.
+pub const HINDSIGHT: u16 = 4;
+
 /// The weeks of one domain.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -65,6 +81,8 @@ pub struct Series {
     tallies: Vec<WeekTally>,
     /// What lasts of the mean over the frame, by week.
     lasting: BTreeMap<u16, f64>,
+    /// The mean over the frame as a share of what lasts, by week, as it was told last.
+    courses: BTreeMap<u16, f64>,
 }
 
 impl Series {
@@ -87,6 +105,12 @@ impl Series {
         self.lasting.get(&week).copied()
     }
 
+    /// The mean over the frame of a week as a share of what of it lasts: what the snapshot before the week
+    /// foretold, and after [`HINDSIGHT`] weeks what one that has seen them found.
+    pub fn course(&self, week: u16) -> Option<f64> {
+        self.courses.get(&week).copied()
+    }
+
     /// What was tested, by week and mode.
     pub fn tallies(&self) -> &[WeekTally] {
         &self.tallies
@@ -94,7 +118,7 @@ impl Series {
 
     /// Rates of a period; none before the first week was told.
     pub fn rates(&self, period: Range<u16>) -> Option<Rates> {
-        Rates::estimate(period, &self.tallies, &self.frames, &self.lasting)
+        Rates::estimate(period, &self.tallies, &self.frames, &self.courses)
     }
 
     /// Tests and failures of a period in all modes.
@@ -153,6 +177,8 @@ struct Told {
     targets: u32,
     predicted: i128,
     lasting: i128,
+    /// In the season of [`HINDSIGHT`] weeks before.
+    earlier: i128,
     tallies: BTreeMap<(u16, SelectionMode), WeekTally>,
 }
 
@@ -194,6 +220,34 @@ impl<'a> Sums<'a> {
     }
 }
 
+/// All that a close tells of a week.
+pub(crate) struct ToldWeek {
+    rates: WeekRates,
+    levels: WeekLevels,
+    /// Of [`HINDSIGHT`] weeks before.
+    courses: WeekCourses,
+}
+
+impl ToldWeek {
+    fn new(epoch: Epoch, week: u16) -> Self {
+        Self {
+            rates: WeekRates {
+                epoch,
+                week,
+                domains: BTreeMap::new(),
+            },
+            levels: WeekLevels {
+                week,
+                domains: BTreeMap::new(),
+            },
+            courses: WeekCourses {
+                week: week.saturating_sub(HINDSIGHT),
+                domains: BTreeMap::new(),
+            },
+        }
+    }
+}
+
 impl Told {
     fn is_empty(&self) -> bool {
         self.targets == 0 && self.tallies.is_empty()
@@ -203,6 +257,7 @@ impl Told {
         self.targets += other.targets;
         self.predicted += other.predicted;
         self.lasting += other.lasting;
+        self.earlier += other.earlier;
         for (key, tally) in &other.tallies {
             let sum = self.tallies.entry(*key);
             sum.or_insert_with(|| WeekTally::new(key.0, key.1))
@@ -214,17 +269,21 @@ impl Told {
         sum as f64 / PLACES / f64::from(self.targets.max(1))
     }
 
-    fn finish(self, name: CompactString, (rates, levels): (&mut WeekRates, &mut WeekLevels)) {
+    fn finish(self, name: CompactString, week: &mut ToldWeek) {
         let frame = FrameWeek {
             targets: self.targets,
             predicted: self.mean(self.predicted),
         };
         if self.targets > 0 {
             let lasting = self.mean(self.lasting);
-            levels.domains.insert(name.clone(), lasting);
+            week.levels.domains.insert(name.clone(), lasting);
+            if lasting > 0.0 {
+                let course = self.mean(self.earlier) / lasting;
+                week.courses.domains.insert(name.clone(), course);
+            }
         }
         let tallies = self.tallies.into_values().collect();
-        rates.domains.insert(name, (frame, tallies));
+        week.rates.domains.insert(name, (frame, tallies));
     }
 }
 
@@ -276,7 +335,7 @@ impl Engine {
     }
 
     /// What came since the snapshot in force, if a fit is due that will have seen it.
-    pub(crate) fn tell_rates(&self) -> Option<(WeekRates, WeekLevels)> {
+    pub(crate) fn tell_rates(&self) -> Option<ToldWeek> {
         let epoch = self.fit_due()?;
         let week = week_of(self.calendar.day_of(epoch));
         let model = &self.model;
@@ -292,13 +351,16 @@ impl Engine {
         for (number, base) in in_frame.filter(|(number, _)| self.frame.weight(*number) > 0) {
             let groups = model.groups(base, &self.subjects);
             let told = told_of(&groups, week);
+            let then = told_of(&groups, week.saturating_sub(HINDSIGHT));
             let fixed = |probability: f64| libm::round(probability * PLACES) as i128;
             let predicted = fixed(snapshot.probability_of(&told));
             let lasting = fixed(snapshot.lasting_probability_of(&told));
+            let earlier = fixed(snapshot.probability_of(&then));
             sums.add(number, base, |sum| {
                 sum.targets += 1;
                 sum.predicted += predicted;
                 sum.lasting += lasting;
+                sum.earlier += earlier;
             });
         }
         let shifts: Vec<ModeShift> = self.mode_shifts().collect();
@@ -329,19 +391,11 @@ impl Engine {
                     .merge(&tally);
             });
         }
-        let mut rates = WeekRates {
-            epoch,
-            week,
-            domains: BTreeMap::new(),
-        };
-        let mut levels = WeekLevels {
-            week,
-            domains: BTreeMap::new(),
-        };
+        let mut of_week = ToldWeek::new(epoch, week);
         for (name, told) in self.by_domain(sums) {
-            told.finish(name, (&mut rates, &mut levels));
+            told.finish(name, &mut of_week);
         }
-        Some((rates, levels))
+        Some(of_week)
     }
 
     fn by_domain(&self, sums: Sums<'_>) -> BTreeMap<CompactString, Told> {
@@ -395,14 +449,28 @@ impl Engine {
         for (domain, lasting) in &told.domains {
             let series = self.series.entry(domain.clone()).or_default();
             series.lasting.insert(told.week, *lasting);
+            let frame = series.frames.get(&told.week);
+            if let Some(frame) = frame.filter(|_| *lasting > 0.0) {
+                let course = frame.predicted / lasting;
+                series.courses.insert(told.week, course);
+            }
+        }
+    }
+
+    /// Takes in what a close told of the course of an earlier week.
+    pub(crate) fn extend_courses(&mut self, told: &WeekCourses) {
+        for (domain, course) in &told.domains {
+            let series = self.series.entry(domain.clone()).or_default();
+            series.courses.insert(told.week, *course);
         }
     }
 
     /// Tells the rates of the week that a fit is due for, before the fit's snapshot is in force.
     pub(crate) fn conclude_rates(&mut self, effects: &mut Vec<Effect>) {
-        if let Some((rates, levels)) = self.tell_rates() {
-            self.conclude(Effect::RatesTold(Box::new(rates)), effects);
-            self.conclude(Effect::LevelsTold(Box::new(levels)), effects);
+        if let Some(told) = self.tell_rates() {
+            self.conclude(Effect::RatesTold(Box::new(told.rates)), effects);
+            self.conclude(Effect::LevelsTold(Box::new(told.levels)), effects);
+            self.conclude(Effect::CoursesTold(Box::new(told.courses)), effects);
         }
     }
 }

@@ -123,8 +123,11 @@ impl SupplyPaths {
             let first = self.replaced.entry(cleared.clone()).or_insert(epoch);
             *first = epoch.min(*first);
         }
+        if result.outcome != Outcome::Nonconforming {
+            return;
+        }
         let paths = SupplyPath::of(result);
-        if result.outcome != Outcome::Nonconforming || paths.is_empty() {
+        if paths.is_empty() {
             return;
         }
         let failure = Failure {

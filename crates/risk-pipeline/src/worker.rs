@@ -8,6 +8,7 @@
 
 mod apply;
 mod decoder;
+mod lane;
 mod parts;
 mod recording;
 mod refusal;
@@ -16,18 +17,19 @@ mod watermark;
 
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
-use crate::dead_letter::{DeadLetterTracker, Verdict};
+use crate::dead_letter::Verdict;
 use crate::source::intake::{self, Receipt, is_intake};
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
 use decoder::{Decoded, Decoder, Slot};
+use lane::Lanes;
 use parts::lock;
 use prometheus::IntCounter;
 use risk_domain::time::Timestamp;
 use risk_engine::{Caution, Engine, Epoch, Input, SourcePartition};
 use risk_store::{Committed, Ticket};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,16 +47,7 @@ pub struct Worker {
     decoder: Decoder,
     /// Batches that the decoder has, the oldest first, and whoever waits for their records.
     in_hand: VecDeque<(Arc<SourceBatch>, Vec<intake::Ticket>)>,
-    /// Of the source in the ledger, by feed.
-    names: [CompactString; Feed::ALL.len()],
-    positions: BTreeMap<Partition, Offset>,
-    tracker: DeadLetterTracker,
-    stopped: BTreeSet<Partition>,
-    paused: BTreeSet<Partition>,
-    /// Since when a partition has been at its end.
-    at_end: BTreeMap<Partition, Timestamp>,
-    /// Partitions that no longer hold the watermark.
-    idle: BTreeSet<Partition>,
+    lanes: Lanes,
     waiting: Arc<Mutex<Waiting>>,
     in_flight: VecDeque<(Ticket, BTreeMap<Partition, Offset>)>,
     report: WorkerReport,
@@ -74,7 +67,7 @@ pub struct Worker {
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker")
-            .field("source", &self.names)
+            .field("lanes", &self.lanes)
             .field("report", &self.report)
             .finish_non_exhaustive()
     }
@@ -87,27 +80,17 @@ enum Handled {
     Rejected(Rejection),
 }
 
-/// The partition that goes by this name in the ledger, if it is one of a source with these names.
-fn partition_named(names: &[CompactString], named: &SourcePartition) -> Option<Partition> {
-    let feed = names.iter().position(|name| *name == named.source)?;
-    Some(Partition {
-        feed: *Feed::ALL.get(feed)?,
-        number: named.partition,
-    })
-}
-
 impl Worker {
     /// A worker that goes on where the ledger stands.
     pub fn new(mut parts: WorkerParts) -> Result<Self, WorkerError> {
         let names = Feed::ALL.map(|feed| CompactString::new(parts.source.name(feed)));
-        let known = parts.writer.positions().iter();
-        let positions: BTreeMap<Partition, Offset> = known
-            .filter_map(|(partition, next)| {
-                let ours = partition_named(&names, partition)?;
-                Some((ours, Offset(*next as i64)))
-            })
-            .collect();
-        parts.source.seek(&positions)?;
+        let mut lanes = Lanes::new(names, parts.settings.dead_letters);
+        for (named, next) in parts.writer.positions() {
+            if let Some(partition) = lanes.partition_named(named) {
+                lanes.of(partition).next = Some(Offset(*next as i64));
+            }
+        }
+        parts.source.seek(&lanes.positions())?;
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let told = Arc::clone(&waiting);
         parts.writer.observe(Arc::new(move |committed: &Committed| {
@@ -116,13 +99,7 @@ impl Worker {
         let words = std::mem::replace(&mut parts.vocabulary, Box::new(OpenVocabulary));
         let decoder = Decoder::start(words, parts.settings.limits)?;
         Ok(Self {
-            tracker: DeadLetterTracker::new(parts.settings.dead_letters),
-            names,
-            positions,
-            stopped: BTreeSet::new(),
-            paused: BTreeSet::new(),
-            at_end: BTreeMap::new(),
-            idle: BTreeSet::new(),
+            lanes,
             waiting,
             in_flight: VecDeque::new(),
             report: WorkerReport::default(),
@@ -160,7 +137,7 @@ impl Worker {
             .source
             .partitions()
             .iter()
-            .map(|at| self.named(*at))
+            .map(|at| self.lanes.named(*at))
             .collect();
         self.input(&Input::Hold(&held))?;
         self.commit(Vec::new())?;
@@ -202,7 +179,7 @@ impl Worker {
     fn ended(&self, mut held: Vec<SourcePartition>) -> Vec<SourcePartition> {
         let engine = self.engine();
         let clocks = engine.partition_clocks().map(|(partition, _)| partition);
-        let gone = clocks.filter(|at| is_intake(&at.source) && !self.names.contains(&at.source));
+        let gone = clocks.filter(|at| is_intake(&at.source) && !self.lanes.has_name(&at.source));
         held.extend(gone.cloned());
         held
     }
@@ -240,20 +217,6 @@ impl Worker {
         }
     }
 
-    fn named(&self, partition: Partition) -> SourcePartition {
-        let [results, registry, commands, signals] = &self.names;
-        let source = match partition.feed {
-            Feed::Results => results,
-            Feed::Registry => registry,
-            Feed::Commands => commands,
-            Feed::Signals => signals,
-        };
-        SourcePartition {
-            source: source.clone(),
-            partition: partition.number,
-        }
-    }
-
     fn engine(&self) -> std::sync::RwLockWriteGuard<'_, Engine> {
         self.parts
             .engine
@@ -269,7 +232,7 @@ impl Worker {
     ) -> Result<(), WorkerError> {
         let now = self.parts.clock.now();
         for partition in &batch.reached_end {
-            self.at_end.entry(*partition).or_insert(now);
+            self.lanes.of(*partition).at_end.get_or_insert(now);
         }
         if batch.is_empty() && tickets.is_empty() {
             return Ok(());
@@ -317,11 +280,12 @@ impl Worker {
         slot: &Slot,
     ) -> Result<Option<Receipt>, WorkerError> {
         let partition = record.partition;
-        if self.stopped.contains(&partition) {
+        let lane = self.lanes.of(partition);
+        if lane.stopped {
             return Ok(None);
         }
-        self.at_end.remove(&partition);
-        self.idle.remove(&partition);
+        lane.at_end = None;
+        lane.idle = false;
         let handled = match &slot.decoded {
             Decoded::Result(result) => self.apply(result, &slot.encoded, record)?,
             Decoded::Entry(entry) => self.apply_entry(entry, record)?,
@@ -331,20 +295,20 @@ impl Worker {
         };
         let receipt = match handled {
             Handled::Applied => {
-                self.tracker.accepted(partition, 1);
+                self.lanes.of(partition).rejections.accepted();
                 self.applied.inc();
                 self.report.accepted += 1;
                 Receipt::Accepted
             }
             Handled::Duplicate => {
-                self.tracker.accepted(partition, 1);
+                self.lanes.of(partition).rejections.accepted();
                 self.duplicate.inc();
                 self.report.duplicates += 1;
                 self.parts.writer.count_duplicate();
                 Receipt::Duplicate
             }
             Handled::Rejected(rejection) => {
-                if let Verdict::Stop { why } = self.tracker.rejected(partition) {
+                if let Verdict::Stop { why } = self.lanes.of(partition).rejections.rejected() {
                     self.stop_partition(partition, &why)?;
                     return Ok(None);
                 }
@@ -352,17 +316,18 @@ impl Worker {
                 Receipt::Rejected(rejection)
             }
         };
-        self.positions.insert(partition, record.offset.next());
+        self.lanes.of(partition).next = Some(record.offset.next());
         Ok(Some(receipt))
     }
 
     /// Hands over what was appended, with the positions reached.
     fn commit(&mut self, receipts: Receipts) -> Result<(), WorkerError> {
         let known = self.parts.writer.positions();
+        let next = |lane: &lane::Lane| Some((lane.name.clone(), lane.next?.0 as u64));
         let moved: BTreeMap<SourcePartition, u64> = self
-            .positions
-            .iter()
-            .map(|(partition, next)| (self.named(*partition), next.0 as u64))
+            .lanes
+            .all()
+            .filter_map(next)
             .filter(|(partition, next)| known.get(partition) != Some(next))
             .collect();
         if moved.is_empty() && self.parts.writer.pending_entries() == 0 {
@@ -378,7 +343,7 @@ impl Worker {
         if !receipts.is_empty() {
             lock(&self.waiting).add(ticket.block, receipts);
         }
-        self.in_flight.push_back((ticket, self.positions.clone()));
+        self.in_flight.push_back((ticket, self.lanes.positions()));
         self.gauge();
         Ok(())
     }

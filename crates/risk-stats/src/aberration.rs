@@ -43,6 +43,7 @@ fn false_alarms(probability: f64) -> Result<f64, AberrationError> {
 /// let baseline = EarsBaseline::before(&[1, 2, 3, 1, 2, 3, 2, 9], 7, 0)?;
 /// assert_eq!(baseline.mean(), 2.0);
 /// assert!(baseline.limit(0.001)? < 9.0);
+/// assert!((baseline.surprise(9) * baseline.deviation() - 7.0).abs() < 1e-12);
 /// # Ok::<(), risk_stats::aberration::AberrationError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -71,6 +71,8 @@ pub fn log_likelihood_ratio(counts: Counts, p0: f64, p1: f64) -> Result<f64, Cha
 /// let mut sum = Cusum::default();
 /// assert_eq!(sum.add(-2.0), 0.0);
 /// assert_eq!(sum.add(1.5), 1.5);
+/// sum.reset();
+/// assert_eq!(sum.value(), 0.0);
 /// ```
 #[doc(alias = "累积和")]
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]

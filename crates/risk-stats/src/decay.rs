@@ -28,6 +28,7 @@ pub struct HalfLifeError;
 /// let (generation, weight) = decay.weight(20_000);
 /// // After one half-life a result counts half.
 /// assert!((decay.value(generation, weight as i128, 20_028) - 0.5).abs() < 1e-9);
+/// assert!((decay.at(20_056).value(generation, weight as i128) - 0.25).abs() < 1e-9);
 /// # Ok::<(), risk_stats::decay::HalfLifeError>(())
 /// ```
 #[doc(alias = "半衰期")]

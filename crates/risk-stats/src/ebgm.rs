@@ -110,6 +110,8 @@ impl ObservedCount {
 /// let posterior = mixture.after(ObservedCount::new(26, 4.0)?);
 /// // 26 where 4 were expected: the ratio is shrunk little, and is surely above 2.
 /// assert!(posterior.geometric_mean() < 6.5 && posterior.quantile(0.05)? > 2.0);
+/// // Of the two laws only the first has such ratios.
+/// assert!(posterior.first_share() > 0.9);
 /// # Ok::<(), risk_stats::ebgm::EbgmError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,12 +168,14 @@ impl GammaMixture {
     /// three starts.
     ///
     /// ```
-    /// use risk_stats::ebgm::{GammaMixture, ObservedCount};
+    /// use risk_stats::ebgm::{GammaLaw, GammaMixture, ObservedCount};
     /// let counts: Result<Vec<_>, _> = (1..40)
     ///     .map(|n| ObservedCount::new(1 + n % 4 + if n % 9 == 0 { 12 } else { 0 }, 2.0))
     ///     .collect();
-    /// let mixture = GammaMixture::fit(&counts?)?;
-    /// assert!(mixture.share() > 0.0);
+    /// let counts = counts?;
+    /// let mixture = GammaMixture::fit(&counts)?;
+    /// let other = GammaMixture::new(GammaLaw::new(0.35, 0.25)?, GammaLaw::new(2.0, 2.5)?, 0.15)?;
+    /// assert!(mixture.ln_likelihood(&counts) > other.ln_likelihood(&counts));
     /// # Ok::<(), risk_stats::ebgm::EbgmError>(())
     /// ```
     pub fn fit(counts: &[ObservedCount]) -> Result<Self, EbgmError> {

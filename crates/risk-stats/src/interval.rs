@@ -24,6 +24,9 @@ pub enum IntervalError {
 /// ```
 /// use risk_stats::interval::{Counts, IntervalError};
 /// assert_eq!(Counts::new(3, 2).unwrap_err(), IntervalError::MoreFailuresThanTests);
+/// let counts = Counts::new(1, 4)?;
+/// assert_eq!((counts.failures(), counts.tests(), counts.rate()), (1, 4, 0.25));
+/// # Ok::<(), IntervalError>(())
 /// ```
 #[doc(alias = "不合格数与检验数")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,6 +23,7 @@ pub enum LogitNormalError {
 /// let mean = law.mean(&GaussHermite::new(20).expect("20 points"));
 /// assert!((mean - 0.060_241_877).abs() < 1e-7);
 /// assert!((law.above(0.10) - 0.169_508_622).abs() < 1e-9);
+/// assert!((law.above(law.quantile(0.3)) - 0.7).abs() < 1e-9);
 /// # Ok::<(), risk_stats::logit_normal::LogitNormalError>(())
 /// ```
 #[doc(alias = "逻辑斯蒂正态分布")]

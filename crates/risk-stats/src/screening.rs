@@ -147,6 +147,8 @@ impl Accuracy {
     /// let accuracy = Accuracy::new(Sensitivity::new(0.8)?, Specificity::new(0.95)?)?;
     /// let corrected = accuracy.rogan_gladen(Counts::new(12, 200)?, 0.95)?;
     /// assert!((corrected.rate - 0.013_333_333).abs() < 1e-9);
+    /// assert!((accuracy.youden_index() - 0.75).abs() < 1e-12);
+    /// assert!((accuracy.positive_rate(corrected.rate) - 0.06).abs() < 1e-12);
     /// # Ok::<(), risk_stats::screening::ScreeningError>(())
     /// ```
     pub fn rogan_gladen(

@@ -15,6 +15,7 @@ use std::array;
 /// let mut detector = ShiryaevRoberts::<1>::default();
 /// detector.step([0.0]);
 /// assert_eq!(detector.step([0.0]), 2.0);
+/// assert_eq!(detector.value(), 2.0);
 /// ```
 #[doc(alias = "希里亚耶夫–罗伯茨统计量")]
 #[derive(Debug, Clone, Copy, PartialEq)]

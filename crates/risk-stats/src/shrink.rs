@@ -14,6 +14,7 @@ pub struct BetaError;
 /// use risk_stats::shrink::BetaPosterior;
 /// let posterior = BetaPosterior::new(1.0 + 3.0, 9.0 + 7.0)?;
 /// assert_eq!(posterior.mean(), 0.2);
+/// assert_eq!((posterior.alpha(), posterior.beta()), (4.0, 16.0));
 /// # Ok::<(), risk_stats::shrink::BetaError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,6 +128,14 @@ impl BetaPosterior {
     }
 
     /// Variance of the log-odds of the rate, exactly: ψ′(α) + ψ′(β).
+    ///
+    /// ```
+    /// use risk_stats::shrink::BetaPosterior;
+    /// // The log-odds of a uniform rate have a logistic law.
+    /// let variance = BetaPosterior::new(1.0, 1.0)?.logit_variance();
+    /// assert!((variance - std::f64::consts::PI.powi(2) / 3.0).abs() < 1e-9);
+    /// # Ok::<(), risk_stats::shrink::BetaError>(())
+    /// ```
     pub fn logit_variance(&self) -> f64 {
         trigamma(self.alpha) + trigamma(self.beta)
     }

@@ -5,7 +5,6 @@ mod walks;
 use crate::commit::{Observer, Shared, Ticket};
 use crate::deliveries::Deliveries;
 use crate::error::StoreError;
-use crate::keys::Key;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
@@ -13,7 +12,7 @@ use crate::views::{
     AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
     SubjectQuery, ViewStats, ViewsHandle,
 };
-use crate::views::{HistoryList, List, ResultsOf, Views, of_draw, of_enterprise};
+use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
 use risk_domain::ids::{AlertId, CaseId};
 use risk_domain::inspection::InspectionResult;
@@ -28,10 +27,6 @@ use std::time::Duration;
 
 /// The most rows that one page gives.
 pub const MAX_PAGE: usize = 1000;
-/// Is given a result with its entry and block, and says whether it wants another.
-type TakeResult<'a> = dyn FnMut(u64, &Block, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
-/// Entries looked at for one page of results.
-const SCANNED_RESULTS: usize = 50_000;
 
 /// The reader（读取端）; clones share everything.
 #[doc(alias = "读取端")]
@@ -95,6 +90,7 @@ impl Reader {
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
                 | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
@@ -169,69 +165,6 @@ impl Reader {
             items,
             next: next.map(|at| at.to_string()),
         })
-    }
-
-    /// Hands over results, the newest first, until `take` wants no more or many were looked at; says below
-    /// which entry to go on, if there may be more.
-    pub(crate) fn walk_results(
-        &self,
-        of: &ResultsOf,
-        below: Option<u64>,
-        take: &mut TakeResult<'_>,
-    ) -> Result<Option<u64>, StoreError> {
-        let mut at = below.unwrap_or(u64::MAX);
-        let mut looked_at = 0;
-        while looked_at < SCANNED_RESULTS {
-            let found = match of {
-                ResultsOf::Enterprises(all) => {
-                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
-                    self.indexed_below(&all, at)?
-                }
-                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
-                ResultsOf::All => self.block_below(at)?,
-            };
-            if found.is_empty() {
-                return Ok(None);
-            }
-            for entry in found {
-                at = entry;
-                looked_at += 1;
-                let block = self.block_with(entry)?;
-                if let Record::Result(record) = record_in(&block, entry)?
-                    && !take(entry, &block, record)?
-                {
-                    return Ok(Some(at));
-                }
-            }
-        }
-        Ok(Some(at))
-    }
-
-    /// Some entries of results in lists, the newest first.
-    fn indexed_below(&self, all: &[Key], below: u64) -> Result<Vec<u64>, StoreError> {
-        let mut entries = Vec::new();
-        for prefix in all {
-            let of = self
-                .views
-                .read(|views| views.results_under(prefix, below, MAX_PAGE))?;
-            entries.extend(of);
-        }
-        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
-        entries.dedup();
-        // Beyond so many, one enterprise may have been cut off before another.
-        entries.truncate(MAX_PAGE);
-        Ok(entries)
-    }
-
-    /// All entries of the last block with some below, the newest first.
-    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
-        let ledger = &self.views.ledger;
-        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
-            return Ok(Vec::new());
-        };
-        let block = self.block_with(last)?;
-        let first = block.header().first_entry;
-        Ok((first..=last).rev().collect())
     }
 
     /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
@@ -335,6 +268,7 @@ impl Reader {
                     | Effect::SnapshotFitted(_)
                     | Effect::RatesTold(_)
                     | Effect::LevelsTold(_)
+                    | Effect::CoursesTold(_)
                     | Effect::WeekWatched(_)
                     | Effect::CaseGone(_)
                     | Effect::ReferenceRefused(_)

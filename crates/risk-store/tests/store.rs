@@ -1024,7 +1024,7 @@ fn plan_step(worker: &mut Worker, plan: &DrawId, day: i64, action: PlanAction) {
     };
     let step = worker.opened.engine.step(&input);
     let Became::Accepted(accepted) = step.outcome else {
-        panic!("{:?}", step.outcome);
+        unreachable!("{:?}", step.outcome);
     };
     let next = worker.positions.entry(name.clone()).or_insert(0);
     *next += 1;
@@ -1039,8 +1039,11 @@ fn plan_step(worker: &mut Worker, plan: &DrawId, day: i64, action: PlanAction) {
     worker.opened.writer.append_effects(step.effects).unwrap();
 }
 
+/// Ids with their entries.
+type Numbered = Vec<(u64, String)>;
+
 /// What is found of a plan: its steps and the results that name it, each with its entry.
-fn found_of(reader: &Reader, plan: &DrawId) -> (Vec<(u64, String)>, Vec<(u64, String)>) {
+fn found_of(reader: &Reader, plan: &DrawId) -> (Numbered, Numbered) {
     let steps = reader.plan_steps(plan, u64::MAX).unwrap();
     let steps = steps.into_iter().map(|(entry, step)| {
         assert_eq!(reader.command_entry(&step.command_id).unwrap(), Some(entry));
@@ -1188,10 +1191,9 @@ fn grades_recorded_in_a_window_are_the_last_of_each_subject_below_an_entry() {
         let found = reader.recorded_in(below, most, &enterprises).unwrap();
         let mut expected = BTreeMap::new();
         for entry in below.saturating_sub(most)..below {
-            if let Some(of) = reader.assessment_at(entry).unwrap() {
-                if enterprises(&of.subject) {
-                    expected.insert(of.subject.clone(), (entry, of));
-                }
+            let of = reader.assessment_at(entry).unwrap();
+            if let Some(of) = of.filter(|of| enterprises(&of.subject)) {
+                expected.insert(of.subject.clone(), (entry, of));
             }
         }
         let expected: Vec<(u64, Assessment)> = expected.into_values().collect();

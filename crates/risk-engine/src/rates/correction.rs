@@ -5,7 +5,8 @@
 //! series with the draws as its observations (van den Brakel and Krieg 2009), filtered by Kalman's method.
 //! The course is the foretold mean over the frame as a share of what of it lasts: every fit finds the level
 //! anew, from few draws, and would else carry its error into every week, where the draws of all weeks tell
-//! the same level.
+//! the same level. The course of a week is taken in hindsight where a later fit told it; the residuals never
+//! are, each is held against what was foretold before it.
 
 use super::tally::Told;
 use super::{FrameWeek, WeekTally};
@@ -18,7 +19,7 @@ const LEVEL: f64 = 0.5;
 /// Weeks after which a rate that wandered is back on its course by a factor of e.
 const PERSISTENCE: f64 = 26.0;
 /// Weeks before a period that still tell of the level in it.
-const LOOK_BACK: u16 = 104;
+const LOOK_BACK: u16 = 156;
 
 /// Places of the state: the level's error, how far the rate has wandered, the mean error over the weeks
 /// of the period, and for each mode by how many standard deviations its shift is off.
@@ -39,14 +40,14 @@ pub(super) struct Correction {
 pub(super) struct Corrections<'a> {
     told: BTreeMap<u16, Vec<Told>>,
     frames: &'a BTreeMap<u16, FrameWeek>,
-    lasting: &'a BTreeMap<u16, f64>,
+    courses: &'a BTreeMap<u16, f64>,
 }
 
 impl<'a> Corrections<'a> {
     pub(super) fn new(
         tallies: &[WeekTally],
         frames: &'a BTreeMap<u16, FrameWeek>,
-        lasting: &'a BTreeMap<u16, f64>,
+        courses: &'a BTreeMap<u16, f64>,
     ) -> Self {
         let mut told: BTreeMap<u16, Vec<Told>> = BTreeMap::new();
         for of_week in tallies.iter().filter_map(WeekTally::told) {
@@ -55,7 +56,7 @@ impl<'a> Corrections<'a> {
         Self {
             told,
             frames,
-            lasting,
+            courses,
         }
     }
 
@@ -122,8 +123,8 @@ impl<'a> Corrections<'a> {
     /// mean is held to be on its course.
     fn course(&self, period: &Range<u16>, mean: f64) -> BTreeMap<u16, f64> {
         let of_week = |(week, frame): (&u16, &FrameWeek)| {
-            let lasting = self.lasting.get(week).filter(|lasting| **lasting > 0.0)?;
-            Some((*week, (frame.predicted, frame.predicted / lasting)))
+            let course = self.courses.get(week).filter(|course| **course > 0.0)?;
+            Some((*week, (frame.predicted, *course)))
         };
         let known: BTreeMap<u16, (f64, f64)> = self.frames.iter().filter_map(of_week).collect();
         let (mut weeks, mut sum) = (0.0, 0.0);

@@ -93,7 +93,7 @@ fn a_small_case_by_hand() {
     assert!((design.value - (0.3 + error)).abs() < 1e-9);
     let half = 1.959_963_984_540_054 * deviation;
     assert!((design.upper - design.value - half).abs() < 1e-9);
-    let (error, _) = by_hand(0.3, -0.175, variance, &[0.1]);
+    let (error, _) = by_hand(0.3, -0.175, variance, &[0.025, 0.05, 0.1, 0.2]);
     let composite = rates.composite.unwrap();
     assert!((composite.value - (0.3 + error)).abs() < 1e-9);
 }
@@ -251,7 +251,7 @@ fn krige(
 struct Weeks {
     tallies: Vec<WeekTally>,
     frames: BTreeMap<u16, FrameWeek>,
-    lasting: BTreeMap<u16, f64>,
+    courses: BTreeMap<u16, f64>,
 }
 
 impl Weeks {
@@ -271,11 +271,11 @@ impl Weeks {
         self.tallies.push(tally);
         let targets = 4000;
         self.frames.insert(week, FrameWeek { targets, predicted });
-        self.lasting.insert(week, level);
+        self.courses.insert(week, course);
     }
 
     fn rates(&self, period: Range<u16>) -> Rates {
-        Rates::estimate(period, &self.tallies, &self.frames, &self.lasting).unwrap()
+        Rates::estimate(period, &self.tallies, &self.frames, &self.courses).unwrap()
     }
 }
 
@@ -508,7 +508,8 @@ proptest! {
             (week, FrameWeek { targets: 50, predicted: *predicted })
         });
         let frames: BTreeMap<u16, FrameWeek> = frames.collect();
-        let lasting: BTreeMap<u16, f64> = by_week().map(|(week, (_, lasting))| (week, *lasting)).collect();
+        let courses = by_week().map(|(week, (predicted, lasting))| (week, predicted / lasting));
+        let courses: BTreeMap<u16, f64> = courses.collect();
         let period = start..start + 4;
         let weeks = period.clone().map(|week| foretold[usize::from(week)]);
         let (mean, course) = weeks.fold((0.0, 0.0), |(mean, course), (predicted, lasting)| {
@@ -522,7 +523,7 @@ proptest! {
                 (told.week, told.mode, told.value + predicted - on_course, told.variance, told.doubt)
             })
             .collect();
-        let found = Corrections::new(&tallies, &frames, &lasting);
+        let found = Corrections::new(&tallies, &frames, &courses);
         let drawn = heard.iter().any(|(week, ..)| period.contains(week));
         prop_assert_eq!(found.estimate(&period, mean, &[0.3]).is_some(), drawn);
         prop_assume!(drawn);

@@ -92,6 +92,7 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)

@@ -375,6 +375,7 @@ impl Desk {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)

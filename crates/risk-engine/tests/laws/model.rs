@@ -10,6 +10,7 @@ use risk_engine::logodds::{
     Basis, Evidence, Frame, Left, PartKind, Query, Row, SinceSnapshot, fit, merge,
 };
 use risk_engine::rates::{Rates, WeekTally};
+use risk_engine::series::HINDSIGHT;
 use risk_engine::{Assessment, Caution, Effect, Part, Policy, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,6 +124,7 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         | Effect::AlertRaised(_)
         | Effect::RatesTold(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
@@ -268,6 +270,7 @@ fn what_would_lower_a_grade_lowers_it() {
                 | Effect::SnapshotFitted(_)
                 | Effect::RatesTold(_)
                 | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
@@ -343,8 +346,41 @@ fn a_later_day_lets_what_is_recent_fade() {
     assert!(asked > 3, "{asked}");
 }
 
+#[test]
+fn what_is_comparable_is_of_one_kind_and_lies_in_the_same() {
+    let (desk, _) = lived();
+    let nearest = |of: &str, most: usize| -> Vec<String> {
+        let found = desk.engine.comparables(&of.parse().unwrap(), most);
+        found.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(nearest("product:P0", 9), ["product:P1"]);
+    let mut floors = nearest("zone:F1", 9);
+    floors.sort_unstable();
+    assert_eq!(floors, ["zone:F0", "zone:F2"]);
+    assert_eq!(nearest("zone:F1", 1).len(), 1);
+    // The only one of its kind, and one that nobody ever saw.
+    assert!(nearest("sector:toys", 9).is_empty() && nearest("product:P9", 9).is_empty());
+    let like = nearest("enterprise:E1", 20);
+    assert!(like.len() > 3 && like.iter().all(|other| other.starts_with("enterprise:")));
+    assert!(!like.contains(&"enterprise:E1".to_owned()));
+}
+
 /// Bins keep the logarithm of a probability in steps of 1/4000.
 const DRAWN: f64 = 2e-4;
+
+/// By how much draws of one week move the mean: of the level .5 of it is in doubt, of the course one of
+/// these shares, as the draws make them likely.
+fn shifted(mean: f64, residual: f64, variance: f64) -> f64 {
+    let (mut all_likely, mut shifted) = (0.0, 0.0);
+    for wandering in [0.025, 0.05, 0.1, 0.2] {
+        let error = (0.25 + wandering * wandering) * mean * mean;
+        let of_found = error + variance;
+        let likely = (-0.5 * residual * residual / of_found).exp() / of_found.sqrt();
+        all_likely += likely;
+        shifted += likely * error / of_found * residual;
+    }
+    shifted / all_likely
+}
 
 #[test]
 fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
@@ -395,6 +431,22 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         .sum::<f64>();
     let lasts = lasts / all.frame.len() as f64;
     assert!((city.lasting(last).unwrap() - lasts).abs() < 1e-8);
+    // The course of a week is what was foretold of it; after some weeks, what the snapshot in force finds.
+    assert!((city.course(last).unwrap() - mean / lasts).abs() < 1e-6);
+    let earlier = last - HINDSIGHT;
+    let found = |target: u32| {
+        let groups = of_target(target);
+        let query = Query {
+            week: Some(earlier),
+            ..Query::new(&groups)
+        };
+        before.model.predict(&query).probability
+    };
+    let found = (0..all.frame.len() as u32).map(found).sum::<f64>();
+    let found = found / all.frame.len() as f64;
+    assert!((city.course(earlier).unwrap() - found / lasts).abs() < 1e-6);
+    let foretold = city.frame(earlier).unwrap().predicted / city.lasting(earlier).unwrap();
+    assert!((city.course(earlier).unwrap() - foretold).abs() > 1e-4);
     // As if nothing had been drawn before.
     let of_last = city.tallies().iter().filter(|tally| tally.week == last);
     let of_last: Vec<WeekTally> = of_last.copied().collect();
@@ -412,11 +464,9 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         draws += f64::from(row.results);
     }
     let (residual, variance) = (residual / draws, variance / (draws * draws));
-    // Of the level .5, of the course .1 of the mean.
-    let error = (0.25 + 0.01) * mean * mean;
-    let share = error / (error + variance);
     let composite = alone.composite.unwrap();
-    assert!((composite.value - (mean + share * residual)).abs() < DRAWN);
+    let by_hand = mean + shifted(mean, residual, variance);
+    assert!((composite.value - by_hand).abs() < DRAWN);
     assert_eq!(composite.results, draws as u64);
 }
 

@@ -119,6 +119,7 @@ fn what_is_told_of_a_case_is_what_changed_and_nothing_else_on_every_path() {
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::LevelsTold(_)
+                | Effect::CoursesTold(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_) => None,
             });

@@ -41,6 +41,7 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::CaseGone(_)
         | Effect::AlertTermsSet(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::AlertMoved(_)
         | Effect::SignalRaised(_) => None,
     });

@@ -51,6 +51,7 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::SnapshotFitted(_)
         | Effect::RatesTold(_)
         | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)

@@ -24,9 +24,10 @@ impl Worker {
         let engine = Arc::clone(&self.parts.engine);
         let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
         let linked = self.parts.writer.links_of(&engine, result)?;
-        let name = self.named(record.partition);
+        let lane = self.lanes.of(record.partition);
+        let name = lane.name.clone();
         let input = Input::Result(ResultInput {
-            partition: engine.partition(&name),
+            partition: *lane.number.get_or_insert_with(|| engine.partition(&name)),
             result,
             digest: encoded.digest(),
             seen: seen.map(|seen| seen.digest),
@@ -50,7 +51,7 @@ impl Worker {
         entry: &RegistryEntry,
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
-        let partition = self.named(record.partition);
+        let partition = self.lanes.named(record.partition);
         let input = Input::Registry {
             partition: &partition,
             entry,
@@ -73,7 +74,7 @@ impl Worker {
         command: &Command,
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
-        let partition = self.named(record.partition);
+        let partition = self.lanes.named(record.partition);
         let input = Input::Command {
             partition: &partition,
             command,
@@ -96,7 +97,7 @@ impl Worker {
         (signal, personal): &(Signal, SignalPersonal),
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
-        let partition = self.named(record.partition);
+        let partition = self.lanes.named(record.partition);
         let input = Input::Signal {
             partition: &partition,
             signal,

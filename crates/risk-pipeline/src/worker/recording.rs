@@ -74,6 +74,7 @@ where
             Effect::Assessed(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_) => {}
         }

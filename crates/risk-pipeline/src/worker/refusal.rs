@@ -44,7 +44,7 @@ impl Worker {
             field: rejection.field.clone(),
             value: rejection.value.clone(),
             rule: rejection.rule.clone(),
-            partition: self.named(record.partition),
+            partition: self.lanes.named(record.partition),
             offset: record.offset.0 as u64,
             received_at: record.received_at,
             key: batch.key(record).map(<[u8]>::to_vec),
@@ -99,12 +99,12 @@ impl Worker {
         why: &StopReason,
     ) -> Result<(), WorkerError> {
         tracing::error!(%partition, why = %why, "partition stopped: mend the feed and restart");
-        self.stopped.insert(partition);
+        self.lanes.of(partition).stopped = true;
         lock(&self.parts.status.stopped).insert(partition, why.to_string());
         self.parts
             .metrics
             .stopped_partitions
-            .set(self.stopped.len() as i64);
+            .set(self.lanes.all().filter(|lane| lane.stopped).count() as i64);
         Ok(self.parts.source.pause(&[partition])?)
     }
 }

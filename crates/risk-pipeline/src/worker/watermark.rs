@@ -1,6 +1,6 @@
 //! What the worker does about time: ticks for idle partitions, pauses for those far ahead.
 
-use super::{Worker, WorkerError, partition_named};
+use super::{Worker, WorkerError};
 use crate::source::{Feed, Partition};
 use risk_engine::{Input, SourcePartition};
 use std::collections::BTreeSet;
@@ -37,28 +37,31 @@ impl Worker {
                 .unwrap_or_else(PoisonError::into_inner);
             engine.too_far_ahead()
         };
+        let ahead = ahead.iter();
         let ahead: BTreeSet<Partition> = ahead
-            .into_iter()
-            .filter_map(|partition| partition_named(&self.names, &partition))
+            .filter_map(|named| self.lanes.partition_named(named))
             .collect();
-        let pause: Vec<Partition> = ahead.difference(&self.paused).copied().collect();
-        let resume: Vec<Partition> = self
-            .paused
-            .difference(&ahead)
-            .filter(|at| !self.stopped.contains(at))
-            .copied()
-            .collect();
+        for partition in &ahead {
+            // One that the engine knows and that was not read yet.
+            self.lanes.of(*partition);
+        }
+        let (mut pause, mut resume) = (Vec::new(), Vec::new());
+        for lane in self.lanes.all_mut() {
+            let must = ahead.contains(&lane.partition);
+            if must && !lane.paused {
+                pause.push(lane.partition);
+            } else if lane.paused && !must && !lane.stopped {
+                resume.push(lane.partition);
+            }
+            lane.paused = must;
+        }
         if !pause.is_empty() {
             self.parts.source.pause(&pause)?;
         }
         if !resume.is_empty() {
             self.parts.source.resume(&resume)?;
         }
-        self.paused = ahead;
-        self.parts
-            .metrics
-            .paused_partitions
-            .set(self.paused.len() as i64);
+        self.parts.metrics.paused_partitions.set(ahead.len() as i64);
         Ok(())
     }
 
@@ -72,16 +75,20 @@ impl Worker {
             Feed::Results => idle_after,
             Feed::Registry | Feed::Commands | Feed::Signals => 0,
         };
-        let newly: Vec<Partition> = self
-            .at_end
-            .iter()
-            .filter(|(partition, since)| {
-                now.millis_since(**since) >= patience(partition.feed)
-                    && !self.idle.contains(partition)
+        let waits = self.lanes.all().any(|lane| lane.idle);
+        let lanes = self.lanes.all_mut();
+        let newly = lanes.filter(|lane| {
+            let patience = patience(lane.partition.feed);
+            let rests = |since| now.millis_since(since) >= patience;
+            !lane.idle && lane.at_end.is_some_and(rests)
+        });
+        let idle: Vec<SourcePartition> = newly
+            .map(|lane| {
+                lane.idle = true;
+                lane.name.clone()
             })
-            .map(|(partition, _)| *partition)
             .collect();
-        let closes = !self.idle.is_empty() && {
+        let closes = waits && {
             let engine = self
                 .parts
                 .engine
@@ -89,14 +96,9 @@ impl Worker {
                 .unwrap_or_else(PoisonError::into_inner);
             engine.would_close(now)
         };
-        if newly.is_empty() && !closes {
+        if idle.is_empty() && !closes {
             return Ok(());
         }
-        let idle: Vec<SourcePartition> = newly
-            .iter()
-            .map(|partition| self.named(*partition))
-            .collect();
-        self.idle.extend(newly);
         self.input(&Input::Tick { now, idle: &idle })?;
         self.commit(Vec::new())?;
         self.balance()

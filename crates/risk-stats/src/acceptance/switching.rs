@@ -14,6 +14,8 @@ use super::Severity;
 ///     .after(failed, Conditions::default());
 /// // Two of five consecutive lots.
 /// assert_eq!(state.severity(), Some(Severity::Tightened));
+/// // Sampling that had stopped goes on under tightened inspection.
+/// assert_eq!(Switching::Discontinued.resumed().severity(), Some(Severity::Tightened));
 /// ```
 #[doc(alias = "转移规则")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,6 +45,8 @@ pub(crate) struct OpenBlock {
     bytes: Vec<u8>,
     spans: Vec<Span>,
     pub(crate) partitions: Vec<SourcePartition>,
+    /// Number of the partition of the last result.
+    partition: u32,
     pub(crate) duplicates: u64,
     /// What the views show of it, each with its entry.
     shown: Vec<(u64, Shown)>,
@@ -81,11 +83,17 @@ impl OpenBlock {
 
     /// Number of a partition within this block.
     fn partition(&mut self, name: &SourcePartition) -> u32 {
-        let known = self.partitions.iter().position(|known| known == name);
-        known.unwrap_or_else(|| {
-            self.partitions.push(name.clone());
-            self.partitions.len() - 1
-        }) as u32
+        let mut known = self.partitions.iter();
+        // Mostly that of the entry before.
+        let before = self.partition as usize;
+        self.partition = match self.partitions.get(before) {
+            Some(named) if named == name => before,
+            Some(_) | None => known.position(|known| known == name).unwrap_or_else(|| {
+                self.partitions.push(name.clone());
+                self.partitions.len() - 1
+            }),
+        } as u32;
+        self.partition
     }
 
     /// Closes the entry whose bytes were appended from `start` on, with the section ends given.

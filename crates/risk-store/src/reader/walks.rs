@@ -1,9 +1,11 @@
 //! Walks through the ledger itself: forwards for what follows it, backwards for what people did last.
 
-use super::{Reader, page};
+use super::{MAX_PAGE, Reader, page, record_in};
 use crate::error::StoreError;
-use crate::records::{Record, RecordKind, assessment_in};
-use crate::views::Page;
+use crate::keys::Key;
+use crate::ledger::Block;
+use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
+use crate::views::{Page, ResultsOf, of_draw, of_enterprise};
 use risk_domain::decision::Command;
 use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
@@ -12,7 +14,75 @@ use risk_engine::{Assessment, CaseMove, Effect};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+/// Is given a result with its entry and block, and says whether it wants another.
+type TakeResult<'a> = dyn FnMut(u64, &Block, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
+/// Entries looked at for one page of results.
+const SCANNED_RESULTS: usize = 50_000;
+
 impl Reader {
+    /// Hands over results, the newest first, until `take` wants no more or many were looked at; says below
+    /// which entry to go on, if there may be more.
+    pub(crate) fn walk_results(
+        &self,
+        of: &ResultsOf,
+        below: Option<u64>,
+        take: &mut TakeResult<'_>,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut at = below.unwrap_or(u64::MAX);
+        let mut looked_at = 0;
+        while looked_at < SCANNED_RESULTS {
+            let found = match of {
+                ResultsOf::Enterprises(all) => {
+                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
+                    self.indexed_below(&all, at)?
+                }
+                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
+                ResultsOf::All => self.block_below(at)?,
+            };
+            if found.is_empty() {
+                return Ok(None);
+            }
+            for entry in found {
+                at = entry;
+                looked_at += 1;
+                let block = self.block_with(entry)?;
+                if let Record::Result(record) = record_in(&block, entry)?
+                    && !take(entry, &block, record)?
+                {
+                    return Ok(Some(at));
+                }
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// Some entries of results in lists, the newest first.
+    fn indexed_below(&self, all: &[Key], below: u64) -> Result<Vec<u64>, StoreError> {
+        let mut entries = Vec::new();
+        for prefix in all {
+            let of = self
+                .views
+                .read(|views| views.results_under(prefix, below, MAX_PAGE))?;
+            entries.extend(of);
+        }
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
+        entries.dedup();
+        // Beyond so many, one enterprise may have been cut off before another.
+        entries.truncate(MAX_PAGE);
+        Ok(entries)
+    }
+
+    /// All entries of the last block with some below, the newest first.
+    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
+        let ledger = &self.views.ledger;
+        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
+            return Ok(Vec::new());
+        };
+        let block = self.block_with(last)?;
+        let first = block.header().first_entry;
+        Ok((first..=last).rev().collect())
+    }
+
     /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
     /// `max` entries were read; says from which entry to go on, and whether there is more. What follows
     /// the ledger by position sees every result once.

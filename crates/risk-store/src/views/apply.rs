@@ -152,6 +152,7 @@ impl Applier {
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
+            | Effect::CoursesTold(_)
             | Effect::WeekWatched(_)
             | Effect::AlertTermsSet(_)
             | Effect::ReferenceRefused(_) => {}

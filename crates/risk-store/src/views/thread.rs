@@ -37,8 +37,10 @@ const QUIET_SLICES_BEHIND: usize = 500;
 const ENTRIES_A_SLICE: usize = 512;
 /// Keys written for one slice of rest. They take about a quarter of its time.
 const KEYS_A_SLICE: usize = 64;
-/// Entries from which a block says that the stream is behind: whoever keeps up commits small ones.
-const BEHIND_ENTRIES: u64 = 4096;
+/// Entries from which a block is large: whoever keeps up commits small ones.
+const LARGE_BLOCK: u64 = 4096;
+/// Large blocks in a row that say that the stream is behind: one comes where an epoch closes.
+const BEHIND_BLOCKS: u32 = 2;
 /// Smaller blocks in a row that say that it no longer is: one or two come where an epoch closes.
 const CAUGHT_UP_BLOCKS: u32 = 16;
 /// The shortest rest, some fifty milliseconds: sled syncs a little piece of its file with every write,
@@ -90,7 +92,8 @@ struct Work {
     quiet: usize,
     /// The stream is behind, as its last blocks say.
     behind: bool,
-    /// Small blocks in a row.
+    /// Large and small blocks in a row; one of them is 0.
+    large: u32,
     small: u32,
     /// The commit thread is gone, and everything it left is done.
     ended: bool,
@@ -128,9 +131,12 @@ impl Work {
 
     /// Notes whether the stream is behind, as a block of so many entries says.
     fn note_pace(&mut self, entries: u64) {
-        let large = entries >= BEHIND_ENTRIES;
-        self.small = if large { 0 } else { self.small + 1 };
-        if large && !self.behind {
+        (self.large, self.small) = if entries >= LARGE_BLOCK {
+            (self.large.saturating_add(1), 0)
+        } else {
+            (0, self.small.saturating_add(1))
+        };
+        if self.large >= BEHIND_BLOCKS && !self.behind {
             self.behind = true;
             self.rest = REST_BEHIND;
         } else if self.behind && self.small >= CAUGHT_UP_BLOCKS {
@@ -279,6 +285,7 @@ impl ViewThread {
             rest: 0,
             quiet: 0,
             behind: false,
+            large: 0,
             small: 0,
             ended: false,
         };

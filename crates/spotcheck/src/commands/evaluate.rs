@@ -95,6 +95,7 @@ fn cells(world: &World, city: &City<'_>, path: &Path) -> anyhow::Result<()> {
 
 /// Fits, one after the other, each begun where the one before ended.
 struct Chain {
+    first: u16,
     weeks: u16,
     snapshot: Option<Snapshot>,
 }
@@ -102,6 +103,7 @@ struct Chain {
 impl Chain {
     fn every(weeks: u16) -> Self {
         Self {
+            first: FIRST_FIT,
             weeks,
             snapshot: None,
         }
@@ -111,7 +113,7 @@ impl Chain {
     fn advance(&mut self, city: &City<'_>, week: u16) -> anyhow::Result<&Snapshot> {
         let mut next = match &self.snapshot {
             Some(snapshot) => snapshot.as_of + self.weeks,
-            None => FIRST_FIT,
+            None => self.first,
         };
         while self.snapshot.as_ref().is_none_or(|last| last.as_of < week) {
             let at = next.min(week);

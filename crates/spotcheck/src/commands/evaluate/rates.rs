@@ -1,26 +1,32 @@
 //! The failure rate of a city in a quarter, told after its end.
 
 use super::world::{QuarterAnswer, World};
-use super::{Chain, City, Drawn, FIRST_FIT, create};
+use super::{Chain, City, Drawn, create};
 use crate::output::say;
 use anyhow::Context;
 use risk_domain::selection::SelectionMode;
 use risk_engine::logodds::{Query, Snapshot};
 use risk_engine::rates::{FrameWeek, ModeShift, Observation, Rates, WeekTally};
+use risk_engine::series::HINDSIGHT;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-/// Weeks between the fits that foretell each week.
+/// Weeks between the fits that foretell each week, as a running engine makes them.
 const REFIT: u16 = 1;
+/// The week at whose end the first of them is made.
+const FIRST_FIT: u16 = 1;
 
 /// Of every quarter, the rate that draws of known probability correct, and the best guess.
 pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::Result<()> {
     let mut out = create(path)?;
-    let mut chain = Chain::every(REFIT);
+    let mut chain = Chain {
+        first: FIRST_FIT,
+        ..Chain::every(REFIT)
+    };
     let mut tallies = Vec::new();
     let mut frames: BTreeMap<u16, FrameWeek> = BTreeMap::new();
-    let mut lasting: BTreeMap<u16, f64> = BTreeMap::new();
+    let mut courses: BTreeMap<u16, f64> = BTreeMap::new();
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
         let next = frames.last_key_value();
@@ -33,11 +39,9 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
             let predicted = foretold.values().sum::<f64>() / targets as f64;
             let targets = targets as u32;
             frames.insert(week, FrameWeek { targets, predicted });
-            let lasts = foretold.keys().map(|cell| {
-                let groups: Vec<u32> = city.frame.groups(*cell).collect();
-                snapshot.lasting_probability(&groups)
-            });
-            lasting.insert(week, lasts.sum::<f64>() / f64::from(targets));
+            for (of, course) in courses_told(city, snapshot, week, &foretold) {
+                courses.insert(of, course);
+            }
             for (mode, shift) in shifts_of(snapshot) {
                 let mut tally = WeekTally::new(week, mode);
                 let of_mode = |drawn: &&Drawn| drawn.week == week && drawn.mode == mode;
@@ -55,7 +59,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
                 tallies.push(tally);
             }
         }
-        let rates = Rates::estimate(period, &tallies, &frames, &lasting);
+        let rates = Rates::estimate(period, &tallies, &frames, &courses);
         let rates = rates.with_context(|| format!("the quarter from {} is empty", quarter.from))?;
         let (design, composite) = rates.design.zip(rates.composite).with_context(|| {
             format!(
@@ -94,6 +98,29 @@ fn foretell(city: &City<'_>, snapshot: &Snapshot, week: u16) -> BTreeMap<u32, f6
     };
     let alive = city.alive(week);
     alive.map(|(cell, _)| (cell, probability(cell))).collect()
+}
+
+/// The mean over the frame as a share of what lasts of it: of the week that a snapshot foretells, and in
+/// hindsight of one that lies so far behind that its course shows.
+fn courses_told(
+    city: &City<'_>,
+    snapshot: &Snapshot,
+    week: u16,
+    foretold: &BTreeMap<u32, f64>,
+) -> BTreeMap<u16, f64> {
+    let earlier = week.saturating_sub(HINDSIGHT);
+    let (mut now, mut then, mut lasting) = (0.0, 0.0, 0.0);
+    for (cell, probability) in foretold {
+        let groups: Vec<u32> = city.frame.groups(*cell).collect();
+        let query = Query {
+            week: Some(earlier),
+            ..Query::new(&groups)
+        };
+        now += probability;
+        then += snapshot.predict(&query).probability;
+        lasting += snapshot.lasting_probability(&groups);
+    }
+    BTreeMap::from([(earlier, then / lasting), (week, now / lasting)])
 }
 
 /// Shifts of the modes whose draws have known probabilities.
