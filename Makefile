@@ -78,6 +78,7 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	$(BENCH) kafka --results 3000000 --enterprises 10000 --days 28
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity
+	$(BENCH) packs
 	$(BENCH) http
 	$(BENCH) pages --results 1000000 --enterprises 333333 --days 10
 

@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod kafka;
 mod measure;
+mod packs;
 mod pages;
 mod planner;
 mod refit;
@@ -32,6 +33,7 @@ enum What {
     Http(http::Args),
     Identity(identity::Args),
     Kafka(kafka::Args),
+    Packs(packs::Args),
     Pages(pages::Args),
     Planner(planner::Args),
     Refit(refit::Args),
@@ -49,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         What::Http(args) => http::run(&args),
         What::Identity(args) => identity::run(&args),
         What::Kafka(args) => kafka::run(&args),
+        What::Packs(args) => packs::run(&args),
         What::Pages(args) => pages::run(&args),
         What::Planner(args) => planner::run(&args),
         What::Refit(args) => refit::run(&args),

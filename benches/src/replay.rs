@@ -3,6 +3,10 @@
 use crate::measure::{Stopwatch, rate, resident_bytes, say, timed};
 use crate::{rig, stream};
 use anyhow::ensure;
+use risk_domain::access::{AccessNote, Act};
+use risk_domain::ids::ActorId;
+use risk_domain::scales::Role;
+use risk_domain::time::Timestamp;
 use risk_engine::{Input, Outcome, ResultInput, SourcePartition};
 use risk_store::{EncodedResult, Opened, Placement, Writer, fresh_seed};
 use std::path::{Path, PathBuf};
@@ -27,7 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(dir) = &args.fill {
-        let filled = fill(dir, &args.stream)?;
+        let filled = fill(dir, &args.stream, 0)?;
         // Dropping it would wait for the views.
         std::mem::forget(filled);
         std::process::exit(0);
@@ -36,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.replay_only {
         fill_elsewhere(dir.path(), &args.stream)?;
     } else {
-        fill(dir.path(), &args.stream)?.close()?;
+        fill(dir.path(), &args.stream, 0)?.close()?;
     }
     let store = rig::store(dir.path())?;
     let results = args.stream.results;
@@ -81,6 +85,24 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A note that changes nothing, of about the size of a result.
+fn note(number: u64, at: Timestamp) -> anyhow::Result<AccessNote> {
+    let text = |salt: u64| {
+        let mixed = (number ^ salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        format!("{mixed:016x}").into()
+    };
+    Ok(AccessNote {
+        at,
+        actor: ActorId::new("lab-7")?,
+        roles: [Role::Feeder].into(),
+        means: text(1),
+        request_id: text(2),
+        act: Act::PostResults,
+        count: 6,
+        what: (3..9).map(text).collect(),
+    })
+}
+
 /// Writes a ledger in a process of its own.
 fn fill_elsewhere(dir: &Path, stream: &stream::Args) -> anyhow::Result<()> {
     let mut other = Command::new(std::env::current_exe()?);
@@ -101,8 +123,8 @@ fn fill_elsewhere(dir: &Path, stream: &stream::Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a ledger as the worker does, until it is durable.
-fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<Writer> {
+/// Writes a ledger as the worker does, with so many notes after each result, until it is durable.
+pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Result<Writer> {
     let Opened {
         mut writer,
         mut engine,
@@ -144,9 +166,15 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<Writer> {
             writer.append_result(&result, &encoded, &placement)?;
         }
         writer.append_effects(step.effects)?;
-        if writer.pending_entries() >= BLOCK || writer.is_full() {
-            let next = [(name.clone(), offset as u64 + 1)].into();
-            last = Some(writer.commit(&next, result.observed_at, fresh_seed())?);
+        for number in 0..=notes {
+            if number > 0 {
+                let number = offset as u64 * notes + number;
+                writer.append_access(&note(number, result.observed_at)?)?;
+            }
+            if writer.pending_entries() >= BLOCK || writer.is_full() {
+                let next = [(name.clone(), offset as u64 + 1)].into();
+                last = Some(writer.commit(&next, result.observed_at, fresh_seed())?);
+            }
         }
     }
     let end = Input::Ended(&held);
@@ -154,8 +182,8 @@ fn fill(dir: &Path, args: &stream::Args) -> anyhow::Result<Writer> {
     writer.append_input(&end)?;
     writer.append_effects(effects)?;
     let next = [(name, args.results)].into();
-    let seconds = risk_domain::time::Timestamp::from_millis(0);
-    last = Some(writer.commit(&next, seconds, fresh_seed())?).or(last);
+    let never = Timestamp::from_millis(0);
+    last = Some(writer.commit(&next, never, fresh_seed())?).or(last);
     writer.checkpoint(&engine)?;
     if let Some(ticket) = last {
         writer.wait(ticket)?;

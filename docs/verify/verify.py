@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks an evidence pack or a signed checkpoint, knowing nothing of the program that made it.
 
-    verify.py pack.json --key KEY        every entry leads to the signed root; the grade is what the bytes say
+    verify.py pack.json --key KEY        every entry leads to the signed root; the grade is what the bytes say;
+                                         draws whose record and pool lie beside it are drawn again
     verify.py checkpoint.txt --key KEY   the signature alone
 
 KEY is the public key of the ledger: `spotcheck ledger key` prints it. Get it from the bureau by another way
@@ -13,15 +14,27 @@ import argparse
 import base64
 import binascii
 import hashlib
+import hmac
 import json
+import math
+import pathlib
+import statistics
 import struct
 import sys
 
 SECTIONS = ("facts", "party", "personal", "decision")
-FORMAT = "spotcheck-evidence/1"
-EFFECT, RESULT = 7, 1
+# Packs of the first form have no comparables and no counterfactual.
+FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2")
+EFFECT, RESULT, COMMAND = 7, 1, 9
 ASSESSED, CASE_MOVED, ALERT_MOVED = 1, 6, 9
 LEVELS = ("undetermined", "low", "medium", "high", "serious")
+PARTS = (
+    "base", "sector", "product", "zone", "product_zone", "enterprise", "own_record", "recent_sector",
+    "recent_product", "recent_zone", "recent_product_zone", "recent_enterprise", "recent_own", "season",
+    "selected", "remedied", "since_fit", "mixture",
+)
+# Ten points double the odds.
+POINTS = 10.0 / math.log(2.0)
 
 
 class Refused(Exception):
@@ -190,16 +203,16 @@ def read_assessment(data):
     reader.signed()  # the epoch
     said["level"] = LEVELS[reader.number()]
     decided = reader.maybe(lambda: (reader.text(), reader.number(), reader.number(), reader.signed()))
-    said["decision"] = decided and decided[0]
+    said["decision"], said["estimated"] = decided and decided[0], LEVELS[decided[2]] if decided else said["level"]
     said["watch"], said["inherited"] = bool(reader.number()), bool(reader.number())
     reader.signed()  # the band
     said["probability"] = reader.float()
     said["interval"] = {"lower": reader.float(), "upper": reader.float()}
     said["log_odds"] = reader.float()
-    reader.float()  # the variance
+    said["variance"] = reader.float()
     said["at_least"] = {level: reader.float() for level in LEVELS[2:]}
     said["severity_mix"] = [reader.float() for _ in range(4)]
-    said["parts"] = [(reader.number(), reader.float())[1] for _ in range(reader.number())]
+    said["parts"] = [(PARTS[reader.number()], reader.float()) for _ in range(reader.number())]
     said["evidence"] = {
         reader.text(): {"results": reader.signed(), "nonconforming": reader.signed()}
         for _ in range(reader.number())
@@ -294,11 +307,206 @@ def check_named(about, data):
     need(f"cell:{reader.text()}:{reader.text()}" == about["subject"], "the case is another subject's")
 
 
+def read_command(entry, shown):
+    """What somebody decided. Its bytes are JSON, and are shown as they are."""
+    need(entry["kind"] == COMMAND, f"entry {entry['index']} is no command")
+    said = json.loads(shown["facts"])
+    need(entry["shows"] == {"facts": said}, f"entry {entry['index']} shows what was not recorded")
+    told = said["told"]
+    need(entry["actor"] == f"officer:{told['actor']['id']}", f"entry {entry['index']} is another officer's")
+    return told
+
+
+def steps_of(pack, shown, role):
+    """The steps of draws, by draw: what was committed to, what was drawn, that it was revealed."""
+    draws = {}
+    for entry in pack["entries"]:
+        if entry["role"] == role:
+            told = read_command(entry, shown[entry["index"]])
+            draws.setdefault(told["plan_id"], []).append(told["action"])
+    for draw, actions in draws.items():
+        codes = [action if isinstance(action, str) else "".join(action) for action in actions]
+        need(codes == ["commit", "draw", "reveal"][:len(codes)], f"the steps of {draw} are not those of a draw")
+    return draws
+
+
+def check_draws(pack, shown):
+    """Draws of the pack: the one that it is about, or those that its results name."""
+    about = pack["about"]
+    if about["kind"] == "draw":
+        draws = steps_of(pack, shown, "conclusion")
+        need(set(draws) == {about["draw"]}, "the pack is about another draw")
+    else:
+        draws = steps_of(pack, shown, "draw")
+    results = [entry["shows"]["facts"] for entry in pack["entries"] if entry["role"] == "result"]
+    named = {facts.get("draw_id") for facts in results}
+    if about["kind"] == "draw":
+        need(named <= set(draws), "a result is of another draw")
+    else:
+        need(set(draws) <= named, "a draw is there that no result names")
+    return draws
+
+
+# Draws that are made again: docs/planning.md.
+
+def uniform(key, draw, mode, unit):
+    digest = hmac.new(key, f"{draw}\t{mode}\t{unit}".encode(), hashlib.sha256).digest()
+    return (int.from_bytes(digest[:8], "big") >> 12) * 2.0 ** -52 + 2.0 ** -53
+
+
+def draw_stratum(units, quota, scheme, start, reserves):
+    """Who is drawn and who stands by; a unit is its target, probability and uniform number."""
+    ranked = sorted(units, key=lambda unit: unit[2] / (1.0 - unit[2]) * (1.0 - unit[1]) / unit[1])
+    if scheme == "pareto":
+        return ranked[:quota], ranked[quota:quota + reserves]
+    need(scheme == "systematic", "a stratum has another scheme")
+    line, taken, reached = sorted(units, key=lambda unit: unit[2]), set(), 0.0
+    for unit in line:
+        reached += unit[1]
+        if len(taken) < quota and reached > start + len(taken):
+            taken.add(unit)
+    for unit in reversed(line):
+        if len(taken) < quota and unit not in taken:
+            taken.add(unit)
+    rest = [unit for unit in ranked if unit not in taken]
+    return [unit for unit in ranked if unit in taken], rest[:reserves]
+
+
+def read_pool(text, draw):
+    """The strata of a pool: mode, name, how many are drawn, scheme, and the units."""
+    lines = text.split("\n")
+    need(lines[:2] == ["spotcheck-draw-pool/1", f"draw\t{draw}"] and lines[-1] == "", "the pool is of another draw")
+    strata = []
+    for line in lines[2:-1]:
+        fields = line.split("\t")
+        if fields[0] == "stratum":
+            strata.append((*fields[1:3], int(fields[3]), fields[4], []))
+        else:
+            strata[-1][4].append((fields[0], float(fields[2])))
+    return strata
+
+
+def draw_again(record, pool):
+    """What pool, secret and beacon give must be the record's list."""
+    draw, secret = record["draw"], unhex(record["secret"], 32, "the secret")
+    key = sha(secret, record.get("beacon_value", "").encode())
+    lines, reserves = [], []
+    for mode, name, quota, scheme, units in read_pool(pool, draw):
+        numbered = [(target, likely, uniform(key, draw, mode, target)) for target, likely in units]
+        stand_by = max(5, math.ceil(quota * record["reserve_share"]))
+        found = draw_stratum(numbered, quota, scheme, uniform(key, draw, mode, name), stand_by)
+        for into, drawn in zip((lines, reserves), found):
+            into += [
+                {"mode": mode, "stratum": name, "target": target, "inclusion_probability": likely}
+                for target, likely, _ in drawn
+            ]
+    lines.sort(key=lambda line: LISTS["mode"].index(line["mode"]))
+    need(record["lines"] == lines and record["reserves"] == reserves, f"another list of {draw} follows from its pool")
+    return len(lines)
+
+
+def held(folder, kind, digest, ends):
+    """A document beside the pack; none where it is not at hand."""
+    path = folder / f"{kind}-{digest[:16]}.{ends}"
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    need(sha(data).hex() == digest, f"{path.name} is not what the ledger has the hash of")
+    return data
+
+
+def check_documents(pack, folder):
+    """Records and pools of draws that lie beside a pack that holds; says what was found."""
+    said, draws = [], {}
+    for entry in pack["entries"]:
+        told = entry["shows"].get("facts", {}).get("told", {})
+        if "plan_id" in told and isinstance(told["action"], dict):
+            draws.setdefault(told["plan_id"], {}).update(told["action"])
+    for draw, steps in sorted(draws.items()):
+        record = held(folder, "record", steps["draw"]["record_sha256"], "json") if "draw" in steps else None
+        if record is None:
+            said.append(f"draw {draw}: its record is not at hand")
+            continue
+        record, commit = json.loads(record), steps["commit"]
+        need(record["draw"] == draw, f"the record of {draw} is another draw's")
+        need(record["pool_sha256"] == commit["pool_sha256"], f"{draw} was committed to with another pool")
+        need(record["secret_sha256"] == commit["secret_sha256"], f"{draw} was committed to with another secret")
+        secret = unhex(record["secret"], 32, "the secret")
+        need(sha(secret).hex() == record["secret_sha256"], f"the secret of {draw} is another one")
+        need(record.get("beacon") == commit.get("beacon"), f"{draw} was to wait for another beacon")
+        need(record.get("beacon_value") == steps["draw"].get("beacon_value"), f"{draw} has another beacon's value")
+        pool = held(folder, "pool", commit["pool_sha256"], "txt")
+        if pool is None:
+            said.append(f"draw {draw}: its record holds; its pool is not at hand")
+        else:
+            said.append(f"draw {draw}: drawn again, {draw_again(record, pool.decode())} tests as recorded")
+        listed = {line["target"] for line in record["lines"] + record["reserves"]}
+        for entry in pack["entries"]:
+            facts = entry["shows"].get("facts", {})
+            random = facts.get("draw_id") == draw and facts["basis"] == "random"
+            target = f"{facts.get('enterprise_id')}/{facts.get('site_id')}/{facts.get('category')}"
+            if entry["role"] == "result" and random and target not in listed:
+                said.append(f"draw {draw}: result {facts['inspection_id']} is of a target that was not drawn")
+    return said
+
+
+def near(one, other):
+    return abs(one - other) < 1e-6
+
+
+def check_counterfactual(told, said, wanted):
+    """Where the level begins, and its probability without each part that raises the score, from what was
+    recorded: the log-odds are normal. Absent where the probability is too near to 0 or 1 to tell."""
+    at_least, deviation = said["at_least"].get(said["estimated"]), math.sqrt(said["variance"])
+    tells = at_least is not None and 1e-9 < at_least < 1 - 1e-9 and deviation > 0
+    need((told is not None) == (tells and wanted), "a counterfactual is missing, or stands where none can")
+    if told is None:
+        return
+    normal = statistics.NormalDist()
+    excess = normal.inv_cdf(at_least)
+    need(told["level"] == said["estimated"], "the counterfactual is of another level")
+    bound = said["log_odds"] - excess * deviation
+    need(near(told["begins_at"], 1 / (1 + math.exp(-bound))), "the level begins elsewhere")
+    need(near(told["points_above"], excess * deviation * POINTS), "the grade is as far from its bound as not told")
+    raising = {part: value for part, value in said["parts"] if value > 0 and part != "base"}
+    without = {of["part"]: of["at_least"] for of in told["without"]}
+    need(len(told["without"]) == len(without) and set(without) == set(raising), "other parts raise the score")
+    for part, value in raising.items():
+        left = normal.cdf(excess - value / deviation)
+        need(near(without[part], left), f"without `{part}` the level has another probability")
+
+
+def check_comparables(pack, own, shown):
+    entries = [entry for entry in pack["entries"] if entry["role"] == "comparable"]
+    told = pack.get("comparables", [])
+    need([entry["index"] for entry in entries] == [of["entry"] for of in told], "other comparables are proved")
+    for entry, of in zip(entries, told):
+        need(entry["kind"] == EFFECT, "a comparable is no grade")
+        if pack["redacted"]:
+            need("decision" not in shown[entry["index"]] and "subject" not in of, "a comparable is named")
+            continue
+        said = read_assessment(shown[entry["index"]]["decision"])
+        for field in ("subject", "level", "probability"):
+            need(of[field] == said[field], f"`{field}` of a comparable is not what was recorded")
+        need(said["subject"].split(":")[0] == own["subject"].split(":")[0], "a comparable is of another kind")
+        need(set(said["sectors"]) & set(own["sectors"]) or not own["sectors"], "a comparable is of another sector")
+        mine, other = dict(own["parts"]), dict(said["parts"])
+        points = {part: (other.get(part, 0.0) - mine.get(part, 0.0)) * POINTS for part in {**mine, **other}}
+        differences = {part["part"]: part["points"] for part in of["differences"]}
+        need(set(points) == set(differences), "a comparable differs in other parts")
+        for part, value in points.items():
+            need(near(differences[part], value), f"a comparable differs in `{part}` by something else")
+
+
 def check_statement(pack, shown):
     about, statement = pack["about"], pack["statement"]
+    if about["kind"] == "draw":
+        told = [entry["shows"]["facts"] for entry in pack["entries"] if entry["role"] == "conclusion"]
+        need(told and statement == {"draw": told}, "the statement is not what the entries show")
+        return
     if about["kind"] != "assessment":
         kind = about["kind"]
-        need(kind in ("alert", "case"), "the pack is about neither a grade nor an alert nor a case")
+        need(kind in ("alert", "case"), "the pack is about neither a grade nor an alert nor a case nor a draw")
         conclusions = [entry for entry in pack["entries"] if entry["role"] == "conclusion"]
         need(conclusions, "nothing is concluded")
         for entry in conclusions:
@@ -314,13 +522,17 @@ def check_statement(pack, shown):
     need(said["subject"] == about["subject"], "the grade is another subject's")
     decision = told["decision"] and told["decision"]["command_id"]
     need(said.pop("decision") == decision, "the decision is not what was recorded")
+    check_counterfactual(pack.get("counterfactual"), said, pack["format"] != FORMATS[0])
+    check_comparables(pack, said, shown)
     parts, log_odds = said.pop("parts"), said.pop("log_odds")
+    del said["variance"], said["estimated"]
     for field, value in said.items():
         need(value == told[field], f"`{field}` of the statement is not what was recorded")
-    need(parts == [part["log_odds"] for part in told["contributions"]], "the parts are not what was recorded")
+    contributions = [(part["part"], part["log_odds"]) for part in told["contributions"]]
+    need(parts == contributions, "the parts are not what was recorded")
     # In their order, as they were added when the grade was recorded.
     total = 0.0
-    for part in parts:
+    for _, part in parts:
         total += part
     need(total == log_odds, "the parts do not add up to the score")
 
@@ -333,7 +545,7 @@ def check_result(entry, shown):
 
 
 def check_pack(pack, key):
-    need(pack["format"] == FORMAT, "the pack is of another format")
+    need(pack["format"] in FORMATS, "the pack is of another format")
     size, root = open_checkpoint(pack["checkpoint"], key)
     ledger = pack["ledger"]
     need(ledger["size"] == size, "the pack's size is not the checkpoint's")
@@ -345,7 +557,7 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "result", "decision"), "an entry has no role")
+        need(entry["role"] in ("conclusion", "result", "decision", "draw", "comparable"), "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
@@ -356,6 +568,9 @@ def check_pack(pack, key):
         if entry["role"] == "result":
             need(("party" in shown[index]) != pack["redacted"], f"entry {index} is not redacted as the pack says")
             check_result(entry, shown[index])
+        if entry["role"] == "decision":
+            read_command(entry, shown[index])
+    check_draws(pack, shown)
     check_statement(pack, shown)
     return size, len(seen)
 
@@ -369,8 +584,10 @@ def main():
         with open(asked.file, encoding="utf-8", newline="") as file:
             text = file.read()
         if text.lstrip().startswith("{"):
-            size, entries = check_pack(json.loads(text), asked.key)
-            print(f"holds: {entries} entries lead to the signed root of {size}")
+            pack = json.loads(text)
+            size, entries = check_pack(pack, asked.key)
+            said = check_documents(pack, pathlib.Path(asked.file).parent)
+            print("\n".join([f"holds: {entries} entries lead to the signed root of {size}", *said]))
         else:
             size, root = open_checkpoint(text, asked.key)
             print(f"holds: {size} entries, root {root.hex()}")

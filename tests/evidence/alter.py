@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "docs" / "verify"))
 import verify  # noqa: E402
 
+WORDED = {("statement",), ("counterfactual",), ("comparables",)}
 WORDS = {
     "zh", "en", "reason_zh", "reason_en", "part", "points", "kind", "name", "name_en", "level_zh",
     "provisional", "own_results", "as_of", "estimated", "level_zh", "until",
@@ -21,7 +22,7 @@ WORDS = {
 def leaves(value, path=()):
     if isinstance(value, dict):
         for key, inner in value.items():
-            if not (path[:1] == ("statement",) and key in WORDS):
+            if not (path[:1] in WORDED and key in WORDS):
                 yield from leaves(inner, (*path, key))
     elif isinstance(value, list):
         for at, inner in enumerate(value):
@@ -63,6 +64,9 @@ def main():
         paths = [path for path in paths if path != ("about", "subject")]
         if not any(entry["role"] == "result" for entry in pack["entries"]):
             paths = [path for path in paths if path != ("redacted",)]
+    # Others are withheld from other parties, so that what is told of them is proved by the full pack alone.
+    if pack["redacted"]:
+        paths = [path for path in paths if path[0] != "comparables" or path[-1] == "entry"]
     done = 0
     for path in draw.choices(paths, k=count):
         other = copy.deepcopy(pack)

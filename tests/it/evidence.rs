@@ -33,6 +33,37 @@ fn check(file: &Path, key: &str) -> Result<String> {
     process::run(&mut command)
 }
 
+/// Says of the draw that a result of an enterprise names what a plan's steps say.
+fn drawn_by(address: &str, results: &Path, subject: &str) -> Result<String> {
+    let enterprise = subject.strip_prefix("enterprise:");
+    let enterprise = enterprise.context("no enterprise")?;
+    let known = fs::read_to_string(results)?;
+    let draw = known.lines().find_map(|of| {
+        let of: Value = serde_json::from_str(of).ok()?;
+        let draw = of["selection"]["draw_id"].as_str()?;
+        (of["site"]["enterprise_id"] == enterprise).then(|| draw.to_owned())
+    });
+    let draw = draw.with_context(|| format!("no result of {subject} was drawn"))?;
+    let hash = "5".repeat(64);
+    let held = serde_json::json!({
+        "day": "2025-01-06", "design_sha256": hash, "pool_sha256": hash, "secret_sha256": hash,
+    });
+    let list = serde_json::json!({ "list_sha256": hash, "record_sha256": hash, "tests": 8 });
+    for (kind, field, of) in [("commit", "commitment", held), ("draw", "drawn", list)] {
+        let mut step = serde_json::json!({
+            "schema_version": 1, "command_id": format!("{draw}-{kind}"), "plan_id": draw, "kind": kind,
+            "reason": "周计划", "decided_at": "2026-07-01T09:00:00+08:00",
+            "actor": {"id": "330782-031", "role": "planner"},
+        });
+        step[field] = of;
+        let url = format!("{address}/v1/commands");
+        let answer = http::post(&url, "application/json", &serde_json::to_vec(&step)?)?;
+        let answer = answer.expect_status(200)?.json()?;
+        ensure!(answer["accepted"] == 1, "{answer}");
+    }
+    Ok(draw)
+}
+
 /// A case, after an officer has noted something in it.
 fn decided_case(address: &str) -> Result<String> {
     let cases = city::all(&format!("{address}/v1/cases?open=true&"))?;
@@ -87,6 +118,127 @@ fn packs_of<const N: usize>(
     Ok(packs)
 }
 
+/// A plan that is drawn at once, with the results of its first drawn lines, revealed; and its id.
+fn revealed_draw(address: &str, results: &Path) -> Result<String> {
+    let json = "application/json";
+    let budgets = serde_json::json!({ "risk_evaluation": 6, "supervisory_check": 8 });
+    let asked = serde_json::to_vec(&serde_json::json!({ "budgets": budgets }))?;
+    let plan = http::post(&format!("{address}/v1/plans"), json, &asked)?;
+    let plan = plan.expect_status(201)?.json()?;
+    let id = city::text(&plan, "plan_id")?;
+    let mut found = Vec::new();
+    let known = fs::read_to_string(results)?;
+    for line in plan["lines"].as_array().context("no lines")? {
+        let target = |name: &str| city::text(&line["target"], name);
+        let (site, product) = (target("site_id")?, target("product")?);
+        // As an earlier result of the target, but by this draw.
+        let same = known.lines().find_map(|of| {
+            let of: Value = serde_json::from_str(of).ok()?;
+            let same = of["site"]["site_id"] == *site && of["product"]["category"] == *product;
+            same.then_some(of)
+        });
+        let Some(mut result) = same else { continue };
+        let number = found.len();
+        result["inspection_id"] = format!("{id}-{number}").into();
+        result["mode"] = line["mode"].clone();
+        result["selection"] = line["selection"].clone();
+        for linked in ["supersedes", "confirms", "follow_up_of", "case_id"] {
+            result[linked] = Value::Null;
+        }
+        found.push(result.to_string());
+    }
+    ensure!(found.len() > 3, "{} of the drawn were tested", found.len());
+    let posted = http::post(
+        &format!("{address}/v1/results"),
+        "application/x-ndjson",
+        found.join("\n").as_bytes(),
+    )?;
+    let posted = posted.expect_status(200)?.json()?;
+    ensure!(posted["accepted"] == found.len(), "{posted}");
+    let reveal = format!("{address}/v1/plans/{id}/reveal");
+    http::post(&reveal, json, b"")?.expect_status(200)?;
+    city::until("the reveal is shown", || {
+        let draw = http::get(&format!("{address}/v1/draws/{id}"))?.expect_status(200)?;
+        Ok((draw.json()?["state"] == "revealed").then_some(()))
+    })?;
+    Ok(id)
+}
+
+/// The pack of a draw has its steps and results; its record and pool lie beside it, and whoever knows nothing
+/// of the program draws again. Before the reveal neither lies there. Altered packs and documents are refused.
+#[test]
+fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Result<()> {
+    process::provide("verifier")?;
+    let home = tempfile::tempdir()?;
+    let data = home.path().join("data");
+    let city = City::simulate(SEED, 40)?;
+    city.import(&data)?;
+    let key = city::over(&["ledger", "key"], &data)?.trim().to_owned();
+    let server = city::serve(&data, "")?;
+    let address = server.address().to_owned();
+    let draw = revealed_draw(&address, &city.file())?;
+    let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
+    let size = signed.expect_status(200)?.json()?["size"].to_string();
+    let path = format!("/v1/draws/{draw}/pack");
+    let made = [
+        ("draw", format!("{path}?size={size}")),
+        ("draw-redacted", format!("{path}?size={size}&redacted=true")),
+    ];
+    let served = packs_of(&address, (home.path(), &key), made)?;
+    let pack = served.first().context("no pack")?;
+    let said = check(pack, &key)?;
+    ensure!(said.contains("drawn again, 14 tests as recorded"), "{said}");
+    ensure!(!said.contains("was not drawn"), "{said}");
+    let read: Value = serde_json::from_str(&fs::read_to_string(pack)?)?;
+    let entries = read["entries"].as_array().context("no entries")?;
+    let results = entries.iter().filter(|entry| entry["role"] == "result");
+    ensure!(results.count() > 3, "{read}");
+    let steps = read["statement"]["draw"].as_array().context("no steps")?;
+    ensure!(steps.len() == 3, "{read}");
+    // Of as many entries as there were before the reveal, it shows no more than there was then.
+    let revealed = entries.get(2).and_then(|entry| entry["index"].as_u64());
+    let before = revealed.context("no reveal")?;
+    let sealed = [("sealed", format!("{path}?size={before}"))];
+    let sealed = packs_of(&address, (home.path(), &key), sealed)?;
+    let sealed = sealed.first().context("no sealed pack")?;
+    let said = check(sealed, &key)?;
+    ensure!(said.contains("its record is not at hand"), "{said}");
+    let beside = fs::read_dir(sealed.parent().context("no folder")?)?;
+    ensure!(beside.count() == 3, "documents lie beside a sealed draw");
+    drop(server);
+
+    let again = home.path().join("again.zip");
+    let out = again.display().to_string();
+    let about = format!("draw:{draw}");
+    city::over(&["evidence", &about, "--size", &size, "--out", &out], &data)?;
+    let again = unpack(&again)?;
+    ensure!(fs::read(again.join("pack.json"))? == fs::read(pack)?);
+
+    let driver = process::workspace_root()?.join("tests/evidence/alter.py");
+    for pack in &served {
+        let mut command = python(&[])?;
+        command.arg(&driver).arg(pack).arg(&key);
+        let said = process::run(command.args(["200", &SEED.to_string()]))?;
+        ensure!(said.contains("200 of 200 refused"), "{said}");
+    }
+    for document in fs::read_dir(&again)? {
+        let document = document?.path();
+        let name = document.display().to_string();
+        if name.contains("record-") || name.contains("pool-") {
+            let whole = fs::read(&document)?;
+            let mut other = whole.clone();
+            let last = other.last_mut().context("an empty document")?;
+            *last ^= 1;
+            fs::write(&document, other)?;
+            let refused = check(&again.join("pack.json"), &key);
+            ensure!(refused.is_err(), "{name} was altered and believed");
+            fs::write(&document, whole)?;
+        }
+    }
+    check(&again.join("pack.json"), &key)?;
+    Ok(())
+}
+
 /// Packs of grades, alerts and cases hold, full and redacted, from the program and from the API; the same size
 /// gives the same JSON; 200 packs with one value altered each are refused; and a ledger that was cut shows
 /// against a checkpoint that was kept.
@@ -109,6 +261,7 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     ))?;
     let worst = worst.first().context("the city has no grades")?;
     let subject = city::text(worst, "subject")?;
+    let draw = drawn_by(&address, &city.file(), &subject)?;
     let case = decided_case(&address)?;
     let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
     let signed = signed.expect_status(200)?.json()?;
@@ -140,6 +293,9 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
     let redacted = fs::read_to_string(served.get(1).context("no redacted pack")?)?;
     let full = fs::read_to_string(served.first().context("no full pack")?)?;
     ensure!(full.contains("site_name") && !redacted.contains("site_name"));
+    let said = check(served.first().context("no full pack")?, &key)?;
+    let told = format!("draw {draw}: its record is not at hand");
+    ensure!(said.contains(&told), "{said}");
     let again = home.path().join("again.zip");
     let out = again.display().to_string();
     let made = ["evidence", &subject, "--size", &size, "--out", &out];

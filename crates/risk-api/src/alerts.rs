@@ -157,42 +157,45 @@ pub(crate) async fn one(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let missing = ApiError::NotFound(format!("there is no alert {id}"));
-    let Ok(known) = AlertId::new(&id) else {
-        return Err(missing);
-    };
-    let read = move |parts: &ApiParts| {
-        let engine = parts.engine();
-        // An alert of another zone is as if it were not.
-        let entry = engine.alert(&known);
-        let entry = entry.filter(|entry| is_shown(&identity, &engine, entry));
-        let entry = entry.ok_or(missing)?;
-        let alert = shown(parts, &engine, &entry);
-        let raises = AlertQuery {
-            subject: Some(entry.subject.clone()),
-            hazard: Some(entry.hazard.cloned()),
-            since: Some(entry.alert.opened_at),
-            until: Some(entry.alert.last_raised_at),
-            ..AlertQuery::default()
-        };
-        drop(engine);
-        // What is read of the views is not read under the engine's lock.
-        let moves = parts.reader.alert_moves(&known, SHOWN)?;
-        let raises = parts.reader.alerts(&raises, SHOWN, None)?.items;
-        let engine = parts.engine();
-        let moves = moves.iter();
-        let moves = moves.map(|(entry, one)| moved(parts, &engine, *entry, one));
-        // One alert may have been raised in several zones.
-        let raises = raises
-            .iter()
-            .filter(|raise| identity.sees_alert(&raise.subject, &raise.zone, &engine));
-        let answer = AlertDetailDto {
-            alert,
-            moves: moves.collect(),
-            raises: raises.map(RaiseDto::new).collect(),
-        };
-        drop(engine);
-        tagged_json(&headers, &answer)
-    };
+    let read = move |parts: &ApiParts| tagged_json(&headers, &detail(parts, &identity, &id)?);
     state.read(read).await
+}
+
+/// An alert as it is shown to somebody.
+pub(crate) fn detail(
+    parts: &ApiParts,
+    identity: &Identity,
+    id: &str,
+) -> Result<AlertDetailDto, ApiError> {
+    let missing = || ApiError::NotFound(format!("there is no alert {id}"));
+    let known = AlertId::new(id).map_err(|_| missing())?;
+    let engine = parts.engine();
+    // An alert of another zone is as if it were not.
+    let entry = engine.alert(&known);
+    let entry = entry.filter(|entry| is_shown(identity, &engine, entry));
+    let entry = entry.ok_or_else(missing)?;
+    let alert = shown(parts, &engine, &entry);
+    let raises = AlertQuery {
+        subject: Some(entry.subject.clone()),
+        hazard: Some(entry.hazard.cloned()),
+        since: Some(entry.alert.opened_at),
+        until: Some(entry.alert.last_raised_at),
+        ..AlertQuery::default()
+    };
+    drop(engine);
+    // What is read of the views is not read under the engine's lock.
+    let moves = parts.reader.alert_moves(&known, SHOWN)?;
+    let raises = parts.reader.alerts(&raises, SHOWN, None)?.items;
+    let engine = parts.engine();
+    let moves = moves.iter();
+    let moves = moves.map(|(entry, one)| moved(parts, &engine, *entry, one));
+    // One alert may have been raised in several zones.
+    let raises = raises
+        .iter()
+        .filter(|raise| identity.sees_alert(&raise.subject, &raise.zone, &engine));
+    Ok(AlertDetailDto {
+        alert,
+        moves: moves.collect(),
+        raises: raises.map(RaiseDto::new).collect(),
+    })
 }

@@ -114,20 +114,24 @@ pub(crate) async fn one(
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let missing = ApiError::NotFound(format!("there is no case {id}"));
-    let Ok(known) = CaseId::new(&id) else {
-        return Err(missing);
-    };
-    let read = move |parts: &ApiParts| {
-        let case = parts.reader.case(&known)?;
-        let engine = parts.engine();
-        // A case of another zone is as if it were not.
-        let case = case.filter(|case| identity.sees_zone(&case.zone, engine.taxonomy()));
-        let shown = CaseFileDto::new(&case.ok_or(missing)?, &engine, &parts.reference);
-        drop(engine);
-        tagged_json(&headers, &shown)
-    };
+    let read = move |parts: &ApiParts| tagged_json(&headers, &file(parts, &identity, &id)?);
     state.read(read).await
+}
+
+/// A case as it is shown to somebody.
+pub(crate) fn file(
+    parts: &ApiParts,
+    identity: &Identity,
+    id: &str,
+) -> Result<CaseFileDto, ApiError> {
+    let missing = || ApiError::NotFound(format!("there is no case {id}"));
+    let known = CaseId::new(id).map_err(|_| missing())?;
+    let case = parts.reader.case(&known)?;
+    let engine = parts.engine();
+    // A case of another zone is as if it were not.
+    let case = case.filter(|case| identity.sees_zone(&case.zone, engine.taxonomy()));
+    let case = case.ok_or_else(missing)?;
+    Ok(CaseFileDto::new(&case, &engine, &parts.reference))
 }
 
 /// The state diagram of a kind of case: its states, and which acts lead from one to another.

@@ -3,14 +3,17 @@
 use crate::dto::{DecisionDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::{matches, tagged_json};
+use crate::identity::Identity;
 use crate::params::{Id, Params};
 use crate::state::{ApiParts, ApiState};
+use crate::{alerts, cases};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use risk_domain::subject::Subject;
 use risk_engine::{DecisionState, Engine};
+use serde::Serialize;
 use serde_json::Value;
 
 /// The most rows of a page.
@@ -106,11 +109,12 @@ fn decision(parts: &ApiParts, id: &str) -> Option<DecisionDto> {
     Some(DecisionDto::new(command, state, engine))
 }
 
-/// Fails unless what a single posted command approves or withdraws is still what its sender saw.
-/// Between this look and the worker's another command may come; the worker's own rules then decide,
-/// which refuse to approve or withdraw twice.
+/// Fails unless what a single posted command acts on is still what its sender saw: an alert, a case, or the
+/// decision that it approves or withdraws. Between this look and the worker's another command may come; the
+/// worker's own rules then decide, which refuse steps that do not fit and to approve or withdraw twice.
 pub(crate) fn check_unchanged(
     parts: &ApiParts,
+    identity: &Identity,
     headers: &HeaderMap,
     records: &[Vec<u8>],
 ) -> Result<(), ApiError> {
@@ -122,18 +126,32 @@ pub(crate) fn check_unchanged(
         return Err(rule("goes with a single command"));
     };
     let command: Value = serde_json::from_slice(record).unwrap_or_default();
-    let Some(of) = command.get("of").and_then(Value::as_str) else {
-        return Err(rule(
-            "goes with a command that approves or withdraws another, named in `of`",
-        ));
-    };
-    let unchanged = match decision(parts, of) {
-        Some(decision) => matches(headers, &decision)?,
-        None => false,
+    let named = |field: &str| command.get(field).and_then(Value::as_str);
+    let unchanged = match (named("alert_id"), named("case_id"), named("of")) {
+        (Some(alert), _, _) => stands(headers, alerts::detail(parts, identity, alert))?,
+        (None, Some(case), _) => stands(headers, cases::file(parts, identity, case))?,
+        (None, None, Some(of)) => match decision(parts, of) {
+            Some(decision) => matches(headers, &decision)?,
+            None => false,
+        },
+        (None, None, None) => {
+            return Err(rule(
+                "goes with a command on an alert or a case, or one that approves or withdraws another, named in `of`",
+            ));
+        }
     };
     if unchanged {
         Ok(())
     } else {
         Err(ApiError::Changed)
+    }
+}
+
+/// Whether what stands is what the condition names; what there is not, it does not name.
+fn stands(headers: &HeaderMap, found: Result<impl Serialize, ApiError>) -> Result<bool, ApiError> {
+    match found {
+        Ok(found) => matches(headers, &found),
+        Err(ApiError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }

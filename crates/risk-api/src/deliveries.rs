@@ -142,42 +142,60 @@ pub(crate) async fn resend(
     RequestId(request): RequestId,
     Id(id): Id,
 ) -> Result<(StatusCode, Json<DeliveryDto>), ApiError> {
-    let missing = {
-        let id = id.clone();
-        move || ApiError::NotFound(format!("there is no delivery {id}; see /v1/deliveries"))
-    };
-    let (wanted, unknown) = (id.clone(), missing.clone());
-    let known = move |parts: &ApiParts| {
+    let named = id.clone();
+    let find = move |parts: &ApiParts| {
+        let missing =
+            || ApiError::NotFound(format!("there is no delivery {id}; see /v1/deliveries"));
         let deliveries = parts.reader.deliveries();
-        let (endpoint, entry) = deliveries.read_id(&wanted).ok_or_else(&unknown)?;
-        deliveries.get(endpoint, entry)?.ok_or_else(&unknown)?;
-        Ok((endpoint.to_owned(), entry))
-    };
-    let (endpoint, entry) = state.read(known).await?;
-    let named = [id.clone()].into_iter();
-    note(&state, &identity, &request, Act::ResendDelivery, named).await?;
-    let ask = move |parts: &ApiParts| {
-        let deliveries = parts.reader.deliveries();
-        match deliveries.resend(&endpoint, entry)? {
-            Asked::Taken => {}
-            Asked::Unknown => {
-                let why = format!("nothing is sent to {endpoint} any more");
-                return Err(ApiError::NotFound(why));
-            }
-            Asked::Needless => {
-                let why = format!("{id} waits to be sent already");
-                return Err(ApiError::Conflict(why));
-            }
-        }
-        let record = deliveries.get(&endpoint, entry)?.ok_or_else(&missing)?;
-        let asked = Delivery {
-            endpoint,
+        let (endpoint, entry) = deliveries.read_id(&id).ok_or_else(missing)?;
+        let record = deliveries.get(endpoint, entry)?.ok_or_else(missing)?;
+        Ok(Delivery {
+            endpoint: endpoint.to_owned(),
             entry,
             record,
-        };
-        Ok((StatusCode::ACCEPTED, Json(shown(parts, asked))))
+        })
     };
-    state.read(ask).await
+    let resend = |parts: &ApiParts, of: &Delivery| match parts
+        .reader
+        .deliveries()
+        .resend(&of.endpoint, of.entry)?
+    {
+        Asked::Taken => Ok(()),
+        Asked::Unknown => {
+            let why = format!("nothing is sent to {} any more", of.endpoint);
+            Err(ApiError::NotFound(why))
+        }
+        Asked::Needless => {
+            let id = parts.reader.deliveries().id(&of.endpoint, of.entry);
+            Err(ApiError::Conflict(format!("{id} waits to be sent already")))
+        }
+    };
+    let deed = (Act::ResendDelivery, named);
+    ask(&state, (&identity, &request), deed, find, resend, shown).await
+}
+
+/// Asks for something to be done about what there is: who asks is noted before it is done, and what became of
+/// it is shown.
+async fn ask<F, T: Send + 'static>(
+    state: &ApiState,
+    (identity, request): (&Identity, &str),
+    (act, named): (Act, String),
+    find: impl Fn(&ApiParts) -> Result<F, ApiError> + Clone + Send + 'static,
+    done: impl FnOnce(&ApiParts, &F) -> Result<(), ApiError> + Send + 'static,
+    tell: impl FnOnce(&ApiParts, F) -> T + Send + 'static,
+) -> Result<(StatusCode, Json<T>), ApiError>
+where
+    F: Send + 'static,
+{
+    // What there is not is not noted.
+    state.read(find.clone()).await?;
+    note(state, identity, request, act, [named].into_iter()).await?;
+    let asked = move |parts: &ApiParts| {
+        done(parts, &find(parts)?)?;
+        let told = tell(parts, find(parts)?);
+        Ok((StatusCode::ACCEPTED, Json(told)))
+    };
+    state.read(asked).await
 }
 
 /// The endpoints that are told of events, and how they behave.
@@ -205,22 +223,20 @@ pub(crate) async fn unpark(
     RequestId(request): RequestId,
     Id(name): Id,
 ) -> Result<(StatusCode, Json<WebhookDto>), ApiError> {
-    let wanted = name.clone();
+    let named = name.clone();
     let find = move |parts: &ApiParts| {
         let mut all = parts.reader.deliveries().endpoints()?.into_iter();
-        let found = all.find(|one| one.name == wanted);
+        let found = all.find(|one| one.name == name);
         found.ok_or_else(|| {
-            ApiError::NotFound(format!("there is no endpoint {wanted}; see /v1/webhooks"))
+            ApiError::NotFound(format!("there is no endpoint {name}; see /v1/webhooks"))
         })
     };
-    state.read(find.clone()).await?;
-    let named = [name.clone()].into_iter();
-    note(&state, &identity, &request, Act::UnparkWebhook, named).await?;
-    let ask = move |parts: &ApiParts| {
-        if parts.reader.deliveries().unpark(&name)? == Asked::Needless {
-            return Err(ApiError::Conflict(format!("{name} is not parked")));
+    let unpark = |parts: &ApiParts, of: &EndpointStatus| {
+        if parts.reader.deliveries().unpark(&of.name)? == Asked::Needless {
+            return Err(ApiError::Conflict(format!("{} is not parked", of.name)));
         }
-        Ok((StatusCode::ACCEPTED, Json(webhook(parts, find(parts)?))))
+        Ok(())
     };
-    state.read(ask).await
+    let deed = (Act::UnparkWebhook, named);
+    ask(&state, (&identity, &request), deed, find, unpark, webhook).await
 }

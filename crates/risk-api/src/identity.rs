@@ -18,7 +18,6 @@ mod tokens;
 pub use guard::Access;
 pub use provider::{Provider, ProviderRule, ProviderSettings};
 pub use sessions::SessionLimits;
-pub(crate) use tokens::hexadecimal;
 pub use tokens::{MAX_DAYS, Token, TokenError, TokenFailure, TokenFile};
 
 use crate::error::ApiError;

@@ -4,42 +4,41 @@
 //! it is made again of as many. The page in it is a rendering of that JSON. Whoever has the key's public
 //! half can check it with `docs/verify/verify.py`, which knows nothing else of the program.
 
-pub(crate) mod case;
+mod alert;
+mod case;
+mod comparables;
+mod draw;
+mod grade;
 mod page;
+pub(crate) mod routes;
 
-use crate::document::{Document, html};
-use crate::dto::pack::{AboutDto, EntryDto, FORMAT, PackDto, PackLedgerDto, Role, StatementDto};
-use crate::dto::{AssessmentDto, CheckpointDto, Names, ProblemDto};
+use crate::document::{Document as Paper, html};
+use crate::dto::pack::{
+    AboutDto, ComparableDto, EntryDto, FORMAT, MarginDto, PackDto, PackLedgerDto, Role,
+    StatementDto,
+};
 use crate::error::ApiError;
-use crate::etag::tagged;
-use crate::identity::Identity;
-use crate::params::{Id, Params};
-use crate::reports::routes::named;
-use crate::state::{ApiParts, ApiState};
-use crate::subjects::{check_seen, never_seen, read_subject};
 use crate::typeset::{self, TypesetError};
-use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
-use risk_domain::ids::{AlertId, CaseId, InspectionId};
+use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
-use risk_engine::{Engine, MoveCause};
-use risk_store::ledger::Section;
+use risk_engine::Engine;
 use risk_store::ledger::note::CheckpointSigner;
-use risk_store::{Reader, ResultsOf, StoreError};
+use risk_store::ledger::{Proofs, Section};
+use risk_store::{PlanShelf, Reader, ResultsOf, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
+use std::time::Duration;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// The most results that a pack lists.
 const MAX_RESULTS: usize = 500;
+/// Longest wait for the views to show what is asked for.
+const WAIT: Duration = Duration::from_secs(5);
 /// Moves of an alert or a case in a pack.
 const MAX_MOVES: usize = 1000;
-const ZIP: &str = "application/zip";
 
 /// Why a pack was not made.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +46,9 @@ pub enum PackError {
     /// Of more entries than there are, or of none.
     #[error("must be from 1 to {0}, the entries of the ledger")]
     Size(u64),
+    /// The views do not show so many entries yet.
+    #[error("the views are catching up with the ledger: ask again, or for fewer entries")]
+    Behind,
     /// The ledger or its views could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -65,6 +67,7 @@ impl From<PackError> for ApiError {
                 field: "size".to_owned(),
                 rule: error.to_string(),
             },
+            PackError::Behind => Self::Rebuilding,
             PackError::Store(error) => error.into(),
             PackError::Typeset(error) => error.into(),
             PackError::Written(_) => Self::Internal(error.to_string()),
@@ -81,12 +84,14 @@ pub enum About {
     Alert(AlertId),
     /// A case with all that became of it.
     Case(CaseId),
+    /// A draw: what it was held to, what was drawn, the results that name it.
+    Draw(DrawId),
 }
 
 impl std::str::FromStr for About {
     type Err = String;
 
-    /// `alert:` or `case:` and its id, or a subject as `kind:id`.
+    /// `alert:`, `case:` or `draw:` and its id, or a subject as `kind:id`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(id) = text.strip_prefix("alert:") {
             let id = AlertId::new(id).map_err(|error| format!("alert: {error}"))?;
@@ -96,8 +101,13 @@ impl std::str::FromStr for About {
             let id = CaseId::new(id).map_err(|error| format!("case: {error}"))?;
             return Ok(Self::Case(id));
         }
+        if let Some(id) = text.strip_prefix("draw:") {
+            let id = DrawId::new(id).map_err(|error| format!("draw: {error}"))?;
+            return Ok(Self::Draw(id));
+        }
         let subject = text.parse().map_err(|_| {
-            "must be a subject, as enterprise:ID or site:ID, or alert:ID, or case:ID".to_owned()
+            "must be a subject, as enterprise:ID or site:ID, or alert:ID, case:ID, draw:ID"
+                .to_owned()
         })?;
         Ok(Self::Assessment(subject))
     }
@@ -108,7 +118,7 @@ impl std::str::FromStr for About {
 pub struct PackRequest {
     /// About what.
     pub about: About,
-    /// Of the ledger's first so many entries; of all durable ones if none is given.
+    /// Of the ledger's first so many entries; of all that the views show if none is given.
     pub size: Option<u64>,
     /// For other parties: without the names that stand in results.
     pub redacted: bool,
@@ -122,6 +132,8 @@ pub struct Packer<'a> {
     pub engine: &'a Engine,
     /// Signs.
     pub signer: &'a CheckpointSigner,
+    /// Documents of draws that are public.
+    pub shelf: &'a PlanShelf,
 }
 
 impl std::fmt::Debug for Packer<'_> {
@@ -135,10 +147,10 @@ impl std::fmt::Debug for Packer<'_> {
 pub struct Pack {
     /// What programs read.
     pub json: Vec<u8>,
-    /// `pack.json`, `pack.html` and `checkpoint.txt`.
+    /// `pack.json`, `pack.html`, `checkpoint.txt`, and documents of draws that are public.
     pub archive: Vec<u8>,
     /// What the page shows.
-    document: Document,
+    document: Paper,
 }
 
 impl Pack {
@@ -152,11 +164,16 @@ impl Packer<'_> {
     /// Makes a pack; none where nothing was recorded of what it is about.
     pub fn pack(&self, request: &PackRequest) -> Result<Option<Pack>, PackError> {
         let durable = self.reader.ledger().entry_count();
-        let size = request.size.unwrap_or(durable);
+        let shown = self.reader.position()?;
+        let size = request.size.unwrap_or(shown.max(1));
         if size == 0 || size > durable {
             return Err(PackError::Size(durable));
         }
-        let Some(pack) = self.document(request, size)? else {
+        // What the views do not show yet would be missing, and not the next time.
+        if size > shown && !self.reader.wait_beyond(size - 1, WAIT)? {
+            return Err(PackError::Behind);
+        }
+        let Some((pack, documents)) = self.document(request, size)? else {
             return Ok(None);
         };
         let internal = |error: &dyn std::fmt::Display| PackError::Written(error.to_string());
@@ -164,11 +181,13 @@ impl Packer<'_> {
         json.push(b'\n');
         let document = page::document(&pack);
         let page = html::html(&document);
-        let files = [
+        let mut files = vec![
             ("pack.json", json.as_slice()),
             ("pack.html", page.as_bytes()),
             ("checkpoint.txt", pack.checkpoint.as_bytes()),
         ];
+        let documents = documents.iter();
+        files.extend(documents.map(|of| (of.name.as_str(), of.bytes.as_slice())));
         // No time of its own stands in it: the same files give the same archive.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -188,24 +207,38 @@ impl Packer<'_> {
         }))
     }
 
-    fn document(&self, request: &PackRequest, size: u64) -> Result<Option<PackDto>, PackError> {
+    fn document(
+        &self,
+        request: &PackRequest,
+        size: u64,
+    ) -> Result<Option<(PackDto, Vec<Document>)>, PackError> {
+        let proofs = self.reader.ledger().proofs(size);
+        let mut reach = Reach {
+            size,
+            redacted: request.redacted,
+            proofs: proofs.map_err(StoreError::from)?,
+        };
         let told = match &request.about {
-            About::Assessment(subject) => self.assessment(subject, size, request.redacted)?,
-            About::Alert(alert) => self.alert(alert, size, request.redacted)?,
-            About::Case(case) => self.case(case, size, request.redacted)?,
+            About::Assessment(subject) => self.assessment(subject, &mut reach)?,
+            About::Alert(alert) => self.alert(alert, &mut reach)?,
+            About::Case(case) => self.case(case, &mut reach)?,
+            About::Draw(draw) => self.draw(draw, &mut reach)?,
         };
         let Some(Told {
             about,
             statement,
+            counterfactual,
+            comparables,
             entries,
             more_results,
+            documents,
         }) = told
         else {
             return Ok(None);
         };
-        let head = self.reader.head(size)?;
+        let head = reach.proofs.head();
         let checkpoint = self.signer.sign(&head);
-        Ok(Some(PackDto {
+        let pack = PackDto {
             format: FORMAT,
             about,
             redacted: request.redacted,
@@ -216,251 +249,146 @@ impl Packer<'_> {
             },
             checkpoint,
             statement,
+            counterfactual,
+            comparables,
             entries,
             more_results,
-        }))
+        };
+        Ok(Some((pack, documents)))
     }
 
-    fn entry(&self, role: Role, at: u64, size: u64, redacted: bool) -> Result<EntryDto, PackError> {
-        let show = |section| match section {
-            Section::Facts | Section::Decision => true,
-            Section::Party => !redacted,
-            Section::Personal => false,
-        };
-        let proved = self.reader.proved(at, size, show)?;
+    fn entry(&self, role: Role, at: u64, reach: &mut Reach) -> Result<EntryDto, PackError> {
+        let show = shows(role, reach.redacted);
+        let proved = self.reader.proved(at, &mut reach.proofs, show)?;
         Ok(EntryDto::new(role, &proved))
     }
 
-    /// Results of a subject below an entry that `keep` keeps, the oldest first, and whether there are more.
-    fn results(
+    fn entries(
         &self,
-        subject: &Subject,
-        below: u64,
+        role: Role,
+        at: impl IntoIterator<Item = u64>,
+        reach: &mut Reach,
+    ) -> Result<Vec<EntryDto>, PackError> {
+        let at = at.into_iter();
+        at.map(|at| self.entry(role, at, reach)).collect()
+    }
+
+    /// Results below an entry that `keep` keeps, the oldest first, and whether there are more; so many at most.
+    fn found(
+        &self,
+        (of, below): (&ResultsOf, u64),
         keep: &dyn Fn(&InspectionResult) -> bool,
-    ) -> Result<(Vec<u64>, bool), PackError> {
+        most: usize,
+        reach: &mut Reach,
+    ) -> Result<Found, PackError> {
+        let most = most.min(MAX_RESULTS);
+        if most == 0 {
+            return Ok(Found::default());
+        }
+        let show = shows(Role::Result, reach.redacted);
+        let proofs = &mut reach.proofs;
+        let found = self
+            .reader
+            .proved_results((of, below), keep, most, proofs, show)?;
+        let (mut found, more) = found;
+        found.reverse();
+        let mut results = Found {
+            more,
+            ..Found::default()
+        };
+        for (_, result, proved) in found {
+            results.draws.extend(result.selection.draw_id);
+            let entry = EntryDto::new(Role::Result, &proved);
+            results.entries.push(entry);
+        }
+        Ok(results)
+    }
+
+    /// The same of a subject.
+    fn of_subject(
+        &self,
+        (subject, below): (&Subject, u64),
+        keep: &dyn Fn(&InspectionResult) -> bool,
+        most: usize,
+        reach: &mut Reach,
+    ) -> Result<Found, PackError> {
         let Some(behind) = self.engine.enterprises_behind(subject) else {
             // Those of a product, a zone or a sector are a city's: the assessment counts them.
-            return Ok((Vec::new(), true));
+            return Ok(Found {
+                more: true,
+                ..Found::default()
+            });
         };
         let taxonomy = self.engine.taxonomy();
         let touches = |result: &InspectionResult| taxonomy.touches(result, subject) && keep(result);
         let of = ResultsOf::Enterprises(behind);
-        let page = self
-            .reader
-            .results(&of, &touches, MAX_RESULTS, Some(below))?;
-        let more = page.next.is_some() && page.items.len() >= MAX_RESULTS;
-        let mut found: Vec<u64> = page.items.iter().map(|(entry, _)| *entry).collect();
-        found.reverse();
-        Ok((found, more))
+        self.found((&of, below), &touches, most, reach)
     }
 
-    fn assessment(
+    /// The results of a subject that are named; there are no more of them.
+    fn named(
         &self,
-        subject: &Subject,
-        size: u64,
-        redacted: bool,
-    ) -> Result<Option<Told>, PackError> {
-        let Some(at) = self.reader.recorded_below(subject, size)? else {
-            return Ok(None);
-        };
-        let Some(assessment) = self.reader.assessment_at(at)? else {
-            return Ok(None);
-        };
-        let (results, more_results) = self.results(subject, at, &|_| true)?;
-        let mut conclusion = self.entry(Role::Conclusion, at, size, redacted)?;
-        // The statement says it for people.
-        conclusion.shows.clear();
-        let mut entries = vec![conclusion];
-        for result in results {
-            entries.push(self.entry(Role::Result, result, size, redacted)?);
-        }
-        let as_of = self.engine.end_of(assessment.epoch);
-        // Public names are told by the results, which are proved; this one would be today's.
-        let statement = AssessmentDto::new(&assessment, Names::default(), as_of, false);
-        Ok(Some(Told {
-            about: AboutDto::Assessment {
-                subject: subject.to_string(),
-                entry: at,
-            },
-            statement: StatementDto::Assessment(Box::new(statement)),
-            entries,
-            more_results,
-        }))
+        (subject, below): (&Subject, u64),
+        named: &BTreeSet<InspectionId>,
+        reach: &mut Reach,
+    ) -> Result<Found, PackError> {
+        let keep = |result: &InspectionResult| named.contains(&result.inspection_id);
+        let mut found = self.of_subject((subject, below), &keep, named.len(), reach)?;
+        found.more = found.entries.len() < named.len();
+        Ok(found)
     }
+}
 
-    fn alert(&self, id: &AlertId, size: u64, redacted: bool) -> Result<Option<Told>, PackError> {
-        let moves = self.reader.alert_moves(id, MAX_MOVES)?;
-        let moves: Vec<_> = moves.into_iter().filter(|(at, _)| *at < size).collect();
-        let Some((_, first)) = moves.first() else {
-            return Ok(None);
-        };
-        let subject = first.subject.clone();
-        let behind: BTreeSet<InspectionId> = moves
-            .iter()
-            .filter_map(|(_, moved)| match &moved.cause {
-                MoveCause::Raised { inspection_id, .. } => inspection_id.clone(),
-                MoveCause::Decided { .. } | MoveCause::SnoozeEnded => None,
-            })
-            .collect();
-        let named = |result: &InspectionResult| behind.contains(&result.inspection_id);
-        let (results, more_results) = self.results(&subject, size, &named)?;
-        let mut entries = Vec::new();
-        for (at, _) in &moves {
-            entries.push(self.entry(Role::Conclusion, *at, size, redacted)?);
-        }
-        let shown = entries
-            .iter()
-            .filter_map(|entry| entry.shows.get("decision"));
-        let statement: Vec<Value> = shown.cloned().collect();
-        for result in results {
-            entries.push(self.entry(Role::Result, result, size, redacted)?);
-        }
-        Ok(Some(Told {
-            about: AboutDto::Alert {
-                alert: id.to_string(),
-                subject: subject.to_string(),
-            },
-            statement: StatementDto::Alert(statement),
-            entries,
-            more_results,
-        }))
+/// Which sections are shown.
+fn shows(role: Role, redacted: bool) -> impl Fn(Section) -> bool {
+    move |section| match section {
+        Section::Facts => true,
+        // The grade of another party names it.
+        Section::Decision => !(redacted && role == Role::Comparable),
+        Section::Party => !redacted,
+        Section::Personal => false,
     }
+}
+
+/// How far a pack reaches, and what it shows.
+struct Reach {
+    /// The ledger's first so many entries.
+    size: u64,
+    redacted: bool,
+    /// Proofs in them.
+    proofs: Proofs,
+}
+
+/// Results behind something.
+#[derive(Default)]
+struct Found {
+    /// The oldest first.
+    entries: Vec<EntryDto>,
+    /// The draws that they name.
+    draws: BTreeSet<DrawId>,
+    /// There are more than are listed.
+    more: bool,
+}
+
+/// A document beside the pack, whose hash an entry in it has.
+struct Document {
+    name: String,
+    bytes: Vec<u8>,
 }
 
 /// What a pack says, before its frame.
 struct Told {
     about: AboutDto,
     statement: StatementDto,
+    counterfactual: Option<MarginDto>,
+    comparables: Vec<ComparableDto>,
     entries: Vec<EntryDto>,
     more_results: bool,
+    documents: Vec<Document>,
 }
 
-fn request(about: About, params: &Params) -> Result<PackRequest, ApiError> {
-    let rule = "must be a number of entries";
-    Ok(PackRequest {
-        about,
-        size: params.parse("size", rule, |text| text.parse().ok())?,
-        redacted: params
-            .parse("redacted", "must be true or false", |text| {
-                text.parse().ok()
-            })?
-            .unwrap_or_default(),
-    })
-}
-
-/// Whether it is wanted on paper.
-fn printed(params: &Params) -> Result<bool, ApiError> {
-    let read = |text: &str| match text {
-        "zip" => Some(false),
-        "pdf" => Some(true),
-        _other => None,
-    };
-    let printed = params.parse("format", "must be zip or pdf", read)?;
-    Ok(printed.unwrap_or_default())
-}
-
-fn answer(
-    parts: &ApiParts,
-    headers: &HeaderMap,
-    wanted: &PackRequest,
-    printed: bool,
-) -> Result<Response, ApiError> {
-    let engine = parts.engine();
-    let packer = Packer {
-        reader: &parts.reader,
-        engine: &engine,
-        signer: &parts.signer,
-    };
-    let pack = packer.pack(wanted)?;
-    drop(engine);
-    let pack = pack.ok_or_else(|| match &wanted.about {
-        About::Assessment(subject) => never_seen(subject),
-        About::Alert(id) => ApiError::NotFound(format!("no alert {id} is recorded")),
-        About::Case(id) => ApiError::NotFound(format!("no case {id} is recorded")),
-    })?;
-    let (body, kind, ending) = if printed {
-        (pack.pdf()?, typeset::PDF, "pdf")
-    } else {
-        (pack.archive, ZIP, "zip")
-    };
-    let mut response = tagged(headers, kind, body);
-    named(&mut response, "evidence", ending);
-    Ok(response)
-}
-
-/// The evidence pack of the grade that was recorded last: the grade with its parts, the results that it
-/// rests on, and a proof of each under a signed checkpoint, as an archive.
-#[utoipa::path(get, path = "/v1/subjects/{id}/pack", tag = "evidence",
-    params(
-        ("id" = String, Path, description = "the subject"),
-        ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
-        ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
-    responses(
-        (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),
-        (status = 304, description = "As the client has it"),
-        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "Nothing was recorded", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
-pub(crate) async fn of_subject(
-    State(state): State<ApiState>,
-    identity: Identity,
-    Id(id): Id,
-    params: Params,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let subject = read_subject(&id)?;
-    let wanted = request(About::Assessment(subject.clone()), &params)?;
-    let printed = printed(&params)?;
-    let read = move |parts: &ApiParts| {
-        check_seen(parts, &identity, &subject)?;
-        answer(parts, &headers, &wanted, printed)
-    };
-    state.read(read).await
-}
-
-/// The evidence pack of an alert: everything that changed of it, the results behind it, and proofs.
-#[utoipa::path(get, path = "/v1/alerts/{id}/pack", tag = "evidence",
-    params(
-        ("id" = String, Path, description = "the alert"),
-        ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-        ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
-        ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
-    responses(
-        (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),
-        (status = 304, description = "As the client has it"),
-        (status = 400, description = "A parameter is not valid", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such alert", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
-pub(crate) async fn of_alert(
-    State(state): State<ApiState>,
-    Id(id): Id,
-    params: Params,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let none = || ApiError::NotFound(format!("no alert {id} is recorded"));
-    let alert = AlertId::new(&id).map_err(|_| none())?;
-    let wanted = request(About::Alert(alert), &params)?;
-    let printed = printed(&params)?;
-    let read = move |parts: &ApiParts| answer(parts, &headers, &wanted, printed);
-    state.read(read).await
-}
-
-/// The ledger's head, signed, and the key that checks it. Whoever keeps one can prove later that nothing
-/// below it was altered.
-#[utoipa::path(get, path = "/v1/ledger/checkpoint", tag = "evidence",
-    responses((status = 200, description = "The checkpoint", body = CheckpointDto)))]
-pub(crate) async fn checkpoint(
-    State(state): State<ApiState>,
-) -> Result<Json<CheckpointDto>, ApiError> {
-    let read = |parts: &ApiParts| {
-        let head = parts.reader.head(parts.reader.ledger().entry_count())?;
-        Ok(Json(CheckpointDto {
-            size: head.size,
-            root: head.root.to_string(),
-            checkpoint: parts.signer.sign(&head),
-            key: parts.signer.verifier_key(),
-        }))
-    };
-    state.read(read).await
+/// What entries say of one of their sections, for people.
+fn shown(entries: &[EntryDto], section: &str) -> Vec<Value> {
+    let shown = entries.iter().filter_map(|entry| entry.shows.get(section));
+    shown.cloned().collect()
 }

@@ -18,8 +18,11 @@ pub use export::{csv as table, workbook};
 pub use filled::{FilledError, FilledFault, FilledRecord, FilledRow, Filling, filled};
 pub(crate) use print::all_on;
 
+use crate::audit;
 use crate::document::xlsx::XLSX;
-use crate::dto::{BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanSummaryDto, ProblemDto};
+use crate::dto::{
+    BeaconValueDto, DrawDto, Page, PlanDto, PlanListDto, PlanStateDto, PlanSummaryDto, ProblemDto,
+};
 use crate::error::ApiError;
 use crate::etag::{tagged, tagged_json};
 use crate::identity::Identity;
@@ -33,6 +36,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use record::Steps;
+pub(crate) use record::{hash_of, numbered};
+use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::PlanAction;
 use risk_engine::{Engine, LedgerPlan, PlanState};
@@ -48,12 +53,12 @@ const MAX_ROWS: usize = 500;
 const REQUEST: &str = "request.json";
 const INPUTS: &str = "inputs.json";
 const SECRET: &str = "secret";
-const POOL: &str = "pool.txt";
+pub(crate) const POOL: &str = "pool.txt";
 /// The plan before its draw.
 const PLAN: &str = "plan.json";
 /// The plan with its list, and the record of its draw, each with some of its hash.
 const LIST: &str = "list";
-const RECORD: &str = "record";
+pub(crate) const RECORD: &str = "record";
 /// Why a draw is made public, for the record.
 const REVEALED: &str = "抽查结束，公开抽取记录";
 
@@ -126,7 +131,7 @@ fn plan_of(parts: &ApiParts, id: &str) -> Result<PlanDto, ApiError> {
 fn plan_as_known(shelf: &PlanShelf, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
     let bytes = match &known.draw {
         Some((draw, _)) => {
-            let name = record::numbered(LIST, draw.list_sha256);
+            let name = numbered(LIST, draw.list_sha256, "json");
             record::unchanged(shelf, id, &name, draw.list_sha256)?
         }
         None => record::document(shelf, id, PLAN)?,
@@ -138,6 +143,24 @@ fn plan_as_known(shelf: &PlanShelf, id: &DrawId, known: &LedgerPlan) -> Result<P
     plan.day = known.commitment.day.to_string();
     plan.created_at = known.committed.at.to_string();
     plan.commitment = (&known.commitment).into();
+    Ok(plan)
+}
+
+/// A plan for somebody who is to see its targets: while these are not public, who reads them is noted first.
+async fn shown(
+    state: &ApiState,
+    identity: &Identity,
+    request: &str,
+    id: String,
+) -> Result<PlanDto, ApiError> {
+    let plan = state.read(move |parts| plan_of(parts, &id)).await?;
+    match plan.state {
+        PlanStateDto::Committed | PlanStateDto::Drawn => {
+            let named = [plan.plan_id.clone()].into_iter();
+            audit::note(state, identity, request, Act::ReadPlan, named).await?;
+        }
+        PlanStateDto::Revealed => {}
+    }
     Ok(plan)
 }
 
@@ -199,11 +222,13 @@ pub(crate) async fn list(
         (status = 409, description = "A document of it is not what the ledger says", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| tagged_json(&headers, &plan_of(parts, &id)?);
-    state.read(read).await
+    let plan = shown(&state, &identity, &request, id).await?;
+    tagged_json(&headers, &plan)
 }
 
 /// The list of a plan as a table: CSV in UTF-8 with a byte order mark, Chinese headings.
@@ -216,11 +241,14 @@ pub(crate) async fn one(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn csv(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let list = list_of(plan_of(parts, &id)?)?;
+    let plan = shown(&state, &identity, &request, id).await?;
+    let read = move |_: &ApiParts| {
+        let list = list_of(plan)?;
         let table = export::csv(&list);
         Ok(tagged(
             &headers,
@@ -242,11 +270,14 @@ pub(crate) async fn csv(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn xlsx(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let plan = shown(&state, &identity, &request, id).await?;
     let read = move |parts: &ApiParts| {
-        let list = list_of(plan_of(parts, &id)?)?;
+        let list = list_of(plan)?;
         let visits = parts.planning.rules.visits_per_team_day;
         let workbook =
             workbook(&list, visits).map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -265,11 +296,13 @@ pub(crate) async fn xlsx(
         (status = 409, description = "The plan waits for its beacon", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn html(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let plan = plan_of(parts, &id)?;
+    let plan = shown(&state, &identity, &request, id).await?;
+    let read = move |_: &ApiParts| {
         let title = format!("抽样计划 {} {}", plan.day, plan.plan_id);
         let page = export::html(&title, &list_of(plan)?);
         Ok(tagged(
@@ -374,7 +407,7 @@ fn record_of(
     let Some((draw, _)) = &known.draw else {
         return Ok(None);
     };
-    let name = record::numbered(RECORD, draw.record_sha256);
+    let name = numbered(RECORD, draw.record_sha256, "json");
     let bytes = record::unchanged(&parts.shelf, id, &name, draw.record_sha256)?;
     read_json(&bytes).map(Some)
 }

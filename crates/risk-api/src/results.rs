@@ -80,14 +80,14 @@ pub(crate) async fn post_registry(
 /// is decided on an alert or a case takes effect at once. The actor is whoever posts: leave it out, or
 /// name yourself in a role that you hold.
 #[utoipa::path(post, path = "/v1/commands", tag = "decisions",
-    params(("If-Match" = Option<String>, Header, description = "the ETag of the decision that a single command approves or withdraws")),
+    params(("If-Match" = Option<String>, Header, description = "the ETag of the alert, the case or the decision that a single command acts on")),
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
     responses(
         (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
         (status = 202, description = "Taken, but not yet durable after five seconds; sending the records again is safe", body = PendingDto),
         (status = 400, description = "The body cannot be read", body = ProblemDto, content_type = "application/problem+json"),
         (status = 404, description = "This process reads no commands: kafka.commands_topic is empty", body = ProblemDto, content_type = "application/problem+json"),
-        (status = 412, description = "The decision is not what If-Match names", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 412, description = "What it acts on is not what If-Match names", body = ProblemDto, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = ProblemDto, content_type = "application/problem+json"),
         (status = 415, description = "Neither JSON nor NDJSON", body = ProblemDto, content_type = "application/problem+json"),
         (status = 429, description = "Too much is waiting", body = ProblemDto, content_type = "application/problem+json"),
@@ -107,8 +107,9 @@ pub(crate) async fn post_commands(
     spare_plans(&posted.records)?;
     identity.sign(&mut posted.records)?;
     if headers.contains_key(header::IF_MATCH) {
+        let asks = identity.clone();
         let check = move |parts: &ApiParts| {
-            check_unchanged(parts, &headers, &posted.records)?;
+            check_unchanged(parts, &asks, &headers, &posted.records)?;
             Ok(posted)
         };
         posted = state.read(check).await?;

@@ -62,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 78] = [
+pub(crate) static OPERATIONS: [Operation; 79] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -104,18 +104,10 @@ pub(crate) static OPERATIONS: [Operation; 78] = [
         &["zone", "limit", "cursor"],
         || get(evidence::evidence),
     ),
-    read(
-        "/v1/subjects/{id}/pack",
-        STAFF,
-        &["size", "redacted", "format"],
-        || get(pack::of_subject),
-    ),
-    read(
-        "/v1/alerts/{id}/pack",
-        STAFF,
-        &["size", "redacted", "format"],
-        || get(pack::of_alert),
-    ),
+    pack::routes::OF_SUBJECT,
+    pack::routes::OF_ALERT,
+    pack::routes::OF_CASE,
+    pack::routes::OF_DRAW,
     read(
         "/v1/subjects/{id}/letter",
         STAFF,
@@ -140,9 +132,8 @@ pub(crate) static OPERATIONS: [Operation; 78] = [
         &["zone", "date", "lang", "format"],
         || get(reports::zone),
     ),
-    pack::case::OF_CASE,
     read("/v1/ledger/checkpoint", KNOWN, &[], || {
-        get(pack::checkpoint)
+        get(pack::routes::checkpoint)
     }),
     read("/v1/subjects/{id}/compare", STAFF, &["with"], || {
         get(compare::compare)

@@ -32,11 +32,13 @@ pub enum Act {
     ResendDelivery,
     /// A parked endpoint was asked to be tried again（恢复投递）.
     UnparkWebhook,
+    /// A plan was read whose targets are not public yet（查阅未公开的抽样计划）.
+    ReadPlan,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PostResults,
         Self::PostRegistry,
         Self::PostCommands,
@@ -44,6 +46,7 @@ impl Act {
         Self::PostSignals,
         Self::ResendDelivery,
         Self::UnparkWebhook,
+        Self::ReadPlan,
     ];
 
     /// Its code.
@@ -56,6 +59,7 @@ impl Act {
             Self::PostSignals => "post_signals",
             Self::ResendDelivery => "resend_delivery",
             Self::UnparkWebhook => "unpark_webhook",
+            Self::ReadPlan => "read_plan",
         }
     }
 
@@ -85,6 +89,6 @@ pub struct AccessNote {
     /// Of how many things.
     pub count: u64,
     /// Of which, the first [`MAX_NAMED`]: commands by their ids, dead letters by their entries,
-    /// deliveries by their ids, endpoints by their names.
+    /// deliveries and plans by their ids, endpoints by their names.
     pub what: Vec<CompactString>,
 }

@@ -39,7 +39,7 @@ impl FromStr for ContentHash {
 
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hexadecimal(&self.0))
     }
 }
 
@@ -54,6 +54,17 @@ impl<'de> Deserialize<'de> for ContentHash {
         let text = CompactString::deserialize(from)?;
         text.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// Two lower-case hexadecimal digits a byte, as hashes, keys and identifiers are written.
+///
+/// ```
+/// assert_eq!(risk_domain::plan_act::hexadecimal(&[0, 171]), "00ab");
+/// ```
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or_default();
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
 }
 
 /// A public value that a draw waits for（公共信标）.

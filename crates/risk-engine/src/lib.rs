@@ -35,6 +35,7 @@ mod influence;
 pub mod input;
 pub mod lists;
 pub mod logodds;
+mod margin;
 mod memory;
 mod model;
 mod null_replay;
@@ -85,6 +86,7 @@ pub use input::{
     Accepted, Effect, EngineRejection, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
     Step,
 };
+pub use margin::{Margin, Without};
 pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use null_replay::{ByStream, NullReplay};

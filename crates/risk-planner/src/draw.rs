@@ -11,6 +11,7 @@ use compact_str::CompactString;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use risk_domain::ids::DrawId;
+use risk_domain::plan_act::hexadecimal;
 use risk_domain::selection::SelectionMode;
 use risk_stats::allocation::pareto_ranks;
 use sha2::{Digest, Sha256};
@@ -47,12 +48,12 @@ impl Secret {
 
     /// Its digits, for revealing it.
     pub fn reveal(&self) -> String {
-        hex(&self.0)
+        hexadecimal(&self.0)
     }
 
     /// SHA-256 of the secret, which binds to it without telling it.
     pub fn commitment(&self) -> String {
-        hex(&Sha256::digest(self.0))
+        hexadecimal(&Sha256::digest(self.0))
     }
 }
 
@@ -247,20 +248,6 @@ pub(crate) fn draw(
             })
         }
     }
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    let digits = |byte: &u8| {
-        [
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 15)],
-        ]
-    };
-    bytes.iter().flat_map(digits).collect()
 }
 
 #[cfg(test)]

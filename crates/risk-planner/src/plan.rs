@@ -291,7 +291,7 @@ impl<'a> Design<'a> {
         self.write_pool(|text| hash.update(text.as_bytes()));
         Commitment {
             draw: self.draw.clone(),
-            pool_sha256: crate::draw::hex(&hash.finalize()),
+            pool_sha256: risk_domain::plan_act::hexadecimal(&hash.finalize()),
             secret_sha256: secret.commitment(),
             beacon: self.request.beacon.as_ref().map(|beacon| Beacon {
                 source: beacon.source.clone(),

@@ -180,7 +180,9 @@ impl PlanningPolicy {
         }
         Ok(Arc::new(Self {
             version: read.version,
-            hash: CompactString::from(crate::draw::hex(&Sha256::digest(text.as_bytes()))),
+            hash: CompactString::from(risk_domain::plan_act::hexadecimal(&Sha256::digest(
+                text.as_bytes(),
+            ))),
             rules: read.rules,
             basis,
         }))

@@ -4,12 +4,14 @@
 use crate::error::StoreError;
 use crate::ledger::merkle::TreeHead;
 use crate::ledger::note::CheckpointSigner;
-use crate::ledger::{Disclosure, Hash, Section};
+use crate::ledger::{Block, Disclosure, Hash, Proofs, Section};
 use crate::reader::Reader;
 use crate::records::ShownEntry;
 use crate::salt::fresh_seed;
+use crate::views::ResultsOf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -31,6 +33,9 @@ pub struct ProvedEntry {
     pub shown: ShownEntry,
 }
 
+/// A result that can be proved, with its entry.
+pub type ProvedResult = (u64, InspectionResult, ProvedEntry);
+
 impl Reader {
     /// The durable ledger's first `size` entries, as one root.
     pub fn head(&self, size: u64) -> Result<TreeHead, StoreError> {
@@ -38,40 +43,60 @@ impl Reader {
         Ok(TreeHead { size, root })
     }
 
-    /// An entry with its proof in the ledger's first `size` entries, and the sections that `show` allows.
+    /// An entry with its proof, and the sections that `show` allows.
     pub fn proved(
         &self,
         index: u64,
-        size: u64,
+        proofs: &mut Proofs,
         show: impl Fn(Section) -> bool,
     ) -> Result<ProvedEntry, StoreError> {
-        let missing = || StoreError::Record {
-            entry: index,
-            reason: "not in its block".to_owned(),
-        };
-        let block = self.block_with(index)?;
-        let entry = block.entry(index).ok_or_else(missing)?;
-        Ok(ProvedEntry {
-            shown: ShownEntry::of(block.number(), index, &entry)?,
-            disclosure: block.disclose(index, show).ok_or_else(missing)?,
-            proof: self.ledger().inclusion_proof(index, size)?,
-        })
+        proved(&*self.block_with(index)?, index, proofs, show)
+    }
+
+    /// Results as [`Reader::results`] finds them, each with its proof; each block that holds some is read once.
+    /// Says whether there may be more than `limit`.
+    pub fn proved_results(
+        &self,
+        (of, below): (&ResultsOf, u64),
+        keep: &dyn Fn(&InspectionResult) -> bool,
+        limit: usize,
+        proofs: &mut Proofs,
+        show: impl Fn(Section) -> bool,
+    ) -> Result<(Vec<ProvedResult>, bool), StoreError> {
+        let mut found: Vec<ProvedResult> = Vec::new();
+        let next = self.walk_results(of, Some(below), &mut |entry, block, record| {
+            if keep(&record.result) {
+                let proof = proved(block, entry, proofs, &show)?;
+                found.push((entry, record.result, proof));
+            }
+            Ok(found.len() < limit)
+        })?;
+        Ok((found, next.is_some()))
     }
 
     /// The entry that recorded a subject's grade last, of those below `below`.
     pub fn recorded_below(&self, subject: &Subject, below: u64) -> Result<Option<u64>, StoreError> {
-        let mut cursor = None;
-        loop {
-            let page = self.recorded_entries(subject, cursor.as_deref())?;
-            if let Some(found) = page.items.into_iter().find(|entry| *entry < below) {
-                return Ok(Some(found));
-            }
-            if page.next.is_none() {
-                return Ok(None);
-            }
-            cursor = page.next;
-        }
+        let entries = self.recorded_entries(subject, below, 1)?;
+        Ok(entries.first().copied())
     }
+}
+
+fn proved(
+    block: &Block,
+    index: u64,
+    proofs: &mut Proofs,
+    show: impl Fn(Section) -> bool,
+) -> Result<ProvedEntry, StoreError> {
+    let missing = || StoreError::Record {
+        entry: index,
+        reason: "not in its block".to_owned(),
+    };
+    let entry = block.entry(index).ok_or_else(missing)?;
+    Ok(ProvedEntry {
+        shown: ShownEntry::of(block.number(), index, &entry)?,
+        disclosure: block.disclose(index, show).ok_or_else(missing)?,
+        proof: proofs.inclusion(index)?,
+    })
 }
 
 /// The signer of a data directory's checkpoints; its key is made on first use. The key's file is

@@ -27,8 +27,14 @@ pub enum Table {
     Outbox = b'o',
     /// Subjects of a kind, and of a group of it, the most probable failure first.
     Probability = b'p',
+    /// Entry of a command by its id.
+    Command = b'k',
+    /// Entries of commands by what they act on, in the ledger's order.
+    CommandOn = b'K',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
+    /// Entries of results that name a draw, in lists, the newest first.
+    ResultsOfDraw = b'R',
     /// Raises of a subject's alerts, newest first.
     AlertOfSubject = b's',
     /// All raises, newest first.

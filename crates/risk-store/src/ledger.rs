@@ -36,7 +36,7 @@ pub use error::{DamageKind, LedgerError};
 pub use format::{BlockHeader, Entry, EntryKind, FORMAT_VERSION, HEADER_LEN, Section, TRAILER_LEN};
 pub use leaf::{DisclosedSection, Disclosure, Salt, commitment};
 pub use merkle::Hash;
-pub use read::{Block, Blocks, LedgerReader};
+pub use read::{Block, Blocks, LedgerReader, Proofs};
 pub use segment::TornTail;
 pub use verify::{VerifyReport, verify};
 

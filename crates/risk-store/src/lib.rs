@@ -33,7 +33,7 @@ mod writer;
 pub use commit::{Committed, DurableListener, Observer, Ticket};
 pub use deliveries::{Ask, Asked, Deliveries, Delivery, EndpointStatus, is_endpoint_name};
 pub use error::StoreError;
-pub use evidence::{ProvedEntry, checkpoint_signer};
+pub use evidence::{ProvedEntry, ProvedResult, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, Reader};

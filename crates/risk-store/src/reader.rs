@@ -14,7 +14,7 @@ use crate::views::{
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, CaseId, EnterpriseId};
+use risk_domain::ids::{AlertId, CaseId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
@@ -27,8 +27,6 @@ use std::time::Duration;
 
 /// The most rows that one page gives.
 pub const MAX_PAGE: usize = 1000;
-/// Entries looked at for one page of results.
-const SCANNED_RESULTS: usize = 50_000;
 
 /// The reader（读取端）; clones share everything.
 #[doc(alias = "读取端")]
@@ -112,14 +110,16 @@ impl Reader {
         }
     }
 
-    /// Entries that recorded a subject's grades, the newest first.
+    /// Entries that recorded a subject's grades, the newest first, those below `below`.
     pub(crate) fn recorded_entries(
         &self,
         subject: &Subject,
-        cursor: Option<&str>,
-    ) -> Result<Page<u64>, StoreError> {
-        let list = HistoryList::new(subject.clone(), MAX_PAGE, cursor)?;
-        self.views.read(|views| list.page(views))
+        below: u64,
+        limit: usize,
+    ) -> Result<Vec<u64>, StoreError> {
+        let list = HistoryList::below(subject.clone(), limit, below);
+        let page = self.views.read(|views| list.page(views))?;
+        Ok(page.items)
     }
 
     /// Recorded grades.
@@ -155,62 +155,17 @@ impl Reader {
         below: Option<u64>,
     ) -> Result<Page<(u64, ResultRecord)>, StoreError> {
         let limit = page(limit);
-        let mut at = below.unwrap_or(u64::MAX);
         let mut items = Vec::new();
-        let mut looked_at = 0;
-        while items.len() < limit && looked_at < SCANNED_RESULTS {
-            let found = match of {
-                ResultsOf::Enterprises(all) => self.indexed_below(all, at)?,
-                ResultsOf::All => self.block_below(at)?,
-            };
-            if found.is_empty() {
-                return Ok(Page { items, next: None });
+        let next = self.walk_results(of, below, &mut |entry, _block, record| {
+            if keep(&record.result) {
+                items.push((entry, *record));
             }
-            for entry in found {
-                at = entry;
-                looked_at += 1;
-                let Record::Result(record) = self.record(entry)? else {
-                    continue;
-                };
-                if keep(&record.result) {
-                    items.push((entry, *record));
-                    if items.len() >= limit {
-                        break;
-                    }
-                }
-            }
-        }
+            Ok(items.len() < limit)
+        })?;
         Ok(Page {
             items,
-            next: Some(at.to_string()),
+            next: next.map(|at| at.to_string()),
         })
-    }
-
-    /// Some entries of enterprises' results, the newest first.
-    fn indexed_below(&self, all: &[EnterpriseId], below: u64) -> Result<Vec<u64>, StoreError> {
-        let mut entries = Vec::new();
-        for enterprise in all {
-            let of = self
-                .views
-                .read(|views| views.results_of(enterprise, below, MAX_PAGE))?;
-            entries.extend(of);
-        }
-        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
-        entries.dedup();
-        // Beyond so many, one enterprise may have been cut off before another.
-        entries.truncate(MAX_PAGE);
-        Ok(entries)
-    }
-
-    /// All entries of the last block with some below, the newest first.
-    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
-        let ledger = &self.views.ledger;
-        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
-            return Ok(Vec::new());
-        };
-        let block = self.block_with(last)?;
-        let first = block.header().first_entry;
-        Ok((first..=last).rev().collect())
     }
 
     /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.
@@ -416,13 +371,16 @@ impl Reader {
     }
 
     fn record(&self, entry: u64) -> Result<Record, StoreError> {
-        let block = self.block_with(entry)?;
-        let found = block.entry(entry).ok_or_else(|| StoreError::Record {
-            entry,
-            reason: "not in its block".to_owned(),
-        })?;
-        Record::decode(entry, &found)
+        record_in(&*self.block_with(entry)?, entry)
     }
+}
+
+fn record_in(block: &Block, entry: u64) -> Result<Record, StoreError> {
+    let found = block.entry(entry).ok_or_else(|| StoreError::Record {
+        entry,
+        reason: "not in its block".to_owned(),
+    })?;
+    Record::decode(entry, &found)
 }
 
 pub(crate) fn show(

@@ -31,7 +31,6 @@ use crate::ledger::{Entry, EntryKind};
 use postcard::ser_flavors::Flavor;
 use risk_domain::access::AccessNote;
 use risk_domain::decision::Command;
-use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::{Signal, SignalPersonal};
@@ -40,12 +39,14 @@ use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
+pub(crate) use command::CommandKeys;
 use command::CommandV1;
 
 pub(crate) use assessed::{assessment_bytes, assessment_in};
 pub use block::{BlockMetadata, Positions};
 pub use rejection::{Rejection, RejectionSummary};
 pub(crate) use rejection::{encode_rejected, encode_rejection};
+pub(crate) use result::ResultOwners;
 pub use result::{EncodedResult, content_digest};
 pub use shown::ShownEntry;
 
@@ -385,9 +386,9 @@ impl Record {
     }
 }
 
-/// The enterprise of a result's entry, without reading the rest of it.
-pub(crate) fn enterprise_of(index: u64, entry: &Entry<'_>) -> Result<EnterpriseId, StoreError> {
-    result::enterprise_of(index, entry.facts)
+/// The enterprise and the draw of a result's entry, without reading the rest of it.
+pub(crate) fn owners_of(index: u64, entry: &Entry<'_>) -> Result<ResultOwners, StoreError> {
+    result::owners_of(index, entry.facts)
 }
 
 /// Id and content digest of a result's entry, without reading the rest of it.

@@ -7,7 +7,7 @@ use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
-    RegistryRecord, Rejection, SignalRecord,
+    RegistryRecord, Rejection, ResultOwners, SignalRecord,
 };
 use hashbrown::HashTable;
 use risk_domain::access::AccessNote;
@@ -200,9 +200,8 @@ impl Writer {
             epoch: placement.epoch,
             late: placement.late,
         };
-        let enterprise = &result.site.enterprise_id;
-        let block = &mut self.block;
-        let entry_index = block.push_result(enterprise, encoded, placement.partition, placed)?;
+        let (owners, block) = (ResultOwners::of(result), &mut self.block);
+        let entry_index = block.push_result(owners, encoded, placement.partition, placed)?;
         let id = IdHash::of(result.inspection_id.as_str().as_bytes());
         let seen = Seen {
             digest: encoded.digest(),

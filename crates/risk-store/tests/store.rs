@@ -4,27 +4,31 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use risk_domain::access::{AccessNote, Act};
+use risk_domain::decision::{Actor, Command, Order};
 use risk_domain::ids::{
-    ActorId, AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SectorCode, SiteId,
-    TeamId, ZoneId,
+    ActorId, AgencyId, CommandId, DrawId, EnterpriseId, InspectionId, ItemCode, ProductCode,
+    SectorCode, SiteId, TeamId, ZoneId,
 };
 use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome, ProductRef, SampleCounts, SiteRef,
     TestItem, TestKind, TestRef, Verdict,
 };
+use risk_domain::plan_act::{ContentHash, PlanAction, PlanCommitment, PlanDraw};
 use risk_domain::scales::{Role, Severity};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::subject::{Subject, SubjectKind};
-use risk_domain::time::{DAY_MILLIS, Timestamp};
+use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::{
     Assessment, Engine, Input, Outcome as Became, Policy, Registration, ResultInput,
     SourcePartition, StateHash, Taxonomy,
 };
 use risk_store::identity::IdentitySettings;
+use risk_store::ledger::Section;
+use risk_store::ledger::merkle::verify_inclusion;
 use risk_store::{
     AlertQuery, Committed, DeadLetterQuery, DurableListener, EncodedResult, Opened, OutEvent,
-    Placement, Positions, Reader, Record, Rejection, Store, StoreError, StoreOptions, SubjectOrder,
-    SubjectQuery, Ticket, backup, restore,
+    Placement, Positions, Reader, Record, Rejection, ResultsOf, Store, StoreError, StoreOptions,
+    SubjectOrder, SubjectQuery, Ticket, Told, backup, restore,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -993,6 +997,213 @@ fn notes_of_what_people_did_are_read_back_and_change_no_state() {
     assert_eq!(store.rebuild().unwrap(), hash);
     assert_eq!(store.replay().unwrap().differences, []);
     assert_eq!(answers(Worker::open(&store).reader()), before);
+}
+
+/// Takes a step of a plan in, as the worker does.
+fn plan_step(worker: &mut Worker, plan: &DrawId, day: i64, action: PlanAction) {
+    let command = Command {
+        command_id: CommandId::new(format!("{plan}-{}", action.code())).unwrap(),
+        decided_at: at(day),
+        actor: Actor {
+            id: ActorId::new("计划科-1").unwrap(),
+            role: Role::Planner,
+        },
+        reason: "周计划".into(),
+        order: Order::Plan {
+            plan: plan.clone(),
+            action,
+        },
+    };
+    let name = SourcePartition {
+        source: "commands".into(),
+        partition: 0,
+    };
+    let input = Input::Command {
+        partition: &name,
+        command: &command,
+    };
+    let step = worker.opened.engine.step(&input);
+    let Became::Accepted(accepted) = step.outcome else {
+        unreachable!("{:?}", step.outcome);
+    };
+    let next = worker.positions.entry(name.clone()).or_insert(0);
+    *next += 1;
+    let record = Told {
+        partition: name,
+        offset: *next - 1,
+        epoch: accepted.epoch.unwrap(),
+        late: accepted.late,
+        told: command,
+    };
+    worker.opened.writer.append_command(&record).unwrap();
+    worker.opened.writer.append_effects(step.effects).unwrap();
+}
+
+/// Ids with their entries.
+type Numbered = Vec<(u64, String)>;
+
+/// What is found of a plan: its steps and the results that name it, each with its entry.
+fn found_of(reader: &Reader, plan: &DrawId) -> (Numbered, Numbered) {
+    let steps = reader.plan_steps(plan, u64::MAX).unwrap();
+    let steps = steps.into_iter().map(|(entry, step)| {
+        assert_eq!(reader.command_entry(&step.command_id).unwrap(), Some(entry));
+        assert!(
+            reader.plan_steps(plan, entry).unwrap().len() < 3,
+            "those below an entry only"
+        );
+        (entry, step.command_id.to_string())
+    });
+    let of = ResultsOf::Draw(plan.clone());
+    let results = reader.results(&of, &|_| true, 1000, None).unwrap().items;
+    let results = results.into_iter().map(|(entry, record)| {
+        assert_eq!(record.result.selection.draw_id.as_ref(), Some(plan));
+        (entry, record.result.inspection_id.to_string())
+    });
+    (steps.collect(), results.collect())
+}
+
+#[test]
+fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt() {
+    let dir = TempDir::new().unwrap();
+    let store = store(dir.path());
+    let mut worker = Worker::open(&store);
+    live(&mut worker);
+    let (plan, other) = (DrawId::new("P-1").unwrap(), DrawId::new("P-10").unwrap());
+    let hash = ContentHash([5; 32]);
+    for plan in [&plan, &other] {
+        let commitment = PlanCommitment {
+            day: Day::new(20_515),
+            design_sha256: hash,
+            pool_sha256: hash,
+            secret_sha256: hash,
+            beacon: None,
+        };
+        plan_step(&mut worker, plan, 50, PlanAction::Commit(commitment));
+        let drawn = PlanDraw {
+            list_sha256: hash,
+            record_sha256: hash,
+            tests: 2,
+            beacon_value: None,
+        };
+        plan_step(&mut worker, plan, 50, PlanAction::Draw(drawn));
+    }
+    for number in 0..4_u32 {
+        let mut drawn = result(&format!("D{number}"), number, 51, false);
+        drawn.selection.draw_id = Some(if number < 2 { &plan } else { &other }.clone());
+        worker.result(0, &drawn);
+        worker.settle();
+    }
+    plan_step(&mut worker, &plan, 52, PlanAction::Reveal);
+    worker.settle();
+    let now = found_of(worker.reader(), &plan);
+    let ids =
+        |of: &[(u64, String)]| -> Vec<String> { of.iter().map(|(_, id)| id.clone()).collect() };
+    assert_eq!(ids(&now.0), ["P-1-commit", "P-1-draw", "P-1-reveal"]);
+    assert_eq!(ids(&now.1), ["D1", "D0"], "the newest first");
+    let of_other = found_of(worker.reader(), &other);
+    assert_eq!((of_other.0.len(), of_other.1.len()), (2, 2));
+    let unknown = CommandId::new("P-1-comm").unwrap();
+    assert_eq!(worker.reader().command_entry(&unknown).unwrap(), None);
+    worker.close();
+    store.rebuild().unwrap();
+    let worker = Worker::open(&store);
+    assert_eq!(found_of(worker.reader(), &plan), now);
+    assert_eq!(found_of(worker.reader(), &other), of_other);
+}
+
+/// A peer's triggers wrote nothing down where no user was known.
+#[test]
+fn every_entry_has_an_actor_whoever_wrote_it() {
+    let dir = TempDir::new().unwrap();
+    let mut worker = Worker::open(&store(dir.path()));
+    live(&mut worker);
+    let commitment = PlanCommitment {
+        day: Day::new(20_515),
+        design_sha256: ContentHash([5; 32]),
+        pool_sha256: ContentHash([5; 32]),
+        secret_sha256: ContentHash([5; 32]),
+        beacon: None,
+    };
+    let plan = DrawId::new("P-1").unwrap();
+    plan_step(&mut worker, &plan, 50, PlanAction::Commit(commitment));
+    worker.settle();
+    let reader = worker.reader();
+    let mut seen = BTreeMap::new();
+    for entry in reader.show(0..reader.ledger().entry_count()).unwrap() {
+        let actor = match entry.kind {
+            "effect" => "system:engine",
+            "command" => "officer:计划科-1",
+            _ => "system:pipeline",
+        };
+        assert_eq!(entry.actor, actor, "{} is {}", entry.index, entry.kind);
+        *seen.entry(entry.kind).or_insert(0) += 1;
+    }
+    for kind in [
+        "result",
+        "rejection",
+        "registration",
+        "hold",
+        "tick",
+        "ended",
+        "effect",
+        "command",
+    ] {
+        assert!(seen.contains_key(kind), "no {kind} among {seen:?}");
+    }
+}
+
+#[test]
+fn a_result_is_proved_with_its_page_as_it_is_by_itself() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let size = reader.ledger().entry_count();
+    let mut proofs = reader.ledger().proofs(size).unwrap();
+    let of = ResultsOf::Enterprises(vec![EnterpriseId::new("E2").unwrap()]);
+    let show = |section| section != Section::Party;
+    let proved = reader.proved_results((&of, size), &|_| true, 5, &mut proofs, show);
+    let (proved, more) = proved.unwrap();
+    let page = reader.results(&of, &|_| true, 5, Some(size)).unwrap();
+    assert_eq!(proved.len(), 5);
+    assert_eq!(more, page.next.is_some());
+    let root = reader.ledger().root_at(size).unwrap();
+    for ((entry, result, proof), (same, record)) in proved.into_iter().zip(page.items) {
+        assert_eq!((entry, &result), (same, &record.result));
+        assert_eq!(proof, reader.proved(entry, &mut proofs, show).unwrap());
+        assert_eq!(
+            proof.proof,
+            reader.ledger().inclusion_proof(entry, size).unwrap()
+        );
+        let leaf = proof.disclosure.leaf_hash().unwrap();
+        assert!(verify_inclusion(&leaf, entry, size, &proof.proof, &root));
+    }
+}
+
+#[test]
+fn grades_recorded_in_a_window_are_the_last_of_each_subject_below_an_entry() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let end = reader.ledger().entry_count();
+    let enterprises = |subject: &Subject| subject.kind() == SubjectKind::Enterprise;
+    let mut told = 0;
+    for (below, most) in [(end, end), (end, 40), (end / 2, end), (end / 2, 0)] {
+        let found = reader.recorded_in(below, most, &enterprises).unwrap();
+        let mut expected = BTreeMap::new();
+        for entry in below.saturating_sub(most)..below {
+            let of = reader.assessment_at(entry).unwrap();
+            if let Some(of) = of.filter(|of| enterprises(&of.subject)) {
+                expected.insert(of.subject.clone(), (entry, of));
+            }
+        }
+        let expected: Vec<(u64, Assessment)> = expected.into_values().collect();
+        assert_eq!(found, expected, "{most} below {below}");
+        told += found.len();
+        if most == 0 {
+            assert!(found.is_empty());
+        }
+    }
+    assert!(told > 12, "{told} grades were compared");
 }
 
 #[test]

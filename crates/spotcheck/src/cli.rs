@@ -27,8 +27,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// Make the evidence pack of a grade, an alert or a case: what was concluded, what it rests on, and proofs that
-    /// `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
+    /// Make the evidence pack of a grade, an alert, a case or a draw: what was concluded, what it rests on, and
+    /// proofs that `docs/verify/verify.py` checks (a running server gives the same at /v1/subjects/ID/pack)
     Evidence(Evidence),
     /// Make a weekly or monthly report of the city, a sector or a zone, the sheet of a zone or the letter to
     /// an enterprise, as page, PDF, workbook or JSON (a running server gives the same under /v1/reports and at
@@ -351,7 +351,7 @@ pub(crate) struct LedgerVerify {
 pub(crate) struct Evidence {
     #[command(flatten)]
     pub(crate) data: DataDir,
-    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID or case:ID
+    /// A subject, as enterprise:ID, site:ID or product:CODE, alert:ID, case:ID, or draw:ID (the id of a plan)
     pub(crate) about: String,
     /// Where to write the archive
     #[arg(long, default_value = "evidence.zip")]

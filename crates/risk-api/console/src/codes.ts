@@ -468,6 +468,7 @@ export const codes = {
     read_dead_letters: ['查看死信', 'read dead letters'],
     resend_delivery: ['重新投递事件', 'sent an event again'],
     unpark_webhook: ['恢复投递端点', 'tried an endpoint again'],
+    read_plan: ['查看未公开的抽样计划', 'read a sealed plan'],
     override: ['调整等级', 'override'],
     floor: ['设定最低等级', 'floor'],
     withdraw: ['撤回', 'withdraw'],

@@ -1,17 +1,20 @@
 //! The evidence pack（证据包）, as it is written.
 
-use super::AssessmentDto;
-use crate::identity::hexadecimal;
+use super::assessment::PartDto;
+use super::{AssessmentDto, DifferenceDto};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use risk_domain::plan_act::hexadecimal;
+use risk_engine::{Assessment, Margin};
 use risk_store::ProvedEntry;
 use risk_store::ledger::{DisclosedSection, Section};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Version of the pack's form.
-pub(crate) const FORMAT: &str = "spotcheck-evidence/1";
+pub(crate) const FORMAT: &str = "spotcheck-evidence/2";
 
 /// What was concluded, what it rests on, and how each of it is proved. `docs/verify/README.md` has its form.
 #[derive(Debug, Serialize)]
@@ -24,6 +27,12 @@ pub(crate) struct PackDto {
     /// Tree head, signed.
     pub(crate) checkpoint: String,
     pub(crate) statement: StatementDto,
+    /// Of a grade: how far it stands above the bound of its level, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counterfactual: Option<MarginDto>,
+    /// Of a grade: others of its kind as they stood then, the nearest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) comparables: Vec<ComparableDto>,
     pub(crate) entries: Vec<EntryDto>,
     /// More results belong to it than are listed.
     pub(crate) more_results: bool,
@@ -36,6 +45,7 @@ pub(crate) enum AboutDto {
     Assessment { subject: String, entry: u64 },
     Alert { alert: String, subject: String },
     Case { case: String, subject: String },
+    Draw { draw: String },
 }
 
 /// Where the entries lie.
@@ -55,6 +65,8 @@ pub(crate) enum StatementDto {
     Alert(Vec<Value>),
     /// Everything that changed in the case, the oldest first.
     Case(Vec<Value>),
+    /// The steps of the draw, the oldest first.
+    Draw(Vec<Value>),
 }
 
 /// Why an entry is in the pack.
@@ -67,6 +79,106 @@ pub(crate) enum Role {
     Result,
     /// What an officer decided.
     Decision,
+    /// A step of a draw by which a result was sampled.
+    Draw,
+    /// The grade of another, beside the one that was concluded.
+    Comparable,
+}
+
+/// How far a grade stands above the bound of its level, and which parts carry it above.
+#[derive(Debug, Serialize)]
+pub(crate) struct MarginDto {
+    /// The estimated level.
+    pub(crate) level: String,
+    /// Probability of a failure above which at least this level is likelier than not.
+    pub(crate) begins_at: f64,
+    /// By so many points the score lies above that bound.
+    pub(crate) points_above: f64,
+    /// Parts that raise the score: without each alone.
+    pub(crate) without: Vec<WithoutDto>,
+    /// The same as a sentence in Chinese.
+    pub(crate) zh: String,
+    /// The same as a sentence in English.
+    pub(crate) en: String,
+}
+
+/// A score without one of its parts.
+#[derive(Debug, Serialize)]
+pub(crate) struct WithoutDto {
+    pub(crate) part: PartDto,
+    pub(crate) zh: String,
+    pub(crate) en: String,
+    /// Probability of at least the level without it.
+    pub(crate) at_least: f64,
+}
+
+impl From<Margin> for MarginDto {
+    fn from(of: Margin) -> Self {
+        let percent = |value: f64| format!("{:.1} %", value * 100.0);
+        let (begins, holds) = (percent(of.begins_at), percent(of.at_least));
+        let mut zh = format!(
+            "不合格概率高于 {begins} 时，“{}”及以上等级更为可能；作出结论时该可能性为 {holds}。",
+            of.level.zh()
+        );
+        let mut en = format!(
+            "Above a failure probability of {begins}, at least {} is likelier than not; it was {holds} likely when this was concluded.",
+            of.level
+        );
+        if let Some(most) = of.without.first() {
+            let left = percent(most.at_least);
+            let (zh_part, en_part) = (most.part.zh(), most.part.en());
+            // Writing to a string cannot fail.
+            let _written = write!(zh, "如无“{zh_part}”一项，则为 {left}。");
+            let _written = write!(en, " Without the part “{en_part}” it would be {left}.");
+        }
+        let without = of.without.iter().map(|of| WithoutDto {
+            part: of.part.into(),
+            zh: of.part.zh().to_owned(),
+            en: of.part.en().to_owned(),
+            at_least: of.at_least,
+        });
+        Self {
+            level: of.level.to_string(),
+            begins_at: of.begins_at,
+            points_above: of.log_odds * (10.0 / std::f64::consts::LN_2),
+            without: without.collect(),
+            zh,
+            en,
+        }
+    }
+}
+
+/// Another of the same kind, as it stood.
+#[derive(Debug, Serialize)]
+pub(crate) struct ComparableDto {
+    /// Where its grade was recorded.
+    pub(crate) entry: u64,
+    /// Who it is; withheld from other parties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
+    pub(crate) level: String,
+    pub(crate) level_zh: String,
+    /// Probability of a failure.
+    pub(crate) probability: f64,
+    /// How its parts differ, the greatest difference first; they add up to the difference of the scores.
+    pub(crate) differences: Vec<DifferenceDto>,
+}
+
+impl ComparableDto {
+    pub(crate) fn new(
+        own: &Assessment,
+        (entry, other): &(u64, Assessment),
+        redacted: bool,
+    ) -> Self {
+        Self {
+            entry: *entry,
+            subject: (!redacted).then(|| other.subject.to_string()),
+            level: other.level.to_string(),
+            level_zh: other.level.zh().to_owned(),
+            probability: other.probability,
+            differences: DifferenceDto::between(own, other),
+        }
+    }
 }
 
 /// An entry with its proof.

@@ -13,6 +13,7 @@ use super::records::{TokenUsesV1, TokenV1, TokensV1};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use risk_domain::ids::{ActorId, ZoneId};
+use risk_domain::plan_act::hexadecimal;
 use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
 use sha2::{Digest, Sha256};
@@ -417,13 +418,6 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), TokenError> {
         .and_then(|()| file.sync_all())
         .map_err(TokenError::io("write", &fresh))?;
     fs::rename(&fresh, path).map_err(TokenError::io("rename", &fresh))
-}
-
-/// Two digits a byte.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits.map(digit).collect()
 }
 
 fn bytes_of(text: &str) -> Option<[u8; 32]> {

@@ -1,7 +1,9 @@
 //! A pack for people, on a page or on paper: Chinese first, English beside it. It renders the pack's JSON
 //! and knows nothing else.
 
-use crate::document::{Block, Column, Document, Lang, Table, Value as Held, interval, percent};
+use crate::document::{
+    Block, Cell, Column, Document, Lang, Table, Value as Held, interval, percent,
+};
 use crate::dto::AssessmentDto;
 use crate::dto::pack::{AboutDto, EntryDto, PackDto, Role, StatementDto};
 use risk_domain::time::{CivilOffset, Day, Timestamp};
@@ -12,6 +14,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
         AboutDto::Assessment { subject, .. } => subject.clone(),
         AboutDto::Alert { alert, subject } => format!("{subject} · {alert}"),
         AboutDto::Case { case, subject } => format!("{subject} · {case}"),
+        AboutDto::Draw { draw } => format!("抽样计划 {draw}"),
     };
     let version = if pack.redacted {
         "对外版本（其他当事人名称已隐去） · for other parties, names withheld"
@@ -25,7 +28,11 @@ pub(super) fn document(pack: &PackDto) -> Document {
             story(&mut blocks, "预警经过 What became of the alert", moves)
         }
         StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
+        StatementDto::Draw(_) => {}
     }
+    carried(&mut blocks, pack);
+    compared(&mut blocks, pack);
+    draws(&mut blocks, pack);
     results(&mut blocks, pack);
     blocks.push(Block::Heading("如何核验 How to check".to_owned()));
     let size = pack.ledger.size;
@@ -113,6 +120,138 @@ fn story(blocks: &mut Vec<Block>, title: &str, moves: &[Value]) {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
         blocks.push(Block::Code(text));
     }
+}
+
+/// What would have made another grade.
+fn carried(blocks: &mut Vec<Block>, pack: &PackDto) {
+    let Some(margin) = &pack.counterfactual else {
+        return;
+    };
+    blocks.push(Block::Heading("等级界限 What carries the level".to_owned()));
+    blocks.push(Block::Text(margin.zh.clone()));
+    blocks.push(Block::Text(margin.en.clone()));
+    let rows = margin.without.iter().map(|without| {
+        vec![
+            format!("{} {}", without.zh, without.en).into(),
+            Held::Share(without.at_least).into(),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        name: "等级界限".to_owned(),
+        columns: vec![
+            Column::text("如无此项 Without", 4),
+            Column::number("该等级及以上的概率 Probability of at least the level", 4),
+        ],
+        rows: rows.collect(),
+    }));
+}
+
+/// Who had another grade.
+fn compared(blocks: &mut Vec<Block>, pack: &PackDto) {
+    if pack.comparables.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading("同类对象 Others of its kind".to_owned()));
+    blocks.push(Block::Text(
+        "作出结论前最近记载、分值最接近的同类对象。The nearest in score among those of its kind and sector that \
+         were recorded shortly before."
+            .to_owned(),
+    ));
+    let rows = pack.comparables.iter().map(|other| {
+        let differences = other.differences.iter().take(3);
+        let differences = differences.map(|of| format!("{} {:+.1}", of.zh, of.points));
+        let subject = other.subject.clone();
+        vec![
+            subject
+                .unwrap_or_else(|| "（隐去 withheld）".to_owned())
+                .into(),
+            format!("{} {}", other.level_zh, other.level).into(),
+            Held::Share(other.probability).into(),
+            differences.collect::<Vec<_>>().join("；").into(),
+            other.entry.into(),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        name: "同类对象".to_owned(),
+        columns: vec![
+            Column::text("对象 Subject", 4),
+            Column::text("风险等级 Level", 2),
+            Column::number("不合格概率 Probability", 2),
+            Column::text("主要差别（分） Main differences (points)", 5),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows: rows.collect(),
+    }));
+}
+
+/// The steps of draws: of the one that the pack is about, or of those by which results were sampled.
+fn draws(blocks: &mut Vec<Block>, pack: &PackDto) {
+    let about = match &pack.about {
+        AboutDto::Draw { .. } => Role::Conclusion,
+        AboutDto::Assessment { .. } | AboutDto::Alert { .. } | AboutDto::Case { .. } => Role::Draw,
+    };
+    let steps = pack.entries.iter().filter(|entry| entry.role == about);
+    let rows: Vec<_> = steps.map(step).collect();
+    if rows.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading("随机抽取 Random draws".to_owned()));
+    blocks.push(Block::Table(Table {
+        name: "随机抽取".to_owned(),
+        columns: vec![
+            Column::text("计划 Plan", 3),
+            Column::text("步骤 Step", 2),
+            Column::text("时间 Time", 3),
+            Column::text("经办 By", 2),
+            Column::text("理由 Reason", 3),
+            Column::text("文件摘要 Hashes", 6),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows,
+    }));
+    blocks.push(Block::Note(
+        "公开后，抽取记录（record-….json）和抽样池（pool-….txt）附于包内或可另行索取，其摘要须与上表一致；任何人可据此重新抽取。\
+         Once revealed, record and pool must have these hashes, and anyone can draw again."
+            .to_owned(),
+    ));
+}
+
+/// A step of a draw as a row.
+fn step(entry: &EntryDto) -> Vec<Cell> {
+    let told = entry.shows.get("facts").and_then(|facts| facts.get("told"));
+    let said = |path: &str| told.and_then(|told| told.pointer(path));
+    let text = |path: &str| said(path).and_then(Value::as_str).unwrap_or_default();
+    let at = said("/decided_at").and_then(Value::as_i64);
+    let (step, hashes) = match said("/action") {
+        Some(Value::Object(action)) if action.contains_key("commit") => (
+            "承诺 commit",
+            format!(
+                "pool {} secret {}",
+                text("/action/commit/pool_sha256"),
+                text("/action/commit/secret_sha256")
+            ),
+        ),
+        Some(Value::Object(_)) => (
+            "抽取 draw",
+            format!(
+                "list {} record {}",
+                text("/action/draw/list_sha256"),
+                text("/action/draw/record_sha256")
+            ),
+        ),
+        _other => ("公开 reveal", String::new()),
+    };
+    vec![
+        text("/plan_id").into(),
+        step.into(),
+        Timestamp::from_millis(at.unwrap_or_default())
+            .to_string()
+            .into(),
+        text("/actor/id").into(),
+        text("/reason").into(),
+        hashes.into(),
+        entry.index.into(),
+    ]
 }
 
 fn results(blocks: &mut Vec<Block>, pack: &PackDto) {

@@ -4,10 +4,9 @@ use super::record::{self, Steps};
 use super::{INPUTS, LIST, PLAN, POOL, RECORD, REQUEST, SECRET, plan_as_known, read_json};
 use crate::dto::{BeaconValueDto, PlanDto, PlanListDto, PlanStateDto};
 use crate::error::ApiError;
-use crate::identity::hexadecimal;
 use crate::state::ApiParts;
 use risk_domain::ids::DrawId;
-use risk_domain::plan_act::{PlanAction, PlanDraw};
+use risk_domain::plan_act::{PlanAction, PlanDraw, hexadecimal};
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use risk_planner::wire::draw::DrawRecord;
 use risk_planner::wire::inputs::PlanInputs;
@@ -128,8 +127,16 @@ fn settle(
     let list = json(plan)?;
     let hashes = (record::hash_of(&list), record::hash_of(&record));
     let shelf = &parts.shelf;
-    shelf.put(&drawn.draw, &record::numbered(LIST, hashes.0), &list)?;
-    shelf.put(&drawn.draw, &record::numbered(RECORD, hashes.1), &record)?;
+    shelf.put(
+        &drawn.draw,
+        &record::numbered(LIST, hashes.0, "json"),
+        &list,
+    )?;
+    shelf.put(
+        &drawn.draw,
+        &record::numbered(RECORD, hashes.1, "json"),
+        &record,
+    )?;
     Ok(PlanAction::Draw(PlanDraw {
         list_sha256: hashes.0,
         record_sha256: hashes.1,

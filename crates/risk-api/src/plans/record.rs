@@ -5,11 +5,13 @@
 
 use crate::audit;
 use crate::error::ApiError;
-use crate::identity::{Identity, hexadecimal};
+use crate::identity::Identity;
 use crate::state::{ApiParts, ApiState, PostError, Receipt};
 use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
-use risk_domain::plan_act::{AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw};
+use risk_domain::plan_act::{
+    AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw, hexadecimal,
+};
 use risk_domain::scales::Role;
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::LedgerPlan;
@@ -136,7 +138,7 @@ fn refused(receipt: Receipt) -> Option<String> {
 }
 
 /// SHA-256 of a document.
-pub(super) fn hash_of(bytes: &[u8]) -> ContentHash {
+pub(crate) fn hash_of(bytes: &[u8]) -> ContentHash {
     ContentHash(Sha256::digest(bytes).into())
 }
 
@@ -169,8 +171,8 @@ pub(super) fn held_to(
 }
 
 /// Name of a document that several draws may try to write: the ledger says which one counts.
-pub(super) fn numbered(kind: &str, hash: ContentHash) -> String {
-    format!("{kind}-{}.json", hexadecimal(&hash.0[..8]))
+pub(crate) fn numbered(kind: &str, hash: ContentHash, ends: &str) -> String {
+    format!("{kind}-{}.{ends}", hexadecimal(&hash.0[..8]))
 }
 
 /// A plan that the ledger knows, with its id.

@@ -392,7 +392,8 @@ async fn a_command_bears_the_name_of_who_posts_it() {
 }
 
 #[tokio::test]
-async fn who_brings_records_and_who_reads_dead_letters_is_noted_before_anything_comes_of_it() {
+async fn who_brings_records_and_who_reads_dead_letters_or_sealed_plans_is_noted_before_anything_comes_of_it()
+ {
     let gate = Gate::new(City::lived());
     let officer = gate.token("officer-7", &[Role::Officer], &[]);
     let noted = || std::mem::take(&mut *gate.city.around.notes.lock().unwrap());
@@ -415,6 +416,32 @@ async fn who_brings_records_and_who_reads_dead_letters_is_noted_before_anything_
     // What shows nothing personal is not noted, nor is a page without a letter.
     gate.items("/v1/subjects", &officer).await;
     gate.items("/v1/dead-letters?code=bad_time", &officer).await;
+    assert!(noted().is_empty());
+
+    // A plan whose targets are still to be visited is noted by its id, in each of its forms; once it is public,
+    // no more.
+    let planner = gate.token("planner-3", &[Role::Planner], &[]);
+    let asked = json!({"as_of": "2027-03-01", "budgets": {"risk_evaluation": 2}}).to_string();
+    let planned = gate.send(Method::POST, "/v1/plans", Some(&planner), asked.as_bytes());
+    let plan = planned.await.json()["plan_id"].as_str().unwrap().to_owned();
+    noted();
+    for form in ["", "/lines.csv", "/lines.xlsx", "/lines.html"] {
+        let answer = gate.get(&format!("/v1/plans/{plan}{form}"), &planner).await;
+        assert_eq!(answer.status, StatusCode::OK, "{form}");
+        let notes = noted();
+        assert_eq!(notes.len(), 1, "{form}: {notes:?}");
+        assert_eq!(
+            (notes[0].act, notes[0].actor.as_str()),
+            (Act::ReadPlan, "planner-3")
+        );
+        assert_eq!(notes[0].what, [plan.as_str()]);
+    }
+    gate.items("/v1/plans", &planner).await;
+    assert!(noted().is_empty(), "the list names no target");
+    let reveal = format!("/v1/plans/{plan}/reveal");
+    gate.send(Method::POST, &reveal, Some(&planner), b"").await;
+    noted();
+    gate.get(&format!("/v1/plans/{plan}"), &planner).await;
     assert!(noted().is_empty());
 
     *gate.city.around.desk.lock().unwrap() = Desk::Answers(vec![Receipt::Accepted; 2]);

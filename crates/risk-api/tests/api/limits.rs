@@ -1,6 +1,6 @@
 //! What limits and repeats requests: quotas, idempotency keys, conditions, compression.
 
-use crate::city::{City, Desk, ask, get_with};
+use crate::city::{City, Desk, ask, get, get_with, items};
 use crate::identity::Gate;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -108,10 +108,42 @@ async fn a_condition_on_a_command_needs_one_command_that_names_another() {
         let refused = post(body).await.expect_problem(400, "bad-parameter");
         assert_eq!(refused["field"], "If-Match");
     }
-    post(json!({"of": "C404"}))
-        .await
-        .expect_problem(412, "changed");
+    for body in [
+        json!({"of": "C404"}),
+        json!({"alert_id": "00112233445566778899aabbccddeeff"}),
+        json!({"case_id": "no case"}),
+    ] {
+        post(body).await.expect_problem(412, "changed");
+    }
     assert!(city.around.posted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_command_on_an_alert_or_a_case_goes_with_what_its_sender_saw() {
+    let city = City::lived();
+    for (list, at, field, id) in [
+        ("/v1/alerts", "/v1/alerts", "alert_id", "id"),
+        ("/v1/cases", "/v1/cases", "case_id", "case_id"),
+    ] {
+        let known = items(&city, list).await;
+        let known = known[0][id].as_str().unwrap();
+        let seen = get(&city, &format!("{at}/{known}")).await;
+        let tag = seen.header("etag").to_owned();
+        // The command may name another thing, as the alert that this one repeats: the condition is on what changes.
+        let body = json!({ field: known, "kind": "note", "of": "C404" }).to_string();
+        let post = async |tag: &str| {
+            let request = Request::post("/v1/commands")
+                .header("content-type", "application/json")
+                .header("if-match", tag)
+                .body(Body::from(body.clone()));
+            ask(city.router(), request.unwrap()).await
+        };
+        post("\"x\"").await.expect_problem(412, "changed");
+        assert!(city.around.posted.lock().unwrap().is_empty());
+        *city.around.desk.lock().unwrap() = Desk::Answers(vec![Receipt::Accepted]);
+        assert_eq!(post(&tag).await.status, StatusCode::OK);
+        assert_eq!(city.around.posted.lock().unwrap().drain(..).count(), 1);
+    }
 }
 
 #[tokio::test]

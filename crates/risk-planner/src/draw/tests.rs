@@ -129,7 +129,7 @@ fn uniform_numbers_are_those_of_hmac_sha256() {
     block[..20].copy_from_slice(key);
     let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
     mac.update(b"Hi There");
-    let digest = hex(&mac.finalize().into_bytes());
+    let digest = hexadecimal(&mac.finalize().into_bytes());
     assert_eq!(
         digest,
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"

@@ -11,12 +11,13 @@
 //! TARGET      WEIGHT  PROBABILITY
 //! ```
 
-use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Secret, draw, hex};
+use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Secret, draw};
 use crate::plan::{Plan, reserves};
 use crate::strata::{Scheme, Stratum, StratumUnit};
 use crate::target::Target;
 use compact_str::CompactString;
 use risk_domain::ids::DrawId;
+use risk_domain::plan_act::hexadecimal;
 use risk_domain::selection::SelectionMode;
 use risk_stats::allocation::inclusion_probabilities;
 use serde::{Deserialize, Serialize};
@@ -221,7 +222,7 @@ impl DrawRecord {
         if self.format != RECORD_FORMAT {
             return Err(VerifyError::Format);
         }
-        let found = hex(&Sha256::digest(pool.as_bytes()));
+        let found = hexadecimal(&Sha256::digest(pool.as_bytes()));
         if found != self.pool_sha256 {
             return Err(VerifyError::Pool {
                 found,

@@ -4,13 +4,12 @@ use super::Committed;
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::records::{
-    ACTOR_ENGINE, ACTOR_PIPELINE, CommandRecord, EncodedResult, PlacementV1, RecordKind,
-    RegistryRecord, Rejection, RejectionSummary, SignalRecord, encode_access, encode_command,
-    encode_effect, encode_input, encode_personal, encode_placement, encode_rejected,
-    encode_rejection, encode_told,
+    ACTOR_ENGINE, ACTOR_PIPELINE, CommandKeys, CommandRecord, EncodedResult, PlacementV1,
+    RecordKind, RegistryRecord, Rejection, RejectionSummary, ResultOwners, SignalRecord,
+    encode_access, encode_command, encode_effect, encode_input, encode_personal, encode_placement,
+    encode_rejected, encode_rejection, encode_told,
 };
 use risk_domain::access::AccessNote;
-use risk_domain::ids::EnterpriseId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -27,8 +26,10 @@ struct Span {
 /// What the views show of an entry.
 #[derive(Debug)]
 pub(crate) enum Shown {
-    /// A result of this enterprise.
-    Result(EnterpriseId),
+    /// A result, and by what it is found again.
+    Result(ResultOwners),
+    /// What an officer decided, and by what it is found again.
+    Command(CommandKeys),
     /// An assessment, which stands in the entry as it stands in the views.
     Assessed(Subject, RiskLevel),
     /// Something else that followed.
@@ -114,7 +115,7 @@ impl OpenBlock {
 
     pub(crate) fn push_result(
         &mut self,
-        enterprise: &EnterpriseId,
+        owners: ResultOwners,
         encoded: &EncodedResult,
         partition: &SourcePartition,
         mut placement: PlacementV1,
@@ -129,7 +130,7 @@ impl OpenBlock {
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
         let index = self.close(RecordKind::Result, start, [facts, party, party, end]);
-        self.shown.push((index, Shown::Result(enterprise.clone())));
+        self.shown.push((index, Shown::Result(owners)));
         Ok(index)
     }
 
@@ -151,6 +152,8 @@ impl OpenBlock {
         let index = self.push_told(RecordKind::Command, encode)?;
         let actor = format!("officer:{}", record.told.actor.id);
         self.actors.push((index, actor));
+        let keys = CommandKeys::of(&record.told);
+        self.shown.push((index, Shown::Command(keys)));
         Ok(index)
     }
 

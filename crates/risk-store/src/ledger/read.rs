@@ -257,22 +257,18 @@ impl LedgerReader {
     /// Proof that entry `index` is among the first `size` entries; checked before it is returned
     /// up to the leaf, which the caller checks with the entry.
     pub fn inclusion_proof(&self, index: u64, size: u64) -> Result<Vec<Hash>, LedgerError> {
-        let root = self.root_at(size)?;
-        if index >= size {
-            return Err(LedgerError::NotFound {
-                what: "entry",
-                number: index,
-                len: size,
-            });
-        }
-        let mut tiles = TileReader::new(&self.dir);
-        let proof = merkle::inclusion_proof(index, size, |level, node| tiles.node(level, node))?;
-        let leaf = tiles.node(0, index)?;
-        if merkle::verify_inclusion(&leaf, index, size, &proof, &root) {
-            Ok(proof)
-        } else {
-            Err(LedgerError::TilesDamaged)
-        }
+        self.proofs(size)?.inclusion(index)
+    }
+
+    /// Proofs of many entries among the first `size`, whose root is computed and checked once.
+    pub fn proofs(&self, size: u64) -> Result<Proofs, LedgerError> {
+        Ok(Proofs {
+            head: TreeHead {
+                size,
+                root: self.root_at(size)?,
+            },
+            tiles: TileReader::new(&self.dir),
+        })
     }
 
     /// Proof that the first `older` entries are a prefix of the first `newer`.
@@ -311,6 +307,41 @@ impl LedgerReader {
             });
         }
         Ok(())
+    }
+}
+
+/// Proves entries of one tree（证明）.
+#[derive(Debug)]
+pub struct Proofs {
+    head: TreeHead,
+    tiles: TileReader,
+}
+
+impl Proofs {
+    /// The tree.
+    pub fn head(&self) -> TreeHead {
+        self.head
+    }
+
+    /// Proof that an entry is in the tree; checked before it is returned up to the leaf, which the caller
+    /// checks with the entry.
+    pub fn inclusion(&mut self, index: u64) -> Result<Vec<Hash>, LedgerError> {
+        let TreeHead { size, root } = self.head;
+        if index >= size {
+            return Err(LedgerError::NotFound {
+                what: "entry",
+                number: index,
+                len: size,
+            });
+        }
+        let tiles = &mut self.tiles;
+        let proof = merkle::inclusion_proof(index, size, |level, node| tiles.node(level, node))?;
+        let leaf = tiles.node(0, index)?;
+        if merkle::verify_inclusion(&leaf, index, size, &proof, &root) {
+            Ok(proof)
+        } else {
+            Err(LedgerError::TilesDamaged)
+        }
     }
 }
 

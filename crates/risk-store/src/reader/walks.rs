@@ -1,15 +1,88 @@
 //! Walks through the ledger itself: forwards for what follows it, backwards for what people did last.
 
-use super::{Reader, page};
+use super::{MAX_PAGE, Reader, page, record_in};
 use crate::error::StoreError;
-use crate::records::{Record, RecordKind};
-use crate::views::Page;
-use risk_domain::ids::CaseId;
+use crate::keys::Key;
+use crate::ledger::Block;
+use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
+use crate::views::{Page, ResultsOf, of_draw, of_enterprise};
+use risk_domain::decision::Command;
+use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
-use risk_engine::{CaseMove, Effect};
+use risk_domain::subject::Subject;
+use risk_engine::{Assessment, CaseMove, Effect};
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+/// Is given a result with its entry and block, and says whether it wants another.
+type TakeResult<'a> = dyn FnMut(u64, &Block, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
+/// Entries looked at for one page of results.
+const SCANNED_RESULTS: usize = 50_000;
+
 impl Reader {
+    /// Hands over results, the newest first, until `take` wants no more or many were looked at; says below
+    /// which entry to go on, if there may be more.
+    pub(crate) fn walk_results(
+        &self,
+        of: &ResultsOf,
+        below: Option<u64>,
+        take: &mut TakeResult<'_>,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut at = below.unwrap_or(u64::MAX);
+        let mut looked_at = 0;
+        while looked_at < SCANNED_RESULTS {
+            let found = match of {
+                ResultsOf::Enterprises(all) => {
+                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
+                    self.indexed_below(&all, at)?
+                }
+                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
+                ResultsOf::All => self.block_below(at)?,
+            };
+            if found.is_empty() {
+                return Ok(None);
+            }
+            for entry in found {
+                at = entry;
+                looked_at += 1;
+                let block = self.block_with(entry)?;
+                if let Record::Result(record) = record_in(&block, entry)?
+                    && !take(entry, &block, record)?
+                {
+                    return Ok(Some(at));
+                }
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// Some entries of results in lists, the newest first.
+    fn indexed_below(&self, all: &[Key], below: u64) -> Result<Vec<u64>, StoreError> {
+        let mut entries = Vec::new();
+        for prefix in all {
+            let of = self
+                .views
+                .read(|views| views.results_under(prefix, below, MAX_PAGE))?;
+            entries.extend(of);
+        }
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(*entry));
+        entries.dedup();
+        // Beyond so many, one enterprise may have been cut off before another.
+        entries.truncate(MAX_PAGE);
+        Ok(entries)
+    }
+
+    /// All entries of the last block with some below, the newest first.
+    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
+        let ledger = &self.views.ledger;
+        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
+            return Ok(Vec::new());
+        };
+        let block = self.block_with(last)?;
+        let first = block.header().first_entry;
+        Ok((first..=last).rev().collect())
+    }
+
     /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
     /// `max` entries were read; says from which entry to go on, and whether there is more. What follows
     /// the ledger by position sees every result once.
@@ -56,6 +129,39 @@ impl Reader {
         Ok((next, next < end))
     }
 
+    /// The grades that the `most` entries below one recorded, of subjects that `keep` keeps, each with its
+    /// entry: the last one of each subject, in the order of subjects.
+    pub fn recorded_in(
+        &self,
+        below: u64,
+        most: u64,
+        keep: &dyn Fn(&Subject) -> bool,
+    ) -> Result<Vec<(u64, Assessment)>, StoreError> {
+        let (from, mut last) = (below.saturating_sub(most), BTreeMap::new());
+        for block in self.views.ledger.blocks_from(from) {
+            let block = block?;
+            let entries = block.entries();
+            for (index, entry) in entries.filter(|(index, _)| (from..below).contains(index)) {
+                if RecordKind::of(entry.kind) != Some(RecordKind::Effect) {
+                    continue;
+                }
+                let found = assessment_in(index, entry.decision)?;
+                if let Some(found) = found.filter(|found| keep(&found.subject)) {
+                    let assessment = postcard::from_bytes(found.bytes);
+                    let assessment = assessment.map_err(|error| StoreError::Record {
+                        entry: index,
+                        reason: error.to_string(),
+                    })?;
+                    last.insert(found.subject, (index, assessment));
+                }
+            }
+            if block.header().tree_size() >= below {
+                break;
+            }
+        }
+        Ok(last.into_values().collect())
+    }
+
     /// What changed in a case, each with its entry, in the ledger's order; the first `max` of it. What came
     /// before a case was opened anew under its id is among it.
     pub fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<(u64, CaseMove)>, StoreError> {
@@ -65,6 +171,26 @@ impl Reader {
                 return Ok((entry, *moved));
             }
             let reason = "the views name it as a case's move, which it is not".to_owned();
+            Err(StoreError::Record { entry, reason })
+        };
+        entries.into_iter().map(recorded).collect()
+    }
+
+    /// The entry of a command.
+    pub fn command_entry(&self, id: &CommandId) -> Result<Option<u64>, StoreError> {
+        self.views.read(|views| views.command(id))
+    }
+
+    /// The commands on a plan with their entries, those below `below`, in the ledger's order: what its draw
+    /// was held to, what was drawn, that it is public.
+    pub fn plan_steps(&self, plan: &DrawId, below: u64) -> Result<Vec<(u64, Command)>, StoreError> {
+        let on = format!("plan:{plan}");
+        let entries = self.views.read(|views| views.commands_on(&on, below))?;
+        let recorded = |entry| {
+            if let Record::Command(record) = self.record(entry)? {
+                return Ok((entry, record.told));
+            }
+            let reason = "the views name it as a command, which it is not".to_owned();
             Err(StoreError::Record { entry, reason })
         };
         entries.into_iter().map(recorded).collect()

@@ -10,6 +10,35 @@ use risk_domain::problem::ProblemAction;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// By what a command is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandKeys {
+    /// Its id.
+    pub(crate) id: CommandId,
+    /// What it acts on, as [`acts_on`] writes it.
+    pub(crate) on: String,
+}
+
+impl CommandKeys {
+    pub(crate) fn of(command: &Command) -> Self {
+        Self {
+            id: command.command_id.clone(),
+            on: acts_on(&command.order),
+        }
+    }
+}
+
+/// What an order acts on: a subject as `kind:id`, or `alert:`, `case:` or `plan:` and an id.
+fn acts_on(order: &Order) -> String {
+    match order {
+        Order::Grade { subject, .. } => subject.to_string(),
+        Order::Alert { alert, .. } => format!("alert:{alert}"),
+        Order::Case { case, .. } => format!("case:{case}"),
+        Order::Problem { enterprise, .. } => format!("enterprise:{enterprise}"),
+        Order::Plan { plan, .. } => format!("plan:{plan}"),
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum CommandV1 {

@@ -377,6 +377,24 @@ pub(super) fn id_of(index: u64, facts: &[u8]) -> Result<&str, StoreError> {
     Ok(id)
 }
 
+/// By whom and by what a result is found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ResultOwners {
+    /// The enterprise of its site.
+    pub(crate) enterprise: EnterpriseId,
+    /// The draw by which it was sampled, where it names one.
+    pub(crate) draw: Option<DrawId>,
+}
+
+impl ResultOwners {
+    pub(crate) fn of(result: &InspectionResult) -> Self {
+        Self {
+            enterprise: result.site.enterprise_id.clone(),
+            draw: result.selection.draw_id.clone(),
+        }
+    }
+}
+
 /// The first fields of [`FactsV1`], up to the enterprise.
 type FactsToEnterprise<'a> = (
     u8,
@@ -390,18 +408,21 @@ type FactsToEnterprise<'a> = (
     AgencyLevel,
     &'a str,
     SelectionBasis,
-    Option<&'a str>,
+    Option<DrawId>,
     Option<InclusionProbability>,
     Option<&'a str>,
     &'a str,
     EnterpriseId,
 );
 
-/// The enterprise of a result, without reading the rest.
-pub(super) fn enterprise_of(index: u64, facts: &[u8]) -> Result<EnterpriseId, StoreError> {
+/// The enterprise of a result and the draw that it names, without reading the rest.
+pub(super) fn owners_of(index: u64, facts: &[u8]) -> Result<ResultOwners, StoreError> {
     let (fields, _rest): (FactsToEnterprise<'_>, &[u8]) =
         postcard::take_from_bytes(facts).map_err(unreadable(index))?;
-    Ok(fields.15)
+    Ok(ResultOwners {
+        draw: fields.11,
+        enterprise: fields.15,
+    })
 }
 
 #[cfg(test)]

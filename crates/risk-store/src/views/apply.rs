@@ -18,8 +18,8 @@ use super::row::{GradeRow, KeyValue, grade_key};
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
-use crate::records::RejectionSummary;
-use risk_domain::ids::{CaseId, EnterpriseId};
+use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
+use risk_domain::ids::CaseId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
@@ -176,10 +176,18 @@ impl Applier {
         }
     }
 
-    /// Takes in that a result is an enterprise's.
-    pub(crate) fn result(&mut self, entry: u64, enterprise: &EnterpriseId) {
+    /// Takes in whose a result is.
+    pub(crate) fn result(&mut self, entry: u64, owners: &ResultOwners) {
         if entry >= self.position {
-            self.gather.result(entry, enterprise);
+            self.gather.result(entry, owners);
+            self.position = entry + 1;
+        }
+    }
+
+    /// Takes in a command.
+    pub(crate) fn command(&mut self, entry: u64, keys: &CommandKeys) {
+        if entry >= self.position {
+            self.gather.command(entry, keys);
             self.position = entry + 1;
         }
     }
@@ -214,7 +222,10 @@ impl Applier {
         subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut rows = gather.rows;
         for (enterprise, entries) in &gather.results {
-            rows.push(results::row(enterprise, entries)?);
+            rows.push(results::row(&results::of_enterprise(enterprise), entries)?);
+        }
+        for (draw, entries) in &gather.drawn {
+            rows.push(results::row(&results::of_draw(draw), entries)?);
         }
         self.writing = Some(Writing {
             from: self.begun,

@@ -6,9 +6,9 @@ use super::cases::{CaseChanges, move_key};
 use super::outbox::EventKind;
 use super::row::KeyValue;
 use crate::keys::{Key, Table};
-use crate::records::RejectionSummary;
+use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use hashbrown::HashMap;
-use risk_domain::ids::{CaseId, EnterpriseId};
+use risk_domain::ids::{CaseId, DrawId, EnterpriseId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, CaseMove};
@@ -38,6 +38,8 @@ pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
     /// Entries of results, the oldest first, by enterprise.
     pub(super) results: HashMap<EnterpriseId, Vec<u64>>,
+    /// The same by the draw that they name.
+    pub(super) drawn: BTreeMap<DrawId, Vec<u64>>,
     /// What happened to cases.
     pub(super) cases: BTreeMap<CaseId, CaseChanges>,
     /// Rows of no subject's grade, which may be written twice.
@@ -72,14 +74,31 @@ impl Gather {
         self.bytes += bytes.len() + size_of::<(u64, RiskLevel)>();
     }
 
-    pub(super) fn result(&mut self, entry: u64, enterprise: &EnterpriseId) {
-        let entries = self.results.entry(enterprise.clone());
+    pub(super) fn result(&mut self, entry: u64, owners: &ResultOwners) {
+        let entries = self.results.entry(owners.enterprise.clone());
         let entries = entries.or_insert_with(|| {
             self.bytes += SUBJECT_BYTES;
             Vec::new()
         });
         entries.push(entry);
         self.bytes += size_of::<u64>();
+        if let Some(draw) = &owners.draw {
+            let entries = self.drawn.entry(draw.clone());
+            let entries = entries.or_insert_with(|| {
+                self.bytes += SUBJECT_BYTES;
+                Vec::new()
+            });
+            entries.push(entry);
+            self.bytes += size_of::<u64>();
+        }
+    }
+
+    /// A command: found by its id and by what it acts on.
+    pub(super) fn command(&mut self, entry: u64, keys: &CommandKeys) {
+        let by_id = Key::of(Table::Command).text(keys.id.as_str());
+        self.row(by_id, entry.to_be_bytes().to_vec());
+        let on = Key::of(Table::CommandOn).text(&keys.on).number(entry);
+        self.row(on, Vec::new());
     }
 
     /// What raised an alert: found by its id, time and subject, and no event.

@@ -41,6 +41,16 @@ impl HistoryList {
         })
     }
 
+    /// The entries below one.
+    pub(crate) fn below(subject: Subject, limit: usize, below: u64) -> Self {
+        Self {
+            number: cursor::list(&format!("history {subject}")),
+            subject,
+            below,
+            limit,
+        }
+    }
+
     /// Entries of the page.
     pub(crate) fn page(&self, views: &Views) -> Result<Page<u64>, Damaged> {
         let mut entries = Vec::new();

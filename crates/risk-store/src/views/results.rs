@@ -1,23 +1,29 @@
-//! Whose results there are（检验结果索引）: which ledger entries hold the results of an enterprise. The
-//! results themselves are read in the ledger.
+//! Whose results there are（检验结果索引）, and which commands: which ledger entries hold the results of an
+//! enterprise or of a draw, and what officers decided about what. What they say is read in the ledger.
 //!
-//! Each write adds one list for every enterprise that had results, under the last of its entries. A
+//! Each write adds one list for every enterprise and draw that had results, under the last of its entries. A
 //! write that was torn is made again, perhaps as a longer list; so lists may say the same twice, and
 //! whoever reads them passes over what was read before.
 
 use super::row::{KeyValue, decode_list, encode_list};
 use super::{Damaged, Views};
-use crate::keys::{Key, Table};
-use risk_domain::ids::EnterpriseId;
+use crate::keys::{Key, Parts, Table};
+use risk_domain::ids::{CommandId, DrawId, EnterpriseId};
 
-fn prefix(enterprise: &EnterpriseId) -> Key {
+/// What the keys of an enterprise's lists begin with.
+pub(crate) fn of_enterprise(enterprise: &EnterpriseId) -> Key {
     Key::of(Table::ResultsOf).text(enterprise.as_str())
 }
 
-/// The row of an enterprise's new entries, the oldest first.
-pub(super) fn row(enterprise: &EnterpriseId, entries: &[u64]) -> Result<KeyValue, Damaged> {
+/// What the keys of a draw's lists begin with.
+pub(crate) fn of_draw(draw: &DrawId) -> Key {
+    Key::of(Table::ResultsOfDraw).text(draw.as_str())
+}
+
+/// The row of new entries under a prefix, the oldest first.
+pub(super) fn row(prefix: &Key, entries: &[u64]) -> Result<KeyValue, Damaged> {
     let last = entries.last().copied().unwrap_or_default();
-    let key = prefix(enterprise).number_down(last);
+    let key = prefix.clone().number_down(last);
     Ok((key.into_bytes(), encode_list(entries)?))
 }
 
@@ -26,20 +32,22 @@ pub(super) fn row(enterprise: &EnterpriseId, entries: &[u64]) -> Result<KeyValue
 pub enum ResultsOf {
     /// Those of these enterprises, found by an index.
     Enterprises(Vec<EnterpriseId>),
+    /// Those that name this draw, found by an index.
+    Draw(DrawId),
     /// Any, found by reading the ledger backwards.
     All,
 }
 
 impl Views {
-    /// Entries of an enterprise's results below `below`, the newest first, at most `max`.
-    pub(crate) fn results_of(
+    /// Entries of results under a prefix below `below`, the newest first, at most `max`.
+    pub(crate) fn results_under(
         &self,
-        enterprise: &EnterpriseId,
+        prefix: &Key,
         below: u64,
         max: usize,
     ) -> Result<Vec<u64>, Damaged> {
         let mut entries: Vec<u64> = Vec::new();
-        for list in self.db.scan_prefix(prefix(enterprise).as_bytes()) {
+        for list in self.db.scan_prefix(prefix.as_bytes()) {
             let (_, list) = list?;
             for entry in decode_list(&list)?.into_iter().rev() {
                 let next = entries.last().copied().unwrap_or(below);
@@ -51,6 +59,36 @@ impl Views {
                 entries.truncate(max);
                 break;
             }
+        }
+        Ok(entries)
+    }
+
+    /// The entry of a command.
+    pub(crate) fn command(&self, id: &CommandId) -> Result<Option<u64>, Damaged> {
+        let key = Key::of(Table::Command).text(id.as_str());
+        let Some(entry) = self.db.get(key.as_bytes())? else {
+            return Ok(None);
+        };
+        let entry = <[u8; 8]>::try_from(entry.as_ref());
+        let entry = entry.map_err(|_| Damaged::because("a command's entry"))?;
+        Ok(Some(u64::from_be_bytes(entry)))
+    }
+
+    /// Entries of the commands on something, the oldest first, those below `below`.
+    pub(crate) fn commands_on(&self, on: &str, below: u64) -> Result<Vec<u64>, Damaged> {
+        let prefix = Key::of(Table::CommandOn).text(on);
+        let mut entries = Vec::new();
+        for row in self.db.scan_prefix(prefix.as_bytes()).keys() {
+            let row = row?;
+            let entry = Parts::of(&row, Table::CommandOn).and_then(|mut parts| {
+                parts.text()?;
+                parts.number()
+            });
+            let entry = entry.ok_or_else(|| Damaged::because("the key of a command"))?;
+            if entry >= below {
+                break;
+            }
+            entries.push(entry);
         }
         Ok(entries)
     }

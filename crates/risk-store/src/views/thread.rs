@@ -18,7 +18,7 @@ use crate::checkpoint::Saving;
 use crate::commit::{ForViews, SealedBlock, Shared, Shown};
 use crate::error::{StoreError, with_causes};
 use crate::records::{
-    Record, RecordKind, assessment_bytes, assessment_in, decode_effect, enterprise_of,
+    CommandKeys, Record, RecordKind, assessment_bytes, assessment_in, decode_effect, owners_of,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -217,7 +217,12 @@ impl ViewThread {
                     }
                     match RecordKind::of(entry.kind) {
                         Some(RecordKind::Result) => {
-                            applier.result(index, &enterprise_of(index, &entry)?);
+                            applier.result(index, &owners_of(index, &entry)?);
+                        }
+                        Some(RecordKind::Command) => {
+                            if let Record::Command(record) = Record::decode(index, &entry)? {
+                                applier.command(index, &CommandKeys::of(&record.told));
+                            }
                         }
                         Some(RecordKind::Effect) => match assessment_in(index, entry.decision)? {
                             Some(found) => {
@@ -254,7 +259,8 @@ impl ViewThread {
         }
         for (entry, shown) in block.content.shown() {
             match shown {
-                Shown::Result(enterprise) => applier.result(*entry, enterprise),
+                Shown::Result(owners) => applier.result(*entry, owners),
+                Shown::Command(keys) => applier.command(*entry, keys),
                 Shown::Assessed(subject, level) => {
                     let written = block.content.entry(*entry);
                     let written = written.and_then(|written| assessment_bytes(written.decision));

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use risk_api::pack::{About, PackRequest, Packer};
 use risk_pipeline::topics::{self, TopicOutcome, TopicSpec};
 use risk_store::ledger::note::open_checkpoint;
-use risk_store::{Store, checkpoint_signer};
+use risk_store::{PlanShelf, Store, checkpoint_signer};
 use std::process::ExitCode;
 
 pub(super) fn store(data: &DataDir) -> anyhow::Result<Store> {
@@ -105,6 +105,7 @@ pub(crate) fn evidence(args: &Evidence) -> anyhow::Result<ExitCode> {
         reader: &opened.reader,
         engine: &opened.engine,
         signer: &signer,
+        shelf: &PlanShelf::of(&args.data.dir),
     };
     let pack = packer.pack(&PackRequest {
         about,

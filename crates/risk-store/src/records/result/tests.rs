@@ -156,8 +156,8 @@ proptest! {
         encoded.encode(&result).unwrap();
         let decoded = decode(7, encoded.facts(), encoded.party()).unwrap();
         prop_assert_eq!(&decoded, &result);
-        let enterprise = enterprise_of(0, encoded.facts()).unwrap();
-        prop_assert_eq!(enterprise, result.site.enterprise_id);
+        let owners = owners_of(0, encoded.facts()).unwrap();
+        prop_assert_eq!(owners, ResultOwners::of(&result));
         let digest = encoded.digest();
         encoded.encode(&decoded).unwrap();
         prop_assert_eq!(encoded.digest(), digest);
