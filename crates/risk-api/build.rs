@@ -26,7 +26,11 @@ fn main() -> io::Result<()> {
     if files.iter().all(|file| file.exists()) {
         for file in files {
             // Writing to a text cannot fail.
-            let _written = writeln!(list, "    include_bytes!({:?}),", fs::canonicalize(file)?);
+            let _written = writeln!(
+                list,
+                "    include_bytes!({:?}),",
+                fs::canonicalize(file)?.to_string_lossy()
+            );
         }
     }
     list.push_str("]\n");

@@ -1,7 +1,7 @@
 //! Reports of a real ledger, printed, and read by a program that knows only PDF.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -32,29 +32,44 @@ fn read(file: &Path) -> Result<Printed> {
     })
 }
 
-/// Fetches a page and reads it as a PDF with its fonts in it.
-fn fetch(address: &str, path: &str, file: &Path) -> Result<Printed> {
-    let bytes = http::bytes(&format!("{address}{path}"))?;
-    ensure!(
-        bytes.starts_with(b"%PDF-"),
-        "{path} is no PDF: {}",
-        String::from_utf8_lossy(&bytes)
-            .chars()
-            .take(400)
-            .collect::<String>()
-    );
-    fs::write(file, &bytes)?;
-    let printed = read(file).with_context(|| path.to_owned())?;
-    let mut fonts = printed.fonts.lines().skip(2).peekable();
-    ensure!(fonts.peek().is_some(), "{path} has no fonts");
-    for font in fonts {
-        // name, type, encoding, emb, sub, uni, object
-        ensure!(
-            font.contains("NotoSansSC") && font.contains(" yes yes yes "),
-            "{path}: a font is not embedded: {font}"
-        );
+/// A running server, and where its pages are kept.
+struct Desk {
+    address: String,
+    file: PathBuf,
+}
+
+impl Desk {
+    fn json(&self, path: &str) -> Result<Value> {
+        let address = &self.address;
+        http::get(&format!("{address}{path}"))?
+            .expect_status(200)?
+            .json()
     }
-    Ok(printed)
+
+    /// Fetches a page and reads it as a PDF with its fonts in it.
+    fn printed(&self, path: &str) -> Result<Printed> {
+        let bytes = http::bytes(&format!("{}{path}", self.address))?;
+        ensure!(
+            bytes.starts_with(b"%PDF-"),
+            "{path} is no PDF: {}",
+            String::from_utf8_lossy(&bytes)
+                .chars()
+                .take(400)
+                .collect::<String>()
+        );
+        fs::write(&self.file, &bytes)?;
+        let printed = read(&self.file).with_context(|| path.to_owned())?;
+        let mut fonts = printed.fonts.lines().skip(2).peekable();
+        ensure!(fonts.peek().is_some(), "{path} has no fonts");
+        for font in fonts {
+            // name, type, encoding, emb, sub, uni, object
+            ensure!(
+                font.contains("NotoSansSC") && font.contains(" yes yes yes "),
+                "{path}: a font is not embedded: {font}"
+            );
+        }
+        Ok(printed)
+    }
 }
 
 fn percent(rate: &Value, name: &str) -> Result<String> {
@@ -77,22 +92,34 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
     let data = home.path().join("data");
     City::simulate(SEED, 60)?.import(&data)?;
     let server = city::serve(&data, "")?;
-    let address = server.address().to_owned();
-    let json = |path: &str| -> Result<Value> {
-        http::get(&format!("{address}{path}"))?
-            .expect_status(200)?
-            .json()
+    let desk = Desk {
+        address: server.address().to_owned(),
+        file: home.path().join("page.pdf"),
     };
-    let file = home.path().join("page.pdf");
     let worst = "/v1/subjects?kind=enterprise&sort=-probability&limit=1";
-    let worst = city::text(&json(worst)?["items"][0], "subject")?;
+    let worst = city::text(&desk.json(worst)?["items"][0], "subject")?;
+    reports_say_it(&desk)?;
+    sheets_are_one_page(&desk)?;
+    let letter = letter_says_it(&desk, &worst)?;
+    packs_say_it(&desk, &worst, &city::text(&letter, "name")?)?;
+    let month = "/v1/reports/monthly?date=2026-05-13";
+    let pdf = format!("{}{month}&format=pdf", desk.address);
+    ensure!(
+        http::bytes(&pdf)? == http::bytes(&pdf)?,
+        "a PDF differs when it is made again"
+    );
+    let month = desk.json(month)?;
+    drop(server);
+    the_command_line_says_it(home.path(), &data, (month, letter, &worst))
+}
 
+fn reports_say_it(desk: &Desk) -> Result<()> {
     for domain in ["city", "sector:toys", "zone:330782"] {
         for kind in ["weekly", "monthly"] {
             let path = format!("/v1/reports/{kind}?domain={domain}&date=2026-05-13");
-            let report = json(&path)?;
-            let zh = fetch(&address, &format!("{path}&format=pdf"), &file)?;
-            let en = fetch(&address, &format!("{path}&format=pdf&lang=en"), &file)?;
+            let report = desk.json(&path)?;
+            let zh = desk.printed(&format!("{path}&format=pdf"))?;
+            let en = desk.printed(&format!("{path}&format=pdf&lang=en"))?;
             let title = if kind == "weekly" {
                 "产品质量抽查周报"
             } else {
@@ -124,12 +151,15 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
             ensure!(zh.info.contains("2026"), "{}", zh.info);
         }
     }
+    Ok(())
+}
 
+fn sheets_are_one_page(desk: &Desk) -> Result<()> {
     for zone in ["330782", "330782-choucheng", "330782-futian"] {
         for (lang, said) in [("zh", "质量安全一页通"), ("en", "Quality sheet")] {
             let path =
                 format!("/v1/reports/zone?zone={zone}&date=2026-05-13&format=pdf&lang={lang}");
-            let sheet = fetch(&address, &path, &file)?;
+            let sheet = desk.printed(&path)?;
             ensure!(sheet.text.contains(said), "{}", sheet.text);
             let pages = sheet.info.lines().find(|line| line.starts_with("Pages:"));
             ensure!(
@@ -139,10 +169,14 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
             );
         }
     }
+    Ok(())
+}
 
+/// The letter to an enterprise, as JSON.
+fn letter_says_it(desk: &Desk, worst: &str) -> Result<Value> {
     let letter = format!("/v1/subjects/{worst}/letter");
-    let told = json(&letter)?;
-    let printed = fetch(&address, &format!("{letter}?format=pdf"), &file)?;
+    let told = desk.json(&letter)?;
+    let printed = desk.printed(&format!("{letter}?format=pdf"))?;
     let term = city::text(&told["objection"], "term_zh")?;
     for said in [
         "说明函",
@@ -151,53 +185,46 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
     ] {
         ensure!(printed.text.contains(said), "no {said} in {}", printed.text);
     }
+    Ok(told)
+}
 
-    let full = fetch(
-        &address,
-        &format!("/v1/subjects/{worst}/pack?format=pdf"),
-        &file,
-    )?;
+fn packs_say_it(desk: &Desk, worst: &str, name: &str) -> Result<()> {
+    let full = desk.printed(&format!("/v1/subjects/{worst}/pack?format=pdf"))?;
     let redacted = format!("/v1/subjects/{worst}/pack?format=pdf&redacted=true");
-    let redacted = fetch(&address, &redacted, &file)?;
-    let checkpoint = json("/v1/ledger/checkpoint")?;
+    let redacted = desk.printed(&redacted)?;
+    let checkpoint = desk.json("/v1/ledger/checkpoint")?;
     let root = city::text(&checkpoint, "root")?;
     for pack in [&full, &redacted] {
         let run_on: String = pack.text.split_whitespace().collect();
         ensure!(run_on.contains(&root), "no root {root} in {}", pack.text);
     }
     ensure!(full.text.contains("完整版本") && redacted.text.contains("对外版本"));
-    let name = city::text(&told, "name")?;
     let clean = |text: &str| text.split_whitespace().collect::<String>();
     ensure!(
-        !clean(&redacted.text).contains(&clean(&name)),
+        !clean(&redacted.text).contains(&clean(name)),
         "a name is told: {name}"
     );
+    Ok(())
+}
 
-    let month = "/v1/reports/monthly?date=2026-05-13";
-    let pdf = format!("{address}{month}&format=pdf");
-    ensure!(
-        http::bytes(&pdf)? == http::bytes(&pdf)?,
-        "a PDF differs when it is made again"
-    );
-    let mut served = json(month)?;
-    drop(server);
-    let made = |format: &str, name: &str| -> Result<Vec<u8>> {
-        let out = home.path().join(name);
+/// The command line tells the same over the folder that nobody has open.
+fn the_command_line_says_it(
+    home: &Path,
+    data: &Path,
+    (mut served, mut letter, worst): (Value, Value, &str),
+) -> Result<()> {
+    let made = |asked: &[&str], name: &str| -> Result<Vec<u8>> {
+        let out = home.join(name);
         let path = out.display().to_string();
-        let asked = [
-            "report",
-            "monthly",
-            "--date",
-            "2026-05-13",
-            "--format",
-            format,
-            "--out",
-            &path,
-        ];
-        city::over(&asked, &data)?;
+        let asked = [&["report"], asked, &["--out", &path]].concat();
+        city::over(&asked, data)?;
         Ok(fs::read(&out)?)
     };
-    let mut again: Value = serde_json::from_slice(&made("json", "again.json")?)?;
+    let month = |format: &str, name: &str| {
+        let asked = ["monthly", "--date", "2026-05-13", "--format", format];
+        made(&asked, name)
+    };
+    let mut again: Value = serde_json::from_slice(&month("json", "again.json")?)?;
     // Who was let in stands in the ledger, too: it grows, and the report is the same.
     for report in [&mut served, &mut again] {
         report["basis"]["ledger_entries"] = Value::Null;
@@ -206,37 +233,22 @@ fn what_is_printed_says_what_the_api_says() -> Result<()> {
         again == served,
         "the command line tells another report: {again}"
     );
-    ensure!(made("pdf", "one.pdf")? == made("pdf", "other.pdf")?);
-
-    // The same letter and sheet from the command line; the ledger has not grown since the report.
-    let letter_again = home.path().join("letter.json");
-    let path = letter_again.display().to_string();
-    let asked = [
-        "report", "letter", "--of", &worst, "--format", "json", "--out", &path,
-    ];
-    city::over(&asked, &data)?;
-    let mut again: Value = serde_json::from_slice(&fs::read(&letter_again)?)?;
-    let mut told = told;
-    for letter in [&mut told, &mut again] {
+    ensure!(month("pdf", "one.pdf")? == month("pdf", "other.pdf")?);
+    let asked = ["letter", "--of", worst, "--format", "json"];
+    let mut again: Value = serde_json::from_slice(&made(&asked, "letter.json")?)?;
+    for letter in [&mut letter, &mut again] {
         letter["ledger_entries"] = Value::Null;
     }
     ensure!(
-        again == told,
+        again == letter,
         "the command line tells another letter: {again}"
     );
-    let printed = home.path().join("sheet.pdf");
-    let path = printed.display().to_string();
-    city::over(
-        &[
-            "report",
-            "sheet",
-            "--of",
-            "zone:330782-futian",
-            "--out",
-            &path,
-        ],
-        &data,
-    )?;
-    ensure!(read(&printed)?.text.contains("质量安全一页通"));
+    let asked = ["sheet", "--of", "zone:330782-futian"];
+    made(&asked, "sheet.pdf")?;
+    ensure!(
+        read(&home.join("sheet.pdf"))?
+            .text
+            .contains("质量安全一页通")
+    );
     Ok(())
 }

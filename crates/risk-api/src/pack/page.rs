@@ -25,7 +25,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
     match &pack.statement {
         StatementDto::Assessment(assessment) => grade(&mut blocks, assessment),
         StatementDto::Alert(moves) => {
-            story(&mut blocks, "预警经过 What became of the alert", moves)
+            story(&mut blocks, "预警经过 What became of the alert", moves);
         }
         StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
         StatementDto::Draw(_) => {}

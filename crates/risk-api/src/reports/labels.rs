@@ -109,94 +109,96 @@ pub(super) fn outcome(code: &str, lang: Lang) -> String {
     named(names, code, lang)
 }
 
+/// Terms of cases.
+const TERMS: &Names = &[
+    ("duplicate", "现场复测", "duplicate test"),
+    ("guidance", "现场指导", "guidance"),
+    (
+        "laboratory_verification",
+        "实验室验证",
+        "laboratory verification",
+    ),
+    ("rectification", "整改", "rectification"),
+    (
+        "rectification_longest",
+        "整改最长期限",
+        "longest rectification",
+    ),
+    ("rescreen", "回头看", "re-screen"),
+    ("formal_sample", "正式抽样", "formal sample"),
+    ("objection", "异议", "objection"),
+    ("objection_answer", "异议答复", "answer to the objection"),
+    ("retest_formalities", "复检手续", "re-test formalities"),
+    (
+        "retest_laboratory",
+        "确定复检机构",
+        "choice of the re-test laboratory",
+    ),
+    ("correction", "改正", "correction"),
+    ("recheck", "复查", "recheck"),
+    (
+        "second_recheck_opens",
+        "再次复查起始",
+        "second recheck opens",
+    ),
+    ("second_recheck", "再次复查", "second recheck"),
+    ("notice", "告知", "notice"),
+    (
+        "retest_application",
+        "申请复检",
+        "application for a re-test",
+    ),
+    ("retest_acceptance", "受理复检", "acceptance of the re-test"),
+    (
+        "retest_laboratory_extended",
+        "延长后的确定复检机构",
+        "choice of the re-test laboratory, extended",
+    ),
+    (
+        "backup_transfer",
+        "备样移交",
+        "transfer of the backup sample",
+    ),
+    ("retest_report", "复检结论", "re-test report"),
+    ("sampling_review", "抽样异议处理", "review of the sampling"),
+    (
+        "authenticity_review",
+        "真实性异议处理",
+        "review of authenticity",
+    ),
+    ("handling", "核查处置", "handling"),
+    ("destruction", "销毁", "destruction"),
+    ("verification", "线索核查", "verification of the lead"),
+    (
+        "verification_extended",
+        "延长后的线索核查",
+        "verification of the lead, extended",
+    ),
+    ("preserved_evidence", "先行登记保存", "preserved evidence"),
+    ("seizure", "查封扣押", "seizure"),
+    ("seizure_extended", "延长后的查封扣押", "seizure, extended"),
+    ("decision", "处罚决定", "decision"),
+    ("publication", "公示", "publication"),
+    (
+        "public_short",
+        "公示期（三个月）",
+        "publication of three months",
+    ),
+    (
+        "public_long",
+        "公示期（三年）",
+        "publication of three years",
+    ),
+    ("listing", "失信名单公布期", "listing"),
+    ("early_removal", "可提前移出", "early removal"),
+    ("take_down", "撤下公示", "take-down"),
+    ("tell_reporter", "告知举报人", "word to the reporter"),
+    ("fast_check", "快检核查", "fast check"),
+];
+
 /// A term of a case.
 pub(super) fn term(code: &str, lang: Lang) -> String {
-    let names: &Names = &[
-        ("duplicate", "现场复测", "duplicate test"),
-        ("guidance", "现场指导", "guidance"),
-        (
-            "laboratory_verification",
-            "实验室验证",
-            "laboratory verification",
-        ),
-        ("rectification", "整改", "rectification"),
-        (
-            "rectification_longest",
-            "整改最长期限",
-            "longest rectification",
-        ),
-        ("rescreen", "回头看", "re-screen"),
-        ("formal_sample", "正式抽样", "formal sample"),
-        ("objection", "异议", "objection"),
-        ("objection_answer", "异议答复", "answer to the objection"),
-        ("retest_formalities", "复检手续", "re-test formalities"),
-        (
-            "retest_laboratory",
-            "确定复检机构",
-            "choice of the re-test laboratory",
-        ),
-        ("correction", "改正", "correction"),
-        ("recheck", "复查", "recheck"),
-        (
-            "second_recheck_opens",
-            "再次复查起始",
-            "second recheck opens",
-        ),
-        ("second_recheck", "再次复查", "second recheck"),
-        ("notice", "告知", "notice"),
-        (
-            "retest_application",
-            "申请复检",
-            "application for a re-test",
-        ),
-        ("retest_acceptance", "受理复检", "acceptance of the re-test"),
-        (
-            "retest_laboratory_extended",
-            "延长后的确定复检机构",
-            "choice of the re-test laboratory, extended",
-        ),
-        (
-            "backup_transfer",
-            "备样移交",
-            "transfer of the backup sample",
-        ),
-        ("retest_report", "复检结论", "re-test report"),
-        ("sampling_review", "抽样异议处理", "review of the sampling"),
-        (
-            "authenticity_review",
-            "真实性异议处理",
-            "review of authenticity",
-        ),
-        ("handling", "核查处置", "handling"),
-        ("destruction", "销毁", "destruction"),
-        ("verification", "线索核查", "verification of the lead"),
-        (
-            "verification_extended",
-            "延长后的线索核查",
-            "verification of the lead, extended",
-        ),
-        ("preserved_evidence", "先行登记保存", "preserved evidence"),
-        ("seizure", "查封扣押", "seizure"),
-        ("seizure_extended", "延长后的查封扣押", "seizure, extended"),
-        ("decision", "处罚决定", "decision"),
-        ("publication", "公示", "publication"),
-        (
-            "public_short",
-            "公示期（三个月）",
-            "publication of three months",
-        ),
-        (
-            "public_long",
-            "公示期（三年）",
-            "publication of three years",
-        ),
-        ("listing", "失信名单公布期", "listing"),
-        ("early_removal", "可提前移出", "early removal"),
-        ("take_down", "撤下公示", "take-down"),
-        ("tell_reporter", "告知举报人", "word to the reporter"),
-        ("fast_check", "快检核查", "fast check"),
-    ];
-    named(names, code, lang)
+    named(TERMS, code, lang)
 }
 
 #[cfg(test)]

@@ -179,27 +179,7 @@ pub(super) fn words(letter: &LetterDto, lang: Lang) -> Document {
     if let Some(decided) = &grade.decision {
         blocks.push(Block::Text(lang.of(decided.zh.clone(), decided.en.clone())));
     }
-    blocks.push(Block::Heading(say("为什么是这个等级", "Why this level")));
-    let rows = grade.contributions.iter().map(|part| {
-        vec![
-            lang.of(part.zh.as_str(), &part.en).into(),
-            Value::Number(part.points).into(),
-            lang.of(part.reason_zh.as_str(), &part.reason_en).into(),
-        ]
-    });
-    blocks.push(Block::Table(Table {
-        name: say("分值构成", "Parts of the score"),
-        columns: vec![
-            Column::text(say("项目", "Part"), 3),
-            Column::number(say("分值", "Points"), 2),
-            Column::text(say("说明", "What it says"), 9),
-        ],
-        rows: rows.collect(),
-    }));
-    blocks.push(Block::Note(say(
-        "分值相加得到总分；每增加 10 分，不合格的可能性（几率）加倍。",
-        "The points add up; ten more double the odds of a failure.",
-    )));
+    blocks.extend(reasons(letter, lang));
     blocks.extend(failures(letter, lang));
     blocks.push(Block::Heading(say("怎样降低等级", "What would lower it")));
     blocks.push(Block::Text(match &letter.counterfactual {
@@ -209,18 +189,7 @@ pub(super) fn words(letter: &LetterDto, lang: Lang) -> Document {
             "The level is the lowest already, or need not fall. Keep checking what comes in, and it stays.",
         ),
     }));
-    blocks.push(Block::Heading(say("你单位的权利", "Your rights")));
-    blocks.push(Block::Text(say(
-        "风险等级是安排抽查比例和频次的内部研判结果，不是行政处罚，也不改变任何一次检验的结论。",
-        "The risk level steers how often sampling takes place. It is no penalty, and changes the outcome of no test.",
-    )));
-    if let Some(objection) = &letter.objection {
-        let basis = &objection.basis;
-        blocks.push(Block::Text(lang.of(
-            format!("对监督抽查检验结果有异议的，可以自收到检验结果之日起 {} 内，以书面形式向组织抽查的部门或者其上级部门提出（依据：{basis}）。认为本函所列依据有误的，可以随时书面说明并附材料。", objection.term_zh),
-            format!("Who objects to the result of a supervisory check may do so in writing within {} of receiving it, to the authority that organised it or the one above (basis: {basis}). Who holds a ground named here to be wrong may say so in writing at any time.", objection.term_en),
-        )));
-    }
+    blocks.extend(rights(letter, lang));
     blocks.push(Block::Signature(vec![
         say("（印章）", "(seal)"),
         lang.of("年　　月　　日", "Date: ____________").to_owned(),
@@ -245,6 +214,53 @@ pub(super) fn words(letter: &LetterDto, lang: Lang) -> Document {
         one_page: false,
         blocks,
     }
+}
+
+/// What the score is made of.
+fn reasons(letter: &LetterDto, lang: Lang) -> Vec<Block> {
+    let say = |zh: &str, en: &str| lang.of(zh, en).to_owned();
+    let mut blocks = Vec::new();
+    blocks.push(Block::Heading(say("为什么是这个等级", "Why this level")));
+    let rows = letter.grade.contributions.iter().map(|part| {
+        vec![
+            lang.of(part.zh.as_str(), &part.en).into(),
+            Value::Number(part.points).into(),
+            lang.of(part.reason_zh.as_str(), &part.reason_en).into(),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        name: say("分值构成", "Parts of the score"),
+        columns: vec![
+            Column::text(say("项目", "Part"), 3),
+            Column::number(say("分值", "Points"), 2),
+            Column::text(say("说明", "What it says"), 9),
+        ],
+        rows: rows.collect(),
+    }));
+    blocks.push(Block::Note(say(
+        "分值相加得到总分；每增加 10 分，不合格的可能性（几率）加倍。",
+        "The points add up; ten more double the odds of a failure.",
+    )));
+    blocks
+}
+
+/// What the enterprise may do.
+fn rights(letter: &LetterDto, lang: Lang) -> Vec<Block> {
+    let say = |zh: &str, en: &str| lang.of(zh, en).to_owned();
+    let mut blocks = Vec::new();
+    blocks.push(Block::Heading(say("你单位的权利", "Your rights")));
+    blocks.push(Block::Text(say(
+        "风险等级是安排抽查比例和频次的内部研判结果，不是行政处罚，也不改变任何一次检验的结论。",
+        "The risk level steers how often sampling takes place. It is no penalty, and changes the outcome of no test.",
+    )));
+    if let Some(objection) = &letter.objection {
+        let basis = &objection.basis;
+        blocks.push(Block::Text(lang.of(
+            format!("对监督抽查检验结果有异议的，可以自收到检验结果之日起 {} 内，以书面形式向组织抽查的部门或者其上级部门提出（依据：{basis}）。认为本函所列依据有误的，可以随时书面说明并附材料。", objection.term_zh),
+            format!("Who objects to the result of a supervisory check may do so in writing within {} of receiving it, to the authority that organised it or the one above (basis: {basis}). Who holds a ground named here to be wrong may say so in writing at any time.", objection.term_en),
+        )));
+    }
+    blocks
 }
 
 /// The results that speak against the enterprise.

@@ -110,8 +110,7 @@ async fn a_filled_list_is_posted_as_results_and_each_row_is_answered() {
         (Some(3), Some(2))
     );
     assert_eq!(told["items"][2]["field"], "结论");
-    let posted = city.around.posted.lock().unwrap();
-    let records: Vec<Value> = posted[before..]
+    let records: Vec<Value> = city.around.posted.lock().unwrap()[before..]
         .iter()
         .map(|record| serde_json::from_slice(record).unwrap())
         .collect();
@@ -124,7 +123,6 @@ async fn a_filled_list_is_posted_as_results_and_each_row_is_answered() {
         );
     }
     assert_eq!(records[1]["items"][0]["name"], "小零件");
-    drop(posted);
     let missing = fill(&city, id, "", XLSX, workbook.clone()).await;
     let problem = missing.expect_problem(400, "bad-parameter");
     assert_eq!(problem["field"], "agency");

@@ -138,7 +138,14 @@ async fn a_workbook_holds_the_numbers_of_the_report_as_numbers() {
     let levels = sheet("预警级别");
     let opened = levels[1..].iter().map(|row| match row[1] {
         Data::Float(count) => count as u64,
-        _ => panic!("{row:?}"),
+        Data::Int(_)
+        | Data::String(_)
+        | Data::Bool(_)
+        | Data::DateTime(_)
+        | Data::DateTimeIso(_)
+        | Data::DurationIso(_)
+        | Data::Error(_)
+        | Data::Empty => panic!("{row:?}"),
     });
     assert_eq!(Some(opened.sum()), report["alerts"]["opened"].as_u64());
 }

@@ -444,8 +444,7 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         };
         before.model.predict(&query).probability
     };
-    let found = (0..all.frame.len() as u32).map(found).sum::<f64>();
-    let found = found / all.frame.len() as f64;
+    let found = (0..all.frame.len() as u32).map(found).sum::<f64>() / all.frame.len() as f64;
     assert!((city.course(earlier).unwrap() - found / lasts).abs() < 1e-6);
     let foretold = city.frame(earlier).unwrap().predicted / city.lasting(earlier).unwrap();
     assert!((city.course(earlier).unwrap() - foretold).abs() > 1e-4);
