@@ -1,12 +1,14 @@
 //! A plan on paper: the list for those who carry it, with boxes to tick.
 
 use super::export::{HEADINGS, PRINTED, TICKED, cells};
-use super::{PLAN, list_of, plan_of};
+use super::{PLAN, list_of, shown};
 use crate::document::{Block, Column, Document, Lang, Table};
 use crate::dto::{PlanDto, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged;
+use crate::identity::Identity;
 use crate::params::Id;
+use crate::request::RequestId;
 use crate::state::{ApiParts, ApiState};
 use crate::typeset;
 use axum::extract::State;
@@ -81,11 +83,14 @@ fn document(plan: PlanDto) -> Result<Document, ApiError> {
         (status = 501, description = "The program was built without the fonts of a PDF", body = ProblemDto, content_type = "application/problem+json")))]
 pub(crate) async fn pdf(
     State(state): State<ApiState>,
+    identity: Identity,
+    RequestId(request): RequestId,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let read = move |parts: &ApiParts| {
-        let document = document(plan_of(parts, &id)?)?;
+    let plan = shown(&state, &identity, &request, id).await?;
+    let read = move |_: &ApiParts| {
+        let document = document(plan)?;
         Ok(tagged(&headers, typeset::PDF, typeset::pdf(&document)?))
     };
     state.read(read).await

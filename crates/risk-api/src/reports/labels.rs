@@ -73,6 +73,7 @@ pub(super) fn rule(code: &str, lang: Lang) -> String {
         ("supply_path", "供应链聚集", "supply path"),
         ("latent_risk", "潜在风险", "latent risk"),
         ("hazard_item", "危害项目信号", "hazard item"),
+        ("duty_missed", "履责记录缺失", "missing duty records"),
     ];
     named(names, code, lang)
 }

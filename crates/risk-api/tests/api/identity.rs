@@ -425,7 +425,7 @@ async fn who_brings_records_and_who_reads_dead_letters_or_sealed_plans_is_noted_
     let planned = gate.send(Method::POST, "/v1/plans", Some(&planner), asked.as_bytes());
     let plan = planned.await.json()["plan_id"].as_str().unwrap().to_owned();
     noted();
-    for form in ["", "/lines.csv", "/lines.xlsx", "/lines.html"] {
+    for form in ["", "/lines.csv", "/lines.xlsx", "/lines.html", "/lines.pdf"] {
         let answer = gate.get(&format!("/v1/plans/{plan}{form}"), &planner).await;
         assert_eq!(answer.status, StatusCode::OK, "{form}");
         let notes = noted();
