@@ -421,7 +421,7 @@ test('reports say on the page what the API says, and are carried away printed an
   assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
   const book = unzip(await fileOf(visit.page, 'XLSX'));
   assert.match(book.get('xl/workbook.xml'), /合格率走势/);
-  await visit.page.getByText('市场一页通').click();
+  await visit.page.getByText('市场一页通', { exact: true }).click();
   await visit.page.waitForURL(/kind=sheet/);
   assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
   const [worst] = await itemsOf('/v1/subjects?kind=enterprise&sort=-probability&limit=1', 'planner');

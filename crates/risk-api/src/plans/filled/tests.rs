@@ -1,7 +1,7 @@
 //! Filled workbooks, as spreadsheets write them.
 
-use super::super::export::{cells, workbook};
 use super::*;
+use crate::plans::export::{cells, workbook};
 use rust_xlsxwriter::{Formula, Workbook, Worksheet};
 
 fn line(number: usize, mode: &str, lead: bool) -> Value {
