@@ -431,7 +431,7 @@ test('reports say on the page what the API says, and are carried away printed an
 
   const manager = await open(GUARDED, { token: tokens.zone_manager });
   await manager.go('/reports');
-  assert.equal(await manager.page.getByText('月调度').count(), 0);
+  assert.equal(await manager.page.getByText('月调度', { exact: true }).count(), 0);
   assert.ok(isPdf(await fileOf(manager.page, 'PDF')));
   assert.equal((await ask('/v1/reports/monthly', 'zone_manager')).status, 403);
   await manager.close();
