@@ -251,6 +251,7 @@ proptest! {
             let snapshot = fit(&evidence, &settings, None).unwrap();
             snapshot.predict(&Query::new(&groups)).log_odds
         };
-        prop_assert!(log_odds(1) > log_odds(0));
+        let (failed, passed) = (log_odds(1), log_odds(0));
+        prop_assert!(failed > passed, "{failed} after a failure, {passed} after a pass");
     }
 }
