@@ -243,6 +243,9 @@ proptest! {
         settings.remediation = None;
         settings.calibrated = false;
         settings.sweeps.cold = 60;
+        // Of a few results, sweeps that do not take each block's scores anew can go to and fro between two
+        // points for ever; then this does not hold.
+        settings.sweeps.tolerance = None;
         let groups: Vec<u32> = frame.groups(target).collect();
         let log_odds = |outcome| {
             let mut rows = rows.clone();
