@@ -402,9 +402,10 @@ test('a tablet, upright and lying, shows every page whole', async () => {
   }
 });
 
-/** Clicks a button that hands over a file, and reads the file. */
+/** Clicks a button that hands over a file, and reads the file. A sheet is set several times until it fits its page,
+    which takes long in a development build beside other tests. */
 async function fileOf(page, button) {
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button, exact: true }).click()]);
+  const [file] = await Promise.all([page.waitForEvent('download', { timeout: 150_000 }), page.getByRole('button', { name: button, exact: true }).click()]);
   return readFileSync(await file.path());
 }
 
@@ -421,7 +422,10 @@ test('reports say on the page what the API says, and are carried away printed an
   assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
   const book = unzip(await fileOf(visit.page, 'XLSX'));
   assert.match(book.get('xl/workbook.xml'), /合格率走势/);
-  await visit.page.getByText('市场一页通', { exact: true }).click();
+  await Promise.all([
+    visit.page.waitForResponse((response) => response.url().includes('/v1/reports/zone') && response.ok()),
+    visit.page.getByText('市场一页通', { exact: true }).click(),
+  ]);
   await visit.page.waitForURL(/kind=sheet/);
   assert.ok(isPdf(await fileOf(visit.page, 'PDF')));
   const [worst] = await itemsOf('/v1/subjects?kind=enterprise&sort=-probability&limit=1', 'planner');
