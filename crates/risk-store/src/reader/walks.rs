@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::keys::Key;
 use crate::ledger::Block;
 use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
-use crate::views::{Page, ResultsOf, of_draw, of_enterprise};
+use crate::views::{Page, ResultsOf};
 use risk_domain::decision::Command;
 use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
@@ -28,17 +28,11 @@ impl Reader {
         below: Option<u64>,
         take: &mut TakeResult<'_>,
     ) -> Result<Option<u64>, StoreError> {
+        let lists = of.lists();
         let mut at = below.unwrap_or(u64::MAX);
         let mut looked_at = 0;
         while looked_at < SCANNED_RESULTS {
-            let found = match of {
-                ResultsOf::Enterprises(all) => {
-                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
-                    self.indexed_below(&all, at)?
-                }
-                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
-                ResultsOf::All => self.block_below(at)?,
-            };
+            let found = self.indexed_below(&lists, at)?;
             if found.is_empty() {
                 return Ok(None);
             }
@@ -70,17 +64,6 @@ impl Reader {
         // Beyond so many, one enterprise may have been cut off before another.
         entries.truncate(MAX_PAGE);
         Ok(entries)
-    }
-
-    /// All entries of the last block with some below, the newest first.
-    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
-        let ledger = &self.views.ledger;
-        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
-            return Ok(Vec::new());
-        };
-        let block = self.block_with(last)?;
-        let first = block.header().first_entry;
-        Ok((first..=last).rev().collect())
     }
 
     /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
