@@ -28,6 +28,7 @@ SECTIONS = ("facts", "party", "personal", "decision")
 FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
 EFFECT, RESULT, COMMAND = 7, 1, 9
 ASSESSED, ALERT_RAISED, CASE_MOVED, ALERT_MOVED, SIGNAL_RAISED, RESULTS_RAISED = 1, 2, 6, 9, 10, 14
+CASE_INSERTED = 15
 # The rule of an alert that records are missing, and not that results were found.
 DUTY_MISSED = 14
 LEVELS = ("undetermined", "low", "medium", "high", "serious")
@@ -305,7 +306,7 @@ def check_named(about, data):
         need(reader.text() == about["alert"], "the conclusion is of another alert")
         need(reader.text() == about["subject"], "the alert is another subject's")
         return
-    need(reader.number() == CASE_MOVED, "the conclusion is of no case")
+    need(reader.number() in (CASE_MOVED, CASE_INSERTED), "the conclusion is of no case")
     need(reader.text() == about["case"], "the conclusion is of another case")
     need(f"cell:{reader.text()}:{reader.text()}" == about["subject"], "the case is another subject's")
 

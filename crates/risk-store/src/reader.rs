@@ -106,7 +106,8 @@ impl Reader {
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_)
-                | Effect::ResultsRaised(_),
+                | Effect::ResultsRaised(_)
+                | Effect::CaseInserted(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -277,7 +278,10 @@ impl Reader {
             let event = match self.record(entry)? {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
                 Record::Effect(Effect::AlertMoved(moved)) => OutEvent::Alert(moved),
-                Record::Effect(Effect::CaseMoved(moved)) => OutEvent::Case(moved),
+                Record::Effect(Effect::CaseMoved(moved)) => {
+                    OutEvent::Case(Box::new((*moved).into()))
+                }
+                Record::Effect(Effect::CaseInserted(insert)) => OutEvent::Case(insert),
                 Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
                 Record::Effect(
                     Effect::EpochClosed(_)

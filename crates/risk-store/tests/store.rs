@@ -903,8 +903,8 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
             OutEvent::Grade(_) => grades += 1,
             OutEvent::Alert(moved) => alerts += usize::from(moved.before.is_none()),
             OutEvent::DeadLetter(_) => dead_letters += 1,
-            OutEvent::Case(moved) => {
-                cases.insert(moved.case.id.clone());
+            OutEvent::Case(change) => {
+                cases.insert(change.moved.case.id.clone());
             }
         }
     }

@@ -41,6 +41,7 @@ impl Raise {
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)
+            | Effect::CaseInserted(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)
             | Effect::ReferenceRefused(_) => return None,

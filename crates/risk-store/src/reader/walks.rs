@@ -149,12 +149,20 @@ impl Reader {
     /// before a case was opened anew under its id is among it.
     pub fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<(u64, CaseMove)>, StoreError> {
         let entries = self.views.read(|views| views.case_moves(id, max))?;
-        let recorded = |entry| {
-            if let Record::Effect(Effect::CaseMoved(moved)) = self.record(entry)? {
-                return Ok((entry, *moved));
+        let recorded = |entry| match self.record(entry)? {
+            Record::Effect(Effect::CaseMoved(moved)) => Ok((entry, *moved)),
+            Record::Effect(Effect::CaseInserted(insert)) => Ok((entry, insert.moved)),
+            Record::Effect(_)
+            | Record::Rejection(_)
+            | Record::Result(_)
+            | Record::Registry(_)
+            | Record::Command(_)
+            | Record::Signal(_)
+            | Record::Access(_)
+            | Record::Input(_) => {
+                let reason = "the views name it as a case's move, which it is not".to_owned();
+                Err(StoreError::Record { entry, reason })
             }
-            let reason = "the views name it as a case's move, which it is not".to_owned();
-            Err(StoreError::Record { entry, reason })
         };
         entries.into_iter().map(recorded).collect()
     }

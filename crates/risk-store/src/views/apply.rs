@@ -146,8 +146,11 @@ impl Applier {
             Effect::SignalRaised(raised) => self.gather.alert(entry, &raised.alert)?,
             Effect::ResultsRaised(raised) => self.gather.alert(entry, &raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
-            Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
-            Effect::CaseGone(id) => self.gather.case_gone(id),
+            Effect::CaseMoved(moved) => {
+                self.gather.case_moved(entry, (**moved).clone().into());
+            }
+            Effect::CaseInserted(insert) => self.gather.case_moved(entry, (**insert).clone()),
+            Effect::CaseGone(id) => self.gather.case_gone(entry, id),
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)

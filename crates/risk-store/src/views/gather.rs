@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use risk_domain::ids::CaseId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, AlertMoved, CaseMove};
+use risk_engine::{Alert, AlertMoved, CaseInsert};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -106,16 +106,18 @@ impl Gather {
         Ok(())
     }
 
-    pub(super) fn case_moved(&mut self, entry: u64, moved: &CaseMove) {
-        let changes = self.cases.entry(moved.case.id.clone()).or_default();
-        changes.moved(moved);
-        self.row(move_key(&moved.case.id).number(entry), Vec::new());
-        self.bytes += CASE_BYTES + moved.case.events.len() * SUBJECT_BYTES;
+    pub(super) fn case_moved(&mut self, entry: u64, change: CaseInsert) {
+        self.row(move_key(&change.moved.case.id).number(entry), Vec::new());
+        let case = &change.moved.case;
+        self.bytes += CASE_BYTES + case.events.len() * SUBJECT_BYTES;
         self.events.push((entry, EventKind::Case as u8));
+        let changes = self.cases.entry(case.id.clone()).or_default();
+        changes.push((entry, Some(change)));
     }
 
-    pub(super) fn case_gone(&mut self, id: &CaseId) {
-        self.cases.entry(id.clone()).or_default().gone();
+    pub(super) fn case_gone(&mut self, entry: u64, id: &CaseId) {
+        let changes = self.cases.entry(id.clone()).or_default();
+        changes.push((entry, None));
         self.bytes += SUBJECT_BYTES;
     }
 

@@ -9,7 +9,7 @@ use risk_domain::ids::{HazardCode, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
-use risk_engine::{AlertMoved, AlertRule, Assessment, CaseMove};
+use risk_engine::{AlertMoved, AlertRule, Assessment, CaseInsert};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ pub enum OutEvent {
     /// A record was rejected.
     DeadLetter(Box<Rejection>),
     /// A case was opened, went on, or had something noted.
-    Case(Box<CaseMove>),
+    Case(Box<CaseInsert>),
 }
 
 /// A dead letter as it is listed.
