@@ -166,7 +166,7 @@ impl Covariates {
                     0.0
                 }
             };
-            covariates.rows[k] = Some(rows.iter().map(value).collect());
+            covariates.rows[k] = Some(rows.iter().map(|row| value(row) as f32).collect());
             covariates.now[k] = counts.dense(as_of, SLOPES[k]);
         }
         covariates
