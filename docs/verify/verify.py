@@ -26,7 +26,7 @@ SECTIONS = ("facts", "party", "personal", "decision")
 # Packs of the first form have no comparables and no counterfactual, those of the second do not say what raised
 # an alert.
 FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
-EFFECT, RESULT, COMMAND = 7, 1, 9
+EFFECT, RESULT, COMMAND, SIGNAL = 7, 1, 9, 10
 ASSESSED, ALERT_RAISED, CASE_MOVED, ALERT_MOVED, SIGNAL_RAISED, RESULTS_RAISED = 1, 2, 6, 9, 10, 14
 CASE_INSERTED = 15
 # The rule of an alert that records are missing, and not that results were found.
@@ -325,6 +325,7 @@ def read_raise(data):
     record = reader.maybe(reader.text)
     reader.text(), reader.text()  # why
     reader.end()
+    said["signals"] = named if kind == SIGNAL_RAISED else []
     said["results"] = named if kind == RESULTS_RAISED else [record] if record else []
     # It names nothing, and rests on all that was known of its subject.
     said["of_subject"] = kind == ALERT_RAISED and not record and rule != DUTY_MISSED
@@ -375,6 +376,9 @@ def check_raises(pack, shown):
             behind = facts["inspection_id"] in named or (of_subject and touches(facts, about["subject"]))
             need(behind, f"result {facts['inspection_id']} did not raise the alert")
     need(pack["more_results"] or named <= listed, "a result that raised the alert is missing")
+    told = [entry["shows"]["facts"]["told"] for entry in pack["entries"] if entry["role"] == "signal"]
+    heard = {signal for said in raises for signal in said["signals"]}
+    need({signal["signal_id"] for signal in told} == heard, "a signal that raised the alert is missing, or did not")
 
 
 def read_command(entry, shown):
@@ -635,7 +639,7 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "raise", "result", "decision", "draw", "comparable"), "an entry has no role")
+        need(entry["role"] in ("conclusion", "raise", "signal", "result", "decision", "draw", "comparable"), "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
@@ -648,6 +652,9 @@ def check_pack(pack, key):
             check_result(entry, shown[index])
         if entry["role"] == "decision":
             read_command(entry, shown[index])
+        if entry["role"] == "signal":
+            need(entry["kind"] == SIGNAL, f"entry {index} is no signal")
+            need(entry["shows"] == {"facts": json.loads(shown[index]["facts"])}, f"entry {index} was not heard so")
         if entry["role"] == "raise":
             need(entry["kind"] == EFFECT and pack["about"]["kind"] == "alert", f"entry {index} raised no alert")
     check_draws(pack, shown)

@@ -141,6 +141,16 @@ fn supply_alert(address: &str) -> Result<Value> {
         failed
     });
     posted(address, &failed.collect::<Vec<_>>())?;
+    let accident = serde_json::json!({
+        "signal_id": "ACC-1", "kind": "accident", "observed_at": "2026-07-01T12:00:00+08:00",
+        "enterprise_id": "SUP-E1", "product": "TOY-PLUSH", "hazard": "size_and_shape",
+        "severity": 4, "source": "12315", "summary": "幼儿误吞小零件",
+        "personal": {"person": "投诉人甲", "words": "孩子送医了"},
+    });
+    let url = format!("{address}/v1/signals");
+    let heard = http::post(&url, "application/json", accident.to_string().as_bytes())?;
+    let heard = heard.expect_status(200)?.json()?;
+    ensure!(heard["accepted"] == 1, "{heard}");
     later(address)?;
     city::until("the wholesaler is alerted", || {
         let alerts = city::all(&format!("{address}/v1/alerts?rule=supply_path&"))?;
@@ -350,7 +360,10 @@ fn every_kind(address: &str, (home, key): (&Path, &str)) -> Result<()> {
         );
     }
     let alerts = one_of_each_rule(address)?;
-    ensure!(alerts.len() > 3, "the city has alerts of {alerts:?} only");
+    ensure!(
+        alerts.len() > 3 && alerts.contains_key("accident"),
+        "alerts of {alerts:?} only"
+    );
     for (rule, id) in alerts {
         let pack = packs_of(
             address,
@@ -358,8 +371,15 @@ fn every_kind(address: &str, (home, key): (&Path, &str)) -> Result<()> {
             [(&rule, format!("/v1/alerts/{id}/pack"))],
         )?;
         let pack = pack.first().context("no pack")?;
-        let results = results_of(pack)?;
-        ensure!(!results.is_empty(), "an alert of {rule} rests on nothing");
+        let heard = entries_of(pack, "signal")?;
+        let rests = !results_of(pack)?.is_empty() || !heard.is_empty();
+        ensure!(rests, "an alert of {rule} rests on nothing");
+        if rule == "accident" {
+            let told = &heard.first().context("no accident")?["shows"]["facts"]["told"];
+            ensure!(told["signal_id"] == "ACC-1", "{told}");
+            let text = fs::read_to_string(pack)?;
+            ensure!(!text.contains("投诉人甲"), "a person is named");
+        }
     }
     Ok(())
 }

@@ -122,7 +122,8 @@ fn five_thousand_failures_of_a_minute_are_one_alert_a_subject_and_stay_within_me
         results.len()
     );
     ensure!(once.len() == results.len(), "a failure stands twice");
-    let times = happened.iter().map(|event| event["at"].as_str());
+    let times = happened.iter();
+    let times = times.map(|event| Timestamp::parse(event["at"].as_str().unwrap_or_default()).ok());
     ensure!(times.is_sorted(), "the events are out of order");
     let status = server.stop(DEADLINE)?;
     ensure!(status.success(), "{status}: {}", server.tail());

@@ -20,7 +20,7 @@ use crate::dto::pack::{
 use crate::error::ApiError;
 use crate::evidence::results_behind;
 use crate::typeset::{self, TypesetError};
-use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId, ZoneId};
+use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId, SignalId, ZoneId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::Engine;
@@ -328,6 +328,20 @@ impl Packer<'_> {
         };
         let of = results_behind(self.engine, subject);
         self.found((&of, below), &touches, most, reach)
+    }
+
+    /// Signals that are named, in the ledger's order.
+    fn heard(
+        &self,
+        named: &BTreeSet<SignalId>,
+        reach: &mut Reach,
+    ) -> Result<Vec<EntryDto>, PackError> {
+        let mut at = BTreeSet::new();
+        for id in named {
+            let entry = self.reader.signal_entry(id)?;
+            at.extend(entry.filter(|entry| *entry < reach.size));
+        }
+        self.entries(Role::Signal, at, reach)
     }
 
     /// Results that are named, the newest of them, in the ledger's order.

@@ -31,6 +31,8 @@ pub enum Table {
     Command = b'k',
     /// Entries of commands by what they act on, in the ledger's order.
     CommandOn = b'K',
+    /// Entry of a signal by its id.
+    Signal = b'n',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
     /// Entries of results that name a draw, in lists, the newest first.

@@ -80,6 +80,8 @@ pub(crate) enum Role {
     Conclusion,
     /// What raised an alert.
     Raise,
+    /// A complaint, a report or another signal that it rests on.
+    Signal,
     /// A result that it rests on.
     Result,
     /// What an officer decided.

@@ -2,7 +2,7 @@
 
 use super::{MAX_MOVES, MAX_RAISES, PackError, Packer, Reach, Told, shown};
 use crate::dto::pack::{AboutDto, Role, StatementDto};
-use risk_domain::ids::{AlertId, InspectionId};
+use risk_domain::ids::{AlertId, InspectionId, SignalId};
 use risk_domain::time::Timestamp;
 use risk_engine::{AlertMoved, AlertRule, AlertState, MoveCause};
 use risk_store::Raise;
@@ -18,8 +18,8 @@ fn span(first: &AlertMoved, last: &AlertMoved) -> RangeInclusive<Timestamp> {
 
 /// Whether a raise rests on what is known of its subject, and names nothing of it.
 fn is_of_subject(raise: &Raise) -> bool {
-    let names_results = !raise.results.is_empty();
-    !(names_results || raise.of_signals || raise.alert.rule == AlertRule::DutyMissed)
+    let names_records = !(raise.results.is_empty() && raise.signals.is_empty());
+    !(names_records || raise.alert.rule == AlertRule::DutyMissed)
 }
 
 impl Packer<'_> {
@@ -44,6 +44,10 @@ impl Packer<'_> {
         }
         behind.extend(raises.iter().flat_map(|raise| raise.results.clone()));
         let mut found = self.named(&behind, reach)?;
+        let heard: BTreeSet<SignalId> = raises
+            .iter()
+            .flat_map(|raise| raise.signals.clone())
+            .collect();
         let of_subject = raises.iter().rev().find(|raise| is_of_subject(raise));
         if let Some(raise) = of_subject {
             let within = (&subject, raise.alert.zone.as_ref());
@@ -54,6 +58,7 @@ impl Packer<'_> {
         let statement = StatementDto::Alert(shown(&entries, "decision"));
         let raised = raises.iter().map(|raise| raise.entry);
         entries.extend(self.entries(Role::Raise, raised, reach)?);
+        entries.extend(self.heard(&heard, reach)?);
         entries.extend(found.entries);
         Ok(Some(Told {
             about: AboutDto::Alert {

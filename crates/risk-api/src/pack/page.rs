@@ -34,6 +34,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
     carried(&mut blocks, pack);
     compared(&mut blocks, pack);
     draws(&mut blocks, pack);
+    signals(&mut blocks, pack);
     results(&mut blocks, pack);
     blocks.push(Block::Heading("如何核验 How to check".to_owned()));
     let size = pack.ledger.size;
@@ -280,6 +281,43 @@ fn step(entry: &EntryDto) -> Vec<Cell> {
         hashes.into(),
         entry.index.into(),
     ]
+}
+
+/// Complaints, reports and other signals; whoever they name stays with the bureau.
+fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
+    let heard = pack.entries.iter();
+    let heard = heard.filter(|entry| entry.role == Role::Signal);
+    let rows: Vec<_> = heard
+        .map(|entry| {
+            let told = entry.shows.get("facts").and_then(|facts| facts.get("told"));
+            let said = |field: &str| told.and_then(|told| told.get(field)?.as_str());
+            let at = told.and_then(|told| told.get("observed_at")?.as_i64());
+            vec![
+                said("signal_id").unwrap_or_default().into(),
+                Timestamp::from_millis(at.unwrap_or_default())
+                    .to_string()
+                    .into(),
+                said("kind").unwrap_or_default().into(),
+                said("source").unwrap_or_default().into(),
+                entry.index.into(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading("依据的线索 Signals behind it".to_owned()));
+    blocks.push(Block::Table(Table {
+        name: "线索".to_owned(),
+        columns: vec![
+            Column::text("编号 Id", 4),
+            Column::text("时间 Time", 3),
+            Column::text("类型 Kind", 3),
+            Column::text("来源 Source", 4),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows,
+    }));
 }
 
 fn results(blocks: &mut Vec<Block>, pack: &PackDto) {

@@ -10,6 +10,7 @@ use crate::records::{
     encode_rejected, encode_rejection, encode_told,
 };
 use risk_domain::access::AccessNote;
+use risk_domain::ids::SignalId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -30,6 +31,8 @@ pub(crate) enum Shown {
     Result(ResultOwners),
     /// What an officer decided, and by what it is found again.
     Command(CommandKeys),
+    /// What was heard, by its id.
+    Signal(SignalId),
     /// An assessment, which stands in the entry as it stands in the views.
     Assessed(Subject, RiskLevel),
     /// Something else that followed.
@@ -173,7 +176,10 @@ impl OpenBlock {
         encode_personal(&mut self.bytes, &record.personal)
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        Ok(self.close(RecordKind::Signal, start, [facts, facts, end, end]))
+        let index = self.close(RecordKind::Signal, start, [facts, facts, end, end]);
+        let id = record.heard.told.signal_id.clone();
+        self.shown.push((index, Shown::Signal(id)));
+        Ok(index)
     }
 
     /// Appends an entry that has facts alone.

@@ -3,7 +3,7 @@
 use super::Reader;
 use crate::error::StoreError;
 use crate::records::Record;
-use risk_domain::ids::{HazardCode, InspectionId};
+use risk_domain::ids::{HazardCode, InspectionId, SignalId};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::{Alert, Effect};
@@ -19,19 +19,19 @@ pub struct Raise {
     pub alert: Alert,
     /// The results that it names, the newest last.
     pub results: Vec<InspectionId>,
-    /// Whether it rests on signals.
-    pub of_signals: bool,
+    /// The signals that it names.
+    pub signals: Vec<SignalId>,
 }
 
 impl Raise {
     fn of(entry: u64, effect: Effect) -> Option<Self> {
-        let (alert, results, of_signals) = match effect {
+        let (alert, results, signals) = match effect {
             Effect::AlertRaised(alert) => {
                 let results = alert.inspection_id.iter().cloned().collect();
-                (*alert, results, false)
+                (*alert, results, Vec::new())
             }
-            Effect::ResultsRaised(raised) => (raised.alert, raised.inspections, false),
-            Effect::SignalRaised(raised) => (raised.alert, Vec::new(), true),
+            Effect::ResultsRaised(raised) => (raised.alert, raised.inspections, Vec::new()),
+            Effect::SignalRaised(raised) => (raised.alert, Vec::new(), raised.signals),
             Effect::EpochClosed(_)
             | Effect::Assessed(_)
             | Effect::SnapshotFitted(_)
@@ -50,7 +50,7 @@ impl Raise {
             entry,
             alert,
             results,
-            of_signals,
+            signals,
         })
     }
 }

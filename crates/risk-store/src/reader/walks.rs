@@ -7,7 +7,7 @@ use crate::ledger::Block;
 use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
 use crate::views::{Page, ResultsOf};
 use risk_domain::decision::Command;
-use risk_domain::ids::{CaseId, CommandId, DrawId};
+use risk_domain::ids::{CaseId, CommandId, DrawId, SignalId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, CaseMove, Effect};
@@ -170,6 +170,11 @@ impl Reader {
     /// The entry of a command.
     pub fn command_entry(&self, id: &CommandId) -> Result<Option<u64>, StoreError> {
         self.views.read(|views| views.command(id))
+    }
+
+    /// The entry of a signal.
+    pub fn signal_entry(&self, id: &SignalId) -> Result<Option<u64>, StoreError> {
+        self.views.read(|views| views.signal(id))
     }
 
     /// The commands on a plan with their entries, those below `below`, in the ledger's order: what its draw

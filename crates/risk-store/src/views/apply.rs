@@ -18,7 +18,7 @@ use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
-use risk_domain::ids::CaseId;
+use risk_domain::ids::{CaseId, SignalId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
@@ -190,6 +190,14 @@ impl Applier {
     pub(crate) fn command(&mut self, entry: u64, keys: &CommandKeys) {
         if entry >= self.position {
             self.gather.command(entry, keys);
+            self.position = entry + 1;
+        }
+    }
+
+    /// Takes in what was heard.
+    pub(crate) fn signal(&mut self, entry: u64, id: &SignalId) {
+        if entry >= self.position {
+            self.gather.signal(entry, id);
             self.position = entry + 1;
         }
     }

@@ -9,7 +9,7 @@ use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use hashbrown::HashMap;
-use risk_domain::ids::CaseId;
+use risk_domain::ids::{CaseId, SignalId};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, CaseInsert};
@@ -83,6 +83,12 @@ impl Gather {
         self.row(by_id, entry.to_be_bytes().to_vec());
         let on = Key::of(Table::CommandOn).text(&keys.on).number(entry);
         self.row(on, Vec::new());
+    }
+
+    /// What was heard: found by its id.
+    pub(super) fn signal(&mut self, entry: u64, id: &SignalId) {
+        let by_id = Key::of(Table::Signal).text(id.as_str());
+        self.row(by_id, entry.to_be_bytes().to_vec());
     }
 
     /// What raised an alert: found by its id, time and subject, and no event.

@@ -1,4 +1,4 @@
-//! Whose results there are（检验结果索引）, and which commands: which ledger entries hold the results of an
+//! Whose results there are（检验结果索引）, and which commands and signals: which ledger entries hold the results of an
 //! enterprise, a product, a zone or a draw, and what officers decided about what. What they say is read in
 //! the ledger.
 //!
@@ -11,7 +11,7 @@ use super::{Damaged, Views};
 use crate::keys::{Key, Parts, Table};
 use crate::records::ResultOwners;
 use hashbrown::HashMap;
-use risk_domain::ids::{CommandId, DrawId, EnterpriseId, ProductCode, ZoneId};
+use risk_domain::ids::{CommandId, DrawId, EnterpriseId, ProductCode, SignalId, ZoneId};
 use std::hash::Hash;
 
 /// The most entries of a list, so that no row is large. Tests read across many.
@@ -142,12 +142,20 @@ impl Views {
 
     /// The entry of a command.
     pub(crate) fn command(&self, id: &CommandId) -> Result<Option<u64>, Damaged> {
-        let key = Key::of(Table::Command).text(id.as_str());
+        self.entry_under(&Key::of(Table::Command).text(id.as_str()))
+    }
+
+    /// The entry of a signal.
+    pub(crate) fn signal(&self, id: &SignalId) -> Result<Option<u64>, Damaged> {
+        self.entry_under(&Key::of(Table::Signal).text(id.as_str()))
+    }
+
+    fn entry_under(&self, key: &Key) -> Result<Option<u64>, Damaged> {
         let Some(entry) = self.db.get(key.as_bytes())? else {
             return Ok(None);
         };
         let entry = <[u8; 8]>::try_from(entry.as_ref());
-        let entry = entry.map_err(|_| Damaged::because("a command's entry"))?;
+        let entry = entry.map_err(|_| Damaged::because("the entry of a record"))?;
         Ok(Some(u64::from_be_bytes(entry)))
     }
 

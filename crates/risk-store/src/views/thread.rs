@@ -224,6 +224,11 @@ impl ViewThread {
                                 applier.command(index, &CommandKeys::of(&record.told));
                             }
                         }
+                        Some(RecordKind::Signal) => {
+                            if let Record::Signal(record) = Record::decode(index, &entry)? {
+                                applier.signal(index, &record.heard.told.signal_id);
+                            }
+                        }
                         Some(RecordKind::Effect) => match assessment_in(index, entry.decision)? {
                             Some(found) => {
                                 applier.assessment(index, found.subject, found.level, found.bytes);
@@ -261,6 +266,7 @@ impl ViewThread {
             match shown {
                 Shown::Result(owners) => applier.result(*entry, owners),
                 Shown::Command(keys) => applier.command(*entry, keys),
+                Shown::Signal(id) => applier.signal(*entry, id),
                 Shown::Assessed(subject, level) => {
                     let written = block.content.entry(*entry);
                     let written = written.and_then(|written| assessment_bytes(written.decision));
