@@ -38,8 +38,9 @@ pub struct CaseMove {
     pub kept: u32,
 }
 
-/// What changed in a case before something that had happened in it: a record that came late stands in its place,
-/// and what followed stands as it was. Nothing that was told is told again.
+/// What changed in a case before something that had happened in it（案件补记）: a record that came late stands in
+/// its place, and what followed stands as it was. Nothing that was told is told again.
+#[doc(alias = "案件补记")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseInsert {
     /// The case as it stands, with the new events only.

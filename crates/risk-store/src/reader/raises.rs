@@ -1,4 +1,4 @@
-//! What raised alerts（预警触发）: the entries of raises, each with the results and signals that it names.
+//! What raised alerts（触发记录）: the entries of raises, each with the results and signals that it names.
 
 use super::Reader;
 use crate::error::StoreError;
@@ -9,8 +9,8 @@ use risk_domain::time::Timestamp;
 use risk_engine::{Alert, Effect};
 use std::ops::RangeInclusive;
 
-/// A raise as it was recorded（预警触发）.
-#[doc(alias = "预警触发")]
+/// A raise as it was recorded（触发记录）.
+#[doc(alias = "触发记录")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raise {
     /// Its entry.
