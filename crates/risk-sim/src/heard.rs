@@ -6,7 +6,7 @@ use crate::workdays::at;
 use compact_str::{CompactString, format_compact};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
-use risk_domain::ids::{EnterpriseId, ProductCode, SignalId, SiteId, ZoneId};
+use risk_domain::ids::{EnterpriseClass, EnterpriseId, ProductCode, SignalId, SiteId, ZoneId};
 use risk_domain::inspection::{InspectionResult, Outcome};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::CreditRiskClass;
@@ -14,11 +14,13 @@ use risk_domain::signal::{Duty, DutyRecord, Signal, SignalKind};
 use risk_domain::time::{CivilOffset, DAY_MILLIS, Day, Timestamp};
 use std::collections::BTreeMap;
 
-/// Months of which classes and records of duty are told: the window of inspection ratios, and one more.
+/// Months of which classes are told: the window of inspection ratios, and one more.
 const MONTHS: i32 = 13;
+/// Weeks since which duties are on record, at most.
+const WEEKS: i32 = 26;
 /// Share of medium and large sellers that put their duties on record.
 const ON_RECORD: f64 = 0.5;
-/// Share of these that stopped within the last months.
+/// Share of these that stopped within the last weeks.
 const LAPSED: f64 = 0.08;
 /// Share of days on which a check of one's own finds a risk.
 const RISK_FOUND: f64 = 0.03;
@@ -76,7 +78,7 @@ pub(crate) fn signals(
             }
         }
         if seller.grown && random.random_bool(ON_RECORD) {
-            on_record(&mut heard, seller, &months, random)?;
+            on_record(&mut heard, seller, (first_day, last_day), random)?;
         }
     }
     let end = CivilOffset::CHINA.start_of(last_day.plus(1));
@@ -91,7 +93,7 @@ pub(crate) fn signals(
 fn sellers(register: &[RegistryEntry]) -> Vec<Seller> {
     let mut sellers: BTreeMap<&EnterpriseId, Seller> = BTreeMap::new();
     for entry in register {
-        let class = entry.class.as_ref().map(|class| class.as_str());
+        let class = entry.class.as_ref().map(EnterpriseClass::as_str);
         let seller = sellers
             .entry(&entry.enterprise_id)
             .or_insert_with(|| Seller {
@@ -245,53 +247,66 @@ fn classed(
     })
 }
 
-/// Records of the three duties, a month at a time, from some month on; of whoever lapsed up to some month.
+/// Records of the three duties from some week on; of whoever lapsed, up to some week. Those of days are told by the
+/// week, and in the last week by the day.
 fn on_record(
     heard: &mut Vec<Signal>,
     seller: &Seller,
-    months: &[Day],
+    (first_day, last_day): (Day, Day),
     random: &mut ChaCha12Rng,
 ) -> Result<(), CityError> {
-    let begins = random.random_range(0..=months.len() / 2);
-    let lapses = if random.random_bool(LAPSED) {
-        random.random_range(1..=3)
-    } else {
-        0
+    let this_week = last_day.week_start();
+    let begins = this_week.plus(-7 * random.random_range(1..=WEEKS));
+    let begins = begins
+        .max(first_day)
+        .max(CivilOffset::CHINA.day_of(seller.opened));
+    let mut ends = last_day;
+    if random.random_bool(LAPSED) {
+        ends = this_week.plus(-7 * random.random_range(0..8) - 1);
+    }
+    if let Some(closed) = seller.closed {
+        ends = ends.min(CivilOffset::CHINA.day_of(closed).plus(-1));
+    }
+    let days = (begins.get()..=ends.get()).map(Day::new);
+    let risks: Vec<Day> = days
+        .clone()
+        .filter(|_| random.random_bool(RISK_FOUND))
+        .collect();
+    let mut record = |duty, sign, from: Day, until: Day| -> Result<(), CityError> {
+        let told = at(until, random.random_range(15 * 60..18 * 60));
+        let id = format_compact!("ZR-{sign}{from}-{}", seller.enterprise);
+        let within = risks.iter().filter(|day| from <= **day && **day <= until);
+        let record = DutyRecord {
+            duty,
+            from,
+            until,
+            risks: within.copied().collect(),
+        };
+        heard.push(Signal {
+            duty: Some(record),
+            ..blank(
+                SignalKind::DutyRecord,
+                id,
+                told,
+                &seller.enterprise,
+                "企业报送",
+            )?
+        });
+        Ok(())
     };
-    let kept = begins..months.len().saturating_sub(lapses);
-    for month in months.get(kept).unwrap_or_default() {
-        let (year, number) = month.year_month();
-        let last = month.plus_months(1).plus(-1);
-        let days = (month.get()..=last.get()).map(Day::new);
-        let risks: Vec<Day> = days.filter(|_| random.random_bool(RISK_FOUND)).collect();
-        let told = at(last, random.random_range(15 * 60..18 * 60));
-        if seller.opened > CivilOffset::CHINA.start_of(*month)
-            || seller.closed.is_some_and(|closed| closed <= told)
-        {
-            continue;
+    for day in days {
+        let month_ends = day.plus(1).year_month() != day.year_month();
+        if day >= this_week {
+            record(Duty::Daily, 'R', day, day)?;
+        } else if day == day.week_start().plus(6) {
+            let monday = day.week_start().max(begins);
+            record(Duty::Daily, 'R', monday, day)?;
+            record(Duty::Weekly, 'Z', monday, day)?;
         }
-        for (duty, sign) in [
-            (Duty::Daily, "R"),
-            (Duty::Weekly, "Z"),
-            (Duty::Monthly, "Y"),
-        ] {
-            let id = format_compact!("ZR-{sign}{year}{number:02}-{}", seller.enterprise);
-            let record = DutyRecord {
-                duty,
-                from: *month,
-                until: last,
-                risks: risks.clone(),
-            };
-            heard.push(Signal {
-                duty: Some(record),
-                ..blank(
-                    SignalKind::DutyRecord,
-                    id,
-                    told,
-                    &seller.enterprise,
-                    "企业报送",
-                )?
-            });
+        if month_ends {
+            let (year, month) = day.year_month();
+            let first = Day::from_ymd(year, month, 1).unwrap_or(day);
+            record(Duty::Monthly, 'Y', first.max(begins), day)?;
         }
     }
     Ok(())
