@@ -1,5 +1,5 @@
 // Every word that the console shows, Chinese and English beside each other, so that neither can be missing.
-// Names of codes are in codes.ts; names of places and goods come from the server.
+// Names of codes are in codes.json; names of places and goods come from the server.
 import type { Pair } from './codes';
 
 export const words = {
