@@ -262,7 +262,7 @@ pub fn report(
         let take = |entry, record: &Record| match record {
             Record::Result(record) => {
                 lists.admit_result(entry, &record.result);
-                drawn.admit(&record.result);
+                drawn.admit(entry, &record.result);
             }
             Record::Signal(record) => lists.admit_signal(&record.heard.told),
             Record::Rejection(_)

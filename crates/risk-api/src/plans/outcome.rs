@@ -34,7 +34,7 @@ impl DrawnBook {
     ) -> Result<MutexGuard<'_, (DrawnResults, u64)>, ApiError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (results, next) = &mut *held;
-        let take = |_entry, result: &_| results.admit(result);
+        let take = |entry, result: &_| results.admit(entry, result);
         let (reached, more) = reader.follow_results(*next, CATCH_UP, take)?;
         *next = reached;
         if more {
@@ -73,7 +73,8 @@ fn target_text(parts: [&str; 3]) -> String {
         .join("/")
 }
 
-fn target_of(line: &PlanLineDto) -> String {
+/// The target of a line, as plans write it.
+pub(super) fn target_of(line: &PlanLineDto) -> String {
     let of = &line.target;
     target_text([&of.enterprise_id, &of.site_id, &of.product])
 }
