@@ -1193,10 +1193,10 @@ fn races_that_cannot_be_run_name_their_field() {
             race: Some(race),
             ..week()
         };
-        match plan_of(&request, &pool, 1).unwrap_err() {
-            PlanError::Field(error) => error.field,
-            other => panic!("{other}"),
-        }
+        let PlanError::Field(error) = plan_of(&request, &pool, 1).unwrap_err() else {
+            panic!("no field is named");
+        };
+        error.field
     };
     let base = || race(2, [1, 2, 3]);
     assert_eq!(

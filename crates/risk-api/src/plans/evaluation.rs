@@ -3,7 +3,7 @@
 use super::outcome::target_of;
 use super::{INPUTS, POOL, PlanSources, REQUEST, plan_as_known, plan_inputs, record};
 use crate::dto::{
-    CoverageDto, CoverageReportDto, ExplorationDto, FairnessReportDto, OffPolicyDto,
+    CoverageDto, CoverageReportDto, ExplorationDto, FairnessDto, FairnessReportDto, OffPolicyDto,
     PlanEvaluationDto, PlanListDto, ProblemDto,
 };
 use crate::error::ApiError;
@@ -124,16 +124,12 @@ struct Shares(BTreeMap<String, (f64, f64)>);
 
 impl Shares {
     fn add(&mut self, name: &str, visits: f64, risk: f64) {
-        if !self.0.contains_key(name) {
-            self.0.insert(name.to_owned(), (0.0, 0.0));
-        }
-        if let Some(group) = self.0.get_mut(name) {
-            group.0 += visits;
-            group.1 += risk;
-        }
+        let group = self.0.entry(name.to_owned()).or_default();
+        group.0 += visits;
+        group.1 += risk;
     }
 
-    fn told(self) -> Vec<crate::dto::FairnessDto> {
+    fn told(self) -> Vec<FairnessDto> {
         let groups: Vec<GroupBurden> = self
             .0
             .into_iter()
@@ -296,12 +292,9 @@ fn judged<'a>(
 
 /// Targets of each enterprise.
 fn sizes<'a>(enterprises: impl Iterator<Item = &'a EnterpriseId>) -> BTreeMap<EnterpriseId, u32> {
-    let mut sizes = BTreeMap::new();
+    let mut sizes: BTreeMap<EnterpriseId, u32> = BTreeMap::new();
     for enterprise in enterprises {
-        match sizes.get_mut(enterprise) {
-            Some(count) => *count += 1,
-            None => drop(sizes.insert(enterprise.clone(), 1)),
-        }
+        *sizes.entry(enterprise.clone()).or_default() += 1;
     }
     sizes
 }
@@ -331,14 +324,7 @@ fn coverage(sources: &PlanSources<'_>, day: Day) -> CoverageReportDto {
         let size = size_class(sizes.get(&of.enterprise).copied().unwrap_or(1));
         let names = [of.zone.as_str(), of.sector.as_str(), size];
         for (part, name) in parts.iter_mut().zip(names) {
-            match part.get_mut(name) {
-                Some(known) => known.admit(since),
-                None => {
-                    let mut first = Coverage::default();
-                    first.admit(since);
-                    part.insert(name.to_owned(), first);
-                }
-            }
+            part.entry(name.to_owned()).or_default().admit(since);
         }
     }
     let told = |part: BTreeMap<String, Coverage>| {

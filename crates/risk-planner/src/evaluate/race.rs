@@ -217,7 +217,7 @@ mod tests {
     fn the_interval_holds_the_truth_as_often_as_it_says() {
         let (mut held, rounds) = (0, 2000);
         for seed in 1..=rounds {
-            let mut chance = super::super::tests::uniforms(seed);
+            let mut chance = crate::evaluate::tests::uniforms(seed);
             let mut all = Vec::new();
             for at in 0..180 {
                 let (side, theta) = match at {
