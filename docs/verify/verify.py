@@ -23,10 +23,14 @@ import struct
 import sys
 
 SECTIONS = ("facts", "party", "personal", "decision")
-# Packs of the first form have no comparables and no counterfactual.
-FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2")
+# Packs of the first form have no comparables and no counterfactual, those of the second do not say what raised
+# an alert.
+FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
 EFFECT, RESULT, COMMAND = 7, 1, 9
-ASSESSED, CASE_MOVED, ALERT_MOVED = 1, 6, 9
+ASSESSED, ALERT_RAISED, CASE_MOVED, ALERT_MOVED, SIGNAL_RAISED, RESULTS_RAISED = 1, 2, 6, 9, 10, 14
+CASE_INSERTED = 15
+# The rule of an alert that records are missing, and not that results were found.
+DUTY_MISSED = 14
 LEVELS = ("undetermined", "low", "medium", "high", "serious")
 PARTS = (
     "base", "sector", "product", "zone", "product_zone", "enterprise", "own_record", "recent_sector",
@@ -302,9 +306,75 @@ def check_named(about, data):
         need(reader.text() == about["alert"], "the conclusion is of another alert")
         need(reader.text() == about["subject"], "the alert is another subject's")
         return
-    need(reader.number() == CASE_MOVED, "the conclusion is of no case")
+    need(reader.number() in (CASE_MOVED, CASE_INSERTED), "the conclusion is of no case")
     need(reader.text() == about["case"], "the conclusion is of another case")
     need(f"cell:{reader.text()}:{reader.text()}" == about["subject"], "the case is another subject's")
+
+
+def read_raise(data):
+    """What raised an alert: about whom, with which hazard, and the results that it names."""
+    reader = Reader(data)
+    kind = reader.number()
+    need(kind in (ALERT_RAISED, SIGNAL_RAISED, RESULTS_RAISED), "what raised an alert is no raise")
+    named = [] if kind == ALERT_RAISED else reader.texts()
+    reader.text()  # its id
+    said = {"subject": reader.text(), "zone": reader.maybe(reader.text), "hazard": reader.maybe(reader.text)}
+    rule = reader.number()
+    reader.number()  # the level
+    reader.signed()  # the time
+    record = reader.maybe(reader.text)
+    reader.text(), reader.text()  # why
+    reader.end()
+    said["results"] = named if kind == RESULTS_RAISED else [record] if record else []
+    # It names nothing, and rests on all that was known of its subject.
+    said["of_subject"] = kind == ALERT_RAISED and not record and rule != DUTY_MISSED
+    return said
+
+
+def read_alert_move(data):
+    """The hazard of an alert, and the result that moved it, if one did."""
+    reader = Reader(data)
+    reader.number(), reader.text(), reader.text()  # the effect, the alert and the subject
+    hazard = reader.maybe(reader.text)
+    reader.signed()  # the time
+    if reader.number() != 0:
+        return hazard, None
+    reader.text(), reader.number()  # the raise and its rule
+    return hazard, reader.maybe(reader.text)
+
+
+def touches(facts, subject):
+    """Whether a result is of a subject. Of zones and sectors the bytes do not say what lies in them."""
+    kind = subject.split(":")[0]
+    mine = {
+        "product": facts["category"], "enterprise": facts["enterprise_id"], "site": facts["site_id"],
+        "cell": f"{facts['enterprise_id']}:{facts['category']}",
+    }
+    return kind not in mine or subject == f"{kind}:{mine[kind]}"
+
+
+def check_raises(pack, shown):
+    """An alert was raised by what the pack says, and the results in it are those behind that."""
+    about = pack["about"]
+    raises = [read_raise(shown[entry["index"]]["decision"]) for entry in pack["entries"] if entry["role"] == "raise"]
+    moves = [
+        read_alert_move(shown[entry["index"]]["decision"])
+        for entry in pack["entries"] if entry["role"] == "conclusion"
+    ]
+    need(raises, "nothing raised the alert")
+    hazards = {said["hazard"] for said in raises} | {hazard for hazard, _ in moves}
+    need({said["subject"] for said in raises} == {about["subject"]}, "something else raised the alert")
+    need(len(hazards) == 1, "another hazard raised the alert")
+    named = {result for said in raises for result in said["results"]} | {result for _, result in moves if result}
+    of_subject = any(said["of_subject"] for said in raises)
+    listed = set()
+    for entry in pack["entries"]:
+        if entry["role"] == "result":
+            facts = entry["shows"]["facts"]
+            listed.add(facts["inspection_id"])
+            behind = facts["inspection_id"] in named or (of_subject and touches(facts, about["subject"]))
+            need(behind, f"result {facts['inspection_id']} did not raise the alert")
+    need(pack["more_results"] or named <= listed, "a result that raised the alert is missing")
 
 
 def read_command(entry, shown):
@@ -514,6 +584,8 @@ def check_statement(pack, shown):
             check_named(about, shown[entry["index"]]["decision"])
         told = [entry["shows"]["decision"] for entry in conclusions]
         need(statement == {kind: told}, "the statement is not what the entries show")
+        if kind == "alert" and pack["format"] not in FORMATS[:2]:
+            check_raises(pack, shown)
         return
     first = pack["entries"][0]
     need(first["role"] == "conclusion" and first["index"] == about["entry"], "the conclusion is not first")
@@ -524,6 +596,12 @@ def check_statement(pack, shown):
     need(said.pop("decision") == decision, "the decision is not what was recorded")
     check_counterfactual(pack.get("counterfactual"), said, pack["format"] != FORMATS[0])
     check_comparables(pack, said, shown)
+    counted = sum(of["results"] for of in said["evidence"].values())
+    need(pack.get("counted_results", counted) == counted, "the grade counts more or fewer results")
+    need("counted_results" in pack or pack["format"] in FORMATS[:2], "how many results it counts is missing")
+    for entry in pack["entries"]:
+        of_it = entry["role"] != "result" or touches(entry["shows"]["facts"], said["subject"])
+        need(of_it, f"entry {entry['index']} is a result of another subject")
     parts, log_odds = said.pop("parts"), said.pop("log_odds")
     del said["variance"], said["estimated"]
     for field, value in said.items():
@@ -557,7 +635,7 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "result", "decision", "draw", "comparable"), "an entry has no role")
+        need(entry["role"] in ("conclusion", "raise", "result", "decision", "draw", "comparable"), "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
@@ -570,6 +648,8 @@ def check_pack(pack, key):
             check_result(entry, shown[index])
         if entry["role"] == "decision":
             read_command(entry, shown[index])
+        if entry["role"] == "raise":
+            need(entry["kind"] == EFFECT and pack["about"]["kind"] == "alert", f"entry {index} raised no alert")
     check_draws(pack, shown)
     check_statement(pack, shown)
     return size, len(seen)

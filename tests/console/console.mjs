@@ -269,6 +269,33 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   for (const line of plan.lines) assert.ok(texts.includes(line.target.enterprise_id), line.target.enterprise_id);
   const rows = book.get('xl/worksheets/sheet1.xml').match(/<row /g).length;
   assert.ok(rows > plan.lines.length, `${rows} rows of ${plan.lines.length} lines`);
+  // What teams bring back stands beside what was expected: two results, and a list that nobody has filled yet.
+  const results = plan.lines.slice(0, 2).map((line, at) => ({
+    inspection_id: `${id}-${at}`,
+    sampled_at: plan.created_at,
+    observed_at: plan.created_at,
+    mode: line.mode,
+    agency: { id: 'county', level: 'county' },
+    team_id: 'team-1',
+    selection: Object.fromEntries(Object.entries(line.selection).filter(([, value]) => value !== null)),
+    site: { site_id: line.target.site_id, enterprise_id: line.target.enterprise_id, name: line.target.name, zone_id: line.target.zone_id, channel: 'market' },
+    product: { category: line.target.product, name: line.target.product_zh },
+    test: { kind: line.mode === 'fast_test' ? 'rapid' : 'laboratory' },
+    outcome: 'conforming',
+    items: [{ code: 'item-1', name: '检验项目', verdict: 'conforming' }],
+  }));
+  const posted = await fetch(`${GUARDED}/v1/results`, {
+    method: 'POST',
+    headers: { ...headers('feeder'), 'content-type': 'application/json' },
+    body: JSON.stringify(results),
+  });
+  const receipt = await posted.json();
+  assert.equal(receipt.accepted, 2, JSON.stringify(receipt));
+  await visit.page.reload();
+  await visit.page.getByText(`计划 ${plan.lines.length} 行，已报 2 行`).waitFor();
+  await visit.page.getByLabel('抽检机构编号').fill('county');
+  await visit.page.getByLabel('交回填好的 XLSX').setInputFiles(await download.path());
+  await visit.page.getByText('填写 0 行').waitFor();
   // What was committed to before the draw is what is revealed after it.
   await visit.page.getByText(plan.commitment.pool_sha256).waitFor();
   await visit.page.getByRole('button', { name: '公开抽取记录' }).click();

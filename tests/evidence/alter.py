@@ -59,11 +59,7 @@ def main():
     verify.check_pack(pack, key)
     # An alert's wording is not read again from its bytes; what is told twice is compared.
     paths = [path for path in leaves(pack) if "shows" not in path or pack["about"]["kind"] == "assessment"]
-    paths = [path for path in paths if path != ("more_results",) and path[:2] != ("about", "alert")]
-    if pack["about"]["kind"] == "alert":
-        paths = [path for path in paths if path != ("about", "subject")]
-        if not any(entry["role"] == "result" for entry in pack["entries"]):
-            paths = [path for path in paths if path != ("redacted",)]
+    paths = [path for path in paths if path != ("more_results",)]
     # Others are withheld from other parties, so that what is told of them is proved by the full pack alone.
     if pack["redacted"]:
         paths = [path for path in paths if path[0] != "comparables" or path[-1] == "entry"]

@@ -228,9 +228,15 @@ fn told_whole(broker: &KafkaBroker, data_dir: &Path) -> Result<()> {
         let first = event["first_event"].as_u64().context("a number")? as usize;
         let new = event["events"].as_array().context("a list")?.clone();
         let (head, events) = told.entry(id).or_default();
-        ensure!(first <= events.len(), "an event is missing: {event}");
+        let after = event["events_after"].as_u64().context("a number")? as usize;
+        ensure!(
+            first + after <= events.len(),
+            "an event is missing: {event}"
+        );
+        let stays = events.split_off(events.len() - after);
         events.truncate(first);
         events.extend(new);
+        events.extend(stays);
         *head = event;
     }
     let server = city::serve(data_dir, "")?;

@@ -248,7 +248,7 @@ fn checked(data_dir: &Path, given: &BTreeSet<String>) -> Result<String> {
     let policy = Arc::new(Policy::builtin()?);
     let taxonomy = Taxonomy::from_reference(&reference);
     let store = Store::at(data_dir, StoreOptions::default(), policy, taxonomy);
-    let mut opened = store.open()?;
+    let opened = store.open()?;
     let engine = &opened.engine;
     let clocks = engine.partition_clocks().filter_map(|(_, at)| at);
     let through = engine.last_closed().map(|(_, end)| end);

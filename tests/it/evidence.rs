@@ -1,5 +1,6 @@
 //! Evidence packs of a real ledger, checked by the program that knows nothing else of Spotcheck.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,8 +88,97 @@ fn packs_of<const N: usize>(
     Ok(packs)
 }
 
-/// A plan that is drawn at once, with the results of its first drawn lines, revealed; and its id.
-fn revealed_draw(address: &str, results: &Path) -> Result<String> {
+/// Makes a result one that failed on the first of July.
+fn fail(result: &mut Value) {
+    result["outcome"] = "nonconforming".into();
+    result["items"][0]["verdict"] = "nonconforming".into();
+    for (field, time) in [
+        ("sampled_at", "2026-07-01T09:00:00+08:00"),
+        ("tested_at", "2026-07-01T10:00:00+08:00"),
+        ("observed_at", "2026-07-01T11:00:00+08:00"),
+    ] {
+        result[field] = time.into();
+    }
+}
+
+/// A result of an enterprise that gets its goods from one wholesaler.
+fn supplied(number: u32, day: u32) -> Value {
+    serde_json::json!({
+        "inspection_id": format!("SUP-{number}"), "mode": "supervisory_check", "outcome": "conforming",
+        "sampled_at": format!("2026-07-{day:02}T09:00:00+08:00"),
+        "observed_at": format!("2026-07-{day:02}T11:00:00+08:00"),
+        "agency": {"id": "county-amr", "level": "county"}, "team_id": "team-1",
+        "selection": {"basis": "targeted"},
+        "site": {"site_id": format!("SUP-S{number}"), "enterprise_id": format!("SUP-E{number}"),
+                 "name": "晨光玩具商行", "zone_id": "330782-choucheng", "channel": "market"},
+        "supplier": {"enterprise_id": "SUP-W1"},
+        "product": {"category": "TOY-PLUSH", "name": "毛绒玩具"},
+        "sample": {"tested": 1, "backup": 1}, "test": {"kind": "laboratory", "lab_id": "LAB-01"},
+        "items": [{"code": "small-parts", "name": "小零件", "verdict": "conforming",
+                   "hazard": "size_and_shape", "severity": 3}],
+    })
+}
+
+fn posted(address: &str, results: &[Value]) -> Result<()> {
+    let lines: Vec<String> = results.iter().map(ToString::to_string).collect();
+    let url = format!("{address}/v1/results");
+    let answer = http::post(&url, "application/x-ndjson", lines.join("\n").as_bytes())?;
+    let answer = answer.expect_status(200)?.json()?;
+    ensure!(answer["accepted"] == results.len(), "{answer}");
+    Ok(())
+}
+
+/// Closes the first weeks of July.
+fn later(address: &str) -> Result<()> {
+    posted(address, &[supplied(9, 20)])
+}
+
+/// The alert about a wholesaler whose goods failed at four enterprises.
+fn supply_alert(address: &str) -> Result<Value> {
+    let failed = (1..=4).map(|number| {
+        let mut failed = supplied(number, 1);
+        fail(&mut failed);
+        failed
+    });
+    posted(address, &failed.collect::<Vec<_>>())?;
+    later(address)?;
+    city::until("the wholesaler is alerted", || {
+        let alerts = city::all(&format!("{address}/v1/alerts?rule=supply_path&"))?;
+        Ok(alerts
+            .into_iter()
+            .find(|alert| alert["subject"] == "enterprise:SUP-W1"))
+    })
+}
+
+/// An alert of every rule that raised any.
+fn one_of_each_rule(address: &str) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for alert in city::all(&format!("{address}/v1/alerts?"))? {
+        let (id, rule) = (city::text(&alert, "id")?, city::text(&alert, "rule")?);
+        found.entry(rule).or_insert(id);
+    }
+    Ok(found)
+}
+
+/// The entries of a pack that stand for something.
+fn entries_of(pack: &Path, role: &str) -> Result<Vec<Value>> {
+    let pack: Value = serde_json::from_str(&fs::read_to_string(pack)?)?;
+    let entries = pack["entries"].as_array().context("no entries")?;
+    let of_role = entries.iter().filter(|entry| entry["role"] == role);
+    Ok(of_role.cloned().collect())
+}
+
+/// The ids of the results in a pack.
+fn results_of(pack: &Path) -> Result<BTreeSet<String>> {
+    let results = entries_of(pack, "result")?;
+    let ids = results.iter();
+    ids.map(|entry| city::text(&entry["shows"]["facts"], "inspection_id"))
+        .collect()
+}
+
+/// A plan that is drawn at once, with the results of its first drawn lines, revealed; its id, and an enterprise
+/// that was drawn.
+fn revealed_draw(address: &str, results: &Path) -> Result<(String, String)> {
     let json = "application/json";
     let budgets = serde_json::json!({ "risk_evaluation": 6, "supervisory_check": 8 });
     let asked = serde_json::to_vec(&serde_json::json!({ "budgets": budgets }))?;
@@ -100,37 +190,46 @@ fn revealed_draw(address: &str, results: &Path) -> Result<String> {
     for line in plan["lines"].as_array().context("no lines")? {
         let target = |name: &str| city::text(&line["target"], name);
         let (site, product) = (target("site_id")?, target("product")?);
-        // As an earlier result of the target, but by this draw.
+        // As an earlier result of the target, but by this draw, and failed.
         let same = known.lines().find_map(|of| {
             let of: Value = serde_json::from_str(of).ok()?;
             let same = of["site"]["site_id"] == *site && of["product"]["category"] == *product;
-            same.then_some(of)
+            (same && of["items"].get(0).is_some()).then_some(of)
         });
         let Some(mut result) = same else { continue };
         let number = found.len();
         result["inspection_id"] = format!("{id}-{number}").into();
+        fail(&mut result);
         result["mode"] = line["mode"].clone();
         result["selection"] = line["selection"].clone();
         for linked in ["supersedes", "confirms", "follow_up_of", "case_id"] {
             result[linked] = Value::Null;
         }
-        found.push(result.to_string());
+        found.push(result);
     }
     ensure!(found.len() > 3, "{} of the drawn were tested", found.len());
-    let posted = http::post(
-        &format!("{address}/v1/results"),
-        "application/x-ndjson",
-        found.join("\n").as_bytes(),
-    )?;
-    let posted = posted.expect_status(200)?.json()?;
-    ensure!(posted["accepted"] == found.len(), "{posted}");
+    posted(address, &found)?;
     let reveal = format!("{address}/v1/plans/{id}/reveal");
     http::post(&reveal, json, b"")?.expect_status(200)?;
     city::until("the reveal is shown", || {
         let draw = http::get(&format!("{address}/v1/draws/{id}"))?.expect_status(200)?;
         Ok((draw.json()?["state"] == "revealed").then_some(()))
     })?;
-    Ok(id)
+    // Whose grade was recorded after the results counted.
+    later(address)?;
+    let graded = city::until("a grade counts what was drawn", || {
+        for result in &found {
+            let enterprise = city::text(&result["site"], "enterprise_id")?;
+            let subject = format!("enterprise:{enterprise}");
+            let of = http::get(&format!("{address}/v1/subjects/{subject}"))?.expect_status(200)?;
+            let as_of = of.json()?["recorded"]["as_of"].clone();
+            if as_of.as_str().is_some_and(|as_of| as_of > "2026-07-01") {
+                return Ok(Some(subject));
+            }
+        }
+        Ok(None)
+    })?;
+    Ok((id, graded))
 }
 
 /// The pack of a draw has its steps and results; its record and pool lie beside it, and whoever knows nothing
@@ -145,7 +244,7 @@ fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Re
     let key = city::over(&["ledger", "key"], &data)?.trim().to_owned();
     let server = city::serve(&data, "")?;
     let address = server.address().to_owned();
-    let draw = revealed_draw(&address, &city.file())?;
+    let (draw, graded) = revealed_draw(&address, &city.file())?;
     let signed = http::get(&format!("{address}/v1/ledger/checkpoint"))?;
     let size = signed.expect_status(200)?.json()?["size"].to_string();
     let path = format!("/v1/draws/{draw}/pack");
@@ -157,6 +256,19 @@ fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Re
     let pack = served.first().context("no pack")?;
     let said = check(pack, &key)?;
     ensure!(said.contains("drawn again, 14 tests as recorded"), "{said}");
+    // The grade of whoever was drawn leads to the draw by which they were.
+    let grade = [("grade", format!("/v1/subjects/{graded}/pack?size={size}"))];
+    let grade = packs_of(&address, (home.path(), &key), grade)?;
+    let grade = grade.first().context("no pack of a grade")?;
+    let steps = entries_of(grade, "draw")?;
+    ensure!(steps.len() == 3, "{} steps of the draw", steps.len());
+    let of_draw = |step: &Value| step["shows"]["facts"]["told"]["plan_id"] == *draw;
+    ensure!(
+        steps.iter().all(of_draw),
+        "steps of another draw: {steps:?}"
+    );
+    let said = check(grade, &key)?;
+    ensure!(said.contains("its record holds"), "{said}");
     ensure!(!said.contains("was not drawn"), "{said}");
     let read: Value = serde_json::from_str(&fs::read_to_string(pack)?)?;
     let entries = read["entries"].as_array().context("no entries")?;
@@ -208,6 +320,50 @@ fn a_draw_is_made_again_from_its_pack_and_an_altered_one_is_not_believed() -> Re
     Ok(())
 }
 
+/// The alert about a wholesaler has the four results of four enterprises that raised it.
+fn raised_by_these(pack: &Path) -> Result<()> {
+    let results = results_of(pack)?;
+    let expected: BTreeSet<String> = (1..=4).map(|number| format!("SUP-{number}")).collect();
+    ensure!(results == expected, "{results:?}");
+    ensure!(!entries_of(pack, "raise")?.is_empty(), "nothing raised it");
+    Ok(())
+}
+
+/// Grades of what everybody's results touch have some of them, the alerts of every rule what raised them.
+fn every_kind(address: &str, (home, key): (&Path, &str)) -> Result<()> {
+    for kind in ["product", "zone", "sector", "site", "cell"] {
+        let asked = format!("{address}/v1/subjects?kind={kind}&sort=-probability&limit=1");
+        let worst = http::get(&asked)?.expect_status(200)?.json()?;
+        let subject = city::text(&worst["items"][0], "subject")?;
+        let path = format!("/v1/subjects/{subject}/pack");
+        let redacted = format!("{path}?redacted=true");
+        let packs = packs_of(address, (home, key), [(kind, path), ("redacted", redacted)])?;
+        for pack in &packs {
+            ensure!(!results_of(pack)?.is_empty(), "{subject} rests on nothing");
+        }
+        let pack = packs.first().context("no pack")?;
+        let pack: Value = serde_json::from_str(&fs::read_to_string(pack)?)?;
+        ensure!(
+            pack["counted_results"].as_u64() > Some(0),
+            "{}",
+            pack["counted_results"]
+        );
+    }
+    let alerts = one_of_each_rule(address)?;
+    ensure!(alerts.len() > 3, "the city has alerts of {alerts:?} only");
+    for (rule, id) in alerts {
+        let pack = packs_of(
+            address,
+            (home, key),
+            [(&rule, format!("/v1/alerts/{id}/pack"))],
+        )?;
+        let pack = pack.first().context("no pack")?;
+        let results = results_of(pack)?;
+        ensure!(!results.is_empty(), "an alert of {rule} rests on nothing");
+    }
+    Ok(())
+}
+
 /// Packs of grades, alerts and cases hold, full and redacted, from the program and from the API; the same size
 /// gives the same JSON; 200 packs with one value altered each are refused; and a ledger that was cut shows
 /// against a checkpoint that was kept.
@@ -222,9 +378,7 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
 
     let server = city::serve(&data, "")?;
     let address = server.address().to_owned();
-    let alerts = city::all(&format!("{address}/v1/alerts?"))?;
-    let alert = alerts.first().context("the city has no alerts")?;
-    let alert = city::text(alert, "id")?;
+    let alert = city::text(&supply_alert(&address)?, "id")?;
     let worst = city::all(&format!(
         "{address}/v1/subjects?kind=enterprise&sort=-probability&"
     ))?;
@@ -256,6 +410,8 @@ fn packs_hold_for_whoever_trusts_nobody_and_altered_ones_do_not() -> Result<()> 
             ),
         ],
     )?;
+    raised_by_these(served.get(2).context("no pack of an alert")?)?;
+    every_kind(&address, (home.path(), &key))?;
     drop(server);
 
     let redacted = fs::read_to_string(served.get(1).context("no redacted pack")?)?;

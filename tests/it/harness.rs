@@ -1,5 +1,6 @@
 //! What the other tests stand on holds: ends are noticed, deadlines kept, children not orphaned.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
@@ -104,6 +105,12 @@ fn ports_are_not_given_twice() -> Result<()> {
         ports.iter().all(|port| *port < 32768),
         "a port of the outgoing range"
     );
+    // Whoever chooses ports in another process meets a lock on each.
+    let reserved = std::env::temp_dir().join("spotcheck-test-ports");
+    for port in ports {
+        let file = File::open(reserved.join(port.to_string()))?;
+        ensure!(file.try_lock().is_err(), "port {port} is not reserved");
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod dead_letters;
 mod decisions;
 mod evaluate;
 mod evidence;
+mod examples;
 mod feeds;
 mod harness;
 mod identity;

@@ -1,6 +1,7 @@
 //! An alarm storm: five thousand failing results of one minute, by posts at once. There is one alert for each
 //! subject and hazard, one case for each matter, and the process stays within memory.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 const FAILURES: u64 = 5_000;
 /// Every second failure is of one booth, the others of a booth each.
 const BOOTHS: u64 = FAILURES / 2;
-/// Posts under way at once, and results of a post.
+/// Posts under way at once, each with failures of every minute, so that they come in no order; and results of a
+/// post.
 const POSTS: u64 = 4;
 const LINES: u64 = 250;
 /// The most that the process may grow by.
@@ -37,19 +39,10 @@ fn failure(number: u64) -> Value {
     })
 }
 
-/// Who posts a failure: what is of one enterprise comes by one way, in order, as it does by a topic.
-fn poster(number: u64) -> u64 {
-    if number.is_multiple_of(2) {
-        0
-    } else {
-        1 + number / 2 % (POSTS - 1)
-    }
-}
-
 /// Posts the failures of one poster, again and again while the server asks to wait.
 fn post(address: &str, own: u64) -> Result<()> {
     let mine: Vec<String> = (0..FAILURES)
-        .filter(|number| poster(*number) == own)
+        .filter(|number| number / 2 % POSTS == own)
         .map(|number| failure(number).to_string())
         .collect();
     for lines in mine.chunks(LINES as usize) {
@@ -110,6 +103,27 @@ fn five_thousand_failures_of_a_minute_are_one_alert_a_subject_and_stay_within_me
         Ok((cases.len() as u64 > BOOTHS).then_some(cases))
     })?;
     ensure!(cases.len() as u64 == BOOTHS + 1, "{} cases", cases.len());
+    // However they came, the booth's case has every failure once, in the order of their time.
+    let case = cases
+        .iter()
+        .find(|case| case["subject"] == "cell:STORM-E0:TOY-PLUSH");
+    let case = city::text(case.context("no case of the booth")?, "case_id")?;
+    let case = http::get(&format!("{address}/v1/cases/{case}"))?.expect_status(200)?;
+    let case = case.json()?;
+    let happened = case["events"].as_array().context("no events")?;
+    let results = happened
+        .iter()
+        .filter_map(|event| event["inspection_id"].as_str());
+    let results: Vec<&str> = results.collect();
+    let once: BTreeSet<&&str> = results.iter().collect();
+    ensure!(
+        results.len() as u64 == FAILURES - BOOTHS,
+        "{} failures",
+        results.len()
+    );
+    ensure!(once.len() == results.len(), "a failure stands twice");
+    let times = happened.iter().map(|event| event["at"].as_str());
+    ensure!(times.is_sorted(), "the events are out of order");
     let status = server.stop(DEADLINE)?;
     ensure!(status.success(), "{status}: {}", server.tail());
     Ok(())

@@ -11,30 +11,13 @@ use risk_tests::process;
 type Codes = BTreeMap<String, BTreeSet<String>>;
 
 /// The scales of the console's catalogue with their codes.
-fn catalogue(text: &str) -> Codes {
-    let mut found = Codes::new();
-    let mut scale = None;
-    for line in text.lines() {
-        let inner = line.trim_start();
-        let depth = line.len() - inner.len();
-        let key = inner.split_once(':');
-        match (depth, key) {
-            (2, Some((name, " {"))) => {
-                found.insert(name.to_owned(), BTreeSet::new());
-                scale = Some(name.to_owned());
-            }
-            (4, Some(_)) => {
-                let end = inner.find(": [").unwrap_or_default();
-                let code = inner.get(..end).unwrap_or_default().trim_matches('\'');
-                let scale = scale.as_ref().and_then(|scale| found.get_mut(scale));
-                if let Some(codes) = scale.filter(|_| !code.is_empty()) {
-                    codes.insert(code.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    found
+fn catalogue(text: &str) -> Result<Codes> {
+    let scales: BTreeMap<String, BTreeMap<String, [String; 2]>> = serde_json::from_str(text)?;
+    let codes = |names: BTreeMap<String, _>| names.into_keys().collect();
+    Ok(scales
+        .into_iter()
+        .map(|(scale, names)| (scale, codes(names)))
+        .collect())
 }
 
 /// Codes of the program that have no word, and words of codes that it does not have.
@@ -120,8 +103,8 @@ fn case_states() -> Vec<String> {
 
 #[test]
 fn every_code_of_the_program_has_a_word_in_the_console() -> Result<()> {
-    let file = process::workspace_root()?.join("crates/risk-api/console/src/codes.ts");
-    let words = catalogue(&std::fs::read_to_string(&file).context("codes.ts")?);
+    let file = process::workspace_root()?.join("crates/risk-api/console/src/codes.json");
+    let words = catalogue(&std::fs::read_to_string(&file).context("codes.json")?)?;
     let program = program();
     let faults = differences(&words, &program);
     ensure!(faults.is_empty(), "{faults:#?}");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -32,15 +33,30 @@ pub fn workspace_root() -> Result<PathBuf> {
     Ok(root.to_path_buf())
 }
 
-/// A port on loopback that nothing listens on and that no other caller in this process gets.
+/// A port on loopback that nothing listens on and that no other caller gets, in this process or in another test
+/// process of this machine: while ours lives, the lock on the port's file is ours.
 pub fn free_port() -> Result<u16> {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
+    static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let reserved = std::env::temp_dir().join("spotcheck-test-ports");
+    std::fs::create_dir_all(&reserved)?;
     // Two test processes at once start their search at different places.
     let start = (std::process::id().wrapping_mul(97) % u32::from(PORTS)) as u16;
     for _ in 0..PORTS {
         let step = TAKEN.fetch_add(1, Ordering::Relaxed) % PORTS;
         let port = FIRST_PORT + (start + step) % PORTS;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        let file = reserved.join(port.to_string());
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(file)?;
+        // The lock goes first: whoever has it may have chosen the port, and not bound it yet.
+        if file.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            HELD.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(file);
             return Ok(port);
         }
     }

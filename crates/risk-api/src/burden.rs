@@ -1,8 +1,6 @@
 //! What inspection asked of whom（检查负担）, and what looks like evasion.
 //!
-//! The answers come from a view in memory that follows the ledger by position whenever it is asked, so
-//! it costs nothing while nobody asks. The first question over a long ledger is answered with
-//! `503` and `Retry-After` until the view has caught up, some millions of entries a request.
+//! The answers come from a view in memory ([`crate::books`]).
 
 use crate::dto::{BurdenDto, Page, PriorCheckDto, ProblemDto, RepeatDto, SuspicionDto};
 use crate::error::ApiError;
@@ -16,38 +14,10 @@ use risk_domain::ids::{AgencyId, EnterpriseId, ZoneId};
 use risk_domain::inspection::{Agency, AgencyLevel};
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
-use risk_engine::{Burden, Burdens, SuspicionKind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use risk_engine::{Burden, SuspicionKind};
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
-
-/// The view, and the entry up to which it has read.
-#[derive(Debug, Default)]
-pub(crate) struct BurdenBook(Mutex<(Burdens, u64)>);
-
-impl BurdenBook {
-    /// The view as of the ledger's end.
-    pub(crate) fn read(
-        &self,
-        parts: &ApiParts,
-    ) -> Result<MutexGuard<'_, (Burdens, u64)>, ApiError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let offset = parts.engine().policy().time.offset;
-        let (burdens, next) = &mut *held;
-        let take = |entry, result: &_| burdens.admit(entry, result, offset);
-        let (reached, more) = parts.reader.follow_results(*next, CATCH_UP, take)?;
-        *next = reached;
-        if more {
-            Err(ApiError::Rebuilding)
-        } else {
-            Ok(held)
-        }
-    }
-}
-
 /// The day that is asked for: `on`, or the day of the last close.
 pub(crate) fn day_of(params: &Params, parts: &ApiParts) -> Result<Day, ApiError> {
     let rule = "must be a day, as 2026-06-30";
@@ -120,8 +90,8 @@ pub(crate) async fn list(
         let on = day_of(&params, parts)?;
         let held = book.0.burden.read(parts)?;
         let engine = parts.engine();
-        let all = book.0.burdens.or_made((held.1, on, order), || {
-            let mut all = held.0.all(on, &engine.policy().burden);
+        let all = book.0.burdens.or_made((held.position(), on, order), || {
+            let mut all = held.all(on, &engine.policy().burden);
             all.sort_by(|one, other| {
                 let greatest = order.key(other).cmp(&order.key(one));
                 greatest.then_with(|| one.enterprise.cmp(&other.enterprise))
@@ -167,7 +137,7 @@ pub(crate) async fn one(
         let on = day_of(&params, parts)?;
         let held = book.0.burden.read(parts)?;
         let engine = parts.engine();
-        let found = held.0.of(&enterprise, on, &engine.policy().burden);
+        let found = held.of(&enterprise, on, &engine.policy().burden);
         let never = || ApiError::NotFound(format!("{enterprise} was never inspected up to {on}"));
         let burden = found.ok_or_else(never)?;
         Ok(Json(BurdenDto::new(&burden, &engine)))
@@ -220,7 +190,7 @@ pub(crate) async fn repeat(
         let on = day_of(&params, parts)?;
         let held = book.0.burden.read(parts)?;
         let policy = parts.engine().policy().burden;
-        let prior = held.0.prior_check(&article, &agency, on, &policy);
+        let prior = held.prior_check(&article, &agency, on, &policy);
         Ok(Json(RepeatDto {
             allowed: prior.is_none(),
             prior: prior.as_ref().map(PriorCheckDto::new),
@@ -257,7 +227,7 @@ pub(crate) async fn suspicions(
         let on = day_of(&params, parts)?;
         let held = book.0.burden.read(parts)?;
         let policy = parts.engine().policy().burden;
-        let mut all = held.0.suspicions(on, &policy);
+        let mut all = held.suspicions(on, &policy);
         all.retain(|sign| kind.is_none_or(|kind| sign.kind == kind));
         Ok(Json(params.page(&all, MAX_ROWS, SuspicionDto::new)?))
     };

@@ -11,14 +11,27 @@ use axum::extract::State;
 use risk_domain::ids::ZoneId;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
+use risk_engine::Engine;
 use risk_store::ResultsOf;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
 
-/// Results that touch a subject, the newest first, each with how it counts. The results of an
-/// enterprise are found by an index; for a product, a zone or a sector the ledger is read backwards, so
-/// a page may hold fewer rows than asked for and still have a next one.
+/// The results among which all that touch a subject are.
+pub(crate) fn results_behind(engine: &Engine, subject: &Subject) -> ResultsOf {
+    let taxonomy = engine.taxonomy();
+    match subject {
+        Subject::Enterprise(id) | Subject::Cell(id, _) => ResultsOf::Enterprises(vec![id.clone()]),
+        Subject::Site(site) => ResultsOf::Enterprises(engine.enterprises_at(site)),
+        Subject::Product(product) => ResultsOf::Products(vec![product.clone()]),
+        Subject::Sector(sector) => ResultsOf::Products(taxonomy.products_of(sector)),
+        Subject::Zone(zone) => ResultsOf::Zones(taxonomy.zones_within(zone).into_iter().collect()),
+    }
+}
+
+/// Results that touch a subject, the newest first, each with how it counts. Many results may be looked at for
+/// one that is also in the zone asked for, so a page may hold fewer rows than asked for and still have a next
+/// one.
 #[utoipa::path(get, path = "/v1/subjects/{id}/evidence", tag = "subjects",
     params(
         ("id" = String, Path, description = "the subject"),
@@ -49,9 +62,7 @@ pub(crate) async fn evidence(
             if !engine.knows(&subject) {
                 return Err(never_seen(&subject));
             }
-            let enterprises = engine.enterprises_behind(&subject);
-            let of = enterprises.map_or(ResultsOf::All, ResultsOf::Enterprises);
-            (of, engine.taxonomy().clone())
+            (results_behind(&engine, &subject), engine.taxonomy().clone())
         };
         let keep = |result: &InspectionResult| {
             let touches = |subject| taxonomy.touches(result, subject);

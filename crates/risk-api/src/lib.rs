@@ -6,6 +6,7 @@
 
 mod alerts;
 mod audit;
+mod books;
 mod burden;
 mod cases;
 mod compare;

@@ -1,8 +1,7 @@
 //! The lists that a supervision plan asks for（清单）: problems, assistance, credit classes, candidates for the
 //! list of serious violations, records of duty, corrective actions.
 //!
-//! The answers come from a view in memory that follows the ledger by position whenever it is asked, as
-//! that of the burden does. A zone manager is shown the enterprises and cases of their own zones.
+//! The answers come from a view in memory ([`crate::books`]). A zone manager is shown the enterprises and cases of their own zones.
 
 use crate::burden::day_of;
 use crate::dto::{
@@ -25,45 +24,10 @@ use risk_engine::Engine;
 use risk_engine::lists::{
     AssistedReason, DutyStep, Lists, ProblemRow, ProblemStanding, candidates, corrective_actions,
 };
-use risk_store::{Record, RecordKind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
-/// The kinds of entries that lists are made of.
-const KINDS: [RecordKind; 2] = [RecordKind::Result, RecordKind::Signal];
-
-/// The view, and the entry up to which it has read.
-#[derive(Debug, Default)]
-pub(crate) struct ListsBook(Mutex<(Lists, u64)>);
-
-impl ListsBook {
-    /// The view as of the ledger's end.
-    pub(crate) fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (Lists, u64)>, ApiError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (lists, next) = &mut *held;
-        let take = |entry, record: &Record| match record {
-            Record::Result(record) => lists.admit_result(entry, &record.result),
-            Record::Signal(record) => lists.admit_signal(&record.heard.told),
-            Record::Rejection(_)
-            | Record::Registry(_)
-            | Record::Command(_)
-            | Record::Access(_)
-            | Record::Input(_)
-            | Record::Effect(_) => {}
-        };
-        let (reached, more) = parts.reader.follow(*next, CATCH_UP, &KINDS, take)?;
-        *next = reached;
-        if more {
-            Err(ApiError::Rebuilding)
-        } else {
-            Ok(held)
-        }
-    }
-}
-
 /// Of which enterprises a list is asked for.
 struct Asked {
     enterprise: Option<EnterpriseId>,
@@ -152,7 +116,7 @@ pub(crate) async fn problems(
         let held = book.0.lists.read(parts)?;
         let engine = parts.engine();
         let asked = Asked::of(&params, &identity, &engine)?;
-        let all = problem_rows(&book, (&held.0, parts), &engine, on);
+        let all = problem_rows(&book, (&held, parts), &engine, on);
         let wanted = |row: &&ProblemRow| {
             standing.is_none_or(|wanted| wanted == row.standing)
                 && (!open || row.standing.is_open())
@@ -195,10 +159,10 @@ pub(crate) async fn assistance(
         let held = book.0.lists.read(parts)?;
         let engine = parts.engine();
         let asked = Asked::of(&params, &identity, &engine)?;
-        let problems = problem_rows(&book, (&held.0, parts), &engine, on);
+        let problems = problem_rows(&book, (&held, parts), &engine, on);
         let policy = engine.policy();
         let rules = (&policy.lists, &policy.alert.signals);
-        let mut rows = held.0.assistance(&problems, on, rules, policy.time.offset);
+        let mut rows = held.assistance(&problems, on, rules, policy.time.offset);
         rows.retain(|row| {
             let fits = |wanted| row.reasons.iter().any(|one| one.reason == wanted);
             asked.wants(&row.enterprise, &engine) && reason.is_none_or(fits)
@@ -246,9 +210,7 @@ pub(crate) async fn credit(
         let held = book.0.lists.read(parts)?;
         let engine = parts.engine();
         let policy = engine.policy();
-        let told = held
-            .0
-            .credit(month, &burdens.0, &policy.lists, policy.time.offset);
+        let told = held.credit(month, &burdens, &policy.lists, policy.time.offset);
         let mut rows = told.enterprises;
         rows.retain(|row| class.is_none_or(|class| row.class == class));
         let row = |row: &_| CreditRowDto::new(row, &engine);
@@ -286,7 +248,7 @@ pub(crate) async fn serious_violations(
         let engine = parts.engine();
         let policy = engine.policy();
         let offset = policy.time.offset;
-        let rows = candidates(&held.0, engine.cases(), on, &policy.lists, offset);
+        let rows = candidates(&held, engine.cases(), on, &policy.lists, offset);
         let row = |row: &_| CandidateDto::new(row, &engine);
         Ok(Json(params.page(&rows, MAX_ROWS, row)?))
     };
@@ -325,9 +287,7 @@ pub(crate) async fn duties(
         let asked = Asked::of(&params, &identity, &engine)?;
         let policy = engine.policy();
         let (settings, offset) = (&policy.lists.duties, policy.time.offset);
-        let mut rows = held
-            .0
-            .duties((from, on), settings, engine.calendar(), offset);
+        let mut rows = held.duties((from, on), settings, engine.calendar(), offset);
         rows.retain(|row| {
             asked.wants(&row.enterprise, &engine)
                 && duty.is_none_or(|duty| row.duty == duty)

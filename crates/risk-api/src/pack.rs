@@ -18,8 +18,9 @@ use crate::dto::pack::{
     StatementDto,
 };
 use crate::error::ApiError;
+use crate::evidence::results_behind;
 use crate::typeset::{self, TypesetError};
-use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId};
+use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId, ZoneId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::Engine;
@@ -35,6 +36,10 @@ use zip::{CompressionMethod, ZipWriter};
 
 /// The most results that a pack lists.
 const MAX_RESULTS: usize = 500;
+/// The most of a product, a zone or a sector: they lie scattered, so that each may be a block to read.
+const MAX_SHARED: usize = 100;
+/// The most raises of an alert.
+const MAX_RAISES: usize = 500;
 /// Longest wait for the views to show what is asked for.
 const WAIT: Duration = Duration::from_secs(5);
 /// Moves of an alert or a case in a pack.
@@ -231,6 +236,7 @@ impl Packer<'_> {
             comparables,
             entries,
             more_results,
+            counted_results,
             documents,
         }) = told
         else {
@@ -253,6 +259,7 @@ impl Packer<'_> {
             comparables,
             entries,
             more_results,
+            counted_results,
         };
         Ok(Some((pack, documents)))
     }
@@ -273,7 +280,7 @@ impl Packer<'_> {
         at.map(|at| self.entry(role, at, reach)).collect()
     }
 
-    /// Results below an entry that `keep` keeps, the oldest first, and whether there are more; so many at most.
+    /// The newest results below an entry that `keep` keeps, so many at most, the oldest first.
     fn found(
         &self,
         (of, below): (&ResultsOf, u64),
@@ -281,21 +288,19 @@ impl Packer<'_> {
         most: usize,
         reach: &mut Reach,
     ) -> Result<Found, PackError> {
-        let most = most.min(MAX_RESULTS);
-        if most == 0 {
-            return Ok(Found::default());
-        }
         let show = shows(Role::Result, reach.redacted);
         let proofs = &mut reach.proofs;
+        // One more than is listed tells whether there are more.
         let found = self
             .reader
-            .proved_results((of, below), keep, most, proofs, show)?;
+            .proved_results((of, below), keep, most + 1, proofs, show)?;
         let (mut found, more) = found;
-        found.reverse();
         let mut results = Found {
-            more,
+            more: more || found.len() > most,
             ..Found::default()
         };
+        found.truncate(most);
+        found.reverse();
         for (_, result, proved) in found {
             results.draws.extend(result.selection.draw_id);
             let entry = EntryDto::new(Role::Result, &proved);
@@ -304,38 +309,41 @@ impl Packer<'_> {
         Ok(results)
     }
 
-    /// The same of a subject.
+    /// The same of a subject, and of one zone only where one is named.
     fn of_subject(
         &self,
-        (subject, below): (&Subject, u64),
-        keep: &dyn Fn(&InspectionResult) -> bool,
-        most: usize,
+        (subject, zone): (&Subject, Option<&ZoneId>),
+        below: u64,
         reach: &mut Reach,
     ) -> Result<Found, PackError> {
-        let Some(behind) = self.engine.enterprises_behind(subject) else {
-            // Those of a product, a zone or a sector are a city's: the assessment counts them.
-            return Ok(Found {
-                more: true,
-                ..Found::default()
-            });
-        };
         let taxonomy = self.engine.taxonomy();
-        let touches = |result: &InspectionResult| taxonomy.touches(result, subject) && keep(result);
-        let of = ResultsOf::Enterprises(behind);
+        let zone = zone.cloned().map(Subject::Zone);
+        let touches = |result: &InspectionResult| {
+            let touches = |subject| taxonomy.touches(result, subject);
+            touches(subject) && zone.as_ref().is_none_or(touches)
+        };
+        let most = match subject {
+            Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => MAX_RESULTS,
+            Subject::Product(_) | Subject::Zone(_) | Subject::Sector(_) => MAX_SHARED,
+        };
+        let of = results_behind(self.engine, subject);
         self.found((&of, below), &touches, most, reach)
     }
 
-    /// The results of a subject that are named; there are no more of them.
-    fn named(
-        &self,
-        (subject, below): (&Subject, u64),
-        named: &BTreeSet<InspectionId>,
-        reach: &mut Reach,
-    ) -> Result<Found, PackError> {
-        let keep = |result: &InspectionResult| named.contains(&result.inspection_id);
-        let mut found = self.of_subject((subject, below), &keep, named.len(), reach)?;
-        found.more = found.entries.len() < named.len();
-        Ok(found)
+    /// Results that are named, the newest of them, in the ledger's order.
+    fn named(&self, named: &BTreeSet<InspectionId>, reach: &mut Reach) -> Result<Found, PackError> {
+        let mut at = BTreeSet::new();
+        for id in named {
+            let entry = self.reader.result_entry(id)?;
+            at.extend(entry.filter(|entry| *entry < reach.size));
+        }
+        let left_out = at.len().saturating_sub(MAX_RESULTS);
+        let entries = self.entries(Role::Result, at.iter().skip(left_out).copied(), reach)?;
+        Ok(Found {
+            more: entries.len() < named.len(),
+            entries,
+            ..Found::default()
+        })
     }
 }
 
@@ -370,6 +378,17 @@ struct Found {
     more: bool,
 }
 
+impl Found {
+    /// Adds others, each entry once.
+    fn take_in(&mut self, others: Self) {
+        self.more |= others.more;
+        self.draws.extend(others.draws);
+        self.entries.extend(others.entries);
+        self.entries.sort_by_key(|entry| entry.index);
+        self.entries.dedup_by_key(|entry| entry.index);
+    }
+}
+
 /// A document beside the pack, whose hash an entry in it has.
 struct Document {
     name: String,
@@ -384,6 +403,8 @@ struct Told {
     comparables: Vec<ComparableDto>,
     entries: Vec<EntryDto>,
     more_results: bool,
+    /// Of a grade: how many results it counts.
+    counted_results: Option<i64>,
     documents: Vec<Document>,
 }
 

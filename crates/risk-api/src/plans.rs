@@ -107,8 +107,8 @@ pub(crate) async fn post(
         let engine = parts.engine();
         let sources = PlanSources {
             engine: &engine,
-            burdens: &burdens.0,
-            lists: &lists.0,
+            burdens: &burdens,
+            lists: &lists,
             reference: &parts.reference,
             planning: &parts.planning,
         };

@@ -12,6 +12,7 @@ pub(crate) mod routes;
 mod scope;
 mod words;
 
+use crate::books::View;
 use crate::document::{Document, Lang, html, xlsx};
 use crate::dto::PlanDto;
 use crate::error::ApiError;
@@ -24,13 +25,10 @@ use risk_domain::time::Day;
 use risk_engine::lists::Lists;
 use risk_engine::rates::Period;
 use risk_engine::{DrawnResults, Engine};
-use risk_store::{PlanShelf, Reader, Record, RecordKind, StoreError};
+use risk_store::{PlanShelf, Reader, Record, StoreError};
 use scope::Scope;
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -257,28 +255,12 @@ pub fn report(
         }
     };
     let (mut lists, mut drawn) = (Lists::default(), DrawnResults::default());
-    let mut next = 0;
-    loop {
-        let take = |entry, record: &Record| match record {
-            Record::Result(record) => {
-                lists.admit_result(entry, &record.result);
-                drawn.admit(entry, &record.result);
-            }
-            Record::Signal(record) => lists.admit_signal(&record.heard.told),
-            Record::Rejection(_)
-            | Record::Registry(_)
-            | Record::Command(_)
-            | Record::Access(_)
-            | Record::Input(_)
-            | Record::Effect(_) => {}
-        };
-        let kinds = [RecordKind::Result, RecordKind::Signal];
-        let (reached, more) = reader.follow(next, CATCH_UP, &kinds, take)?;
-        next = reached;
-        if !more {
-            break;
-        }
-    }
+    let offset = engine.policy().time.offset;
+    let take = |entry, record: &Record| {
+        lists.take_in(entry, record, offset);
+        drawn.take_in(entry, record, offset);
+    };
+    reader.follow(0, u64::MAX, Lists::KINDS, take)?;
     let sources = Sources {
         engine,
         reference,

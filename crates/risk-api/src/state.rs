@@ -1,6 +1,7 @@
 //! What the handlers work with.
 
-use crate::burden::{BurdenBook, Order};
+use crate::books::Book;
+use crate::burden::Order;
 use crate::error::ApiError;
 use crate::heat::HeatBook;
 use crate::idempotency::Answers;
@@ -10,10 +11,7 @@ use crate::identity::provider::Provider;
 use crate::identity::sessions::Sessions;
 use crate::kept::Kept;
 use crate::limits::Quota;
-use crate::lists::ListsBook;
 use crate::metrics::ApiMetrics;
-use crate::plans::outcome::DrawnBook;
-use crate::supply::PathBook;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -22,8 +20,8 @@ use prometheus::Registry;
 use risk_domain::access::AccessNote;
 use risk_domain::reference::Reference;
 use risk_domain::time::{Day, Timestamp};
-use risk_engine::lists::ProblemRow;
-use risk_engine::{Burden, Engine};
+use risk_engine::lists::{Lists, ProblemRow};
+use risk_engine::{Burden, Burdens, DrawnResults, Engine, SharedPaths};
 use risk_planner::PlanningPolicy;
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{PlanShelf, Reader};
@@ -177,12 +175,12 @@ pub(crate) struct Shared {
     /// Whether the server is closing: live streams have no end of their own.
     closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
-    pub(crate) burden: BurdenBook,
+    pub(crate) burden: Book<Burdens>,
     pub(crate) burdens: Kept<(u64, Day, Order), Vec<Burden>>,
-    pub(crate) lists: ListsBook,
+    pub(crate) lists: Book<Lists>,
     pub(crate) problems: Kept<(u64, Day), Vec<ProblemRow>>,
-    pub(crate) paths: PathBook,
-    pub(crate) drawn: DrawnBook,
+    pub(crate) paths: Book<SharedPaths>,
+    pub(crate) drawn: Book<DrawnResults>,
     pub(crate) heat: Arc<HeatBook>,
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
@@ -232,12 +230,12 @@ impl ApiState {
             shown,
             closing,
             reads: Arc::new(Semaphore::new(READS)),
-            burden: BurdenBook::default(),
+            burden: Book::default(),
             burdens: Kept::default(),
-            lists: ListsBook::default(),
+            lists: Book::default(),
             problems: Kept::default(),
-            paths: PathBook::default(),
-            drawn: DrawnBook::default(),
+            paths: Book::default(),
+            drawn: Book::default(),
             heat: Arc::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),

@@ -1,7 +1,6 @@
 //! What supply paths lend to an enterprise or its product（供应链影响）, beside its grade and never in it.
 //!
-//! The answers come from a view in memory that follows the ledger by position whenever it is asked, as
-//! that of the burden does.
+//! The answers come from a view in memory ([`crate::books`]).
 
 use crate::burden::day_of;
 use crate::dto::{InfluenceDto, ProblemDto};
@@ -12,31 +11,6 @@ use crate::subjects::{known_of, never_seen, read_subject};
 use axum::Json;
 use axum::extract::State;
 use risk_domain::subject::Subject;
-use risk_engine::SharedPaths;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
-
-/// The view, and the entry up to which it has read.
-#[derive(Debug, Default)]
-pub(crate) struct PathBook(Mutex<(SharedPaths, u64)>);
-
-impl PathBook {
-    /// The view as of the ledger's end.
-    fn read(&self, parts: &ApiParts) -> Result<MutexGuard<'_, (SharedPaths, u64)>, ApiError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (paths, next) = &mut *held;
-        let take = |entry, result: &_| paths.admit(entry, result);
-        let (reached, more) = parts.reader.follow_results(*next, CATCH_UP, take)?;
-        *next = reached;
-        if more {
-            Err(ApiError::Rebuilding)
-        } else {
-            Ok(held)
-        }
-    }
-}
 
 /// What supply paths lend to an enterprise, or to one product of it: the paths that it shares with others at
 /// which their goods failed, the points, their bound, and the grade beside which they stand.
@@ -76,9 +50,7 @@ pub(crate) async fn one(
         let engine = parts.engine();
         let policy = engine.policy();
         let (rules, offset) = (&policy.alert.paths, policy.time.offset);
-        let found = held
-            .0
-            .influence(&enterprise, product.as_ref(), on, rules, offset);
+        let found = held.influence(&enterprise, product.as_ref(), on, rules, offset);
         Ok(Json(InfluenceDto::new(&subject, known.as_ref(), &found)))
     };
     state.read(read).await

@@ -7,7 +7,7 @@ use crate::evidence::Verdict;
 use crate::step::Engine;
 use crate::subjects::{SubjectIx, ZONE};
 use crate::taxonomy::Taxonomy;
-use risk_domain::ids::{EnterpriseId, ZoneId};
+use risk_domain::ids::{EnterpriseId, SiteId, ZoneId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::{Subject, SubjectKind};
 use std::collections::BTreeSet;
@@ -93,21 +93,15 @@ impl Engine {
         })
     }
 
-    /// Enterprises among whose results all that touch a cell, an enterprise or a site are; none for a
-    /// subject that everybody's results touch.
-    pub fn enterprises_behind(&self, subject: &Subject) -> Option<Vec<EnterpriseId>> {
-        match subject {
-            Subject::Enterprise(id) | Subject::Cell(id, _) => Some(vec![id.clone()]),
-            Subject::Site(_) => {
-                let at = self.subjects.find(subject)?;
-                let targets = self.subjects.kin(at).targets.iter();
-                let owners = targets.map(|target| self.subjects.base(*target).enterprise);
-                let owners: BTreeSet<EnterpriseId> =
-                    owners.filter_map(|at| self.enterprise(at)).collect();
-                Some(owners.into_iter().collect())
-            }
-            Subject::Product(_) | Subject::Zone(_) | Subject::Sector(_) => None,
-        }
+    /// Enterprises that were tested at a site.
+    pub fn enterprises_at(&self, site: &SiteId) -> Vec<EnterpriseId> {
+        let Some(at) = self.subjects.find(&Subject::Site(site.clone())) else {
+            return Vec::new();
+        };
+        let targets = self.subjects.kin(at).targets.iter();
+        let owners = targets.map(|target| self.subjects.base(*target).enterprise);
+        let owners: BTreeSet<EnterpriseId> = owners.filter_map(|at| self.enterprise(at)).collect();
+        owners.into_iter().collect()
     }
 
     /// Whether any of a subject's targets lies in a zone or below it.

@@ -25,8 +25,8 @@ pub mod spot_check;
 mod term;
 
 pub use act::{Act, Capacity, Found};
-pub use cases::CaseMove;
 pub(crate) use cases::{CaseChange, Cases, Docketed, Unsettled};
+pub use cases::{CaseInsert, CaseMove};
 pub use event::{CaseEvent, Cause, Happened};
 pub use machine::{Clock, Ending, From, NoSuchStep, Switches, Transition};
 pub use owed::OwedSample;

@@ -108,7 +108,7 @@ impl Engine {
         recorder: &mut dyn Recorder,
     ) -> Vec<Alert> {
         let this = &*self;
-        let outlook = this.outlook(None, subjects);
+        let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
         let changed = spread(subjects.len(), |part| {
             let part = subjects.get(part).into_iter().flatten();
@@ -200,7 +200,8 @@ impl Engine {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
             }
-            Effect::CaseMoved(moved) => self.cases.apply(moved),
+            Effect::CaseMoved(moved) => self.cases.apply(&(**moved).clone().into()),
+            Effect::CaseInserted(insert) => self.cases.apply(insert),
             Effect::CaseGone(id) => self.cases.apply_gone(id),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);

@@ -8,7 +8,7 @@
 use crate::alert::{Alert, AlertRule};
 use crate::event_time::Epoch;
 use crate::input::Effect;
-use crate::lists::{DutyStep, missed, step_of};
+use crate::lists::{DutyStep, asked_from, missed, step_of};
 use crate::step::Engine;
 use risk_domain::ids::EnterpriseId;
 use risk_domain::signal::{Duty, DutyRecord};
@@ -58,8 +58,7 @@ impl Duties {
 impl Engine {
     /// The first day of which the close of an epoch still asks for a record.
     fn duties_since(&self, epoch: Epoch) -> Day {
-        let lately = i32::from(self.policy.lists.duties.remind_days);
-        self.calendar.day_of(epoch).plus(-lately)
+        asked_from(self.calendar.day_of(epoch), &self.policy.lists.duties)
     }
 
     /// Forgets, by the close of a week, what no reminder asks for any more.

@@ -5,7 +5,7 @@ use crate::alert::moved::AlertMoved;
 use crate::alert::terms::AlertTerms;
 use crate::alert::{Alert, ResultsRaised};
 use crate::assessment::Assessment;
-use crate::case::{CaseMove, CaseRefusal};
+use crate::case::{CaseInsert, CaseMove, CaseRefusal};
 use crate::detection::DetectionSettings;
 use crate::event_time::{Epoch, PartitionIx, SourcePartition};
 use crate::model::Snapshot;
@@ -224,6 +224,8 @@ pub enum Effect {
     CoursesTold(Box<WeekCourses>),
     /// Results raised an alert, at a close.
     ResultsRaised(Box<ResultsRaised>),
+    /// Something changed in a case before what had happened there since.
+    CaseInserted(Box<CaseInsert>),
 }
 
 /// A recorded fact, for [`Engine::fold`](crate::Engine::fold).

@@ -69,7 +69,7 @@ pub use burden::{
     Burden, BurdenPolicy, Burdens, EnterpriseSeen, PriorCheck, Suspicion, SuspicionKind, TargetSeen,
 };
 pub use campaign::{AdjustedEffect, Domain};
-pub use case::{Case, CaseKind, CaseMove};
+pub use case::{Case, CaseInsert, CaseKind, CaseMove};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;

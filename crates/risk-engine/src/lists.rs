@@ -16,7 +16,7 @@ mod taken;
 pub use assistance::{Assisted, AssistedFor, AssistedReason};
 pub use credit::{ClassRow, CreditMonth, CreditRow};
 pub use duties::{DutyRow, DutyStep};
-pub(crate) use duties::{missed, step_of};
+pub(crate) use duties::{asked_from, missed, step_of};
 pub use found::{ProblemRow, ProblemStanding};
 pub use serious::{Candidate, Criterion, Met, candidates};
 pub use settings::{CreditBand, DutySettings, ListsPolicy};

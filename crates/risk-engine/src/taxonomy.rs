@@ -7,7 +7,7 @@ use risk_domain::calendar::Calendar;
 use risk_domain::ids::{ProductCode, SectorCode, ZoneId};
 use risk_domain::reference::Reference;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A zone or product that becomes known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,20 @@ impl Taxonomy {
             path.push(parent.clone());
         }
         path
+    }
+
+    /// A zone and every zone that lies in it, in the order of their ids.
+    pub fn zones_within(&self, zone: &ZoneId) -> BTreeSet<ZoneId> {
+        let within = |other: &&ZoneId| self.zone_path(other).contains(zone);
+        let mut zones: BTreeSet<ZoneId> = self.zones.keys().filter(within).cloned().collect();
+        zones.insert(zone.clone());
+        zones
+    }
+
+    /// The products of a sector, in the order of their codes.
+    pub fn products_of(&self, sector: &SectorCode) -> Vec<ProductCode> {
+        let of = self.products.iter().filter(|(_, (of, _))| of == sector);
+        of.map(|(product, _)| product.clone()).collect()
     }
 
     /// The sector of a product.

@@ -1,7 +1,8 @@
 //! How the bureau spends its weeks: five modes, confirmations and follow-ups, as they are done today.
 
-use crate::demo::{CityError, Complaint};
+use crate::demo::CityError;
 use crate::draw::{by_weight, inclusion_probabilities, systematic};
+use crate::heard::Complaint;
 use crate::record::{Finding, Recorder, Visit};
 use crate::truth::{FastTestError, World, expit, normal};
 use crate::workdays::{at, sampling_minute};
@@ -427,13 +428,12 @@ impl<'a> Bureau<'a> {
         let zone = seller.and_then(|seller| frame.zones.get(seller.zone));
         if let (Some(seller), Some(product), Some(zone)) = (seller, product, zone) {
             self.complaints.push(Complaint {
-                id: CompactString::default(),
                 received_at: at.max(CivilOffset::CHINA.start_of(self.first_day)),
                 enterprise: seller.id.clone(),
                 site: seller.site.clone(),
                 zone: zone.id.clone(),
                 product: random.random_bool(0.8).then(|| product.code.clone()),
-                topic: CompactString::const_new(TOPICS.choose(random).copied().unwrap_or_default()),
+                topic: TOPICS.choose(random).copied().unwrap_or_default(),
             });
         }
     }

@@ -1,7 +1,8 @@
-//! The demo city: enterprises, two years of results in all five modes, complaints, and the truth.
+//! The demo city: enterprises, two years of results in all five modes, what is heard beside, and the truth.
 
 use crate::bureau::Bureau;
 use crate::frame::CityFrame;
+use crate::heard;
 use crate::population::Population;
 use crate::record::Recorder;
 use crate::stats::CityStats;
@@ -10,12 +11,11 @@ use crate::workdays::{WorkDays, month};
 use compact_str::{CompactString, format_compact};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
-use risk_domain::ids::{
-    EnterpriseClass, EnterpriseId, IdError, ProductCode, SiteId, UpdateId, ZoneId,
-};
+use risk_domain::ids::{EnterpriseClass, EnterpriseId, IdError, ProductCode, UpdateId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::{RegistryEntry, Volume};
-use risk_domain::time::{CivilOffset, Day, Timestamp};
+use risk_domain::signal::Signal;
+use risk_domain::time::{CivilOffset, Day};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -61,25 +61,6 @@ pub enum CityError {
     Id(#[from] IdError),
 }
 
-/// A complaint about goods（投诉举报）.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Complaint {
-    /// Its number.
-    pub id: CompactString,
-    /// When it came in.
-    pub received_at: Timestamp,
-    /// About whom.
-    pub enterprise: EnterpriseId,
-    /// At which site.
-    pub site: SiteId,
-    /// In which zone.
-    pub zone: ZoneId,
-    /// About what, where it says so.
-    pub product: Option<ProductCode>,
-    /// What it says.
-    pub topic: CompactString,
-}
-
 /// A wholesaler that several enterprises buy from（供货商）.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SupplierEntry {
@@ -98,8 +79,8 @@ pub struct DemoCity {
     pub register: Vec<RegistryEntry>,
     /// Every supplier that results may name.
     pub suppliers: Vec<SupplierEntry>,
-    /// Complaints by `received_at`.
-    pub signals: Vec<Complaint>,
+    /// What is heard of enterprises beside results, by `observed_at`, then id.
+    pub signals: Vec<Signal>,
     /// What is really so.
     pub truth: Truth,
     /// Counts over the results.
@@ -137,13 +118,6 @@ impl DemoCity {
         results.sort_by(|one, other| {
             (one.observed_at, &one.inspection_id).cmp(&(other.observed_at, &other.inspection_id))
         });
-        let mut signals = bureau.complaints;
-        signals.sort_by(|one, other| {
-            (one.received_at, &one.site).cmp(&(other.received_at, &other.site))
-        });
-        for (at, complaint) in signals.iter_mut().enumerate() {
-            complaint.id = format_compact!("TS-{:06}", at + 1);
-        }
         let mut wrong = bureau.wrong;
         let kept: std::collections::BTreeSet<_> =
             results.iter().map(|result| &result.inspection_id).collect();
@@ -152,11 +126,14 @@ impl DemoCity {
             enterprise: supplier.id.clone(),
             name: supplier.name.clone(),
         });
+        let register = register(frame, &population, first_day)?;
+        let days = (first_day, last_day);
+        let signals = heard::signals(bureau.complaints, &results, &register, days, &mut stream(4))?;
         Ok(Self {
             suppliers: suppliers.collect(),
             stats: CityStats::of(&results),
             truth: bureau.world.into_truth(frame, &population, wrong),
-            register: register(frame, &population, first_day)?,
+            register,
             signals,
             results,
         })

@@ -7,6 +7,7 @@
 pub mod demo;
 pub mod faults;
 pub mod frame;
+mod heard;
 pub mod load;
 pub mod reference_city;
 pub mod stats;
@@ -20,7 +21,7 @@ mod population;
 mod record;
 mod workdays;
 
-pub use demo::{CityError, Complaint, DemoCity, DemoSettings, SupplierEntry};
+pub use demo::{CityError, DemoCity, DemoSettings, SupplierEntry};
 pub use faults::{FaultRates, with_faults};
 pub use frame::CityFrame;
 pub use load::BulkStream;

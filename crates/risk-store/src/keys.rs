@@ -35,7 +35,11 @@ pub enum Table {
     ResultsOf = b'r',
     /// Entries of results that name a draw, in lists, the newest first.
     ResultsOfDraw = b'R',
-    /// Raises of a subject's alerts, newest first.
+    /// Entries of a product's results, in lists, the newest first.
+    ResultsOfProduct = b'P',
+    /// Entries of a zone's own results, not of those below it, in lists, the newest first.
+    ResultsInZone = b'Z',
+    /// Raises of a subject's alerts, newest first, each with its entry.
     AlertOfSubject = b's',
     /// All raises, newest first.
     AlertByTime = b't',

@@ -36,7 +36,7 @@ pub use error::StoreError;
 pub use evidence::{ProvedEntry, ProvedResult, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
-pub use reader::{MAX_PAGE, OutEvent, PlanMoved, Reader};
+pub use reader::{MAX_PAGE, OutEvent, PlanMoved, Raise, Reader};
 pub use records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord, Parked};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, Record, RecordKind, RegistryRecord,

@@ -1,13 +1,16 @@
 //! The reader（读取端）: everything that is asked of an open store, from any thread.
 
 mod event;
+mod raises;
 mod walks;
 
 pub use event::{OutEvent, PlanMoved};
+pub use raises::Raise;
 
 use crate::commit::{Observer, Shared, Ticket};
 use crate::deliveries::Deliveries;
 use crate::error::StoreError;
+use crate::identities::KnownIds;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
@@ -18,7 +21,7 @@ use crate::views::{
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, CaseId};
+use risk_domain::ids::{AlertId, CaseId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
@@ -36,6 +39,8 @@ pub const MAX_PAGE: usize = 1000;
 #[doc(alias = "读取端")]
 #[derive(Debug, Clone)]
 pub struct Reader {
+    /// Dropped before what holds the directory's lock.
+    ids: KnownIds,
     views: Arc<ViewsHandle>,
     shared: Arc<Shared>,
     outbox: Arc<OutboxCursor>,
@@ -46,12 +51,14 @@ pub struct Reader {
 
 impl Reader {
     pub(crate) fn new(
+        ids: KnownIds,
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
         (shard_dir, shard): (&Path, u16),
         shelf: PlanShelf,
     ) -> Self {
         Self {
+            ids,
             views,
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
@@ -105,7 +112,8 @@ impl Reader {
                 | Effect::AlertTermsSet(_)
                 | Effect::AlertMoved(_)
                 | Effect::SignalRaised(_)
-                | Effect::ResultsRaised(_),
+                | Effect::ResultsRaised(_)
+                | Effect::CaseInserted(_),
             )
             | Record::Rejection(_)
             | Record::Result(_)
@@ -173,6 +181,13 @@ impl Reader {
             items,
             next: next.map(|at| at.to_string()),
         })
+    }
+
+    /// The entry of the accepted result with this id, if it is durable.
+    pub fn result_entry(&self, id: &InspectionId) -> Result<Option<u64>, StoreError> {
+        let seen = self.ids.lookup(id)?;
+        let entry = seen.map(|seen| seen.entry_index);
+        Ok(entry.filter(|entry| *entry < self.views.ledger.entry_count()))
     }
 
     /// What changed of an alert, each with its entry, in the ledger's order; the last `max` of it.

@@ -16,7 +16,7 @@ use crate::checkpoint::{self, taxonomy_digest};
 use crate::commit::{Committer, DurableListener, Observer, Shared};
 use crate::error::StoreError;
 use crate::fold::{self, ReplayReport};
-use crate::identities::Identities;
+use crate::identities::{Identities, KnownIds};
 use crate::identity::{IdentityIndex, IdentitySettings};
 use crate::ledger::merkle::TreeHead;
 use crate::ledger::{
@@ -213,13 +213,15 @@ impl Store {
             shared.observe(Arc::clone(observer));
         }
         let views = Arc::new(views);
+        let ids = KnownIds::new(identities);
         let asked = Reader::new(
+            ids.clone(),
             Arc::clone(&views),
             Arc::clone(&shared),
             (&self.shard_dir(), self.options.shard),
             PlanShelf::of(&self.dir),
         );
-        let writer = self.start(ledger, views, shared, identities, positions.clone())?;
+        let writer = self.start(ledger, views, shared, ids, positions.clone())?;
         Ok(Opened {
             writer,
             reader: asked,
@@ -234,7 +236,7 @@ impl Store {
         ledger: Ledger,
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
-        identities: Identities,
+        ids: KnownIds,
         positions: Positions,
     ) -> Result<Writer, StoreError> {
         let reader = ledger.reader().clone();
@@ -264,7 +266,7 @@ impl Store {
             start("views", Box::new(move || view_thread.run(applier)))?,
         ];
         Ok(Writer::new(WriterParts {
-            identities,
+            ids,
             positions,
             jobs,
             shared,

@@ -19,6 +19,7 @@
 //! [`guard`], every few batches the file is synced here, and the directories are numbered, so that a
 //! new generation can be built while the old one is still open.
 
+mod alerts;
 mod apply;
 mod cases;
 mod cursor;
@@ -47,11 +48,10 @@ pub use query::{
     AlertQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery, ViewStats,
 };
 pub use results::ResultsOf;
-pub(crate) use results::{of_draw, of_enterprise};
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 10;
+const VIEW_VERSION: u8 = 11;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of

@@ -2,14 +2,13 @@
 
 use crate::commit::{Checkpoint, Job, Observer, OpenBlock, SealedBlock, Shared, Ticket};
 use crate::error::StoreError;
-use crate::identities::Identities;
+use crate::identities::KnownIds;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
     RegistryRecord, Rejection, ResultOwners, SignalRecord,
 };
-use hashbrown::HashTable;
 use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
 use risk_domain::inspection::InspectionResult;
@@ -78,7 +77,7 @@ pub(crate) struct Threads(pub(crate) Vec<JoinHandle<()>>);
 
 /// What the writer is made of.
 pub(crate) struct WriterParts {
-    pub(crate) identities: Identities,
+    pub(crate) ids: KnownIds,
     pub(crate) positions: Positions,
     pub(crate) jobs: SyncSender<Job>,
     pub(crate) shared: Arc<Shared>,
@@ -99,10 +98,7 @@ pub struct Writer {
     in_flight: VecDeque<Arc<SealedBlock>>,
     /// Durable blocks, whose memory the next ones may have.
     spent: Vec<Arc<SealedBlock>>,
-    /// Ids of entries that are not yet known to be durable. They enter the index only then, because
-    /// the index writes files of its own, which must never know more than the ledger.
-    recent: HashTable<(IdHash, Seen)>,
-    identities: Identities,
+    ids: KnownIds,
     positions: Positions,
     jobs: Option<SyncSender<Job>>,
     shared: Arc<Shared>,
@@ -113,10 +109,6 @@ pub struct Writer {
     threads: Threads,
 }
 
-fn table_hash(id: IdHash) -> u64 {
-    id.0 as u64
-}
-
 impl Writer {
     pub(crate) fn new(parts: WriterParts) -> Self {
         let progress = parts.shared.progress();
@@ -125,8 +117,7 @@ impl Writer {
             next_block: progress.blocks,
             in_flight: VecDeque::new(),
             spent: Vec::new(),
-            recent: HashTable::new(),
-            identities: parts.identities,
+            ids: parts.ids,
             positions: parts.positions,
             jobs: Some(parts.jobs),
             shared: parts.shared,
@@ -139,18 +130,13 @@ impl Writer {
     }
 
     /// What was accepted under this id before, whether durable yet or not.
-    pub fn lookup(&mut self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
-        let id = IdHash::of(id.as_str().as_bytes());
-        let recent = self.recent.find(table_hash(id), |(known, _)| *known == id);
-        if let Some((_, seen)) = recent {
-            return Ok(Some(*seen));
-        }
-        self.identities.lookup(id)
+    pub fn lookup(&self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
+        self.ids.lookup(id)
     }
 
     /// Makes the look-ups of these ids quick, which follow soon.
     pub fn warm(&self, ids: &[IdHash]) {
-        std::hint::black_box(self.identities.warm(ids));
+        std::hint::black_box(self.ids.warm(ids));
     }
 
     /// The accepted result with this id, read back; `None` if none was accepted.
@@ -202,14 +188,11 @@ impl Writer {
         };
         let (owners, block) = (ResultOwners::of(result), &mut self.block);
         let entry_index = block.push_result(owners, encoded, placement.partition, placed)?;
-        let id = IdHash::of(result.inspection_id.as_str().as_bytes());
         let seen = Seen {
             digest: encoded.digest(),
             entry_index,
         };
-        let rehash = |(id, _): &(IdHash, Seen)| table_hash(*id);
-        self.recent
-            .insert_unique(table_hash(id), (id, seen), rehash);
+        self.ids.insert(&result.inspection_id, seen);
         Ok(entry_index)
     }
 
@@ -387,11 +370,7 @@ impl Writer {
             return Ok(());
         }
         self.spent.truncate(SPENT_BLOCKS);
-        let ready = |(_, seen): &mut (IdHash, Seen)| seen.entry_index < durable.entries;
-        for (id, seen) in self.recent.extract_if(ready) {
-            self.identities.insert(id, seen);
-        }
-        self.identities.applied(durable.entries)
+        self.ids.settle(durable.entries)
     }
 
     /// Waits for everything committed, writes what makes the next start quick, and stops the
@@ -400,7 +379,7 @@ impl Writer {
         let blocks = self.next_block;
         self.shared.wait(|progress| progress.blocks >= blocks)?;
         self.settle()?;
-        self.identities.close()
+        self.ids.close()
     }
 }
 

@@ -904,8 +904,8 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
             OutEvent::Grade(_) => grades += 1,
             OutEvent::Alert(moved) => alerts += usize::from(moved.before.is_none()),
             OutEvent::DeadLetter(_) => dead_letters += 1,
-            OutEvent::Case(moved) => {
-                cases.insert(moved.case.id.clone());
+            OutEvent::Case(change) => {
+                cases.insert(change.moved.case.id.clone());
             }
             OutEvent::Plan(moved) => unreachable!("nobody planned {moved:?}"),
         }
@@ -1148,6 +1148,134 @@ fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt
     shelf.put(&plan, &document, b"[]").unwrap();
     let told = told_of_plans(worker.reader());
     assert_eq!(told[4].2, None, "what was changed is not told");
+}
+
+/// Every result with its entry, the newest first, as the ledger has them.
+fn in_the_ledger(reader: &Reader) -> Vec<(u64, InspectionResult)> {
+    let mut all = Vec::new();
+    let take = |entry, result: &InspectionResult| all.push((entry, result.clone()));
+    reader.follow_results(0, u64::MAX, take).unwrap();
+    all.reverse();
+    all
+}
+
+/// What is found by product, by zone and by id is what the ledger has.
+fn results_are_found(reader: &Reader) {
+    let all = in_the_ledger(reader);
+    let product = |id: &str| ResultsOf::Products(vec![ProductCode::new(id).unwrap()]);
+    let zones = |ids: &[&str]| {
+        let ids = ids.iter().map(|id| ZoneId::new(*id).unwrap());
+        ResultsOf::Zones(ids.collect())
+    };
+    let in_zone = |of: &InspectionResult, zone: &str| of.site.zone_id.as_str() == zone;
+    type Wanted<'a> = (ResultsOf, &'a dyn Fn(&InspectionResult) -> bool);
+    let asked: [Wanted<'_>; 5] = [
+        (product("plush"), &|of| {
+            of.product.category.as_str() == "plush"
+        }),
+        (product("bikes"), &|of| {
+            of.product.category.as_str() == "bikes"
+        }),
+        (product("none"), &|_| false),
+        (zones(&["district-1"]), &|of| in_zone(of, "district-1")),
+        (zones(&["district-0", "district-1"]), &|_| true),
+    ];
+    for (of, wanted) in asked {
+        let expected = all.iter().filter(|(_, of)| wanted(of));
+        let expected: Vec<u64> = expected.map(|(entry, _)| *entry).collect();
+        let found = reader.results(&of, &|_| true, 1000, None).unwrap();
+        let found: Vec<u64> = found.items.iter().map(|(entry, _)| *entry).collect();
+        assert_eq!(found, expected, "{of:?}");
+    }
+    for (entry, result) in &all {
+        let found = reader.result_entry(&result.inspection_id).unwrap();
+        assert_eq!(found, Some(*entry), "{}", result.inspection_id);
+    }
+    let unknown = InspectionId::new("R0-12").unwrap();
+    assert_eq!(reader.result_entry(&unknown).unwrap(), None);
+}
+
+#[test]
+fn results_are_found_by_product_by_zone_and_by_id_live_and_rebuilt() {
+    let dir = TempDir::new().unwrap();
+    let store = store(dir.path());
+    let mut worker = Worker::open(&store);
+    live(&mut worker);
+    worker.input(&Input::Register(&Registration::Product {
+        product: ProductCode::new("bikes").unwrap(),
+        sector: SectorCode::new("toys").unwrap(),
+        severity_mix: None,
+    }));
+    for number in 0..3_u32 {
+        let mut other = result(&format!("B{number}"), number, 51, false);
+        other.product.category = ProductCode::new("bikes").unwrap();
+        worker.result(0, &other);
+    }
+    // The last block is durable, and no other came after it.
+    worker.settle();
+    assert!(in_the_ledger(worker.reader()).len() > 500);
+    results_are_found(worker.reader());
+    let waits = InspectionId::new("B9").unwrap();
+    worker.result(0, &result("B9", 1, 51, false));
+    assert_eq!(
+        worker.reader().result_entry(&waits).unwrap(),
+        None,
+        "it is not durable"
+    );
+    worker.settle();
+    worker.close();
+    results_are_found(Worker::open(&store).reader());
+    store.rebuild().unwrap();
+    results_are_found(Worker::open(&store).reader());
+}
+
+#[test]
+fn what_raised_a_subject_is_found_with_its_entry_and_the_results_that_it_names() {
+    let (dir, _, _) = lived();
+    let worker = Worker::open(&store(dir.path()));
+    let reader = worker.reader();
+    let alerts = reader.alerts(&AlertQuery::default(), 1000, None).unwrap();
+    let always = Timestamp::MIN..=Timestamp::MAX;
+    let mut compared = 0;
+    let subjects: BTreeSet<Subject> = alerts.items.iter().map(|of| of.subject.clone()).collect();
+    for subject in subjects {
+        let mut expected = alerts.items.iter();
+        let hazard = expected
+            .find(|of| of.subject == subject)
+            .unwrap()
+            .hazard
+            .clone();
+        let expected = alerts.items.iter();
+        let expected: BTreeSet<&str> = expected
+            .filter(|of| of.subject == subject && of.hazard == hazard)
+            .map(|of| of.id.as_str())
+            .collect();
+        let of = (&subject, hazard.as_ref());
+        let (raises, more) = reader.raises(of, &always, u64::MAX, 1000).unwrap();
+        let found: BTreeSet<&str> = raises.iter().map(|of| of.alert.id.as_str()).collect();
+        assert_eq!(found, expected, "{subject}");
+        assert!(!more && raises.is_sorted_by_key(|raise| raise.entry));
+        for raise in &raises {
+            for id in &raise.results {
+                let entry = reader.result_entry(id).unwrap().unwrap();
+                assert!(entry < raise.entry, "{id} came after what it raised");
+            }
+            compared += raise.results.len();
+        }
+        let last = raises.last().unwrap();
+        let (below, _) = reader.raises(of, &always, last.entry, 1000).unwrap();
+        assert_eq!(below.len(), raises.len() - 1);
+        let (newest, more) = reader.raises(of, &always, u64::MAX, 1).unwrap();
+        assert_eq!((newest, more), (vec![last.clone()], raises.len() > 1));
+        let later = last.alert.raised_at.plus_millis(1)..=Timestamp::MAX;
+        let (later, _) = reader.raises(of, &later, u64::MAX, 1000).unwrap();
+        assert!(
+            later
+                .iter()
+                .all(|raise| raise.alert.raised_at > last.alert.raised_at)
+        );
+    }
+    assert!(compared > 20, "{compared} results were named");
 }
 
 /// A peer's triggers wrote nothing down where no user was known.

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const source = new URL('../src/', import.meta.url).pathname;
-const catalogues = ['words.ts', 'codes.ts'];
+const catalogues = ['words.ts', 'codes.json'];
 const han = /\p{Script=Han}/u;
 const faults = [];
 let code = '';
@@ -17,18 +17,18 @@ for (const name of readdirSync(source, { recursive: true })) {
   });
 }
 
-const pair = /^ {2,4}'?([\w.:-]+)'?: \['((?:[^'\\]|\\.)*)', '((?:[^'\\]|\\.)*)'\],$/;
+const pair = /^ {2,4}['"]?([\w.:-]+)['"]?: \[(['"])((?:(?!\2)[^\\]|\\.)*)\2, (['"])((?:(?!\4)[^\\]|\\.)*)\4\],?$/;
 for (const catalogue of catalogues) {
   const lines = readFileSync(join(source, catalogue), 'utf8').split('\n');
   let known = 0;
   for (const [at, line] of lines.entries()) {
     const found = line.match(pair);
     if (!found) {
-      if (/\[.*,.*\],$/.test(line)) faults.push(`${catalogue}:${at + 1}: not a pair of texts`);
+      if (/\[.*,.*\],?$/.test(line)) faults.push(`${catalogue}:${at + 1}: not a pair of texts`);
       continue;
     }
     known += 1;
-    const [, key, zh, en] = found;
+    const [, key, , zh, , en] = found;
     if (!zh.trim() || !en.trim()) faults.push(`${catalogue}:${at + 1}: ${key} is empty in one language`);
     if (han.test(en) && key !== 'language.other') faults.push(`${catalogue}:${at + 1}: Chinese in the English of ${key}`);
     if (catalogue === 'words.ts' && !code.includes(`'${key}'`) && !code.includes(`"${key}"`)) {

@@ -94,6 +94,13 @@ export async function post(path: string, records: unknown[], key: string): Promi
   return response.status === 202 ? null : ((await response.json()) as Schemas['PostedDto']);
 }
 
+/** Sends a workbook, of whatever type the browser takes it for; the server says what became of it. */
+export async function sendBook<T>(path: string, query: URLSearchParams, file: File): Promise<T> {
+  const type = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
+  const headers = { ...identifying(true), 'content-type': type };
+  return (await checked(await fetch(`${path}?${query}`, { method: 'POST', headers, body: file }))).json() as Promise<T>;
+}
+
 /** Hands a file to the person. */
 export function save(name: string, content: Blob): void {
   const address = URL.createObjectURL(content);

@@ -1,5 +1,5 @@
 // Every word that the console shows, Chinese and English beside each other, so that neither can be missing.
-// Names of codes are in codes.ts; names of places and goods come from the server.
+// Names of codes are in codes.json; names of places and goods come from the server.
 import type { Pair } from './codes';
 
 export const words = {
@@ -433,6 +433,19 @@ export const words = {
   'plan.se': ['本次标准误', 'Standard error'],
   'plan.se.quarter': ['一季度标准误', 'After a quarter'],
   'plan.lines': ['抽样清单（{n} 行）', 'The list ({n} lines)'],
+  'plan.results': ['结果与预期', 'Results against expectation'],
+  'plan.results.told': ['已检 {tested} 批次，证实不合格 {proved} 件；对这些批次预期 {value} 件，十次中九次在 {lower}–{upper} 之间。', '{tested} tested, {proved} failures proved; {value} were expected of these, nine times in ten between {lower} and {upper}.'],
+  'plan.results.open': ['计划 {planned} 行，已报 {reported} 行，未报 {missing} 行；另有 {strays} 条结果不属于任何一行。', '{planned} lines planned, {reported} reported, {missing} open; {strays} results belong to no line.'],
+  'plan.result': ['结果', 'Result'],
+  'plan.reported': ['已报', 'Reported'],
+  'plan.tested': ['已检', 'Tested'],
+  'plan.failed': ['不合格', 'Failed'],
+  'plan.proved': ['证实不合格', 'Proved'],
+  'plan.agency': ['抽检机构编号', 'Id of the agency'],
+  'plan.fill': ['交回填好的 XLSX', 'Hand in the filled XLSX'],
+  'plan.filled': ['填写 {rows} 行：接收 {accepted}，已有 {duplicates}，退回 {rejected}。', '{rows} rows filled: {accepted} accepted, {duplicates} known before, {rejected} sent back.'],
+  'plan.filled.rejected': ['退回的行', 'Rows sent back'],
+  'plan.filled.row': ['工作表与行', 'Sheet and row'],
   'plan.places': ['各区域批次', 'Tests by zone'],
   'plan.places.view': ['视图', 'View'],
   'plan.places.map': ['区域图', 'Map of zones'],
@@ -517,7 +530,7 @@ export const words = {
   'help.points': ['各项分值相加等于总分。每 10 分使不合格几率加倍，负分使其降低。每项都有一句说明，并能追溯到检验结果。', 'The parts add up to the score. Ten points double the odds of a failure; points below zero lower them. Each part says why, and leads to the results behind it.'],
   'help.history': ['每次结算时记录的概率及区间；虚线标出政策版本变化的日子。', 'The probability recorded at closes, with its interval; dashed lines mark days on which the policy changed.'],
   'help.evidence': ['该对象自己的检验，按抽样方式分列。跟踪检验、拒检和严重度另列，不计入总数。', 'Tests of the subject itself by mode. Follow-ups, refusals and severities stand apart and are not among the total.'],
-  'help.counterfactual': ['假如此后没有别的情况，到某日需要多少批次监督抽查合格，等级才会下降。', 'How many conforming supervisory checks by a day would lower the level, if nothing else came.'],
+  'help.counterfactual': ['假如此后没有别的情况，到某日需要多少批次监督抽查合格，等级才会下降。产品、区域和行业按最可能不合格的对象各查一批计算，试 1、2、4……最多 256 批。', 'How many conforming supervisory checks by a day would lower the level, if nothing else came. Of a product, a zone or a sector, one check is counted for each of the targets that are the likeliest to fail; 1, 2, 4 and so on up to 256 are tried.'],
   'help.burden': ['检查的次数、批次和费用，以及在此日期前应当少打扰的休整期。', 'Visits, tests and cost of inspection, and the day until which it is owed a rest.'],
   'help.heat': ['各区域、各行业全部抽样对象（检过或未检过）的平均不合格概率，按规模加权，以最近一次结算为准。', 'Mean probability of a failure over all targets of a sector in a zone, tested or not, weighed by volume, as of the last close.'],
   'help.goal': ['政策规定的合格率目标，以及按校正合格率的分布，本季度达到目标的概率。', 'The pass rate that the policy sets as a target, and how likely the corrected rate of this quarter reaches it.'],
@@ -525,6 +538,7 @@ export const words = {
   'help.design': ['原始合格率受抽样选择影响。“仅随机”只用已知入样概率的随机抽样；“校正”用模型填补并以随机抽样校准，可对外公布；灰色表示相当于不足 30 批次等权检验。', 'Raw rates are biased by whom a mode chose. “Random alone” uses draws of known probability; “corrected” fills the frame by the model and calibrates it by those draws, and is the one to publish. Grey means worth fewer than 30 results of equal weight.'],
   'help.effect': ['专项前后不合格率的变化，减去同期其他对象的变化；小于零为改善。', 'The change of the failure rate from before to after, less that of the others in the same weeks; below zero is better.'],
   'help.finds': ['该计划预计能证实的不合格件数，以及十次中九次会落入的范围。', 'Failures that the plan should prove, and the range in which nine of ten such plans end.'],
+  'help.results': ['计划各行报回的结果，与对已检各行的预期相比；落在范围之外，说明运气、名单或模型有偏。', 'What came back of the plan\'s lines, against what was expected of those tested; outside the range, it was luck, the list or the model.'],
   'help.curve': ['预算增减 20% 时预期发现的变化。', 'Expected finds with 20 % less to 20 % more.'],
   'help.prices': ['某项预算或上限多一批次（或下限少一批次）能多发现多少：数值大的约束最值得放宽。', 'What one test more of a budget or cap, or one less of a minimum, would bring: the greatest is the best to relax.'],
   'help.precision': ['按该计划的随机部分，合格率估计的标准误；约两倍即 95% 区间的半宽。', 'Standard error that the drawn part gives to a pass rate; about twice that is half of a 95 % interval.'],

@@ -325,7 +325,9 @@ pub struct DutyDto {
     pub missing: u32,
     /// First days of those that are, the oldest first, at most a hundred.
     pub missing_from: Vec<String>,
-    /// What follows: none, remind or order.
+    /// How many are missing of those still asked for (`remind_days` of the policy), whatever the window.
+    pub missing_lately: u32,
+    /// What follows from those: none, remind or order.
     pub step: String,
 }
 
@@ -347,6 +349,7 @@ impl DutyDto {
                 .take(100)
                 .map(ToString::to_string)
                 .collect(),
+            missing_lately: row.missing_lately,
             step: row.step.code().to_owned(),
         }
     }

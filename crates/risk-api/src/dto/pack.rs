@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Version of the pack's form.
-pub(crate) const FORMAT: &str = "spotcheck-evidence/2";
+pub(crate) const FORMAT: &str = "spotcheck-evidence/3";
 
 /// What was concluded, what it rests on, and how each of it is proved. `docs/verify/README.md` has its form.
 #[derive(Debug, Serialize)]
@@ -34,8 +34,11 @@ pub(crate) struct PackDto {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) comparables: Vec<ComparableDto>,
     pub(crate) entries: Vec<EntryDto>,
-    /// More results belong to it than are listed.
+    /// More results belong to it than are listed: the newest are.
     pub(crate) more_results: bool,
+    /// Of a grade: how many results it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) counted_results: Option<i64>,
 }
 
 /// What the pack is about.
@@ -75,6 +78,8 @@ pub(crate) enum StatementDto {
 pub(crate) enum Role {
     /// What was concluded.
     Conclusion,
+    /// What raised an alert.
+    Raise,
     /// A result that it rests on.
     Result,
     /// What an officer decided.

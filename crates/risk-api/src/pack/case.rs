@@ -39,7 +39,7 @@ impl Packer<'_> {
         };
         let subject = first.case.key.subject();
         let (behind, commands) = named(&moves);
-        let found = self.named((&subject, reach.size), &behind, reach)?;
+        let found = self.named(&behind, reach)?;
         let mut entries = self.entries(Role::Conclusion, moves.iter().map(|(at, _)| *at), reach)?;
         let statement = StatementDto::Case(shown(&entries, "decision"));
         let mut decided = BTreeSet::new();
@@ -59,6 +59,7 @@ impl Packer<'_> {
             comparables: Vec::new(),
             entries,
             more_results: found.more,
+            counted_results: None,
             documents: Vec::new(),
         }))
     }

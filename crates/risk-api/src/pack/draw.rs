@@ -104,6 +104,7 @@ impl Packer<'_> {
             comparables: Vec::new(),
             entries,
             more_results: found.more,
+            counted_results: None,
             documents,
         }))
     }

@@ -1,7 +1,7 @@
 //! The pack of a grade: what was concluded, others beside it, the results that it rests on, the
 //! draws that these name.
 
-use super::{MAX_RESULTS, PackError, Packer, Reach, Told};
+use super::{PackError, Packer, Reach, Told};
 use crate::dto::pack::{AboutDto, ComparableDto, Role, StatementDto};
 use crate::dto::{AssessmentDto, Names};
 use risk_domain::subject::Subject;
@@ -18,7 +18,7 @@ impl Packer<'_> {
         let Some(assessment) = self.reader.assessment_at(at)? else {
             return Ok(None);
         };
-        let found = self.of_subject((subject, at), &|_| true, MAX_RESULTS, reach)?;
+        let found = self.of_subject((subject, None), at, reach)?;
         let mut conclusion = self.entry(Role::Conclusion, at, reach)?;
         // The statement says it for people.
         conclusion.shows.clear();
@@ -40,6 +40,8 @@ impl Packer<'_> {
             entries.extend(self.entries(Role::Draw, steps, reach)?);
         }
         entries.extend(found.entries);
+        let counted = assessment.evidence.values();
+        let counted = counted.map(|count| i64::from(count.results));
         let as_of = self.engine.end_of(assessment.epoch);
         // Public names are told by the results, which are proved; this one would be today's.
         let statement = AssessmentDto::new(&assessment, Names::default(), as_of, false);
@@ -53,6 +55,7 @@ impl Packer<'_> {
             comparables: compared.collect(),
             entries,
             more_results: found.more,
+            counted_results: Some(counted.sum()),
             documents,
         }))
     }

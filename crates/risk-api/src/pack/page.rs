@@ -26,6 +26,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
         StatementDto::Assessment(assessment) => grade(&mut blocks, assessment),
         StatementDto::Alert(moves) => {
             story(&mut blocks, "预警经过 What became of the alert", moves);
+            raises(&mut blocks, pack);
         }
         StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
         StatementDto::Draw(_) => {}
@@ -120,6 +121,33 @@ fn story(blocks: &mut Vec<Block>, title: &str, moves: &[Value]) {
         let text = serde_json::to_string_pretty(moved).unwrap_or_default();
         blocks.push(Block::Code(text));
     }
+}
+
+/// What raised an alert, one row each.
+fn raises(blocks: &mut Vec<Block>, pack: &PackDto) {
+    let raised = pack.entries.iter();
+    let raised = raised.filter(|entry| entry.role == Role::Raise);
+    let rows = raised.filter_map(|entry| {
+        let told = entry.shows.get("decision")?.as_object()?.values().next()?;
+        let alert = told.get("alert").unwrap_or(told);
+        let said = |field: &str| alert.get(field).and_then(Value::as_str).unwrap_or_default();
+        let at = alert.get("raised_at").and_then(Value::as_i64);
+        Some(vec![
+            Timestamp::from_millis(at?).to_string().into(),
+            format!("{} {}", said("reason_zh"), said("reason_en")).into(),
+            entry.index.into(),
+        ])
+    });
+    blocks.push(Block::Heading("预警触发 What raised it".to_owned()));
+    blocks.push(Block::Table(Table {
+        name: "预警触发".to_owned(),
+        columns: vec![
+            Column::text("时间 Time", 3),
+            Column::text("理由 Why", 12),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows: rows.collect(),
+    }));
 }
 
 /// What would have made another grade.
@@ -288,10 +316,18 @@ fn results(blocks: &mut Vec<Block>, pack: &PackDto) {
         rows: rows.collect(),
     }));
     if pack.more_results {
-        blocks.push(Block::Note(
-            "未全部列出；结论中计入全部结果。Not all are listed; the conclusion counts all of them."
-                .to_owned(),
-        ));
+        let shown = pack.entries.iter();
+        let shown = shown.filter(|entry| entry.role == Role::Result).count();
+        let note = match pack.counted_results {
+            Some(all) => format!(
+                "结论计入 {all} 个结果，此处列出最近 {shown} 个。The conclusion counts {all} results; the newest \
+                 {shown} are listed."
+            ),
+            None => format!(
+                "此处列出最近 {shown} 个结果，未全部列出。The newest {shown} are listed, and there are more."
+            ),
+        };
+        blocks.push(Block::Note(note));
     }
 }
 

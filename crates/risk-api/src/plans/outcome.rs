@@ -13,36 +13,9 @@ use axum::extract::State;
 use risk_domain::ids::DrawId;
 use risk_domain::inspection::Outcome;
 use risk_domain::selection::SelectionMode;
-use risk_engine::{DrawnResults, Reported};
-use risk_store::Reader;
+use risk_engine::Reported;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Entries that one request reads at most to catch up.
-const CATCH_UP: u64 = 2_000_000;
-
-/// Results by their draws, and the entry up to which they were read.
-#[derive(Debug, Default)]
-pub(crate) struct DrawnBook(Mutex<(DrawnResults, u64)>);
-
-impl DrawnBook {
-    /// Results of all draws, as of the ledger's end.
-    pub(crate) fn read(
-        &self,
-        reader: &Reader,
-    ) -> Result<MutexGuard<'_, (DrawnResults, u64)>, ApiError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (results, next) = &mut *held;
-        let take = |entry, result: &_| results.admit(entry, result);
-        let (reached, more) = reader.follow_results(*next, CATCH_UP, take)?;
-        *next = reached;
-        if more {
-            return Err(ApiError::Rebuilding);
-        }
-        Ok(held)
-    }
-}
 
 /// What became of a plan: each line's result, and failures proved against those expected.
 #[utoipa::path(get, path = "/v1/plans/{id}/results", tag = "plans",
@@ -60,7 +33,7 @@ pub(crate) async fn results(
     let read = move |parts: &ApiParts| {
         let plan = plan_of(parts, &id)?;
         let draw = DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
-        let reported = shared.0.drawn.read(&parts.reader)?.0.of(&draw);
+        let reported = shared.0.drawn.read(parts)?.of(&draw);
         told(plan, &reported).map(Json)
     };
     state.read(read).await

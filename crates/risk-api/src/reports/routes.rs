@@ -110,13 +110,13 @@ fn with_sources<T>(
 ) -> Result<T, ApiError> {
     let stored = Stored::read(&parts.reader, &parts.shelf)?;
     let lists = books.0.lists.read(parts)?;
-    let drawn = books.0.drawn.read(&parts.reader)?;
+    let drawn = books.0.drawn.read(parts)?;
     let engine = parts.engine();
     let sources = Sources {
         engine: &engine,
         reference: &parts.reference,
-        lists: &lists.0,
-        drawn: &drawn.0,
+        lists: &lists,
+        drawn: &drawn,
         stored: &stored,
     };
     Ok(gather(&sources)?)

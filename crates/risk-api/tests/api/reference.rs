@@ -1,6 +1,6 @@
 //! Names, risk by place, the policy, and the state diagrams, as pages read them.
 
-use crate::city::{City, get, items};
+use crate::city::{City, get, items, result};
 use axum::http::StatusCode;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -45,6 +45,28 @@ async fn risk_by_place_adds_up_to_the_grades_of_zones() {
         let apart = (failing / volume - zone["probability"].as_f64().unwrap()).abs();
         assert!(apart < 0.05, "{zone}: {}", failing / volume);
     }
+}
+
+#[tokio::test]
+async fn after_a_close_the_heat_map_follows_and_says_of_which_close_it_is() {
+    let mut city = City::lived();
+    let before = answer(&city, "/v1/heat").await;
+    for day in 42..56 {
+        city.result(&result(&format!("L{day}"), 3, day, true));
+    }
+    city.end();
+    city.settle();
+    // The first question after a close begins the count; until it is done the one before is answered.
+    let mut now = answer(&city, "/v1/heat").await;
+    for _ in 0..100_000 {
+        if now["as_of"] != before["as_of"] {
+            break;
+        }
+        assert_eq!(now, before);
+        now = answer(&city, "/v1/heat").await;
+    }
+    assert!(now["as_of"].as_str() > before["as_of"].as_str(), "{now}");
+    assert_ne!(now["cells"], before["cells"]);
 }
 
 #[tokio::test]

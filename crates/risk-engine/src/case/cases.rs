@@ -16,7 +16,7 @@ use change::{additions, difference, lengths};
 pub(crate) use kept::{Docketed, Unsettled};
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, ResultFact, Rules};
-use super::{Case, CaseKey, CaseRefusal, CaseRule, Count, Found};
+use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
@@ -34,8 +34,36 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct CaseMove {
     /// The case as it stands, with the new events only.
     pub case: Case,
-    /// How many of its events stand as they were; those after them are replaced by the new ones.
+    /// How many of its first events stand as they were; those after them are replaced by the new ones.
     pub kept: u32,
+}
+
+/// What changed in a case before something that had happened in it: a record that came late stands in its place,
+/// and what followed stands as it was. Nothing that was told is told again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseInsert {
+    /// The case as it stands, with the new events only.
+    pub moved: CaseMove,
+    /// How many of its last events stand after the new ones, as they were.
+    pub stays: u32,
+}
+
+impl CaseInsert {
+    /// Puts the new events where they stand among those that a case had.
+    pub fn put_into(&self, events: &mut Vec<CaseEvent>) {
+        let stay = events.len().saturating_sub(self.stays as usize);
+        let after = events.split_off(stay);
+        events.truncate(self.moved.kept as usize);
+        events.extend_from_slice(&self.moved.case.events);
+        events.extend(after);
+    }
+}
+
+impl From<CaseMove> for CaseInsert {
+    /// A change after which nothing stands.
+    fn from(moved: CaseMove) -> Self {
+        Self { moved, stays: 0 }
+    }
 }
 
 /// A result that stands in no docket yet, or whose docket may change.
@@ -364,16 +392,19 @@ impl Cases {
     }
 
     /// Puts a change in force. A change that was made already is made again without effect.
-    pub(crate) fn apply(&mut self, moved: &CaseMove) {
+    pub(crate) fn apply(&mut self, change: &CaseInsert) {
+        let moved = &change.moved;
         let number = self.docket(&moved.case.key);
         let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
         self.change(number, |cases| {
             let stands = cases.iter().position(|case| case.id == moved.case.id);
             let before = stands.map(|place| cases.remove(place).events);
-            let mut case = moved.case.clone();
-            let new = std::mem::replace(&mut case.events, before.unwrap_or_default());
-            case.events.truncate(moved.kept as usize);
-            case.events.extend(new);
+            let mut events = before.unwrap_or_default();
+            change.put_into(&mut events);
+            let case = Case {
+                events,
+                ..moved.case.clone()
+            };
             let place = (case.number as usize).min(cases.len());
             cases.insert(place, case);
         });

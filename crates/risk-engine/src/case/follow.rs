@@ -42,6 +42,7 @@ impl Engine {
         for change in changes {
             let effect = match change {
                 CaseChange::Moved(moved) => Effect::CaseMoved(moved),
+                CaseChange::Inserted(insert) => Effect::CaseInserted(insert),
                 CaseChange::Gone(id) => Effect::CaseGone(id),
             };
             self.conclude(effect, effects);

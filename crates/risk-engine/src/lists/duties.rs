@@ -45,7 +45,9 @@ pub struct DutyRow {
     pub zero_risk: u32,
     /// First days of the days, weeks or months without a record, the oldest first.
     pub missing: Vec<Day>,
-    /// What follows.
+    /// How many are missing of those still asked for, whatever the window: by them it is reminded and ordered.
+    pub missing_lately: u32,
+    /// What follows from those.
     pub step: DutyStep,
 }
 
@@ -99,7 +101,12 @@ pub(crate) fn missed(
     missing
 }
 
-/// What follows from so many missing records.
+/// The first day of which a record is still asked for at the end of a day: what was missed before is past.
+pub(crate) fn asked_from(on: Day, settings: &DutySettings) -> Day {
+    on.plus(-i32::from(settings.remind_days))
+}
+
+/// What follows from so many missing records that are still asked for.
 pub(crate) fn step_of(missing: usize, settings: &DutySettings) -> DutyStep {
     let reached = |count: u32| missing >= count as usize;
     if reached(settings.order_after) {
@@ -163,7 +170,9 @@ fn row_of(
     }
     let records: Vec<(Day, Day)> = told.iter().map(|told| (told.from, told.until)).collect();
     let missing = missed(duty, &records, (begin, on), settings, calendar);
-    let step = step_of(missing.len(), settings);
+    let lately = since.max(asked_from(on, settings));
+    let lately = missed(duty, &records, (lately, on), settings, calendar).len();
+    let step = step_of(lately, settings);
     Some(DutyRow {
         enterprise: enterprise.clone(),
         duty,
@@ -172,6 +181,7 @@ fn row_of(
         recorded: recorded.len() as u32,
         zero_risk: recorded.values().filter(|risk| !**risk).count() as u32,
         missing,
+        missing_lately: lately as u32,
         step,
     })
 }

@@ -96,6 +96,7 @@ fn moves(desk: &Desk) -> Vec<&AlertMoved> {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::CaseInserted(_)
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::SignalRaised(_)

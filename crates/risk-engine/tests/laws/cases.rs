@@ -12,7 +12,7 @@ use risk_domain::scales::Role;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::case::{Act, Cause, Happened, Switches};
-use risk_engine::{Case, Engine, Outcome};
+use risk_engine::{Case, Effect, Engine, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn at(day: i64, minute: i64) -> Timestamp {
@@ -322,6 +322,39 @@ proptest! {
         let (one, other) = (lived(&ordered), lived(&mixed));
         prop_assert_eq!(one.1, other.1);
         prop_assert_eq!(one.0, other.0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// A storm tells each event of its case once, in whatever order the failures come after the first.
+    #[test]
+    fn what_happened_in_a_case_is_told_once_in_whatever_order_it_becomes_known(seed in any::<u64>()) {
+        let mut dice = Dice(seed);
+        let mut failures: Vec<u32> = (1..60).collect();
+        for place in (1..failures.len()).rev() {
+            failures.swap(place, dice.roll(place as u64 + 1) as usize);
+        }
+        let mut desk = Desk::new(1);
+        desk.post(0, &failing(0, 1, 0));
+        for id in failures {
+            desk.post(0, &failing(id, 1, 0));
+        }
+        let (mut told, mut inserted) = (0, 0);
+        for effect in &desk.effects {
+            if let Effect::CaseMoved(moved) = effect {
+                told += moved.case.events.len();
+            } else if let Effect::CaseInserted(insert) = effect {
+                told += insert.moved.case.events.len();
+                inserted += 1;
+            }
+        }
+        let cases: Vec<&Case> = desk.engine.cases().collect();
+        prop_assert_eq!(cases.len(), 1);
+        prop_assert_eq!((cases[0].events.len(), told), (60, 60));
+        prop_assert!(inserted > 20, "{} came in between", inserted);
+        prop_assert_eq!(desk.rebuilt(), desk.engine.state_hash());
     }
 }
 

@@ -379,6 +379,7 @@ impl Desk {
             | Effect::WeekWatched(_)
             | Effect::CaseMoved(_)
             | Effect::CaseGone(_)
+            | Effect::CaseInserted(_)
             | Effect::ReferenceRefused(_)
             | Effect::AlertTermsSet(_)
             | Effect::AlertMoved(_)

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use risk_domain::ids::{EnterpriseId, SignalId};
 use risk_domain::scales::AlertLevel;
 use risk_domain::signal::{Duty, DutyRecord, Signal, SignalKind};
+use risk_domain::subject::Subject;
 use risk_domain::time::{CivilOffset, DAY_MILLIS, Day, Timestamp};
-use risk_engine::{AlertRule, StandingAlert};
+use risk_engine::lists::{DutyRow, DutyStep, Lists};
+use risk_engine::{AlertRule, Effect, StandingAlert};
 
 /// Civil day `number`, of which 5 is Monday, 2025-01-06.
 fn day(number: i32) -> Day {
@@ -124,4 +126,41 @@ proptest! {
         sorted.sort_by_key(|one| one.observed_at);
         prop_assert_eq!(reminded(26, &order), reminded(26, &sorted));
     }
+}
+
+/// A peer's list and its alarm each counted in a way of their own.
+#[test]
+fn the_list_counts_what_the_reminder_counts_however_long_ago_the_first_was_missed() {
+    let (mut desk, mut lists) = (Desk::new(1), Lists::default());
+    for record in &records() {
+        desk.hear(record);
+        lists.admit_signal(record);
+    }
+    for at in 0..=160 {
+        desk.post(0, &result(at as u32, 7, 0, at, false));
+    }
+    desk.end(1);
+    let (policy, calendar) = (desk.engine.policy(), desk.engine.calendar());
+    let offset = CivilOffset::from_minutes(480).unwrap();
+    let (mut compared, mut longer) = (0, 0);
+    for effect in &desk.effects {
+        if let Effect::AlertRaised(alert) = effect
+            && alert.rule == AlertRule::DutyMissed
+        {
+            let on = offset.day_of(alert.raised_at.plus_millis(-1));
+            let rows = lists.duties((None, on), &policy.lists.duties, calendar, offset);
+            let told = |row: &DutyRow| {
+                let count = format!("{} {} records", row.missing_lately, row.duty.code());
+                alert.reason_en.starts_with(&count)
+                    && alert.subject == Subject::Enterprise(row.enterprise.clone())
+            };
+            let row = rows.iter().find(|row| told(row));
+            let row = row.unwrap_or_else(|| panic!("{}: {rows:?}", alert.reason_en));
+            assert_ne!(row.step, DutyStep::None);
+            compared += 1;
+            longer += u32::from(row.missing.len() as u32 > row.missing_lately);
+        }
+    }
+    assert!(compared > 5, "{compared} reminders");
+    assert!(longer > 0, "no list went back further than a reminder");
 }

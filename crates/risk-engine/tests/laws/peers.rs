@@ -109,6 +109,7 @@ fn what_is_told_of_a_case_is_what_changed_and_nothing_else_on_every_path() {
             .iter()
             .filter_map(|effect| match effect {
                 Effect::CaseMoved(moved) => Some(&moved.case.id),
+                Effect::CaseInserted(insert) => Some(&insert.moved.case.id),
                 Effect::EpochClosed(_)
                 | Effect::Assessed(_)
                 | Effect::AlertRaised(_)
@@ -165,6 +166,7 @@ fn what_is_told_of_an_alert_is_what_changed_and_nothing_else_on_every_path() {
                 | Effect::WeekWatched(_)
                 | Effect::CaseMoved(_)
                 | Effect::CaseGone(_)
+                | Effect::CaseInserted(_)
                 | Effect::ReferenceRefused(_)
                 | Effect::AlertTermsSet(_)
                 | Effect::LevelsTold(_)

@@ -39,6 +39,7 @@ fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::CaseInserted(_)
         | Effect::AlertTermsSet(_)
         | Effect::LevelsTold(_)
         | Effect::CoursesTold(_)

@@ -55,6 +55,7 @@ fn outbreaks(desk: &Desk) -> Vec<&Alert> {
         | Effect::WeekWatched(_)
         | Effect::CaseMoved(_)
         | Effect::CaseGone(_)
+        | Effect::CaseInserted(_)
         | Effect::ReferenceRefused(_)
         | Effect::AlertTermsSet(_)
         | Effect::AlertMoved(_)

@@ -181,8 +181,8 @@ fn sentences(event: &OutEvent) -> String {
             assessment.interval.lower * 100.0,
             assessment.interval.upper * 100.0
         ),
-        OutEvent::Case(moved) => {
-            let case = &moved.case;
+        OutEvent::Case(change) => {
+            let case = &change.moved.case;
             let last = case.events.last();
             let last = last.map_or("", |event| event.what.code());
             format!(

@@ -130,7 +130,7 @@ impl Filter {
         };
         match event {
             OutEvent::Grade(graded) => graded.zones.iter().any(|zone| self.zones.contains(zone)),
-            OutEvent::Case(moved) => leads_here(&moved.case.zone),
+            OutEvent::Case(change) => leads_here(&change.moved.case.zone),
             OutEvent::Alert(moved) => {
                 let entry = engine.alert(&moved.alert);
                 let named = entry.map(|entry| &entry.alert.zones);
@@ -156,7 +156,7 @@ pub(super) fn subject_of(event: &OutEvent) -> Option<Subject> {
     match event {
         OutEvent::Alert(moved) => Some(moved.subject.clone()),
         OutEvent::Grade(graded) => Some(graded.subject.clone()),
-        OutEvent::Case(moved) => Some(moved.case.key.subject()),
+        OutEvent::Case(change) => Some(change.moved.case.key.subject()),
         OutEvent::DeadLetter(_) | OutEvent::Plan(_) => None,
     }
 }

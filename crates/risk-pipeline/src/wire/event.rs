@@ -271,10 +271,10 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
             value: serde_json::to_vec(&alert(shard, event_id, moved))?,
         }),
         OutEvent::DeadLetter(rejection) => dead_letter(event_id, rejection),
-        OutEvent::Case(moved) => Ok(Message {
+        OutEvent::Case(change) => Ok(Message {
             outlet: Outlet::Cases,
-            key: Some(moved.case.id.as_str().as_bytes().to_vec()),
-            value: serde_json::to_vec(&case::case_event(event_id, moved))?,
+            key: Some(change.moved.case.id.as_str().as_bytes().to_vec()),
+            value: serde_json::to_vec(&case::case_event(event_id, change))?,
         }),
         OutEvent::Plan(moved) => list::list_message(event_id, moved),
     }

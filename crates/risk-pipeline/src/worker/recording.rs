@@ -68,7 +68,7 @@ where
                 }
                 self.followed.handled = true;
             }
-            Effect::CaseGone(_) => self.followed.handled = true,
+            Effect::CaseInserted(_) | Effect::CaseGone(_) => self.followed.handled = true,
             Effect::ReferenceRefused(refused) => {
                 self.followed.refused.push((**refused).clone());
             }

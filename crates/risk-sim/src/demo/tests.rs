@@ -5,7 +5,8 @@ use risk_domain::ids::InspectionId;
 use risk_domain::inspection::{Outcome, TestKind};
 use risk_domain::registry::RegistryEntry;
 use risk_domain::selection::{SelectionBasis, SelectionMode};
-use std::collections::BTreeMap;
+use risk_domain::signal::SignalKind;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn settings(seed: u64, enterprises: u32, weeks: u32) -> DemoSettings {
     println!("seed {seed}");
@@ -259,7 +260,7 @@ fn check(settings: &DemoSettings, city: &DemoCity) {
     assert!(
         city.signals
             .iter()
-            .all(|of| of.received_at >= begin && of.received_at < end)
+            .all(|of| of.observed_at >= begin && of.observed_at < end)
     );
     assert!(
         city.truth
@@ -293,7 +294,18 @@ fn a_large_city_keeps_all_rules_and_shows_everything() {
             .sum();
         assert!(seen > 10, "{outcome}: {seen}");
     }
-    assert!(city.signals.len() > 1_000);
+    for (kind, least) in [
+        (SignalKind::Complaint, 1_000),
+        (SignalKind::CreditClass, 10_000),
+        (SignalKind::DutyRecord, 1_000),
+        (SignalKind::MediaExposure, 1),
+        (SignalKind::Accident, 1),
+    ] {
+        let told = city.signals.iter().filter(|of| of.kind == kind).count();
+        assert!(told >= least, "{kind}: {told}");
+    }
+    let ids: BTreeSet<_> = city.signals.iter().map(|of| &of.signal_id).collect();
+    assert_eq!(ids.len(), city.signals.len());
     assert!(city.register.iter().any(|of| !of.open));
     for outbreak in &city.truth.outbreaks {
         assert!(outbreak.start < outbreak.end && outbreak.end <= settings.weeks);

@@ -6,7 +6,7 @@ use crate::records::{Record, Rejection};
 use crate::shelf::{DRAW_RECORD, PlanShelf};
 use risk_domain::decision::{Command, Order};
 use risk_domain::ids::DrawId;
-use risk_engine::{AlertMoved, Assessment, CaseMove, Effect, LedgerPlan, PlanState};
+use risk_engine::{AlertMoved, Assessment, CaseInsert, Effect, LedgerPlan, PlanState};
 
 /// An outgoing event.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub enum OutEvent {
     /// A record was rejected.
     DeadLetter(Box<Rejection>),
     /// A case was opened, went on, or had something noted.
-    Case(Box<CaseMove>),
+    Case(Box<CaseInsert>),
     /// A plan was committed to, drawn or revealed.
     Plan(Box<PlanMoved>),
 }
@@ -48,7 +48,10 @@ impl Reader {
         match self.record(entry)? {
             Record::Effect(Effect::Assessed(assessment)) => Ok(OutEvent::Grade(assessment)),
             Record::Effect(Effect::AlertMoved(moved)) => Ok(OutEvent::Alert(moved)),
-            Record::Effect(Effect::CaseMoved(moved)) => Ok(OutEvent::Case(moved)),
+            Record::Effect(Effect::CaseMoved(moved)) => {
+                Ok(OutEvent::Case(Box::new((*moved).into())))
+            }
+            Record::Effect(Effect::CaseInserted(insert)) => Ok(OutEvent::Case(insert)),
             Record::Rejection(rejection) => Ok(OutEvent::DeadLetter(rejection)),
             Record::Command(record) => self.plan_moved(entry, &record.told),
             Record::Effect(

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::keys::Key;
 use crate::ledger::Block;
 use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
-use crate::views::{Page, ResultsOf, of_draw, of_enterprise};
+use crate::views::{Page, ResultsOf};
 use risk_domain::decision::Command;
 use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
@@ -28,17 +28,11 @@ impl Reader {
         below: Option<u64>,
         take: &mut TakeResult<'_>,
     ) -> Result<Option<u64>, StoreError> {
+        let lists = of.lists();
         let mut at = below.unwrap_or(u64::MAX);
         let mut looked_at = 0;
         while looked_at < SCANNED_RESULTS {
-            let found = match of {
-                ResultsOf::Enterprises(all) => {
-                    let all: Vec<Key> = all.iter().map(of_enterprise).collect();
-                    self.indexed_below(&all, at)?
-                }
-                ResultsOf::Draw(draw) => self.indexed_below(&[of_draw(draw)], at)?,
-                ResultsOf::All => self.block_below(at)?,
-            };
+            let found = self.indexed_below(&lists, at)?;
             if found.is_empty() {
                 return Ok(None);
             }
@@ -70,17 +64,6 @@ impl Reader {
         // Beyond so many, one enterprise may have been cut off before another.
         entries.truncate(MAX_PAGE);
         Ok(entries)
-    }
-
-    /// All entries of the last block with some below, the newest first.
-    fn block_below(&self, below: u64) -> Result<Vec<u64>, StoreError> {
-        let ledger = &self.views.ledger;
-        let Some(last) = below.min(ledger.entry_count()).checked_sub(1) else {
-            return Ok(Vec::new());
-        };
-        let block = self.block_with(last)?;
-        let first = block.header().first_entry;
-        Ok((first..=last).rev().collect())
     }
 
     /// Hands over the accepted results of entries from `from` on, the oldest first, by whole blocks until
@@ -166,12 +149,20 @@ impl Reader {
     /// before a case was opened anew under its id is among it.
     pub fn case_moves(&self, id: &CaseId, max: usize) -> Result<Vec<(u64, CaseMove)>, StoreError> {
         let entries = self.views.read(|views| views.case_moves(id, max))?;
-        let recorded = |entry| {
-            if let Record::Effect(Effect::CaseMoved(moved)) = self.record(entry)? {
-                return Ok((entry, *moved));
+        let recorded = |entry| match self.record(entry)? {
+            Record::Effect(Effect::CaseMoved(moved)) => Ok((entry, *moved)),
+            Record::Effect(Effect::CaseInserted(insert)) => Ok((entry, insert.moved)),
+            Record::Effect(_)
+            | Record::Rejection(_)
+            | Record::Result(_)
+            | Record::Registry(_)
+            | Record::Command(_)
+            | Record::Signal(_)
+            | Record::Access(_)
+            | Record::Input(_) => {
+                let reason = "the views name it as a case's move, which it is not".to_owned();
+                Err(StoreError::Record { entry, reason })
             }
-            let reason = "the views name it as a case's move, which it is not".to_owned();
-            Err(StoreError::Record { entry, reason })
         };
         entries.into_iter().map(recorded).collect()
     }

@@ -382,6 +382,10 @@ pub(super) fn id_of(index: u64, facts: &[u8]) -> Result<&str, StoreError> {
 pub(crate) struct ResultOwners {
     /// The enterprise of its site.
     pub(crate) enterprise: EnterpriseId,
+    /// The zone of its site.
+    pub(crate) zone: ZoneId,
+    /// What was tested.
+    pub(crate) product: ProductCode,
     /// The draw by which it was sampled, where it names one.
     pub(crate) draw: Option<DrawId>,
 }
@@ -390,13 +394,15 @@ impl ResultOwners {
     pub(crate) fn of(result: &InspectionResult) -> Self {
         Self {
             enterprise: result.site.enterprise_id.clone(),
+            zone: result.site.zone_id.clone(),
+            product: result.product.category.clone(),
             draw: result.selection.draw_id.clone(),
         }
     }
 }
 
-/// The first fields of [`FactsV1`], up to the enterprise.
-type FactsToEnterprise<'a> = (
+/// The first fields of [`FactsV1`], up to the site.
+type FactsToSite<'a> = (
     u8,
     &'a str,
     Option<&'a str>,
@@ -412,16 +418,27 @@ type FactsToEnterprise<'a> = (
     Option<InclusionProbability>,
     Option<&'a str>,
     &'a str,
-    EnterpriseId,
 );
 
-/// The enterprise of a result and the draw that it names, without reading the rest.
+/// Those that follow, from the enterprise up to the product.
+type FactsToProduct<'a> = (
+    EnterpriseId,
+    ZoneId,
+    Channel,
+    Option<&'a str>,
+    Option<&'a str>,
+    ProductCode,
+);
+
+/// Whose a result is, without reading the rest.
 pub(super) fn owners_of(index: u64, facts: &[u8]) -> Result<ResultOwners, StoreError> {
-    let (fields, _rest): (FactsToEnterprise<'_>, &[u8]) =
+    let ((site, product), _rest): ((FactsToSite<'_>, FactsToProduct<'_>), &[u8]) =
         postcard::take_from_bytes(facts).map_err(unreadable(index))?;
     Ok(ResultOwners {
-        draw: fields.11,
-        enterprise: fields.15,
+        draw: site.11,
+        enterprise: product.0,
+        zone: product.1,
+        product: product.5,
     })
 }
 

@@ -13,7 +13,6 @@
 use super::cases::CaseChanges;
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
-use super::results;
 use super::row::{GradeRow, KeyValue, grade_key};
 use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
@@ -143,12 +142,15 @@ impl Applier {
                 self.gather
                     .assessment(entry, subject, assessment.level, &bytes);
             }
-            Effect::AlertRaised(alert) => self.gather.alert(alert)?,
-            Effect::SignalRaised(raised) => self.gather.alert(&raised.alert)?,
-            Effect::ResultsRaised(raised) => self.gather.alert(&raised.alert)?,
+            Effect::AlertRaised(alert) => self.gather.alert(entry, alert)?,
+            Effect::SignalRaised(raised) => self.gather.alert(entry, &raised.alert)?,
+            Effect::ResultsRaised(raised) => self.gather.alert(entry, &raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
-            Effect::CaseMoved(moved) => self.gather.case_moved(entry, moved),
-            Effect::CaseGone(id) => self.gather.case_gone(id),
+            Effect::CaseMoved(moved) => {
+                self.gather.case_moved(entry, (**moved).clone().into());
+            }
+            Effect::CaseInserted(insert) => self.gather.case_moved(entry, (**insert).clone()),
+            Effect::CaseGone(id) => self.gather.case_gone(entry, id),
             Effect::EpochClosed(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
@@ -221,12 +223,7 @@ impl Applier {
         // Rows that lie together are written together.
         subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut rows = gather.rows;
-        for (enterprise, entries) in &gather.results {
-            rows.push(results::row(&results::of_enterprise(enterprise), entries)?);
-        }
-        for (draw, entries) in &gather.drawn {
-            rows.push(results::row(&results::of_draw(draw), entries)?);
-        }
+        gather.results.rows(&mut rows)?;
         self.writing = Some(Writing {
             from: self.begun,
             to: self.position,

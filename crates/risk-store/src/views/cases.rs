@@ -1,8 +1,8 @@
 //! Cases in the views（案件视图）: each by id, its events one by one, and lists by time, subject and term.
 //!
 //! The ledger says what changed in a case; here the case stands as it is. Its events lie under their
-//! numbers, so that one more event writes one row. Only the list by term depends on what stood before:
-//! a case that is written is read first, and its old place there removed.
+//! numbers, so that one more event writes one row. A case that is written is read first: one event put in between
+//! moves those after it, and the old place in the list by term is removed.
 
 use super::apply::SizedBatch;
 use super::query::{List, Page, Pick};
@@ -13,8 +13,7 @@ use risk_domain::ids::CaseId;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::case::CaseEvent;
-use risk_engine::{Case, CaseKind, CaseMove};
-use std::collections::BTreeMap;
+use risk_engine::{Case, CaseInsert, CaseKind};
 
 /// Which cases.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,33 +32,12 @@ pub struct CaseQuery {
     pub overdue: Option<bool>,
 }
 
-/// A case as it stands, its events aside, and their number.
-type CaseRow = (Case, u32);
+/// A case as it stands, its events aside, their number, and the entry that said so last.
+type CaseRow = (Case, u32, u64);
 
-/// What happened to one case since the last write.
-#[derive(Debug, Default)]
-pub(super) struct CaseChanges {
-    /// The case without its events, and their number; none where it is no more.
-    stands: Option<(Case, u32)>,
-    /// Its new events by number.
-    events: BTreeMap<u32, CaseEvent>,
-}
-
-impl CaseChanges {
-    pub(super) fn moved(&mut self, moved: &CaseMove) {
-        let mut case = moved.case.clone();
-        let new = std::mem::take(&mut case.events);
-        // What stood after those that were kept is replaced.
-        drop(self.events.split_off(&moved.kept));
-        self.events.extend((moved.kept..).zip(new));
-        let count = moved.kept + moved.case.events.len() as u32;
-        self.stands = Some((case, count));
-    }
-
-    pub(super) fn gone(&mut self) {
-        *self = Self::default();
-    }
-}
+/// What happened to one case since the last write: entries with what each changed, none where one says that the
+/// case is no more.
+pub(super) type CaseChanges = Vec<(u64, Option<CaseInsert>)>;
 
 fn case_key(id: &CaseId) -> Vec<u8> {
     Key::of(Table::Case).text(id.as_str()).into_bytes()
@@ -112,7 +90,8 @@ impl Views {
         self.decoded(&case_key(id))
     }
 
-    /// Writes what happened to a case.
+    /// Writes what happened to a case. What the row has seen already, of a write that was torn, is passed over:
+    /// made twice, a change would stand twice.
     pub(super) fn write_case(
         &self,
         id: &CaseId,
@@ -120,28 +99,43 @@ impl Views {
         batch: &mut SizedBatch,
     ) -> Result<(), Damaged> {
         let before = self.case_row(id)?;
-        if let Some(due) = before.as_ref().and_then(|(case, _)| due_key(case)) {
+        if let Some(due) = before.as_ref().and_then(|(case, ..)| due_key(case)) {
             batch.remove(&due);
         }
-        let Some((case, events)) = changes.stands else {
-            let Some((case, events)) = before else {
-                return Ok(());
-            };
-            batch.remove(&case_key(id));
-            for place in places(&case) {
-                batch.remove(&place);
+        let known = before.as_ref().map_or(0, |(_, events, _)| *events);
+        let known = self.case_events(id, known)?;
+        let mut events = known.clone();
+        let mut stands = before.clone().map(|(case, _, seen)| (case, seen));
+        for (entry, change) in changes {
+            if stands.as_ref().is_some_and(|(_, seen)| *seen >= entry) {
+                continue;
             }
-            for number in 0..events {
-                batch.remove(&event_key(id, number));
+            if let Some(change) = change {
+                change.put_into(&mut events);
+                let mut case = change.moved.case;
+                case.events.clear();
+                stands = Some((case, entry));
+            } else {
+                events.clear();
+                stands = None;
+            }
+        }
+        for number in events.len()..known.len() {
+            batch.remove(&event_key(id, number as u32));
+        }
+        let Some((case, seen)) = stands else {
+            if let Some((case, ..)) = before {
+                batch.remove(&case_key(id));
+                for place in places(&case) {
+                    batch.remove(&place);
+                }
             }
             return Ok(());
         };
-        let longer = before.map_or(0, |(_, events)| events);
-        for number in events..longer {
-            batch.remove(&event_key(id, number));
-        }
-        for (number, event) in changes.events.range(..events) {
-            batch.put(event_key(id, *number), postcard::to_stdvec(event)?);
+        for (number, event) in (0..).zip(&events) {
+            if known.get(number as usize) != Some(event) {
+                batch.put(event_key(id, number), postcard::to_stdvec(event)?);
+            }
         }
         for place in places(&case) {
             batch.put(place, Vec::new());
@@ -149,8 +143,17 @@ impl Views {
         if let Some(due) = due_key(&case) {
             batch.put(due, Vec::new());
         }
-        batch.put(case_key(id), postcard::to_stdvec(&(case, events))?);
+        let row: CaseRow = (case, events.len() as u32, seen);
+        batch.put(case_key(id), postcard::to_stdvec(&row)?);
         Ok(())
+    }
+
+    fn case_events(&self, id: &CaseId, count: u32) -> Result<Vec<CaseEvent>, Damaged> {
+        let event = |number| {
+            let event = self.decoded(&event_key(id, number))?;
+            event.ok_or_else(|| Damaged::because("an event of a case is missing"))
+        };
+        (0..count).map(event).collect()
     }
 
     /// Entries that say what changed in a case, in the ledger's order; the first `max` of them.
@@ -170,14 +173,10 @@ impl Views {
 
     /// A case with its events.
     pub(crate) fn case(&self, id: &CaseId) -> Result<Option<Case>, Damaged> {
-        let Some((mut case, events)) = self.case_row(id)? else {
+        let Some((mut case, events, _)) = self.case_row(id)? else {
             return Ok(None);
         };
-        for number in 0..events {
-            let event = self.decoded(&event_key(id, number))?;
-            let event = event.ok_or_else(|| Damaged::because("an event of a case is missing"))?;
-            case.events.push(event);
-        }
+        case.events = self.case_events(id, events)?;
         Ok(Some(case))
     }
 }
@@ -228,7 +227,7 @@ impl List<CaseQuery> {
             let id = id_of(key).ok_or_else(|| Damaged::because("a key of a case"))?;
             let row = views.case_row(&id)?;
             let row = row.ok_or_else(|| Damaged::because("a case's key without case"))?;
-            let (case, _) = row;
+            let (case, ..) = row;
             let due = case.next_deadline().map(|next| next.lapses_at.millis());
             if before.is_some_and(|before| due.is_none_or(|due| due >= before)) {
                 return Ok(Pick::Stop);
@@ -242,3 +241,6 @@ impl List<CaseQuery> {
         Ok(walked.page(self.number()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,14 +4,15 @@
 use super::Damaged;
 use super::cases::{CaseChanges, move_key};
 use super::outbox::EventKind;
+use super::results::NewResults;
 use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use hashbrown::HashMap;
-use risk_domain::ids::{CaseId, DrawId, EnterpriseId};
+use risk_domain::ids::CaseId;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, AlertMoved, CaseMove};
+use risk_engine::{Alert, AlertMoved, CaseInsert};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -36,10 +37,8 @@ pub(super) struct Changes {
 #[derive(Debug, Default)]
 pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
-    /// Entries of results, the oldest first, by enterprise.
-    pub(super) results: HashMap<EnterpriseId, Vec<u64>>,
-    /// The same by the draw that they name.
-    pub(super) drawn: BTreeMap<DrawId, Vec<u64>>,
+    /// Entries of results.
+    pub(super) results: NewResults,
     /// What happened to cases.
     pub(super) cases: BTreeMap<CaseId, CaseChanges>,
     /// Rows of no subject's grade, which may be written twice.
@@ -75,22 +74,7 @@ impl Gather {
     }
 
     pub(super) fn result(&mut self, entry: u64, owners: &ResultOwners) {
-        let entries = self.results.entry(owners.enterprise.clone());
-        let entries = entries.or_insert_with(|| {
-            self.bytes += SUBJECT_BYTES;
-            Vec::new()
-        });
-        entries.push(entry);
-        self.bytes += size_of::<u64>();
-        if let Some(draw) = &owners.draw {
-            let entries = self.drawn.entry(draw.clone());
-            let entries = entries.or_insert_with(|| {
-                self.bytes += SUBJECT_BYTES;
-                Vec::new()
-            });
-            entries.push(entry);
-            self.bytes += size_of::<u64>();
-        }
+        self.bytes += self.results.add(entry, owners);
     }
 
     /// A command: found by its id and by what it acts on; a step of a plan is an event, too.
@@ -105,7 +89,7 @@ impl Gather {
     }
 
     /// What raised an alert: found by its id, time and subject, and no event.
-    pub(super) fn alert(&mut self, alert: &Alert) -> Result<(), Damaged> {
+    pub(super) fn alert(&mut self, entry: u64, alert: &Alert) -> Result<(), Damaged> {
         let id = alert.id.as_str();
         let raised = alert.raised_at.millis();
         let by_id = Key::of(Table::Alert).text(id);
@@ -114,7 +98,7 @@ impl Gather {
         let of_subject = of_subject.signed_down(raised).text(id);
         self.row(by_id, postcard::to_stdvec(alert)?);
         self.row(by_time, Vec::new());
-        self.row(of_subject, Vec::new());
+        self.row(of_subject, entry.to_be_bytes().to_vec());
         Ok(())
     }
 
@@ -125,16 +109,18 @@ impl Gather {
         Ok(())
     }
 
-    pub(super) fn case_moved(&mut self, entry: u64, moved: &CaseMove) {
-        let changes = self.cases.entry(moved.case.id.clone()).or_default();
-        changes.moved(moved);
-        self.row(move_key(&moved.case.id).number(entry), Vec::new());
-        self.bytes += CASE_BYTES + moved.case.events.len() * SUBJECT_BYTES;
+    pub(super) fn case_moved(&mut self, entry: u64, change: CaseInsert) {
+        self.row(move_key(&change.moved.case.id).number(entry), Vec::new());
+        let case = &change.moved.case;
+        self.bytes += CASE_BYTES + case.events.len() * SUBJECT_BYTES;
         self.events.push((entry, EventKind::Case as u8));
+        let changes = self.cases.entry(case.id.clone()).or_default();
+        changes.push((entry, Some(change)));
     }
 
-    pub(super) fn case_gone(&mut self, id: &CaseId) {
-        self.cases.entry(id.clone()).or_default().gone();
+    pub(super) fn case_gone(&mut self, entry: u64, id: &CaseId) {
+        let changes = self.cases.entry(id.clone()).or_default();
+        changes.push((entry, None));
         self.bytes += SUBJECT_BYTES;
     }
 

@@ -1,41 +1,118 @@
 //! Whose results there are（检验结果索引）, and which commands: which ledger entries hold the results of an
-//! enterprise or of a draw, and what officers decided about what. What they say is read in the ledger.
+//! enterprise, a product, a zone or a draw, and what officers decided about what. What they say is read in
+//! the ledger.
 //!
-//! Each write adds one list for every enterprise and draw that had results, under the last of its entries. A
-//! write that was torn is made again, perhaps as a longer list; so lists may say the same twice, and
-//! whoever reads them passes over what was read before.
+//! Each write adds lists for everything that had results, each under the last of its entries. A write that was
+//! torn is made again, perhaps as a longer list; so lists may say the same twice, and whoever reads them
+//! passes over what was read before.
 
 use super::row::{KeyValue, decode_list, encode_list};
 use super::{Damaged, Views};
 use crate::keys::{Key, Parts, Table};
-use risk_domain::ids::{CommandId, DrawId, EnterpriseId};
+use crate::records::ResultOwners;
+use hashbrown::HashMap;
+use risk_domain::ids::{CommandId, DrawId, EnterpriseId, ProductCode, ZoneId};
+use std::hash::Hash;
 
-/// What the keys of an enterprise's lists begin with.
-pub(crate) fn of_enterprise(enterprise: &EnterpriseId) -> Key {
+/// The most entries of a list, so that no row is large. Tests read across many.
+const LIST: usize = if cfg!(test) { 3 } else { 4096 };
+/// Bytes of a list that was begun, about, and of an entry in it.
+const LIST_BYTES: usize = 160;
+const ENTRY_BYTES: usize = size_of::<u64>();
+
+fn of_enterprise(enterprise: &EnterpriseId) -> Key {
     Key::of(Table::ResultsOf).text(enterprise.as_str())
 }
 
-/// What the keys of a draw's lists begin with.
-pub(crate) fn of_draw(draw: &DrawId) -> Key {
+fn of_draw(draw: &DrawId) -> Key {
     Key::of(Table::ResultsOfDraw).text(draw.as_str())
 }
 
-/// The row of new entries under a prefix, the oldest first.
-pub(super) fn row(prefix: &Key, entries: &[u64]) -> Result<KeyValue, Damaged> {
-    let last = entries.last().copied().unwrap_or_default();
-    let key = prefix.clone().number_down(last);
-    Ok((key.into_bytes(), encode_list(entries)?))
+fn of_product(product: &ProductCode) -> Key {
+    Key::of(Table::ResultsOfProduct).text(product.as_str())
 }
 
-/// Which results.
+fn in_zone(zone: &ZoneId) -> Key {
+    Key::of(Table::ResultsInZone).text(zone.as_str())
+}
+
+/// Entries of new results, the oldest first, by what they are found by.
+#[derive(Debug, Default)]
+pub(super) struct NewResults {
+    of_enterprise: HashMap<EnterpriseId, Vec<u64>>,
+    of_product: HashMap<ProductCode, Vec<u64>>,
+    in_zone: HashMap<ZoneId, Vec<u64>>,
+    of_draw: HashMap<DrawId, Vec<u64>>,
+}
+
+/// Adds an entry to its list; says how many bytes of memory it took, about.
+fn push<K: Eq + Hash + Clone>(lists: &mut HashMap<K, Vec<u64>>, key: &K, entry: u64) -> usize {
+    if let Some(list) = lists.get_mut(key) {
+        list.push(entry);
+        return ENTRY_BYTES;
+    }
+    lists.insert(key.clone(), vec![entry]);
+    LIST_BYTES + ENTRY_BYTES
+}
+
+fn rows_of<K>(
+    lists: &HashMap<K, Vec<u64>>,
+    prefix: fn(&K) -> Key,
+    rows: &mut Vec<KeyValue>,
+) -> Result<(), Damaged> {
+    for (of, entries) in lists {
+        for list in entries.chunks(LIST) {
+            let last = list.last().copied().unwrap_or_default();
+            let key = prefix(of).number_down(last);
+            rows.push((key.into_bytes(), encode_list(list)?));
+        }
+    }
+    Ok(())
+}
+
+impl NewResults {
+    /// Adds a result; says how many bytes of memory it took, about.
+    pub(super) fn add(&mut self, entry: u64, owners: &ResultOwners) -> usize {
+        let drawn = owners.draw.as_ref();
+        push(&mut self.of_enterprise, &owners.enterprise, entry)
+            + push(&mut self.of_product, &owners.product, entry)
+            + push(&mut self.in_zone, &owners.zone, entry)
+            + drawn.map_or(0, |draw| push(&mut self.of_draw, draw, entry))
+    }
+
+    /// Adds the rows that hold them.
+    pub(super) fn rows(&self, rows: &mut Vec<KeyValue>) -> Result<(), Damaged> {
+        rows_of(&self.of_enterprise, of_enterprise, rows)?;
+        rows_of(&self.of_product, of_product, rows)?;
+        rows_of(&self.in_zone, in_zone, rows)?;
+        rows_of(&self.of_draw, of_draw, rows)
+    }
+}
+
+/// Which results（检验结果范围）; all are found by an index.
+#[doc(alias = "检验结果范围")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResultsOf {
-    /// Those of these enterprises, found by an index.
+    /// Those of these enterprises.
     Enterprises(Vec<EnterpriseId>),
-    /// Those that name this draw, found by an index.
+    /// Those of these products.
+    Products(Vec<ProductCode>),
+    /// Those in these zones themselves; zones below them are named beside them where they are meant.
+    Zones(Vec<ZoneId>),
+    /// Those that name this draw.
     Draw(DrawId),
-    /// Any, found by reading the ledger backwards.
-    All,
+}
+
+impl ResultsOf {
+    /// What the keys of the lists begin with in which they stand.
+    pub(crate) fn lists(&self) -> Vec<Key> {
+        match self {
+            Self::Enterprises(all) => all.iter().map(of_enterprise).collect(),
+            Self::Products(all) => all.iter().map(of_product).collect(),
+            Self::Zones(all) => all.iter().map(in_zone).collect(),
+            Self::Draw(draw) => vec![of_draw(draw)],
+        }
+    }
 }
 
 impl Views {

@@ -253,6 +253,7 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
     ));
     let results = tempfile_of(city.results.iter().map(wire::encode))?;
     let register = tempfile_of(city.register.iter().map(wire::registry::encode))?;
+    let heard = tempfile_of(city.signals.iter().map(simulate::encode))?;
     let source = |feed, name, file: &tempfile::NamedTempFile| {
         Box::new(FileSource::new(
             feed,
@@ -262,8 +263,11 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
         ))
     };
     let told = source(Feed::Registry, "file:demo-register", &register);
-    let source = source(Feed::Results, "file:demo-city", &results);
-    let source = Joined::new(Feed::Results, source).and(Feed::Registry, told);
+    let results = source(Feed::Results, "file:demo-city", &results);
+    let heard = source(Feed::Signals, "file:demo-signals", &heard);
+    let source = Joined::new(Feed::Results, results)
+        .and(Feed::Registry, told)
+        .and(Feed::Signals, heard);
     let data = DataDir {
         dir: args.data_dir.clone(),
         shard: 0,
@@ -272,7 +276,7 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
     let report = load(&data, Box::new(source), Vocabulary::Reference, Vec::new())?;
     if report.rejected > 0 {
         bail!(
-            "{} results of the demo city were rejected, which is a fault of this program",
+            "{} records of the demo city were rejected, which is a fault of this program",
             report.rejected
         );
     }

@@ -9,6 +9,7 @@ use crate::output::say;
 use crate::wiring;
 use anyhow::Context;
 use risk_domain::reference::Reference;
+use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::{CivilOffset, Day};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::wire;
@@ -61,8 +62,8 @@ pub(crate) fn city(args: &SimulateCity) -> anyhow::Result<ExitCode> {
     let register = register.map(|entry| Ok(wire::registry::encode(entry)));
     write_lines(&args.out.join("frame.ndjson"), register)?;
     write_lines(
-        &args.out.join("complaints.ndjson"),
-        city.signals.iter().map(json),
+        &args.out.join("signals.ndjson"),
+        city.signals.iter().map(|signal| Ok(encode(signal))),
     )?;
     write_lines(
         &args.out.join("truth.ndjson"),
@@ -73,14 +74,20 @@ pub(crate) fn city(args: &SimulateCity) -> anyhow::Result<ExitCode> {
         city.truth.outbreaks.iter().map(json),
     )?;
     say(&format!(
-        "seed {}: {} results, {} entries of the register, {} outbreaks in {}",
+        "seed {}: {} results, {} entries of the register, {} signals, {} outbreaks in {}",
         args.seed,
         city.results.len(),
         city.register.len(),
+        city.signals.len(),
         city.truth.outbreaks.len(),
         args.out.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A signal as it comes in; the city makes up nothing personal.
+pub(crate) fn encode(signal: &Signal) -> Vec<u8> {
+    wire::signal::encode(signal, &SignalPersonal::default())
 }
 
 fn json(row: &impl Serialize) -> anyhow::Result<Vec<u8>> {

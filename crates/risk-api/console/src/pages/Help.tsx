@@ -21,6 +21,7 @@ const TOPICS: { topic: string; title: Word; text: Word }[] = [
   { topic: 'design', title: 'rates.title', text: 'help.design' },
   { topic: 'effect', title: 'effect.title', text: 'help.effect' },
   { topic: 'finds', title: 'plan.expected', text: 'help.finds' },
+  { topic: 'results', title: 'plan.results', text: 'help.results' },
   { topic: 'curve', title: 'plan.curve', text: 'help.curve' },
   { topic: 'prices', title: 'plan.prices', text: 'help.prices' },
   { topic: 'precision', title: 'plan.precision', text: 'help.precision' },

@@ -14,6 +14,7 @@ import { Failure } from '../parts/Failure';
 import { FileButton } from '../parts/FileButton';
 import { useZoneChoices } from '../parts/List';
 import { PlanPlaces } from '../parts/PlanPlaces';
+import { PlanResults } from '../parts/PlanResults';
 import { Explained, SubjectLink, Title } from '../parts/small';
 import { Table, type Order } from '../parts/Table';
 import { useNames } from '../reference';
@@ -152,7 +153,7 @@ function Draw({ plan }: { plan: Plan }) {
   );
 }
 
-function Lines({ list }: { list: Listed }) {
+function Lines({ list, results }: { list: Listed; results: Schemas['PlanResultDto'][] }) {
   const { t, of, code } = useSpeech();
   const { zone, tree } = useNames();
   const [address, setAddress] = useSearchParams();
@@ -163,6 +164,7 @@ function Lines({ list }: { list: Listed }) {
   const lies = (id: string | null | undefined): boolean => !!id && (id === within || lies(parents.get(id)));
   const named = address.get('order') ?? '';
   const order: Order | null = named ? { key: named.replace(/^-/, ''), down: named.startsWith('-') } : null;
+  const found = new Map(results.map((one) => [list.lines[one.number - 1], code('outcome', one.outcome)]));
   const rows = list.lines.filter((line) => (!mode || line.mode === mode) && (!within || lies(line.target.zone_id)));
   const change = (name: string, value: string) => {
     const next = new URLSearchParams(address);
@@ -210,6 +212,7 @@ function Lines({ list }: { list: Listed }) {
           { key: 'p', title: t('grade.probability'), number: true, show: (row) => percent(row.probability), sort: (row) => row.probability },
           { key: 'pi', title: t('plan.inclusion'), number: true, show: (row) => (row.selection.inclusion_probability ? percent(row.selection.inclusion_probability) : '–'), sort: (row) => row.selection.inclusion_probability ?? 0 },
           { key: 'finds', title: t('plan.finds'), number: true, show: (row) => row.expected_finds.toFixed(3), sort: (row) => row.expected_finds },
+          { key: 'result', title: t('plan.result'), show: (row) => found.get(row) ?? '', sort: (row) => found.get(row) ?? '', short: true },
           { key: 'why', title: t('subject.why'), show: (row) => of(row.reason.zh, row.reason.en) },
           { key: 'law', title: t('plan.law'), show: (row) => of(row.legal_basis.zh, row.legal_basis.en) },
         ]}
@@ -226,10 +229,15 @@ export default function PlanPage() {
     queryKey: ['/v1/plans', id],
     queryFn: () => told(client.GET('/v1/plans/{id}', { params: { path: { id } } })),
   });
+  const list = asked.data ? listOf(asked.data) : null;
+  const results = useQuery({
+    queryKey: ['/v1/plans', id, 'results'],
+    queryFn: () => told(client.GET('/v1/plans/{id}/results', { params: { path: { id } } })),
+    enabled: list !== null,
+  });
   if (asked.error) return <Failure error={asked.error} />;
   if (!asked.data) return <Spin aria-label={t('loading')} />;
   const plan = asked.data;
-  const list = listOf(plan);
   return (
     <>
       <Title title={`${t('plan.plan')} ${plan.plan_id}`} lead={`${plan.day} · ${code('planState', plan.state)} · ${moment(plan.created_at, language)}`}>
@@ -281,10 +289,14 @@ export default function PlanPage() {
               />
             </Card>
             <div>
+              {results.data && <PlanResults results={results.data} />}
+              {results.error && <Failure error={results.error} />}
+            </div>
+            <div>
               <Budget list={list} />
             </div>
             <div>
-              <Lines list={list} />
+              <Lines list={list} results={results.data?.lines ?? []} />
             </div>
             <div>
               <PlanPlaces lines={list.lines} />

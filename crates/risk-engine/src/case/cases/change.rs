@@ -1,6 +1,6 @@
 //! What changed of a docket's cases, as the ledger records it.
 
-use super::CaseMove;
+use super::{CaseInsert, CaseMove};
 use crate::case::{Case, CaseEvent};
 use risk_domain::ids::CaseId;
 
@@ -8,6 +8,7 @@ use risk_domain::ids::CaseId;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CaseChange {
     Moved(Box<CaseMove>),
+    Inserted(Box<CaseInsert>),
     Gone(CaseId),
 }
 
@@ -42,14 +43,22 @@ pub(super) fn difference(before: &[Case], after: Vec<Case>) -> Vec<CaseChange> {
             continue;
         }
         let same = |(one, other): &(&CaseEvent, &CaseEvent)| one == other;
-        let kept = known.map_or(0, |known| {
-            let pairs = known.events.iter().zip(&case.events);
-            pairs.take_while(same).count()
-        });
-        changes.push(CaseChange::Moved(Box::new(CaseMove {
+        let events = known.map_or(&[][..], |known| &known.events);
+        let kept = events.iter().zip(&case.events).take_while(same).count();
+        let (old, new) = (events.iter().skip(kept), case.events.iter().skip(kept));
+        let stays = old.rev().zip(new.rev()).take_while(same).count();
+        let mut moved = CaseMove {
             case: case.going_on_from(kept),
             kept: kept as u32,
-        })));
+        };
+        let told = moved.case.events.len() - stays;
+        moved.case.events.truncate(told);
+        changes.push(if stays == 0 {
+            CaseChange::Moved(Box::new(moved))
+        } else {
+            let stays = stays as u32;
+            CaseChange::Inserted(Box::new(CaseInsert { moved, stays }))
+        });
     }
     changes
 }

@@ -1,7 +1,7 @@
 //! What happened in a case（案件动态）, as others read it.
 
 use super::SCHEMA_VERSION;
-use risk_engine::CaseMove;
+use risk_engine::CaseInsert;
 use risk_engine::case::{CaseEvent as Happening, Cause, Deadline, Happened};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,9 +42,12 @@ pub struct CaseEvent {
     pub assigned: Option<String>,
     /// Its terms.
     pub deadlines: Vec<CaseDeadline>,
-    /// The number of its first event below, from 0. Events told before under this number and after it
-    /// are replaced: a record that came late stands in between.
+    /// The number of its first event below, from 0. Those told before under this number and after it are
+    /// replaced, but for the last `events_after`.
     pub first_event: u32,
+    /// How many of the last events told before stand after these, as they were: a record that came late stands
+    /// in between.
+    pub events_after: u32,
     /// What happened, the oldest first.
     pub events: Vec<CaseHappening>,
 }
@@ -132,7 +135,8 @@ fn happening(event: &Happening) -> CaseHappening {
     }
 }
 
-pub(super) fn case_event(event_id: String, moved: &CaseMove) -> CaseEvent {
+pub(super) fn case_event(event_id: String, change: &CaseInsert) -> CaseEvent {
+    let moved = &change.moved;
     let case = &moved.case;
     CaseEvent {
         schema_version: SCHEMA_VERSION,
@@ -152,6 +156,7 @@ pub(super) fn case_event(event_id: String, moved: &CaseMove) -> CaseEvent {
         assigned: case.assigned.as_ref().map(ToString::to_string),
         deadlines: case.deadlines.iter().map(deadline).collect(),
         first_event: moved.kept,
+        events_after: change.stays,
         events: case.events.iter().map(happening).collect(),
     }
 }
