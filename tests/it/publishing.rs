@@ -85,6 +85,95 @@ fn posts_go_through_the_topic_and_dead_letters_to_theirs() -> Result<()> {
     Ok(())
 }
 
+/// A plan's steps go out as the ledger has them; what is to be visited stands in none of them.
+#[test]
+fn sampling_lists_go_out_step_by_step_and_show_what_was_drawn_once_it_is_public() -> Result<()> {
+    const JSON: &str = "application/json";
+    let home = tempfile::tempdir()?;
+    let city = City::simulate(SEED, ENTERPRISES)?;
+    let broker = KafkaBroker::start()?;
+    city.produce(&broker, PARTITIONS)?;
+    let data = home.path().join("planned");
+    // Its results are of months ago: steps of today wait until their partitions hold nothing back.
+    let section = city::kafka_section(&broker, false);
+    let mut server = city::serve(&data, &format!("{section}idle_after = \"1s\"\n"))?;
+    let address = server.address().to_owned();
+    let applied = "risk_pipeline_records_total{disposition=\"applied\"}";
+    city::until("the results are read", || {
+        let applied = city::metric(&address, applied)?.unwrap_or_default();
+        Ok((applied >= city.lines.len() as f64).then_some(()))
+    })?;
+    let asked = serde_json::json!({
+        "budgets": { "risk_evaluation": 5, "supervisory_check": 8, "special_check": 3 },
+        "beacon": { "source": "drand quicknet", "round": "42" },
+    });
+    let post = |path: &str, body: &[u8]| -> Result<Option<Value>> {
+        let answer = http::post(&format!("{address}/v1/plans{path}"), JSON, body)?;
+        if answer.status == 429 {
+            return Ok(None);
+        }
+        ensure!(answer.status < 300, "{}", answer.body);
+        answer.json().map(Some)
+    };
+    // The first may come before the register was read.
+    let (id, drawn) = city::until("a plan with tests is recorded", || {
+        let Some(plan) = post("", asked.to_string().as_bytes())? else {
+            return Ok(None);
+        };
+        let id = city::text(&plan, "plan_id")?;
+        let drawn = post(&format!("/{id}/draw"), b"{\"beacon_value\":\"beef\"}")?;
+        let planned = |of: &Value| of["lines"].as_array().is_some_and(|of| of.len() == 16);
+        Ok(drawn.filter(planned).map(|drawn| (id, drawn)))
+    })?;
+    post(&format!("/{id}/reveal"), b"")?.context("it was not revealed")?;
+    let events = city::until("the steps are sent", || {
+        let mut events = Vec::new();
+        for record in broker.read_all("sampling.lists")? {
+            let event: Value = serde_json::from_slice(&record.payload.context("a tombstone")?)?;
+            if event["plan_id"] == id.as_str() {
+                ensure!(record.key.as_deref() == Some(id.as_bytes()), "another key");
+                events.push(event);
+            }
+        }
+        Ok((events.len() >= 3).then_some(events))
+    })?;
+    let states: Vec<&str> = events
+        .iter()
+        .filter_map(|of| of["state"].as_str())
+        .collect();
+    ensure!(states == ["committed", "drawn", "revealed"], "{states:?}");
+    let public = http::get(&format!("{address}/v1/draws/{id}"))?.json()?;
+    for event in &events {
+        for hash in ["pool_sha256", "secret_sha256"] {
+            ensure!(
+                event["commitment"][hash] == public["commitment"][hash],
+                "{event}"
+            );
+        }
+    }
+    ensure!(
+        events[1]["tests"] == 16 && events[1]["beacon_value"] == "beef",
+        "{}",
+        events[1]
+    );
+    let lines = drawn["lines"].as_array().context("no lines")?;
+    for event in &events[..2] {
+        let text = event.to_string();
+        for line in lines {
+            let enterprise = city::text(&line["target"], "enterprise_id")?;
+            ensure!(!text.contains(&enterprise), "{text} tells of {enterprise}");
+        }
+    }
+    let told = &events[2]["draw"];
+    ensure!(told["lines"] == public["record"]["lines"], "{told}");
+    ensure!(told["reserves"] == public["record"]["reserves"], "{told}");
+    ensure!(told["secret"] == public["record"]["secret"], "{told}");
+    ensure!(told["lines"].as_array().map(Vec::len) == Some(13), "{told}");
+    let status = server.stop(DEADLINE)?;
+    ensure!(status.success(), "{status}: {}", server.tail());
+    Ok(())
+}
+
 #[test]
 fn the_newer_process_takes_the_shard_over_and_the_older_stops() -> Result<()> {
     let home = tempfile::tempdir()?;

@@ -249,10 +249,10 @@ pub fn kafka_section(broker: &KafkaBroker, until_end: bool) -> String {
 }
 
 /// Keys of the same section that send events to topics of these names, which must exist; those of cases
-/// are not sent.
+/// and plans are not sent.
 pub fn outlets(grades: &str, alerts: &str, dead_letters: &str) -> String {
     format!(
-        "grades_topic = \"{grades}\"\nalerts_topic = \"{alerts}\"\ndead_letters_topic = \"{dead_letters}\"\ncases_topic = \"\"\n"
+        "grades_topic = \"{grades}\"\nalerts_topic = \"{alerts}\"\ndead_letters_topic = \"{dead_letters}\"\ncases_topic = \"\"\nlists_topic = \"\"\n"
     )
 }
 

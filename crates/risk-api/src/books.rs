@@ -48,9 +48,9 @@ impl View for SharedPaths {
 impl View for DrawnResults {
     const KINDS: &'static [RecordKind] = &[RecordKind::Result];
 
-    fn take_in(&mut self, _entry: u64, record: &Record, _offset: CivilOffset) {
+    fn take_in(&mut self, entry: u64, record: &Record, _offset: CivilOffset) {
         if let Record::Result(record) = record {
-            self.admit(&record.result);
+            self.admit(entry, &record.result);
         }
     }
 }

@@ -10,6 +10,7 @@ mod compare;
 mod decision;
 mod delivery;
 mod draw;
+mod evaluation;
 mod evidence;
 mod lists;
 mod observers;
@@ -41,6 +42,10 @@ pub use compare::{ComparedDto, ComparisonDto, CounterfactualDto, DifferenceDto};
 pub use decision::{AnswerDto, DecidedDto, DecisionDto};
 pub use delivery::{DeliveryDto, WebhookDto, WebhooksDto};
 pub use draw::{BeaconValueDto, CommitmentDto, DrawDto, PlanStateDto};
+pub use evaluation::{
+    CoverageDto, CoverageReportDto, ExplorationDto, FairnessDto, FairnessReportDto, OffPolicyDto,
+    PlanEvaluationDto, RaceDto, RaceListedDto, RaceOutcomeDto, RaceStateDto, WithinDto,
+};
 pub use evidence::{BehindDto, EvidenceResultDto};
 pub use lists::{
     AssistedDto, AssistedForDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto,

@@ -5,18 +5,22 @@
 //! record is public once it is revealed.
 
 mod book;
+pub(crate) mod evaluation;
 mod export;
 pub(crate) mod fill;
 mod filled;
 mod make;
 pub(crate) mod outcome;
 pub(crate) mod print;
+pub(crate) mod races;
 mod record;
 
 pub use book::{PlanSources, plan_inputs};
+pub use evaluation::{NoEvaluation, PlansLookedAt, USUAL_PLANS};
 pub use export::{csv as table, workbook};
 pub use filled::{FilledError, FilledFault, FilledRecord, FilledRow, Filling, filled};
 pub(crate) use print::all_on;
+pub use races::{Races, drawn_plans};
 
 use crate::audit;
 use crate::document::xlsx::XLSX;
@@ -36,14 +40,14 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use record::Steps;
-pub(crate) use record::{hash_of, numbered};
+pub(crate) use record::hash_of;
 use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::PlanAction;
 use risk_engine::{Engine, LedgerPlan, PlanState};
 use risk_planner::wire::draw::DrawRecord;
 use risk_planner::{PlanError, PlanRequest};
-use risk_store::PlanShelf;
+use risk_store::{DRAW_RECORD, PlanShelf};
 use serde::de::DeserializeOwned;
 
 /// The most rows of a page.
@@ -56,9 +60,8 @@ const SECRET: &str = "secret";
 pub(crate) const POOL: &str = "pool.txt";
 /// The plan before its draw.
 const PLAN: &str = "plan.json";
-/// The plan with its list, and the record of its draw, each with some of its hash.
+/// The plan with its list, with some of its hash; so is the record of its draw, [`DRAW_RECORD`].
 const LIST: &str = "list";
-pub(crate) const RECORD: &str = "record";
 /// Why a draw is made public, for the record.
 const REVEALED: &str = "抽查结束，公开抽取记录";
 
@@ -98,6 +101,7 @@ pub(crate) async fn post(
     let read = move |parts: &ApiParts| {
         let now = (parts.now)();
         let day = make::day_of(&request, parts.engine().policy().time.offset, now)?;
+        races::registered(parts, &request)?;
         let burdens = shared.0.burden.read(parts)?;
         let lists = shared.0.lists.read(parts)?;
         let engine = parts.engine();
@@ -131,7 +135,7 @@ fn plan_of(parts: &ApiParts, id: &str) -> Result<PlanDto, ApiError> {
 fn plan_as_known(shelf: &PlanShelf, id: &DrawId, known: &LedgerPlan) -> Result<PlanDto, ApiError> {
     let bytes = match &known.draw {
         Some((draw, _)) => {
-            let name = numbered(LIST, draw.list_sha256, "json");
+            let name = PlanShelf::numbered(LIST, draw.list_sha256, "json");
             record::unchanged(shelf, id, &name, draw.list_sha256)?
         }
         None => record::document(shelf, id, PLAN)?,
@@ -407,7 +411,7 @@ fn record_of(
     let Some((draw, _)) = &known.draw else {
         return Ok(None);
     };
-    let name = numbered(RECORD, draw.record_sha256, "json");
+    let name = PlanShelf::numbered(DRAW_RECORD, draw.record_sha256, "json");
     let bytes = record::unchanged(&parts.shelf, id, &name, draw.record_sha256)?;
     read_json(&bytes).map(Some)
 }

@@ -62,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 79] = [
+pub(crate) static OPERATIONS: [Operation; 82] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -295,6 +295,18 @@ pub(crate) static OPERATIONS: [Operation; 79] = [
     }),
     write("/v1/plans/{id}/draw", PLANNERS, || post(plans::draw)),
     write("/v1/plans/{id}/reveal", PLANNERS, || post(plans::reveal)),
+    read(
+        "/v1/planning/evaluation",
+        PLANNERS,
+        &["gamma", "plans"],
+        || get(plans::evaluation::route),
+    ),
+    read("/v1/planning/races", PLANNERS, &["limit", "cursor"], || {
+        get(plans::races::list)
+    }),
+    read("/v1/planning/races/{id}", PLANNERS, &[], || {
+        get(plans::races::one)
+    }),
     read("/v1/draws/{id}", KNOWN, &[], || get(plans::draw_one)),
     read("/v1/draws/{id}/pool", KNOWN, &[], || get(plans::draw_pool)),
     read(

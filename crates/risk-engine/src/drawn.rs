@@ -2,7 +2,7 @@
 //! It judges nobody and changes no state.
 
 use crate::corrections::Corrections;
-use risk_domain::ids::{DrawId, EnterpriseId, InspectionId, ProductCode, SiteId};
+use risk_domain::ids::{DrawId, EnterpriseId, InspectionId, ProductCode, SiteId, TeamId};
 use risk_domain::inspection::{InspectionResult, Outcome, TestKind};
 use risk_domain::selection::SelectionMode;
 use std::collections::BTreeMap;
@@ -23,6 +23,10 @@ pub struct Reported {
     pub product: ProductCode,
     /// What came of it.
     pub outcome: Outcome,
+    /// The team that took the sample.
+    pub team: TeamId,
+    /// Entry of the ledger by which it was first reported: a correction keeps the place of what it corrects.
+    pub first: u64,
     /// Whether a failure is proved: by its own laboratory, or of a fast test by the laboratory that
     /// confirmed it.
     pub proved: bool,
@@ -52,8 +56,8 @@ pub struct DrawnResults {
 }
 
 impl DrawnResults {
-    /// Takes in an accepted result.
-    pub fn admit(&mut self, result: &InspectionResult) {
+    /// Takes in an accepted result. `entry` is its entry in the ledger.
+    pub fn admit(&mut self, entry: u64, result: &InspectionResult) {
         let id = &result.inspection_id;
         self.corrections.admit(result);
         if let Some(of) = &result.confirms {
@@ -73,6 +77,8 @@ impl DrawnResults {
                     site: result.site.site_id.clone(),
                     product: result.product.category.clone(),
                     outcome: result.outcome,
+                    team: result.team_id.clone(),
+                    first: entry,
                     proved: !rapid && result.outcome == Outcome::Nonconforming,
                 },
                 supersedes: result.supersedes.clone(),
@@ -83,14 +89,23 @@ impl DrawnResults {
 
     /// Results that count of a draw, in the order of their ids.
     pub fn of(&self, draw: &DrawId) -> Vec<Reported> {
-        let facts = self.of_draw.get(draw).into_iter().flatten();
-        let facts = facts.filter(|of| {
+        let all = self.of_draw.get(draw).map_or(&[][..], Vec::as_slice);
+        let known: BTreeMap<&InspectionId, &Fact> =
+            all.iter().map(|of| (&of.reported.id, of)).collect();
+        let first = |of: &Fact| {
+            let corrected = |of: &&Fact| known.get(of.supersedes.as_ref()?).copied();
+            // A ring of corrections would go on for ever.
+            let chain = std::iter::successors(Some(of), corrected).take(all.len());
+            chain.map(|of| of.reported.first).min()
+        };
+        let facts = all.iter().filter(|of| {
             self.corrections
                 .stands(&of.reported.id, of.supersedes.as_ref())
         });
         let mut found: Vec<Reported> = facts
             .map(|of| Reported {
                 proved: of.reported.proved || (of.rapid && self.is_confirmed(&of.reported.id)),
+                first: first(of).unwrap_or(of.reported.first),
                 ..of.reported.clone()
             })
             .collect();

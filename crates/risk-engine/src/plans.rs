@@ -111,6 +111,15 @@ pub struct LedgerPlan {
 }
 
 impl LedgerPlan {
+    /// A plan as the commands on it leave it, in the ledger's order; none where the first commits to nothing.
+    pub fn after<'c>(commands: impl IntoIterator<Item = &'c Command>) -> Option<Self> {
+        let mut plans = Plans::default();
+        for command in commands {
+            plans.admit(command);
+        }
+        plans.0.into_values().next()
+    }
+
     /// Where it stands.
     pub fn state(&self) -> PlanState {
         match (&self.draw, &self.revealed) {
@@ -121,7 +130,7 @@ impl LedgerPlan {
     }
 
     /// The last step.
-    fn last(&self) -> &PlanStep {
+    pub fn last(&self) -> &PlanStep {
         let drawn = self.draw.as_ref().map(|(_, step)| step);
         self.revealed.as_ref().or(drawn).unwrap_or(&self.committed)
     }

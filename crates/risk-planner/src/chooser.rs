@@ -4,7 +4,12 @@
 //! laminar family is a matroid. Where they cross, or a minimum is still owed, it is an integer program
 //! (`crossing`).
 
+mod race;
+
+pub(crate) use race::Raced;
+
 use crate::crossing;
+use crate::evaluate::RaceSide;
 use crate::limits::{Bound, Clash, Limit, Limits, names};
 use crate::policy::Rules;
 use crate::pool::{ModelView, Pool};
@@ -29,6 +34,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) campaigns: &'a [Campaign],
     /// By unit, whether an open alert speaks of it.
     pub(crate) alerted: &'a [bool],
+    /// Two lists that are held against each other.
+    pub(crate) race: Option<&'a Raced>,
 }
 
 impl Scene<'_> {
@@ -105,6 +112,8 @@ pub(crate) enum Why {
     Alert,
     /// It fits a campaign.
     Campaign(CampaignId),
+    /// It stands on a list of a race.
+    Race(RaceSide),
 }
 
 /// What the targeted modes take.
@@ -231,8 +240,12 @@ impl<'a> Chooser<'a> {
         let mode = SelectionMode::SpecialCheck;
         let mut targeted = Targeted::default();
         let scene = self.scene;
-        let kept = libm::ceil(scene.rules.alert_share * special as f64 - 1e-9) as usize;
-        let alerted = self.fill(mode, kept.min(special), order, |unit| {
+        if let Some(raced) = scene.race {
+            targeted.special = self.race(raced, special, order);
+        }
+        let free = special - targeted.special.len();
+        let kept = libm::ceil(scene.rules.alert_share * free as f64 - 1e-9) as usize;
+        let alerted = self.fill(mode, kept.min(free), order, |unit| {
             scene.alerted[unit as usize]
         });
         targeted

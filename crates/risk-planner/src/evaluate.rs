@@ -1,9 +1,16 @@
-//! What another policy would have found（离线策略评估）, from logged probabilities.
+//! What plans were worth: what another policy would have found（离线策略评估）, from logged probabilities; races of
+//! two lists; how fairly visits were shared out, and how long targets wait.
 //!
 //! Of every target that the logging policy drew with a known probability, its result, weighed by how
 //! much more often the other policy would have drawn it, corrects what the model expects of the other
 //! policy (doubly robust: right if either the probabilities or the model are). What the logging policy
 //! could not draw cannot be known, and is told.
+
+mod race;
+mod shares;
+
+pub use race::{RaceOutcome, RaceSide, RacedTest, Verdict, verdict};
+pub use shares::{Coverage, Fairness, GroupBurden, fairness};
 
 use risk_stats::special::normal_quantile;
 
@@ -139,140 +146,12 @@ pub fn off_policy(units: &[LoggedUnit]) -> Result<OffPolicy, EvaluationError> {
     })
 }
 
-/// A group in a fairness report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupBurden {
-    /// Its name: a zone, a size class, an inspector group.
-    pub name: String,
-    /// Visits that it had.
-    pub visits: f64,
-    /// Its share of all expected harm, as probability summed over its targets.
-    pub risk: f64,
-}
-
-/// How visits of a group stand to its risk（公平性）.
-#[doc(alias = "公平性")]
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fairness {
-    /// The group.
-    pub name: String,
-    /// Visits.
-    pub visits: f64,
-    /// Visits that it would have had if all had gone by risk.
-    pub by_risk: f64,
-    /// One over the other; 1 is even.
-    pub ratio: f64,
-    /// Whether the difference is more than chance would make it in 95 of 100 such reports.
-    pub uneven: bool,
-}
-
-/// Visits against risk, group by group; a group without risk or visits is left out.
-pub fn fairness(groups: &[GroupBurden]) -> Vec<Fairness> {
-    let visits: f64 = groups.iter().map(|group| group.visits).sum();
-    let risk: f64 = groups.iter().map(|group| group.risk).sum();
-    let reach = normal_quantile(1.0 - 0.025 / groups.len().max(1) as f64);
-    let counted = groups.iter().filter(|group| group.risk > 0.0 && risk > 0.0);
-    counted
-        .map(|group| {
-            let share = group.risk / risk;
-            let by_risk = visits * share;
-            let deviation = libm::sqrt(by_risk * (1.0 - share));
-            Fairness {
-                name: group.name.clone(),
-                visits: group.visits,
-                by_risk,
-                ratio: group.visits / by_risk.max(1e-12),
-                uneven: (group.visits - by_risk).abs() > reach * deviation,
-            }
-        })
-        .collect()
-}
-
-/// How long targets have waited（覆盖）, in weeks.
-#[doc(alias = "覆盖")]
-#[derive(Debug, Clone, PartialEq)]
-pub struct Coverage {
-    /// Targets.
-    pub targets: u32,
-    /// Never visited.
-    pub never: u32,
-    /// Visited within 13, 26, 52 and 104 weeks.
-    pub within: [(u32, u32); 4],
-    /// Share of the plan's tests that chance chose（探索占比）.
-    pub exploration: f64,
-}
-
-/// Coverage of targets by the weeks since their last visit, and the share of drawn tests of a plan.
-pub fn coverage(weeks_since: &[Option<u32>], drawn: u32, tests: u32) -> Coverage {
-    let within = |weeks: u32| {
-        let seen = weeks_since.iter().flatten().filter(|since| **since < weeks);
-        (weeks, seen.count() as u32)
-    };
-    Coverage {
-        targets: weeks_since.len() as u32,
-        never: weeks_since.iter().filter(|since| since.is_none()).count() as u32,
-        within: [13, 26, 52, 104].map(within),
-        exploration: f64::from(drawn) / f64::from(tests.max(1)),
-    }
-}
-
-/// A race of two lists（专家清单与引擎清单对比）, with an end that was set before it began.
-#[doc(alias = "专家清单与引擎清单对比")]
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Race {
-    /// Tests and failures of the experts' list.
-    pub experts: (u64, u64),
-    /// Of the engine's.
-    pub engine: (u64, u64),
-    /// Tests of both after which it ends.
-    pub registered_tests: u64,
-}
-
-/// What a race says.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RaceVerdict {
-    /// So many tests are to come before anything may be said.
-    Running(u64),
-    /// The engine's rate less the experts', with its 95 % interval.
-    Ended {
-        /// The difference.
-        difference: f64,
-        /// Lower end.
-        lower: f64,
-        /// Upper end.
-        upper: f64,
-    },
-}
-
-impl Race {
-    /// The verdict; none before the registered end, so that nobody stops while ahead.
-    pub fn verdict(&self) -> RaceVerdict {
-        let tests = self.experts.0 + self.engine.0;
-        if tests < self.registered_tests || self.experts.0 == 0 || self.engine.0 == 0 {
-            return RaceVerdict::Running(self.registered_tests.saturating_sub(tests).max(1));
-        }
-        let rate = |(tests, failures): (u64, u64)| {
-            // One success and one failure more (Agresti and Caffo 2000), so that no rate is certain.
-            let (n, y) = (tests as f64 + 2.0, failures as f64 + 1.0);
-            (y / n, y / n * (1.0 - y / n) / n)
-        };
-        let ((experts, v), (engine, w)) = (rate(self.experts), rate(self.engine));
-        let difference = engine - experts;
-        let half = normal_quantile(0.975) * libm::sqrt(v + w);
-        RaceVerdict::Ended {
-            difference,
-            lower: difference - half,
-            upper: difference + half,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A numbered stream of uniform numbers: enough for a simulation, the same everywhere.
-    fn uniforms(seed: u64) -> impl Iterator<Item = f64> {
+    pub(super) fn uniforms(seed: u64) -> impl Iterator<Item = f64> {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
         std::iter::repeat_with(move || {
             state ^= state << 13;
@@ -338,57 +217,5 @@ mod tests {
             off_policy(&[unit(1.5, 0.5, None)]),
             Err(EvaluationError::Probability)
         );
-    }
-
-    #[test]
-    fn fairness_holds_visits_against_risk() {
-        let group = |name: &str, visits, risk| GroupBurden {
-            name: name.to_owned(),
-            visits,
-            risk,
-        };
-        let found = fairness(&[
-            group("A", 100.0, 10.0),
-            group("B", 100.0, 10.0),
-            group("C", 0.0, 0.0),
-        ]);
-        assert!(
-            found
-                .iter()
-                .all(|of| !of.uneven && (of.ratio - 1.0).abs() < 1e-12)
-        );
-        let found = fairness(&[group("A", 180.0, 10.0), group("B", 20.0, 10.0)]);
-        assert!(found.iter().all(|of| of.uneven), "{found:?}");
-    }
-
-    #[test]
-    fn a_race_says_nothing_before_its_end() {
-        let race = Race {
-            experts: (200, 10),
-            engine: (199, 40),
-            registered_tests: 400,
-        };
-        assert_eq!(race.verdict(), RaceVerdict::Running(1));
-        let RaceVerdict::Ended {
-            difference,
-            lower,
-            upper,
-        } = (Race {
-            engine: (200, 40),
-            ..race
-        })
-        .verdict()
-        else {
-            panic!("it has ended");
-        };
-        assert!(lower > 0.0 && lower < difference && difference < upper);
-    }
-
-    #[test]
-    fn coverage_counts_weeks_and_exploration() {
-        let found = coverage(&[None, Some(0), Some(12), Some(13), Some(200)], 60, 145);
-        assert_eq!((found.targets, found.never), (5, 1));
-        assert_eq!(found.within, [(13, 2), (26, 3), (52, 3), (104, 3)]);
-        assert!((found.exploration - 60.0 / 145.0).abs() < 1e-12);
     }
 }

@@ -31,7 +31,9 @@ pub mod wire;
 pub use draw::{Beacon, Commitment, DrawError, DrawKey, Secret};
 pub use limits::{Clash, Limit};
 pub use outlook::{BudgetPoint, Precision, ShadowPrice};
-pub use plan::{Design, Line, Plan, PlanError, RatioReached, Shortfall, ShortfallCause};
+pub use plan::{
+    Design, Line, Plan, PlanError, RaceListed, RatioReached, Shortfall, ShortfallCause,
+};
 pub use policy::{PlanningPolicy, PlanningPolicyError};
 pub use pool::{Candidate, FastTestYield, ModelView, Pool, PoolError, Surroundings};
 pub use reason::Reason;

@@ -2,11 +2,14 @@
 
 mod known;
 mod lines;
+mod race;
 
 pub use known::RatioReached;
+pub use race::RaceListed;
 
-use crate::chooser::{Chooser, Scene, Targeted};
+use crate::chooser::{Chooser, Raced, Scene, Targeted};
 use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Drawn, Secret, draw};
+use crate::evaluate::RaceSide;
 use crate::limits::{Clash, FieldError, Limits};
 use crate::outlook::{self, BudgetPoint, Precision, ShadowPrice};
 use crate::policy::{PlanningPolicy, PlanningPolicyError, Rules};
@@ -113,6 +116,8 @@ pub struct Line {
     pub reason: Reason,
     /// The campaign that it belongs to.
     pub campaign: Option<CampaignId>,
+    /// The list of the plan's race that it stands on.
+    pub race: Option<RaceSide>,
     /// What it is owed to.
     pub lead: Option<Lead>,
 }
@@ -181,6 +186,8 @@ pub struct Plan {
     pub precision: Vec<Precision>,
     /// How far credit classes are inspected, and what the plan adds.
     pub ratios: Vec<RatioReached>,
+    /// The race that is run in it.
+    pub race: Option<RaceListed>,
     /// Targets that rest, by reason.
     pub resting: BTreeMap<Resting, u32>,
     /// Targets that may not be checked, by reason.
@@ -203,6 +210,7 @@ pub struct Design<'a> {
     pub(crate) limits: Limits,
     pub(crate) standing: Vec<Standing>,
     alerted: Vec<bool>,
+    race: Option<Raced>,
     pub(crate) strata: Vec<Stratum>,
     /// Weights of supervisory checks by unit.
     pub(crate) weights: Vec<(u32, f64)>,
@@ -229,6 +237,7 @@ impl<'a> Design<'a> {
                 return Err(FieldError::new(format!("campaigns[{at}].zones"), rule).into());
             }
         }
+        let race = race::raced(request, pool)?;
         let limits = Limits::new(request, &rules, pool)?;
         let standing: Vec<Standing> = pool
             .candidates()
@@ -264,6 +273,7 @@ impl<'a> Design<'a> {
             limits,
             standing,
             alerted: known::alerted(request, pool),
+            race,
             strata,
             weights,
             clashes,
@@ -309,6 +319,7 @@ impl<'a> Design<'a> {
             standing: &self.standing,
             campaigns: &self.request.campaigns,
             alerted: &self.alerted,
+            race: self.race.as_ref(),
         }
     }
 
@@ -357,6 +368,7 @@ impl<'a> Design<'a> {
             prices: outlook.prices(&chooser),
             precision: outlook::precision(self),
             ratios: known::reached(self.pool, &lines),
+            race: race::listed(self.request, &lines),
             resting: BTreeMap::new(),
             barred: BTreeMap::new(),
             lines,

@@ -33,6 +33,8 @@ pub enum Reason {
     Alert,
     /// It fits a campaign.
     Campaign(CampaignId),
+    /// It stands on one of the two lists of a race, or on both.
+    Race(CompactString),
     /// It is owed.
     Owed(LeadKind),
 }
@@ -46,6 +48,7 @@ impl Reason {
             Self::Harm => "harm",
             Self::Alert => "alert",
             Self::Campaign(_) => "campaign",
+            Self::Race(_) => "race",
             Self::Owed(LeadKind::Case) => "case",
             Self::Owed(LeadKind::FollowUp) => "follow_up",
             Self::Owed(LeadKind::Alert) => "alert_lead",
@@ -100,6 +103,13 @@ impl Line {
                 format!("属于专项行动 {id}"),
                 format!("belongs to campaign {id}"),
             ),
+            // How likely it fails would tell whose list it stands on: who tests it is not to know.
+            Reason::Race(id) => {
+                return (
+                    format!("列入清单对比 {id}"),
+                    format!("stands on a list of race {id}"),
+                );
+            }
             Reason::Owed(kind) => match kind {
                 LeadKind::Case => (
                     "案件待复查".to_owned(),

@@ -2,4 +2,5 @@
 
 pub mod draw;
 pub mod inputs;
+mod race;
 pub mod request;

@@ -11,11 +11,13 @@ use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, Zo
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
+use risk_planner::evaluate::RaceSide;
 use risk_planner::policy::RuleChanges;
 use risk_planner::wire::draw::{DrawRecord, VerifyError};
 use risk_planner::wire::inputs::ClassRatio;
 use risk_planner::wire::request::{
     Alerted, BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
+    RaceMeasure, RaceRequest, RaceTarget,
 };
 use risk_planner::{
     Candidate, Design, DrawKey, ModelView, Plan, PlanError, PlanRequest, PlanningPolicy, Pool,
@@ -378,6 +380,96 @@ fn zhejiang_random_reg_org_quota_above_the_pool_takes_all_and_says_so() {
     assert_eq!((checks.asked, checks.planned), (40, 10));
     assert_eq!(checks.cause, ShortfallCause::Pool(10));
     assert_eq!(shortfall(SelectionMode::FastTest).planned, 0);
+}
+
+/// The same peer gave every office as many draws, however many it had to look after: here draws go by size and
+/// spread, what rounding leaves goes to the largest remainders, and the sum is the budget.
+#[test]
+fn zhejiang_random_reg_org_draws_go_by_size_and_the_largest_remainder() {
+    let pool = pool(777);
+    let policy = PlanningPolicy::builtin().unwrap();
+    let view = ModelView::default();
+    for budget in [7, 20, 37, 101] {
+        let mut request = week();
+        request.budgets.risk_evaluation = budget;
+        let id = DrawId::new("D").unwrap();
+        let design = Design::new(&policy, &request, &pool, &view, day(), id).unwrap();
+        let mode = SelectionMode::RiskEvaluation;
+        let strata: Vec<_> = design
+            .strata()
+            .iter()
+            .filter(|of| of.mode == mode)
+            .collect();
+        let sizes: Vec<f64> = strata
+            .iter()
+            .map(|of| {
+                let count = of.units.len() as f64;
+                let sum: f64 = of
+                    .units
+                    .iter()
+                    .map(|unit| pool.candidates()[unit.unit as usize].probability)
+                    .sum();
+                let mean = sum / count;
+                count * (mean * (1.0 - mean)).sqrt()
+            })
+            .collect();
+        let all: f64 = sizes.iter().sum();
+        let quotas: u32 = strata.iter().map(|of| of.quota).sum();
+        assert_eq!(quotas, budget);
+        for (stratum, size) in strata.iter().zip(&sizes) {
+            let exact = f64::from(budget) * size / all;
+            let quota = f64::from(stratum.quota);
+            // A stratum is never left without a draw.
+            assert!(
+                (quota - exact).abs() < 1.0 || stratum.quota == 1,
+                "{}: {quota} draws for a share of {exact}",
+                stratum.name
+            );
+        }
+    }
+}
+
+/// A peer kept a sample of its matches without the weight: here whatever chance chose bears the probability with
+/// which it was chosen, in the list and in the published record, and nothing else bears one.
+#[test]
+fn jube_activation_sample_what_chance_chose_bears_its_probability() {
+    let pool = pool(400);
+    let policy = PlanningPolicy::builtin().unwrap();
+    let (request, view) = (week(), ModelView::default());
+    let id = DrawId::new("2026-W49").unwrap();
+    let design = Design::new(&policy, &request, &pool, &view, day(), id).unwrap();
+    let plan = plan_of(&request, &pool, 4).unwrap();
+    for line in &plan.lines {
+        let strata = design.strata().iter().filter(|of| of.mode == line.mode);
+        let units = strata.flat_map(|of| &of.units);
+        let mut own = units.filter(|of| pool.candidates()[of.unit as usize].target == line.target);
+        let logged = own.next().map(|of| of.probability);
+        let drawn = [
+            SelectionMode::RiskEvaluation,
+            SelectionMode::SupervisoryCheck,
+        ];
+        assert_eq!(
+            line.inclusion.is_some(),
+            drawn.contains(&line.mode),
+            "{line:?}"
+        );
+        assert_eq!(line.inclusion, logged, "{line:?}");
+        assert!(
+            line.inclusion
+                .is_none_or(|chance| chance > 0.0 && chance <= 1.0)
+        );
+    }
+    let secret = secret(4);
+    let record = DrawRecord::new(&design.commit(&secret), &secret, None, 0.2, &plan);
+    let listed: Vec<f64> = plan.lines.iter().filter_map(|of| of.inclusion).collect();
+    let recorded = record.lines.iter().map(|of| of.inclusion_probability);
+    assert_eq!(recorded.collect::<Vec<f64>>(), listed);
+    assert!(
+        record
+            .reserves
+            .iter()
+            .all(|of| of.inclusion_probability > 0.0)
+    );
 }
 
 #[test]
@@ -1019,4 +1111,117 @@ proptest! {
             prop_assert!(seen.insert(&line.target));
         }
     }
+}
+
+/// A race of experts who name candidates in this order.
+fn race(tests: u32, experts: impl IntoIterator<Item = usize>) -> RaceRequest {
+    let target = |number: usize| {
+        let of = candidate(number).target;
+        RaceTarget {
+            enterprise: of.enterprise,
+            site: of.site,
+            product: of.product,
+        }
+    };
+    RaceRequest {
+        id: "2026-Q4".into(),
+        tests,
+        ends_after: 100,
+        measure: RaceMeasure::ProvedFailures,
+        experts: experts.into_iter().map(target).collect(),
+    }
+}
+
+#[test]
+fn a_race_tests_both_lists_under_the_same_rules_and_shows_nobody_which_is_whose() {
+    let pool = pool(400);
+    // Candidate 11 rests. Of the others the engine names 15 first, by harm and probability.
+    let alone = plan_of(&week(), &pool, 1).unwrap();
+    let special = alone
+        .lines
+        .iter()
+        .filter(|line| line.mode == SelectionMode::SpecialCheck);
+    let firsts: Vec<Target> = special.take(2).map(|line| line.target.clone()).collect();
+    let number = |target: &Target| {
+        (0..400)
+            .find(|at| candidate(*at).target == *target)
+            .unwrap()
+    };
+    let shared: Vec<usize> = firsts.iter().map(number).collect();
+    let mut experts = vec![11];
+    experts.extend(&shared);
+    experts.extend([100, 140, 180, 220, 260, 300]);
+    let request = PlanRequest {
+        race: Some(race(5, experts)),
+        ..week()
+    };
+    let plan = plan_of(&request, &pool, 1).unwrap();
+    let listed = plan.race.as_ref().unwrap();
+    assert_eq!((listed.engine, listed.experts), (5, 5), "{listed:?}");
+    assert!(listed.passed_over.contains(&candidate(11).target));
+    assert_eq!(plan.lines.len(), alone.lines.len());
+    let raced: Vec<_> = plan.lines.iter().filter(|of| of.race.is_some()).collect();
+    assert_eq!(raced.len() as u32, 10 - listed.both);
+    let both = raced.iter().filter(|of| of.race == Some(RaceSide::Both));
+    assert_eq!(both.count() as u32, listed.both);
+    for target in &firsts {
+        let line = raced.iter().find(|of| of.target == *target).unwrap();
+        assert_eq!(line.race, Some(RaceSide::Both), "{target}");
+    }
+    let engine = raced.iter().filter(|of| of.race == Some(RaceSide::Engine));
+    let least = engine.map(|of| of.harm * of.probability / (1.0 - of.probability));
+    let least = least.fold(f64::INFINITY, f64::min);
+    let rest = plan.lines.iter().filter(|of| of.race.is_none());
+    for line in rest.filter(|of| of.mode == SelectionMode::SpecialCheck) {
+        let value = line.harm * line.probability / (1.0 - line.probability);
+        assert!(
+            value <= least + 1e-12,
+            "the engine's list takes the best first"
+        );
+    }
+    let sentences: BTreeSet<_> = raced.iter().map(|of| of.sentences()).collect();
+    assert_eq!(sentences.len(), 1, "{sentences:?}");
+    assert!(raced.windows(2).all(|pair| pair[0].target < pair[1].target));
+}
+
+#[test]
+fn races_that_cannot_be_run_name_their_field() {
+    let pool = pool(60);
+    let twice = race(2, [3, 4, 3]);
+    let named = |race: RaceRequest| {
+        let request = PlanRequest {
+            race: Some(race),
+            ..week()
+        };
+        let PlanError::Field(error) = plan_of(&request, &pool, 1).unwrap_err() else {
+            panic!("no field is named");
+        };
+        error.field
+    };
+    let base = || race(2, [1, 2, 3]);
+    assert_eq!(
+        named(RaceRequest {
+            id: "a b".into(),
+            ..base()
+        }),
+        "race.id"
+    );
+    assert_eq!(
+        named(RaceRequest {
+            tests: 13,
+            ..base()
+        }),
+        "race.tests"
+    );
+    assert_eq!(named(RaceRequest { tests: 0, ..base() }), "race.tests");
+    assert_eq!(
+        named(RaceRequest {
+            ends_after: 1,
+            ..base()
+        }),
+        "race.ends_after"
+    );
+    assert_eq!(named(race(2, [1])), "race.experts");
+    assert_eq!(named(race(2, [1, 500])), "race.experts[1]");
+    assert_eq!(named(twice), "race.experts[2]");
 }

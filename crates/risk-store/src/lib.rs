@@ -36,17 +36,17 @@ pub use error::StoreError;
 pub use evidence::{ProvedEntry, ProvedResult, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
 pub use progress::ShownObserver;
-pub use reader::{MAX_PAGE, Raise, Reader};
+pub use reader::{MAX_PAGE, OutEvent, PlanMoved, Raise, Reader};
 pub use records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord, Parked};
 pub use records::{
     CommandRecord, EncodedResult, Placement, Positions, Record, RecordKind, RegistryRecord,
     Rejection, RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
-pub use shelf::PlanShelf;
+pub use shelf::{DRAW_RECORD, PlanShelf};
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
-    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, ResultsOf, SubjectOrder,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, Page, ResultsOf, SubjectOrder,
     SubjectQuery, ViewStats,
 };
 pub use writer::Writer;

@@ -1,8 +1,10 @@
 //! The reader（读取端）: everything that is asked of an open store, from any thread.
 
+mod event;
 mod raises;
 mod walks;
 
+pub use event::{OutEvent, PlanMoved};
 pub use raises::Raise;
 
 use crate::commit::{Observer, Shared, Ticket};
@@ -12,9 +14,10 @@ use crate::identities::KnownIds;
 use crate::ledger::{Block, LedgerReader};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
+use crate::shelf::PlanShelf;
 use crate::views::{
-    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
-    SubjectQuery, ViewStats, ViewsHandle,
+    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery,
+    ViewStats, ViewsHandle,
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
@@ -42,6 +45,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     outbox: Arc<OutboxCursor>,
     deliveries: Deliveries,
+    shelf: PlanShelf,
     cache: Arc<Mutex<BlockCache>>,
 }
 
@@ -51,6 +55,7 @@ impl Reader {
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
         (shard_dir, shard): (&Path, u16),
+        shelf: PlanShelf,
     ) -> Self {
         Self {
             ids,
@@ -58,6 +63,7 @@ impl Reader {
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
             deliveries: Deliveries::of(shard_dir, shard),
+            shelf,
             cache: Arc::default(),
         }
     }
@@ -267,49 +273,6 @@ impl Reader {
                 dead_letters: views.counts()?,
             })
         })
-    }
-
-    /// Outgoing events from entry `from` on, at most `max`, each with its entry. Which assessments
-    /// are events is said where the views are described.
-    pub fn outbox_after(&self, from: u64, max: usize) -> Result<Vec<(u64, OutEvent)>, StoreError> {
-        let entries = self.views.read(|views| views.outbox(from, max))?;
-        let mut events = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let event = match self.record(entry)? {
-                Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
-                Record::Effect(Effect::AlertMoved(moved)) => OutEvent::Alert(moved),
-                Record::Effect(Effect::CaseMoved(moved)) => {
-                    OutEvent::Case(Box::new((*moved).into()))
-                }
-                Record::Effect(Effect::CaseInserted(insert)) => OutEvent::Case(insert),
-                Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
-                Record::Effect(
-                    Effect::EpochClosed(_)
-                    | Effect::SnapshotFitted(_)
-                    | Effect::RatesTold(_)
-                    | Effect::LevelsTold(_)
-                    | Effect::CoursesTold(_)
-                    | Effect::WeekWatched(_)
-                    | Effect::CaseGone(_)
-                    | Effect::ReferenceRefused(_)
-                    | Effect::AlertRaised(_)
-                    | Effect::AlertTermsSet(_)
-                    | Effect::SignalRaised(_)
-                    | Effect::ResultsRaised(_),
-                )
-                | Record::Result(_)
-                | Record::Registry(_)
-                | Record::Command(_)
-                | Record::Signal(_)
-                | Record::Access(_)
-                | Record::Input(_) => {
-                    let reason = "the outbox names it as an event, which it is not".to_owned();
-                    return Err(StoreError::Record { entry, reason });
-                }
-            };
-            events.push((entry, event));
-        }
-        Ok(events)
     }
 
     /// What changed of alerts, by entries from `from` on, the oldest first, at most `max`, each with its entry; and

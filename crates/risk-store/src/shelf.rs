@@ -6,6 +6,8 @@
 
 use crate::error::StoreError;
 use risk_domain::ids::DrawId;
+use risk_domain::plan_act::{ContentHash, hexadecimal};
+use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,6 +19,9 @@ use std::path::{Path, PathBuf};
 pub struct PlanShelf {
     folder: PathBuf,
 }
+
+/// Kind of the documents that hold records of draws.
+pub const DRAW_RECORD: &str = "record";
 
 /// Whether an id can be a folder's name as it is.
 fn is_plain(id: &str) -> bool {
@@ -67,6 +72,22 @@ impl PlanShelf {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.error("read a plan of")(error)),
         }
+    }
+
+    /// A document, if it is there and is what its hash says.
+    pub fn get_unchanged(
+        &self,
+        plan: &DrawId,
+        name: &str,
+        hash: ContentHash,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.get(plan, name)?;
+        Ok(found.filter(|bytes| Sha256::digest(bytes).as_slice() == hash.0))
+    }
+
+    /// Name of a document that several draws may try to write: the ledger says which one counts.
+    pub fn numbered(kind: &str, hash: ContentHash, ends: &str) -> String {
+        format!("{kind}-{}.{ends}", hexadecimal(&hash.0[..8]))
     }
 
     /// Names of the documents of a plan, in their order.
@@ -123,6 +144,10 @@ mod tests {
         shelf.put(&plan, "secret", b"one").unwrap();
         shelf.put(&plan, "secret", b"two").unwrap();
         assert_eq!(shelf.get(&plan, "secret").unwrap().unwrap(), b"two");
+        let hash = |bytes: &[u8]| ContentHash(Sha256::digest(bytes).into());
+        let held = |bytes| shelf.get_unchanged(&plan, "secret", hash(bytes)).unwrap();
+        assert_eq!(held(b"two").unwrap(), b"two");
+        assert_eq!(held(b"one"), None, "it was changed");
         assert_eq!(shelf.names(&plan).unwrap(), ["secret"]);
         assert_eq!(shelf.list().unwrap(), [plan]);
         let file = folder.path().join("plans/P-2026-11-30-ab/secret");

@@ -25,6 +25,7 @@ use crate::ledger::{
 use crate::progress::Progress;
 use crate::reader::{Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
+use crate::shelf::PlanShelf;
 use crate::views::{ViewThread, ViewsHandle};
 use crate::writer::{Threads, Writer, WriterParts};
 use risk_domain::time::Timestamp;
@@ -218,6 +219,7 @@ impl Store {
             Arc::clone(&views),
             Arc::clone(&shared),
             (&self.shard_dir(), self.options.shard),
+            PlanShelf::of(&self.dir),
         );
         let writer = self.start(ledger, views, shared, ids, positions.clone())?;
         Ok(Opened {

@@ -45,14 +45,13 @@ pub use cases::CaseQuery;
 pub(crate) use history::HistoryList;
 pub(crate) use query::List;
 pub use query::{
-    AlertQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder, SubjectQuery,
-    ViewStats,
+    AlertQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery, ViewStats,
 };
 pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 10;
+const VIEW_VERSION: u8 = 11;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of

@@ -19,17 +19,18 @@ use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::{
-    Assessment, Engine, Input, Outcome as Became, Policy, Registration, ResultInput,
+    Assessment, Engine, Input, Outcome as Became, PlanState, Policy, Registration, ResultInput,
     SourcePartition, StateHash, Taxonomy,
 };
 use risk_store::identity::IdentitySettings;
 use risk_store::ledger::Section;
 use risk_store::ledger::merkle::verify_inclusion;
 use risk_store::{
-    AlertQuery, Committed, DeadLetterQuery, DurableListener, EncodedResult, Opened, OutEvent,
-    Placement, Positions, Reader, Record, Rejection, ResultsOf, Store, StoreError, StoreOptions,
-    SubjectOrder, SubjectQuery, Ticket, Told, backup, restore,
+    AlertQuery, Committed, DRAW_RECORD, DeadLetterQuery, DurableListener, EncodedResult, Opened,
+    OutEvent, Placement, PlanShelf, Positions, Reader, Record, Rejection, ResultsOf, Store,
+    StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, Told, backup, restore,
 };
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -906,6 +907,7 @@ fn a_grade_event_exists_exactly_where_the_recorded_level_changed() {
             OutEvent::Case(change) => {
                 cases.insert(change.moved.case.id.clone());
             }
+            OutEvent::Plan(moved) => unreachable!("nobody planned {moved:?}"),
         }
     }
     assert_eq!(grades, expected);
@@ -1062,15 +1064,34 @@ fn found_of(reader: &Reader, plan: &DrawId) -> (Numbered, Numbered) {
     (steps.collect(), results.collect())
 }
 
+/// What goes out of plans: which stood where, and what of the draw is public.
+fn told_of_plans(reader: &Reader) -> Vec<(String, PlanState, Option<Vec<u8>>)> {
+    let events = reader.outbox_after(0, usize::MAX).unwrap().into_iter();
+    let of_plans = events.filter_map(|(_, event)| match event {
+        OutEvent::Plan(moved) => Some((
+            moved.plan.to_string(),
+            moved.known.state(),
+            moved.record.clone(),
+        )),
+        OutEvent::Grade(_) | OutEvent::Alert(_) | OutEvent::DeadLetter(_) | OutEvent::Case(_) => {
+            None
+        }
+    });
+    of_plans.collect()
+}
+
 #[test]
 fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt() {
     let dir = TempDir::new().unwrap();
     let store = store(dir.path());
+    let shelf = PlanShelf::of(dir.path());
     let mut worker = Worker::open(&store);
     live(&mut worker);
     let (plan, other) = (DrawId::new("P-1").unwrap(), DrawId::new("P-10").unwrap());
-    let hash = ContentHash([5; 32]);
+    let hash = ContentHash(Sha256::digest(b"{}").into());
+    let document = PlanShelf::numbered(DRAW_RECORD, hash, "json");
     for plan in [&plan, &other] {
+        shelf.put(plan, &document, b"{}").unwrap();
         let commitment = PlanCommitment {
             day: Day::new(20_515),
             design_sha256: hash,
@@ -1102,6 +1123,20 @@ fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt
     assert_eq!(ids(&now.1), ["D1", "D0"], "the newest first");
     let of_other = found_of(worker.reader(), &other);
     assert_eq!((of_other.0.len(), of_other.1.len()), (2, 2));
+    let told = told_of_plans(worker.reader());
+    let step = |plan: &str, state| (plan.to_owned(), state, None);
+    let revealed = ("P-1".to_owned(), PlanState::Revealed, Some(b"{}".to_vec()));
+    let wanted = [
+        step("P-1", PlanState::Committed),
+        step("P-1", PlanState::Drawn),
+        step("P-10", PlanState::Committed),
+        step("P-10", PlanState::Drawn),
+        revealed,
+    ];
+    assert_eq!(
+        told, wanted,
+        "the draw is told once it is public, and not before"
+    );
     let unknown = CommandId::new("P-1-comm").unwrap();
     assert_eq!(worker.reader().command_entry(&unknown).unwrap(), None);
     worker.close();
@@ -1109,6 +1144,10 @@ fn steps_of_a_plan_and_the_results_of_its_draw_are_found_live_behind_and_rebuilt
     let worker = Worker::open(&store);
     assert_eq!(found_of(worker.reader(), &plan), now);
     assert_eq!(found_of(worker.reader(), &other), of_other);
+    assert_eq!(told_of_plans(worker.reader()), wanted);
+    shelf.put(&plan, &document, b"[]").unwrap();
+    let told = told_of_plans(worker.reader());
+    assert_eq!(told[4].2, None, "what was changed is not told");
 }
 
 /// Every result with its entry, the newest first, as the ledger has them.
@@ -1362,7 +1401,10 @@ fn alerts_are_followed_by_position_without_gap_or_repetition() {
         .into_iter()
         .filter_map(|(entry, event)| match event {
             OutEvent::Alert(alert) => Some((entry, *alert)),
-            OutEvent::Grade(_) | OutEvent::DeadLetter(_) | OutEvent::Case(_) => None,
+            OutEvent::Grade(_)
+            | OutEvent::DeadLetter(_)
+            | OutEvent::Case(_)
+            | OutEvent::Plan(_) => None,
         })
         .collect();
     assert!(expected.len() > 3);

@@ -111,6 +111,7 @@ pub(crate) struct Kafka {
     pub(crate) alerts_topic: String,
     pub(crate) dead_letters_topic: String,
     pub(crate) cases_topic: String,
+    pub(crate) lists_topic: String,
     pub(crate) partitions: Vec<i32>,
     pub(crate) transactional_id: String,
     #[serde(with = "duration")]

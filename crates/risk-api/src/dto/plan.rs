@@ -1,6 +1,7 @@
 //! Plans and draws（抽样计划与抽取）: the planner's own shapes. Coming targets stand in no other.
 
 use super::draw::{CommitmentDto, PlanStateDto};
+use super::evaluation::RaceListedDto;
 use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
 use risk_planner::detail::Detail;
@@ -111,6 +112,9 @@ pub struct PlanLineDto {
     pub legal_basis: SentenceDto,
     /// What it is owed to.
     pub lead: Option<Lead>,
+    /// On which list of the plan's race it stands: `engine`, `experts` or `both`. No sheet for teams shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<String>,
 }
 
 /// Who replaces a drawn target that is closed or gone.
@@ -267,6 +271,9 @@ pub struct PlanListDto {
     /// How far credit classes are inspected; empty where none is known.
     #[serde(default)]
     pub class_ratios: Vec<PlanRatioDto>,
+    /// The race that is run in the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceListedDto>,
 }
 
 /// A plan in a list.
@@ -404,6 +411,7 @@ impl PlanListDto {
                 })
                 .collect(),
             class_ratios: plan.ratios.iter().map(ratio).collect(),
+            race: plan.race.as_ref().map(Into::into),
         }
     }
 }
@@ -467,5 +475,6 @@ fn line_of(
             en: detail.basis.en.to_string(),
         },
         lead: line.lead.clone(),
+        race: line.race.map(|side| side.to_string()),
     })
 }

@@ -5,11 +5,11 @@
 
 use super::{Document, MAX_RESULTS, PackError, Packer, Reach, Told, shown};
 use crate::dto::pack::{AboutDto, Role, StatementDto};
-use crate::plans::{POOL, RECORD, hash_of, numbered};
+use crate::plans::{POOL, hash_of};
 use risk_domain::decision::{Command, Order};
 use risk_domain::ids::DrawId;
 use risk_domain::plan_act::{ContentHash, PlanAction};
-use risk_store::ResultsOf;
+use risk_store::{DRAW_RECORD, PlanShelf, ResultsOf};
 
 /// The hashes of what may be seen of a draw.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Packer<'_> {
         let Some(hash) = public.record.filter(|_| public.revealed) else {
             return Ok(None);
         };
-        let name = numbered(RECORD, hash, "json");
+        let name = PlanShelf::numbered(DRAW_RECORD, hash, "json");
         self.held(draw, &name, (hash, name.clone()))
     }
 
@@ -78,7 +78,7 @@ impl Packer<'_> {
         let Some(hash) = public.pool.filter(|_| public.revealed) else {
             return Ok(None);
         };
-        self.held(draw, POOL, (hash, numbered("pool", hash, "txt")))
+        self.held(draw, POOL, (hash, PlanShelf::numbered("pool", hash, "txt")))
     }
 
     pub(super) fn draw(&self, draw: &DrawId, reach: &mut Reach) -> Result<Option<Told>, PackError> {

@@ -1,7 +1,7 @@
 //! Plans in the making: a design that is committed to, its draw, the documents of both.
 
 use super::record::{self, Steps};
-use super::{INPUTS, LIST, PLAN, POOL, RECORD, REQUEST, SECRET, plan_as_known, read_json};
+use super::{INPUTS, LIST, PLAN, POOL, REQUEST, SECRET, plan_as_known, read_json};
 use crate::dto::{BeaconValueDto, PlanDto, PlanListDto, PlanStateDto};
 use crate::error::ApiError;
 use crate::state::ApiParts;
@@ -13,6 +13,7 @@ use risk_planner::wire::inputs::PlanInputs;
 use risk_planner::{
     Commitment, Design, DrawError, DrawKey, ModelView, Plan, PlanRequest, Pool, Secret,
 };
+use risk_store::{DRAW_RECORD, PlanShelf};
 
 /// Why a plan is made, and drawn, where nobody said.
 const PLANNED: &str = "制定抽样计划";
@@ -129,12 +130,12 @@ fn settle(
     let shelf = &parts.shelf;
     shelf.put(
         &drawn.draw,
-        &record::numbered(LIST, hashes.0, "json"),
+        &PlanShelf::numbered(LIST, hashes.0, "json"),
         &list,
     )?;
     shelf.put(
         &drawn.draw,
-        &record::numbered(RECORD, hashes.1, "json"),
+        &PlanShelf::numbered(DRAW_RECORD, hashes.1, "json"),
         &record,
     )?;
     Ok(PlanAction::Draw(PlanDraw {

@@ -46,7 +46,8 @@ fn target_text(parts: [&str; 3]) -> String {
         .join("/")
 }
 
-fn target_of(line: &PlanLineDto) -> String {
+/// The target of a line, as plans write it.
+pub(super) fn target_of(line: &PlanLineDto) -> String {
     let of = &line.target;
     target_text([&of.enterprise_id, &of.site_id, &of.product])
 }

@@ -9,9 +9,7 @@ use crate::identity::Identity;
 use crate::state::{ApiParts, ApiState, PostError, Receipt};
 use risk_domain::access::Act;
 use risk_domain::ids::DrawId;
-use risk_domain::plan_act::{
-    AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw, hexadecimal,
-};
+use risk_domain::plan_act::{AwaitedBeacon, ContentHash, PlanAction, PlanCommitment, PlanDraw};
 use risk_domain::scales::Role;
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::LedgerPlan;
@@ -168,11 +166,6 @@ pub(super) fn held_to(
             round: beacon.round.clone(),
         }),
     })
-}
-
-/// Name of a document that several draws may try to write: the ledger says which one counts.
-pub(crate) fn numbered(kind: &str, hash: ContentHash, ends: &str) -> String {
-    format!("{kind}-{}.{ends}", hexadecimal(&hash.0[..8]))
 }
 
 /// A plan that the ledger knows, with its id.

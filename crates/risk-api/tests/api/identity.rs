@@ -190,6 +190,9 @@ async fn no_role_can_do_what_is_not_its_own() {
     for path in ["", "/enterprise:E1", "/enterprise:E1/lines.csv"] {
         only(&format!("/v1/plans{path}"), &planners);
     }
+    for path in ["evaluation", "races", "races/enterprise:E1"] {
+        only(&format!("/v1/planning/{path}"), &planners);
+    }
     only("/metrics", &[Role::Administrator]);
     only("/v1/audit", &[Role::Approver, Role::Administrator]);
     let feeder = gate.of(Role::Feeder);

@@ -20,6 +20,7 @@ mod locks;
 mod plan_desk;
 mod plan_known;
 mod plan_results;
+mod plan_worth;
 mod plans;
 mod provider;
 mod rates;

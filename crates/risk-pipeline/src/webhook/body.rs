@@ -196,6 +196,13 @@ fn sentences(event: &OutEvent) -> String {
         OutEvent::DeadLetter(rejection) => {
             format!("【Spotcheck 死信】{} · {}", rejection.code, rejection.field)
         }
+        OutEvent::Plan(moved) => {
+            format!(
+                "【Spotcheck 抽样计划】{} · {}",
+                moved.plan,
+                moved.known.state()
+            )
+        }
     }
 }
 

@@ -110,7 +110,10 @@ impl Filter {
             OutEvent::Alert(moved) if moved.level <= self.alert_level => EventKind::Alerts,
             OutEvent::Grade(graded) if graded.level >= self.grade_level => EventKind::Grades,
             OutEvent::Case(_) => EventKind::Cases,
-            OutEvent::Alert(_) | OutEvent::Grade(_) | OutEvent::DeadLetter(_) => return None,
+            OutEvent::Alert(_)
+            | OutEvent::Grade(_)
+            | OutEvent::DeadLetter(_)
+            | OutEvent::Plan(_) => return None,
         };
         let subject = subject_of(event)?;
         let fits = self.events.contains(&kind)
@@ -143,18 +146,18 @@ impl Filter {
                     },
                 }
             }
-            OutEvent::DeadLetter(_) => false,
+            OutEvent::DeadLetter(_) | OutEvent::Plan(_) => false,
         }
     }
 }
 
-/// Whom an event is about; nobody is a dead letter's subject.
+/// Whom an event is about; nobody is the subject of a dead letter or a plan.
 pub(super) fn subject_of(event: &OutEvent) -> Option<Subject> {
     match event {
         OutEvent::Alert(moved) => Some(moved.subject.clone()),
         OutEvent::Grade(graded) => Some(graded.subject.clone()),
         OutEvent::Case(change) => Some(change.moved.case.key.subject()),
-        OutEvent::DeadLetter(_) => None,
+        OutEvent::DeadLetter(_) | OutEvent::Plan(_) => None,
     }
 }
 

@@ -1,9 +1,11 @@
-//! What goes out, as others read it: grades, alerts, cases, dead letters. The shapes are a contract; their
+//! What goes out, as others read it: grades, alerts, cases, sampling lists, dead letters. The shapes are a contract; their
 //! JSON Schemas lie in `docs/schema/` and are compared with these types by a test.
 
 mod case;
+mod list;
 
 pub use case::{CaseDeadline, CaseEvent, CaseHappening};
+pub use list::{DrawPublished, ListCommitment, ListEvent, ListLine};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,11 +31,19 @@ pub enum Outlet {
     DeadLetters,
     /// What happened in cases.
     Cases,
+    /// What became of sampling plans, with the drawn lists once they are public.
+    Lists,
 }
 
 impl Outlet {
     /// Every outlet.
-    pub const ALL: [Self; 4] = [Self::Grades, Self::Alerts, Self::DeadLetters, Self::Cases];
+    pub const ALL: [Self; 5] = [
+        Self::Grades,
+        Self::Alerts,
+        Self::DeadLetters,
+        Self::Cases,
+        Self::Lists,
+    ];
 
     /// Its name as a metric's label.
     pub fn code(self) -> &'static str {
@@ -42,13 +52,14 @@ impl Outlet {
             Self::Alerts => "alerts",
             Self::DeadLetters => "dead_letters",
             Self::Cases => "cases",
+            Self::Lists => "lists",
         }
     }
 
     /// The media type of its values.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Grades | Self::DeadLetters | Self::Cases => "application/json",
+            Self::Grades | Self::DeadLetters | Self::Cases | Self::Lists => "application/json",
             Self::Alerts => "application/cloudevents+json; charset=UTF-8",
         }
     }
@@ -265,6 +276,7 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
             key: Some(change.moved.case.id.as_str().as_bytes().to_vec()),
             value: serde_json::to_vec(&case::case_event(event_id, change))?,
         }),
+        OutEvent::Plan(moved) => list::list_message(event_id, moved),
     }
 }
 
@@ -409,6 +421,7 @@ pub fn schema(outlet: Outlet) -> String {
         Outlet::Alerts => schemars::schema_for!(AlertEvent),
         Outlet::DeadLetters => schemars::schema_for!(DeadLetterEvent),
         Outlet::Cases => schemars::schema_for!(CaseEvent),
+        Outlet::Lists => schemars::schema_for!(ListEvent),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
@@ -422,6 +435,7 @@ pub fn schema_file(outlet: Outlet) -> &'static str {
         Outlet::Alerts => "alert.v1.json",
         Outlet::DeadLetters => "dead-letter.v1.json",
         Outlet::Cases => "case.v1.json",
+        Outlet::Lists => "sampling-list.v1.json",
     }
 }
 

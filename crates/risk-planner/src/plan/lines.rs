@@ -49,6 +49,7 @@ impl<'a, 'd> Lines<'a, 'd> {
             information: view.teaches(mode, candidate.probability, candidate.variance),
             reason,
             campaign: None,
+            race: None,
             lead: None,
             target: candidate.target.clone(),
         }
@@ -159,13 +160,26 @@ impl<'a, 'd> Lines<'a, 'd> {
         ];
         for (mode, chosen) in modes {
             for one in chosen {
-                let (reason, campaign) = match &one.why {
-                    Why::Harm => (Reason::Harm, None),
-                    Why::Alert => (Reason::Alert, None),
-                    Why::Campaign(id) => (Reason::Campaign(id.clone()), Some(id.clone())),
+                let (mut campaign, mut race) = (None, None);
+                let reason = match &one.why {
+                    Why::Harm => Reason::Harm,
+                    Why::Alert => Reason::Alert,
+                    Why::Campaign(id) => {
+                        campaign = Some(id.clone());
+                        Reason::Campaign(id.clone())
+                    }
+                    Why::Race(side) => {
+                        race = Some(*side);
+                        let asked = self.design.request.race.as_ref();
+                        Reason::Race(asked.map(|of| of.id.clone()).unwrap_or_default())
+                    }
                 };
                 let line = self.line(one.unit, mode, SelectionBasis::Targeted, reason);
-                self.taken.push(Line { campaign, ..line });
+                self.taken.push(Line {
+                    campaign,
+                    race,
+                    ..line
+                });
             }
         }
     }

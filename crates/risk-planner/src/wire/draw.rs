@@ -22,6 +22,7 @@ use risk_domain::selection::SelectionMode;
 use risk_stats::allocation::inclusion_probabilities;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use utoipa::ToSchema;
 
@@ -275,6 +276,19 @@ impl DrawRecord {
             reserves: stand_by.len(),
         })
     }
+}
+
+/// Probabilities with which the targets of a pool's text were drawn by one mode.
+pub fn logged_probabilities<'a>(
+    pool: &'a str,
+    draw: &DrawId,
+    mode: SelectionMode,
+) -> Result<BTreeMap<&'a str, f64>, VerifyError> {
+    let (strata, targets) = read_pool(pool, draw)?;
+    let of_mode = strata.iter().filter(|stratum| stratum.mode == mode);
+    let units = of_mode.flat_map(|stratum| &stratum.units);
+    let logged = units.map(|unit| (targets[unit.unit as usize], unit.probability));
+    Ok(logged.collect())
 }
 
 fn agree(list: &'static str, drawn: &[DrawnLine], said: &[DrawnLine]) -> Result<(), VerifyError> {

@@ -1,6 +1,7 @@
 //! What a planner asks for: one shape for TOML files, JSON posts and the ledger.
 
 use crate::policy::RuleChanges;
+pub use crate::wire::race::{RaceMeasure, RaceRequest, RaceTarget};
 use compact_str::CompactString;
 use risk_domain::ids::{
     AlertId, CampaignId, CaseId, EnterpriseId, MethodId, ProductCode, SectorCode, SiteId, ZoneId,
@@ -53,6 +54,9 @@ pub struct PlanRequest {
     /// What special checks look for（专项重点）; without any they go where most harm is expected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub campaigns: Vec<Campaign>,
+    /// An experts' list that the engine's is held against（清单对比）, within the special checks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceRequest>,
     /// What is owed to tips, complaints, alerts and cases, for enforcement tests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leads: Vec<Lead>,

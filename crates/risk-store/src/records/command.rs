@@ -17,6 +17,8 @@ pub(crate) struct CommandKeys {
     pub(crate) id: CommandId,
     /// What it acts on, as [`acts_on`] writes it.
     pub(crate) on: String,
+    /// Whether it is a step of a plan, which others are told of.
+    pub(crate) is_plan: bool,
 }
 
 impl CommandKeys {
@@ -24,6 +26,7 @@ impl CommandKeys {
         Self {
             id: command.command_id.clone(),
             on: acts_on(&command.order),
+            is_plan: matches!(command.order, Order::Plan { .. }),
         }
     }
 }

@@ -77,12 +77,15 @@ impl Gather {
         self.bytes += self.results.add(entry, owners);
     }
 
-    /// A command: found by its id and by what it acts on.
+    /// A command: found by its id and by what it acts on; a step of a plan is an event, too.
     pub(super) fn command(&mut self, entry: u64, keys: &CommandKeys) {
         let by_id = Key::of(Table::Command).text(keys.id.as_str());
         self.row(by_id, entry.to_be_bytes().to_vec());
         let on = Key::of(Table::CommandOn).text(&keys.on).number(entry);
         self.row(on, Vec::new());
+        if keys.is_plan {
+            self.events.push((entry, EventKind::Plan as u8));
+        }
     }
 
     /// What was heard: found by its id.

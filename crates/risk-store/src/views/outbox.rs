@@ -21,6 +21,7 @@ pub(super) enum EventKind {
     Alert = 1,
     DeadLetter = 2,
     Case = 3,
+    Plan = 4,
 }
 
 /// Lists of events, in the ledger's order, with their keys.

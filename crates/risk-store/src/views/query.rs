@@ -4,12 +4,12 @@ use super::row::{GradeRow, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
-use crate::records::{Rejection, RejectionSummary};
+use crate::records::RejectionSummary;
 use risk_domain::ids::{HazardCode, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
-use risk_engine::{AlertMoved, AlertRule, Assessment, CaseInsert};
+use risk_engine::{AlertRule, Assessment};
 use serde::de::DeserializeOwned;
 use sled::IVec;
 use std::collections::BTreeMap;
@@ -74,19 +74,6 @@ pub struct AlertQuery {
 pub struct DeadLetterQuery {
     /// Rejected for this reason.
     pub code: Option<String>,
-}
-
-/// An outgoing event.
-#[derive(Debug, Clone, PartialEq)]
-pub enum OutEvent {
-    /// A subject's recorded level changed.
-    Grade(Box<Assessment>),
-    /// An alert opened, or something of it changed.
-    Alert(Box<AlertMoved>),
-    /// A record was rejected.
-    DeadLetter(Box<Rejection>),
-    /// A case was opened, went on, or had something noted.
-    Case(Box<CaseInsert>),
 }
 
 /// A dead letter as it is listed.

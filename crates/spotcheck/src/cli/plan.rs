@@ -23,9 +23,10 @@ pub(crate) struct DrawVerify {
 pub(crate) enum PlanCommand {
     /// Make a plan: the list as JSON, CSV and XLSX, and the draw's pool and record
     Make(PlanMake),
-    /// What checks drawn with another gamma would have found in the weeks that were planned, from logged
-    /// probabilities and results, with an interval and a warning where the two overlap too little; and
-    /// visits against risk by zone
+    /// What plans were worth: what checks drawn with another gamma would have found, from logged
+    /// probabilities and results, with an interval and a warning where the two overlap too little; races of
+    /// experts' lists with the engine's; visits against risk by zone, size of enterprise and team; weeks since
+    /// the last visit; and the share of tests that chance chose
     Evaluate(PlanEvaluate),
     /// Import the list of a drawn plan as teams filled it in: each filled row of the exported workbook
     /// becomes a result that bears the plan's draw_id; rows that make none are named with their column
@@ -59,9 +60,15 @@ pub(crate) struct PlanEvaluate {
     /// Planning policy that the plans were made by; default: the one that ships
     #[arg(long)]
     pub(crate) planning: Option<PathBuf>,
-    /// How sharply checks would have followed expected harm
+    /// How sharply checks would have followed expected harm, 0 to 20; without it no other rule is looked at
     #[arg(long)]
-    pub(crate) gamma: f64,
+    pub(crate) gamma: Option<f64>,
+    /// How many drawn plans to look at, the latest ones
+    #[arg(long, default_value_t = 52)]
+    pub(crate) plans: usize,
+    /// The day from which to look back at the last visits, as 2026-11-30; default: today
+    #[arg(long)]
+    pub(crate) on: Option<String>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -193,6 +193,7 @@ fn kafka_sink(config: &Kafka, shard: u16) -> anyhow::Result<KafkaSink> {
         (Outlet::Alerts, config.alerts_topic.clone()),
         (Outlet::DeadLetters, config.dead_letters_topic.clone()),
         (Outlet::Cases, config.cases_topic.clone()),
+        (Outlet::Lists, config.lists_topic.clone()),
     ];
     let topics = topics.into_iter().filter(|(_, topic)| !topic.is_empty());
     let sink = KafkaSink::open(KafkaSinkConfig {

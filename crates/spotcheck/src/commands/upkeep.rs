@@ -212,6 +212,7 @@ pub(crate) fn create_topics(args: &TopicsCreate, config: &Config) -> anyhow::Res
         topic(&kafka.alerts_topic, args.partitions, false, false),
         topic(&kafka.dead_letters_topic, 1, false, false),
         topic(&kafka.cases_topic, args.partitions, false, false),
+        topic(&kafka.lists_topic, 1, false, false),
         registry,
         topic(&kafka.commands_topic, 1, false, true),
         topic(&kafka.signals_topic, 1, false, true),

@@ -1,222 +1,166 @@
-//! `plan evaluate`: what other rules would have found in the weeks that were planned, and how fairly
-//! the plans shared out their visits.
+//! `plan evaluate`: what the plans of a data directory were worth.
 
 use crate::cli::PlanEvaluate;
 use crate::commands::upkeep::store;
 use crate::output::say;
-use anyhow::{Context, ensure};
-use risk_domain::ids::DrawId;
-use risk_domain::inspection::Outcome;
-use risk_domain::selection::SelectionMode;
-use risk_engine::{DrawnResults, Reported};
-use risk_planner::evaluate::{
-    Fairness, GroupBurden, LoggedUnit, OffPolicy, OverlapWarning, fairness, off_policy,
+use crate::wiring;
+use anyhow::Context;
+use risk_api::dto::{
+    CoverageDto, FairnessDto, OffPolicyDto, PlanEvaluationDto, RaceDto, RaceOutcomeDto,
 };
-use risk_planner::policy::RuleChanges;
-use risk_planner::wire::inputs::PlanInputs;
-use risk_planner::{Design, PlanRequest, PlanningPolicy};
+use risk_api::plans::{PlanSources, PlansLookedAt, Races, drawn_plans};
+use risk_domain::time::Day;
+use risk_engine::DrawnResults;
+use risk_pipeline::clock::{Clock, SystemClock};
 use risk_store::PlanShelf;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-/// What was found of the lines of a plan, by mode and `enterprise/site/product`.
-type Found = BTreeMap<(SelectionMode, String), f64>;
-
-/// Evaluates other rules on all plans of a data directory.
+/// Evaluates the drawn plans of a data directory, and tells of their races.
 pub(crate) fn evaluate(args: &PlanEvaluate) -> anyhow::Result<ExitCode> {
     let planning = super::policy(args.planning.as_deref())?;
+    let reference = wiring::reference()?;
     let opened = store(&args.data)?.open()?;
-    let mut results = DrawnResults::default();
-    let take = |_entry, result: &_| results.admit(result);
-    opened.reader.follow_results(0, u64::MAX, take)?;
-    drop(opened.writer);
-    let drawn = opened
-        .engine
-        .plans()
-        .filter(|(_, plan)| plan.draw.is_some());
-    let drawn: Vec<DrawId> = drawn.map(|(id, _)| id.clone()).collect();
-    let shelf = PlanShelf::of(&args.data.dir);
-    let other = RuleChanges {
-        gamma: Some(args.gamma),
-        ..RuleChanges::default()
+    let offset = opened.engine.policy().time.offset;
+    let day = match &args.on {
+        Some(text) => text
+            .parse::<Day>()
+            .context("--on must be a day, as 2026-11-30")?,
+        None => offset.day_of(SystemClock.now()),
     };
-    let (mut units, mut groups, mut plans) = (Vec::new(), BTreeMap::new(), 0);
-    for id in drawn {
-        let found = judged(&results, &id);
-        let of_plan = logged(&shelf, &id, &planning, &other, &found)?;
-        plans += 1;
-        for (zone, visits, risk) in of_plan.zones {
-            let group: &mut (f64, f64) = groups.entry(zone).or_default();
-            group.0 += visits;
-            group.1 += risk;
-        }
-        units.extend(of_plan.units);
+    let mut drawn = DrawnResults::default();
+    let take = |entry, result: &_| drawn.admit(entry, result);
+    opened.reader.follow_results(0, u64::MAX, take)?;
+    let (burdens, lists) = super::told(&opened.reader, offset)?;
+    drop(opened.writer);
+    let sources = PlanSources {
+        engine: &opened.engine,
+        burdens: &burdens,
+        lists: &lists,
+        reference: &reference,
+        planning: &planning,
+    };
+    let shelf = PlanShelf::of(&args.data.dir);
+    let looked = PlansLookedAt::new(&sources, &drawn, args.plans, day);
+    let evaluation = looked.evaluation(&shelf, &planning, args.gamma)?;
+    let races = Races::of(&drawn_plans(&opened.engine), &shelf).told(&drawn);
+    if args.json {
+        let mut told = serde_json::to_value(&evaluation)?;
+        told["races"] = json!(races);
+        say(&told.to_string());
+    } else {
+        report(&evaluation, args.gamma, &races);
     }
-    ensure!(
-        plans > 0,
-        "there is no drawn plan in {}",
-        args.data.dir.display()
-    );
-    let estimate = off_policy(&units).context("no result bears the draw_id of a plan yet")?;
-    let groups: Vec<GroupBurden> = groups
-        .into_iter()
-        .map(|(name, (visits, risk))| GroupBurden { name, visits, risk })
-        .collect();
-    report(args, plans, &estimate, &fairness(&groups));
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was judged of a plan's lines: what was not is no find and no miss.
-fn judged(results: &DrawnResults, draw: &DrawId) -> Found {
-    let judged = |of: Reported| {
-        let found = match of.outcome {
-            Outcome::Conforming => 0.0,
-            Outcome::Nonconforming => 1.0,
-            Outcome::Refused
-            | Outcome::Terminated
-            | Outcome::NotSampled
-            | Outcome::RejectedByLab
-            | Outcome::Untestable => return None,
-        };
-        let target = risk_planner::Target {
-            enterprise: of.enterprise,
-            site: of.site,
-            product: of.product,
-        };
-        Some(((of.mode, target.to_string()), found))
-    };
-    results.of(draw).into_iter().filter_map(judged).collect()
-}
-
-/// A plan's supervisory checks as logged and as other rules have them, and visits by zone.
-struct OfPlan {
-    units: Vec<LoggedUnit>,
-    zones: Vec<(String, f64, f64)>,
-}
-
-fn logged(
-    shelf: &PlanShelf,
-    id: &DrawId,
-    planning: &Arc<PlanningPolicy>,
-    other: &RuleChanges,
-    found: &Found,
-) -> anyhow::Result<OfPlan> {
-    let document = |name: &str| {
-        let found = shelf.get(id, name)?;
-        found.with_context(|| {
-            format!("plan {id}: {name} is gone from `plans/` of the data directory")
-        })
-    };
-    let (request, inputs) = (document("request.json")?, document("inputs.json")?);
-    let broken = || format!("plan {id} cannot be read");
-    let request: PlanRequest = serde_json::from_slice(&request).with_context(broken)?;
-    let inputs: PlanInputs = serde_json::from_slice(&inputs).with_context(broken)?;
-    let day = inputs.day;
-    let (pool, view) = inputs.parts().with_context(broken)?;
-    let relaxed = PlanRequest {
-        relax: true,
-        ..request
-    };
-    let changed = PlanRequest {
-        rules: RuleChanges {
-            gamma: other.gamma,
-            ..relaxed.rules.clone()
-        },
-        ..relaxed.clone()
-    };
-    let probabilities = |request: &PlanRequest| -> anyhow::Result<Vec<f64>> {
-        let design = Design::new(planning, request, &pool, &view, day, id.clone())?;
-        let mut all = vec![0.0; pool.len()];
-        let checks = design.strata().iter();
-        for stratum in checks.filter(|of| of.mode == SelectionMode::SupervisoryCheck) {
-            for unit in &stratum.units {
-                all[unit.unit as usize] = unit.probability;
-            }
+fn report(of: &PlanEvaluationDto, gamma: Option<f64>, races: &[RaceDto]) {
+    match (&of.from, &of.until) {
+        (Some(from), Some(until)) => say(&format!(
+            "{} drawn plans of {from} to {until}; chance chose {} of {} tests",
+            of.plans, of.exploration.drawn, of.exploration.tests
+        )),
+        (Some(_), None) | (None, Some(_)) | (None, None) => say("there is no drawn plan"),
+    }
+    match (&of.off_policy, gamma) {
+        (Some(other), _) => off_policy(other),
+        (None, Some(_)) => {
+            say("no result of a supervisory check bears the draw_id of these plans yet");
         }
-        Ok(all)
-    };
-    let (logged, other) = (probabilities(&relaxed)?, probabilities(&changed)?);
-    let mut zones: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    let mut units = Vec::with_capacity(pool.len());
-    for ((candidate, logged), other) in pool.candidates().iter().zip(logged).zip(other) {
-        let target = candidate.target.to_string();
-        let seen = |mode| found.get(&(mode, target.clone())).copied();
-        let zone = zones.entry(candidate.zone.to_string()).or_default();
-        zone.0 += SelectionMode::ALL
-            .iter()
-            .filter(|mode| seen(**mode).is_some())
-            .count() as f64;
-        // Only what a check was drawn for tells of its draw; other modes may have gone there, too.
-        let checked = seen(SelectionMode::SupervisoryCheck);
-        zone.1 += candidate.probability;
-        units.push(LoggedUnit {
-            logged,
-            other,
-            expected: candidate.probability,
-            found: checked.filter(|_| logged > 0.0),
-        });
+        (None, None) => {}
     }
-    let zones = zones.into_iter();
-    Ok(OfPlan {
-        units,
-        zones: zones
-            .map(|(zone, (visits, risk))| (zone, visits, risk))
-            .collect(),
-    })
+    races.iter().for_each(race);
+    let fairness = [
+        ("zone", &of.fairness.zones),
+        ("size", &of.fairness.sizes),
+        ("team", &of.fairness.teams),
+    ];
+    for (kind, rows) in fairness {
+        for row in rows.iter().filter(|row| row.uneven) {
+            uneven(kind, row);
+        }
+    }
+    coverage("", &of.coverage.city);
+    let parts = [
+        ("zone ", &of.coverage.zones),
+        ("sector ", &of.coverage.sectors),
+        ("size ", &of.coverage.sizes),
+    ];
+    for (kind, rows) in parts {
+        for row in rows {
+            coverage(kind, row);
+        }
+    }
 }
 
-fn report(args: &PlanEvaluate, plans: usize, estimate: &OffPolicy, zones: &[Fairness]) {
-    if args.json {
-        let zones: Vec<_> = zones
-            .iter()
-            .map(|of| {
-                json!({ "zone": of.name, "visits": of.visits, "by_risk": of.by_risk,
-                    "ratio": of.ratio, "uneven": of.uneven })
-            })
-            .collect();
-        let warnings: Vec<String> = estimate.warnings.iter().map(warning).collect();
-        let figures = json!({
-            "plans": plans,
-            "gamma": args.gamma,
-            "finds": estimate.finds,
-            "lower": estimate.lower,
-            "upper": estimate.upper,
-            "logged_finds": estimate.logged_finds,
-            "effective": estimate.effective,
-            "outside": estimate.outside,
-            "warnings": warnings,
-            "zones": zones,
-        });
-        say(&figures.to_string());
-        return;
-    }
+fn off_policy(of: &OffPolicyDto) {
     say(&format!(
-        "{plans} plans: their checks found {:.0}; with gamma {} they would have found {:.1} ({:.1} to {:.1})",
-        estimate.logged_finds, args.gamma, estimate.finds, estimate.lower, estimate.upper
+        "their checks found {:.0}; with gamma {} they would have found {:.1} ({:.1} to {:.1})",
+        of.logged_finds, of.gamma, of.finds, of.lower, of.upper
     ));
-    for one in &estimate.warnings {
-        say(&warning(one));
+    for warning in &of.warnings {
+        say(warning);
     }
-    for of in zones.iter().filter(|of| of.uneven) {
+}
+
+fn race(of: &RaceDto) {
+    let registered = format!(
+        "race {}, registered {} to end after {} judged tests of each list",
+        of.race_id, of.registered_at, of.ends_after
+    );
+    match &of.outcome {
+        None => say(&format!(
+            "{registered}: running, {} of the engine's list judged and {} of the experts'",
+            of.engine_tests, of.experts_tests
+        )),
+        Some(RaceOutcomeDto {
+            engine,
+            experts,
+            difference,
+            lower,
+            upper,
+            winner,
+            ..
+        }) => {
+            let winner = winner.as_deref().unwrap_or("neither");
+            say(&format!(
+                "{registered}: the engine's list found {engine}, the experts' {experts}; {difference:+.3} a test \
+                 ({lower:+.3} to {upper:+.3}), ahead: {winner}"
+            ));
+        }
+    }
+    for plan in &of.left_out {
+        say(&format!("plan {plan} names other terms and does not count"));
+    }
+    for plan in &of.unreadable {
         say(&format!(
-            "zone {}: {:.0} visits where risk alone would have sent {:.1}",
-            of.name, of.visits, of.by_risk
+            "the list of plan {plan} is gone or was changed: whether it belongs to the race cannot be told"
         ));
     }
 }
 
-fn warning(warning: &OverlapWarning) -> String {
-    match warning {
-        OverlapWarning::FewResults(worth) => {
-            format!(
-                "too few results to know: they are worth {worth:.0} of equal weight, 30 are wanted"
-            )
-        }
-        OverlapWarning::Outside(share) => format!(
-            "{:.0} % of its tests lie where no draw could go: there the model alone speaks",
-            100.0 * share
-        ),
-    }
+fn uneven(kind: &str, of: &FairnessDto) {
+    say(&format!(
+        "{kind} {}: {:.0} visits where risk alone would have sent {:.1}",
+        of.name, of.visits, of.by_risk
+    ));
+}
+
+fn coverage(kind: &str, of: &CoverageDto) {
+    let within: Vec<String> = of
+        .within
+        .iter()
+        .map(|of| format!("{} within {} weeks", of.targets, of.weeks))
+        .collect();
+    let name = if of.name.is_empty() {
+        "all"
+    } else {
+        of.name.as_str()
+    };
+    say(&format!(
+        "{kind}{name}: {} targets, {}, {} never visited",
+        of.targets,
+        within.join(", "),
+        of.never
+    ));
 }
