@@ -24,8 +24,9 @@ import sys
 
 SECTIONS = ("facts", "party", "personal", "decision")
 # Packs of the first form have no comparables and no counterfactual.
-FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2")
-EFFECT, RESULT, COMMAND = 7, 1, 9
+FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
+ROLES = ("conclusion", "result", "decision", "draw", "comparable", "signal", "erasure")
+EFFECT, RESULT, COMMAND, SIGNAL, ERASURE = 7, 1, 9, 10, 21
 ASSESSED, CASE_MOVED, ALERT_MOVED = 1, 6, 9
 LEVELS = ("undetermined", "low", "medium", "high", "serious")
 PARTS = (
@@ -317,6 +318,29 @@ def read_command(entry, shown):
     return told
 
 
+def check_signals(pack, shown):
+    """Signals behind a case, and erasures of what was personal of them. Their bytes are JSON, shown as they are."""
+    erasures, named = set(), set()
+    for entry in pack["entries"]:
+        index, role = entry["index"], entry["role"]
+        if role not in ("signal", "erasure"):
+            need("erased" not in entry, f"entry {index} is no signal")
+            continue
+        need(entry["kind"] == (SIGNAL if role == "signal" else ERASURE), f"entry {index} is no {role}")
+        withheld = role == "signal" and pack["redacted"]
+        need(("facts" in shown[index]) != withheld, f"entry {index} is not redacted as the pack says")
+        said = {} if withheld else {"facts": json.loads(shown[index]["facts"])}
+        need(entry["shows"] == said, f"entry {index} shows what was not recorded")
+        if role == "erasure":
+            erasures.add(index)
+            need("erased" not in entry, f"entry {index} is no signal")
+            actor = said["facts"].get("actor")
+            need(entry["actor"] == (f"user:{actor}" if actor else "system:retention"), f"entry {index} is another's")
+        elif "erased" in entry:
+            named.add(entry["erased"])
+    need(named == erasures, "erasures are not those that signals name")
+
+
 def steps_of(pack, shown, role):
     """The steps of draws, by draw: what was committed to, what was drawn, that it was revealed."""
     draws = {}
@@ -557,7 +581,7 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "result", "decision", "draw", "comparable"), "an entry has no role")
+        need(entry["role"] in ROLES, "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
@@ -570,6 +594,7 @@ def check_pack(pack, key):
             check_result(entry, shown[index])
         if entry["role"] == "decision":
             read_command(entry, shown[index])
+    check_signals(pack, shown)
     check_draws(pack, shown)
     check_statement(pack, shown)
     return size, len(seen)

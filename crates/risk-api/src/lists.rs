@@ -51,6 +51,7 @@ impl ListsBook {
             | Record::Registry(_)
             | Record::Command(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_)
             | Record::Effect(_) => {}
         };

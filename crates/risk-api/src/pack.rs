@@ -19,7 +19,7 @@ use crate::dto::pack::{
 };
 use crate::error::ApiError;
 use crate::typeset::{self, TypesetError};
-use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId};
+use risk_domain::ids::{AlertId, CaseId, DrawId, InspectionId, SignalId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::Engine;
@@ -273,6 +273,30 @@ impl Packer<'_> {
         at.map(|at| self.entry(role, at, reach)).collect()
     }
 
+    /// Signals by their ids, and the erasures of what was personal of them.
+    fn signals(
+        &self,
+        ids: &BTreeSet<SignalId>,
+        reach: &mut Reach,
+    ) -> Result<Vec<EntryDto>, PackError> {
+        let (mut signals, mut erasures) = (Vec::new(), BTreeSet::new());
+        for id in ids {
+            let at = self.reader.signal_entry(id)?;
+            let Some(at) = at.filter(|at| *at < reach.size) else {
+                continue;
+            };
+            let mut signal = self.entry(Role::Signal, at, reach)?;
+            if let Some(key) = self.reader.key_of_entry(at)? {
+                let erased = self.reader.erasure_of(key)?.map(|(entry, _)| entry);
+                signal.erased = erased.filter(|entry| *entry < reach.size);
+                erasures.extend(signal.erased);
+            }
+            signals.push(signal);
+        }
+        signals.extend(self.entries(Role::Erasure, erasures, reach)?);
+        Ok(signals)
+    }
+
     /// Results below an entry that `keep` keeps, the oldest first, and whether there are more; so many at most.
     fn found(
         &self,
@@ -342,7 +366,8 @@ impl Packer<'_> {
 /// Which sections are shown.
 fn shows(role: Role, redacted: bool) -> impl Fn(Section) -> bool {
     move |section| match section {
-        Section::Facts => true,
+        // What was told of an enterprise may tell it by whom.
+        Section::Facts => !(redacted && role == Role::Signal),
         // The grade of another party names it.
         Section::Decision => !(redacted && role == Role::Comparable),
         Section::Party => !redacted,

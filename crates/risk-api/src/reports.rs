@@ -269,6 +269,7 @@ pub fn report(
             | Record::Registry(_)
             | Record::Command(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_)
             | Record::Effect(_) => {}
         };

@@ -107,7 +107,11 @@ fn worker(
 
 fn store(dir: &Path) -> Store {
     let policy = Arc::new(Policy::builtin().unwrap());
-    Store::at(dir, StoreOptions::default(), policy, Taxonomy::default())
+    let options = StoreOptions {
+        secrets_dir: Some(dir.join("secrets")),
+        ..StoreOptions::default()
+    };
+    Store::at(dir, options, policy, Taxonomy::default())
 }
 
 /// A source that says that it is at its end is no reason to ask it at once again, and again.
@@ -257,10 +261,14 @@ fn check_every_block(store: &Store, script: &[Scripted]) -> BTreeMap<i32, u64> {
                     let named = &metadata.partitions[result.partition as usize];
                     (named.partition, result.offset)
                 }
-                Record::Rejection(rejection) => (rejection.partition.partition, rejection.offset),
+                Record::Rejection(rejection) => {
+                    let read = rejection.summary;
+                    (read.partition.partition, read.offset)
+                }
                 Record::Registry(_)
                 | Record::Command(_)
                 | Record::Access(_)
+                | Record::Erasure(_)
                 | Record::Signal(_)
                 | Record::Input(_)
                 | Record::Effect(_) => {

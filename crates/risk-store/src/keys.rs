@@ -33,6 +33,10 @@ pub enum Table {
     CommandOn = b'K',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
+    /// Entry of a signal by its id.
+    Signal = b'i',
+    /// Entry that erased a key of personal sections, by the key.
+    Erased = b'x',
     /// Entries of results that name a draw, in lists, the newest first.
     ResultsOfDraw = b'R',
     /// Raises of a subject's alerts, newest first.

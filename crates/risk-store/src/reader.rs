@@ -1,13 +1,15 @@
 //! The reader（读取端）: everything that is asked of an open store, from any thread.
 
+mod personal;
 mod walks;
 
 use crate::commit::{Observer, Shared, Ticket};
 use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::ledger::{Block, LedgerReader};
+use crate::personal::Keyring;
 use crate::progress::ShownObserver;
-use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
+use crate::records::{Record, RecordKind, ResultRecord, ShownEntry};
 use crate::views::{
     AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, OutEvent, Page, SubjectOrder,
     SubjectQuery, ViewStats, ViewsHandle,
@@ -36,6 +38,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     outbox: Arc<OutboxCursor>,
     deliveries: Deliveries,
+    keys: Keyring,
     cache: Arc<Mutex<BlockCache>>,
 }
 
@@ -44,12 +47,14 @@ impl Reader {
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
         (shard_dir, shard): (&Path, u16),
+        keys: Keyring,
     ) -> Self {
         Self {
             views,
             shared,
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
             deliveries: Deliveries::of(shard_dir, shard),
+            keys,
             cache: Arc::default(),
         }
     }
@@ -106,6 +111,7 @@ impl Reader {
             | Record::Command(_)
             | Record::Signal(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_) => Ok(None),
         }
     }
@@ -211,23 +217,6 @@ impl Reader {
         self.views.read(|views| list.page(views))
     }
 
-    /// One dead letter with its record; `None` if the entry is none.
-    pub fn dead_letter(&self, entry: u64) -> Result<Option<Rejection>, StoreError> {
-        if entry >= self.views.ledger.entry_count() {
-            return Ok(None);
-        }
-        match self.record(entry)? {
-            Record::Rejection(rejection) => Ok(Some(*rejection)),
-            Record::Result(_)
-            | Record::Registry(_)
-            | Record::Command(_)
-            | Record::Signal(_)
-            | Record::Access(_)
-            | Record::Input(_)
-            | Record::Effect(_) => Ok(None),
-        }
-    }
-
     /// Number of dead letters by reason code.
     pub fn dead_letter_counts(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.views.read(Views::counts)
@@ -263,7 +252,9 @@ impl Reader {
                 Record::Effect(Effect::Assessed(assessment)) => OutEvent::Grade(assessment),
                 Record::Effect(Effect::AlertMoved(moved)) => OutEvent::Alert(moved),
                 Record::Effect(Effect::CaseMoved(moved)) => OutEvent::Case(moved),
-                Record::Rejection(rejection) => OutEvent::DeadLetter(rejection),
+                Record::Rejection(record) => {
+                    OutEvent::DeadLetter(Box::new(self.opened(entry, *record)?))
+                }
                 Record::Effect(
                     Effect::EpochClosed(_)
                     | Effect::SnapshotFitted(_)
@@ -283,6 +274,7 @@ impl Reader {
                 | Record::Command(_)
                 | Record::Signal(_)
                 | Record::Access(_)
+                | Record::Erasure(_)
                 | Record::Input(_) => {
                     let reason = "the outbox names it as an event, which it is not".to_owned();
                     return Err(StoreError::Record { entry, reason });

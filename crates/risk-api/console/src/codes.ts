@@ -466,6 +466,8 @@ export const codes = {
     post_commands: ['提交处置命令', 'posted commands'],
     post_signals: ['提交风险信号', 'posted signals'],
     read_dead_letters: ['查看死信', 'read dead letters'],
+    read_personal: ['查看个人信息', 'read personal data'],
+    erase_personal: ['删除个人信息', 'erased personal data'],
     resend_delivery: ['重新投递事件', 'sent an event again'],
     unpark_webhook: ['恢复投递端点', 'tried an endpoint again'],
     read_plan: ['查看未公开的抽样计划', 'read a sealed plan'],

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Version of the pack's form.
-pub(crate) const FORMAT: &str = "spotcheck-evidence/2";
+pub(crate) const FORMAT: &str = "spotcheck-evidence/3";
 
 /// What was concluded, what it rests on, and how each of it is proved. `docs/verify/README.md` has its form.
 #[derive(Debug, Serialize)]
@@ -77,6 +77,10 @@ pub(crate) enum Role {
     Conclusion,
     /// A result that it rests on.
     Result,
+    /// A complaint or another signal that it rests on.
+    Signal,
+    /// That what was personal of a signal is gone.
+    Erasure,
     /// What an officer decided.
     Decision,
     /// A step of a draw by which a result was sampled.
@@ -191,6 +195,9 @@ pub(crate) struct EntryDto {
     pub(crate) actor: String,
     pub(crate) sections: BTreeMap<&'static str, SectionDto>,
     pub(crate) proof: Vec<String>,
+    /// Of a signal: the entry that says why what was personal of it cannot be read any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) erased: Option<u64>,
     /// The shown sections for people. What is proved are their bytes above.
     pub(crate) shows: BTreeMap<&'static str, Value>,
 }
@@ -251,6 +258,7 @@ impl EntryDto {
             actor: disclosure.actor.clone(),
             sections,
             proof: proof.iter().map(ToString::to_string).collect(),
+            erased: None,
             shows,
         }
     }

@@ -2,29 +2,40 @@
 
 use super::{MAX_MOVES, PackError, Packer, Reach, Told, shown};
 use crate::dto::pack::{AboutDto, Role, StatementDto};
-use risk_domain::ids::{CaseId, CommandId, InspectionId};
+use risk_domain::ids::{CaseId, CommandId, InspectionId, SignalId};
 use risk_engine::CaseMove;
 use risk_engine::case::Cause;
 use std::collections::BTreeSet;
 
-/// What the moves of a case name: results, and commands that brought them about.
-fn named(moves: &[(u64, CaseMove)]) -> (BTreeSet<InspectionId>, BTreeSet<CommandId>) {
-    let (mut results, mut commands) = (BTreeSet::new(), BTreeSet::new());
+/// What the moves of a case name.
+#[derive(Default)]
+struct Named {
+    results: BTreeSet<InspectionId>,
+    /// Commands that brought moves about.
+    commands: BTreeSet<CommandId>,
+    signals: BTreeSet<SignalId>,
+}
+
+fn named(moves: &[(u64, CaseMove)]) -> Named {
+    let mut named = Named::default();
     for (_, moved) in moves {
-        results.insert(moved.case.opened_by.clone());
+        named.results.insert(moved.case.opened_by.clone());
         for event in &moved.case.events {
             match &event.cause {
                 Cause::Result(id) => {
-                    results.insert(id.clone());
+                    named.results.insert(id.clone());
                 }
                 Cause::Command(id) => {
-                    commands.insert(id.clone());
+                    named.commands.insert(id.clone());
                 }
-                Cause::Term(_) | Cause::Signal(_) => {}
+                Cause::Signal(id) => {
+                    named.signals.insert(id.clone());
+                }
+                Cause::Term(_) => {}
             }
         }
     }
-    (results, commands)
+    named
 }
 
 impl Packer<'_> {
@@ -38,16 +49,17 @@ impl Packer<'_> {
             return Ok(None);
         };
         let subject = first.case.key.subject();
-        let (behind, commands) = named(&moves);
-        let found = self.named((&subject, reach.size), &behind, reach)?;
+        let of = named(&moves);
+        let found = self.named((&subject, reach.size), &of.results, reach)?;
         let mut entries = self.entries(Role::Conclusion, moves.iter().map(|(at, _)| *at), reach)?;
         let statement = StatementDto::Case(shown(&entries, "decision"));
         let mut decided = BTreeSet::new();
-        for command in &commands {
+        for command in &of.commands {
             let entry = self.reader.command_entry(command)?;
             decided.extend(entry.filter(|entry| *entry < reach.size));
         }
         entries.extend(self.entries(Role::Decision, decided, reach)?);
+        entries.extend(self.signals(&of.signals, reach)?);
         entries.extend(found.entries);
         Ok(Some(Told {
             about: AboutDto::Case {

@@ -6,6 +6,7 @@ use crate::document::{
 };
 use crate::dto::AssessmentDto;
 use crate::dto::pack::{AboutDto, EntryDto, PackDto, Role, StatementDto};
+use risk_domain::personal::ErasureRule;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use serde_json::Value;
 
@@ -33,6 +34,7 @@ pub(super) fn document(pack: &PackDto) -> Document {
     carried(&mut blocks, pack);
     compared(&mut blocks, pack);
     draws(&mut blocks, pack);
+    signals(&mut blocks, pack);
     results(&mut blocks, pack);
     blocks.push(Block::Heading("如何核验 How to check".to_owned()));
     let size = pack.ledger.size;
@@ -252,6 +254,62 @@ fn step(entry: &EntryDto) -> Vec<Cell> {
         hashes.into(),
         entry.index.into(),
     ]
+}
+
+/// Complaints and other signals, and what became of what was personal of them.
+fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
+    let heard = pack.entries.iter();
+    let heard = heard.filter(|entry| entry.role == Role::Signal);
+    let rows: Vec<Vec<Cell>> = heard
+        .map(|entry| {
+            let said = |path: &str| {
+                let facts = entry.shows.get("facts");
+                let said = facts.and_then(|facts| facts.pointer(path));
+                said.and_then(Value::as_str).unwrap_or("—").to_owned()
+            };
+            vec![
+                said("/told/signal_id").into(),
+                said("/told/source").into(),
+                said("/told/summary").into(),
+                personal(entry, pack).into(),
+                entry.index.into(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    blocks.push(Block::Heading("风险信号 Signals behind it".to_owned()));
+    blocks.push(Block::Table(Table {
+        name: "风险信号".to_owned(),
+        columns: vec![
+            Column::text("编号 Id", 3),
+            Column::text("来源 Source", 2),
+            Column::text("内容 Summary", 4),
+            Column::text("个人信息 Personal data", 4),
+            Column::number("账本条目 Entry", 2),
+        ],
+        rows,
+    }));
+}
+
+/// What became of what was personal of a signal: it is withheld, or erased by a rule on a day.
+fn personal(signal: &EntryDto, pack: &PackDto) -> String {
+    let erasure = signal.erased.and_then(|erased| {
+        let mut entries = pack.entries.iter();
+        let entry = entries.find(|entry| entry.index == erased)?;
+        entry.shows.get("facts")
+    });
+    let Some(erasure) = erasure else {
+        return "不予提供 withheld".to_owned();
+    };
+    let rule = erasure.get("rule").and_then(Value::as_str);
+    let rule = rule.and_then(ErasureRule::from_code);
+    let at = erasure.get("at").and_then(Value::as_i64);
+    let at = Timestamp::from_millis(at.unwrap_or_default());
+    let day = CivilOffset::CHINA.day_of(at);
+    let (zh, en) = rule.map_or(("", ""), |rule| (rule.zh(), rule.code()));
+    format!("已于 {day} 删除（{zh}） erased by {en} on {day}")
 }
 
 fn results(blocks: &mut Vec<Block>, pack: &PackDto) {

@@ -196,7 +196,7 @@ impl Reader {
         entries.into_iter().map(recorded).collect()
     }
 
-    /// Entries that say what people did (commands, and notes of access), the newest first, of those
+    /// Entries that say what people did (commands, notes of access, and erasures), the newest first, of those
     /// that `keep` keeps. The ledger is read backwards, about `most` entries of it for one page, which
     /// may therefore hold fewer than `limit` and still have a next one.
     pub fn deeds(
@@ -231,7 +231,10 @@ impl Reader {
                     continue;
                 };
                 let kind = RecordKind::of(entry.kind);
-                if matches!(kind, Some(RecordKind::Command | RecordKind::Access)) {
+                if matches!(
+                    kind,
+                    Some(RecordKind::Command | RecordKind::Access | RecordKind::Erasure)
+                ) {
                     let record = Record::decode(index, &entry)?;
                     if keep(&record) {
                         items.push((index, record));

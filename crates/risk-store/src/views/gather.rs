@@ -8,7 +8,8 @@ use super::row::KeyValue;
 use crate::keys::{Key, Table};
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use hashbrown::HashMap;
-use risk_domain::ids::{CaseId, DrawId, EnterpriseId};
+use risk_domain::ids::{CaseId, DrawId, EnterpriseId, SignalId};
+use risk_domain::personal::Erasure;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, CaseMove};
@@ -145,6 +146,18 @@ impl Gather {
         self.events.push((entry, EventKind::DeadLetter as u8));
         *self.rejected.entry(summary.code.clone()).or_default() += 1;
         Ok(())
+    }
+
+    pub(super) fn signal(&mut self, entry: u64, id: &SignalId) {
+        let key = Key::of(Table::Signal).text(id.as_str());
+        self.row(key, entry.to_be_bytes().to_vec());
+    }
+
+    pub(super) fn erasure(&mut self, entry: u64, erasure: &Erasure) {
+        for id in &erasure.keys {
+            let key = Key::of(Table::Erased).bytes(&id.0);
+            self.row(key, entry.to_be_bytes().to_vec());
+        }
     }
 
     fn row(&mut self, key: Key, value: Vec<u8>) {

@@ -4,7 +4,7 @@ use super::row::{GradeRow, grade_key};
 use super::{Damaged, Views, cursor};
 use crate::error::StoreError;
 use crate::keys::{Key, Parts, Table};
-use crate::records::{Rejection, RejectionSummary};
+use crate::records::{DeadLetter, RejectionSummary};
 use risk_domain::ids::{AlertId, HazardCode, SectorCode, ZoneId};
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
@@ -84,7 +84,7 @@ pub enum OutEvent {
     /// An alert opened, or something of it changed.
     Alert(Box<AlertMoved>),
     /// A record was rejected.
-    DeadLetter(Box<Rejection>),
+    DeadLetter(Box<DeadLetter>),
     /// A case was opened, went on, or had something noted.
     Case(Box<CaseMove>),
 }

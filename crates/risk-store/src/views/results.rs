@@ -8,7 +8,8 @@
 use super::row::{KeyValue, decode_list, encode_list};
 use super::{Damaged, Views};
 use crate::keys::{Key, Parts, Table};
-use risk_domain::ids::{CommandId, DrawId, EnterpriseId};
+use risk_domain::ids::{CommandId, DrawId, EnterpriseId, SignalId};
+use risk_domain::personal::KeyId;
 
 /// What the keys of an enterprise's lists begin with.
 pub(crate) fn of_enterprise(enterprise: &EnterpriseId) -> Key {
@@ -63,15 +64,41 @@ impl Views {
         Ok(entries)
     }
 
-    /// The entry of a command.
-    pub(crate) fn command(&self, id: &CommandId) -> Result<Option<u64>, Damaged> {
-        let key = Key::of(Table::Command).text(id.as_str());
+    /// The entry that stands under a key.
+    fn entry_under(&self, key: &Key) -> Result<Option<u64>, Damaged> {
         let Some(entry) = self.db.get(key.as_bytes())? else {
             return Ok(None);
         };
         let entry = <[u8; 8]>::try_from(entry.as_ref());
-        let entry = entry.map_err(|_| Damaged::because("a command's entry"))?;
+        let entry = entry.map_err(|_| Damaged::because("the entry of an id"))?;
         Ok(Some(u64::from_be_bytes(entry)))
+    }
+
+    /// The entry of a command.
+    pub(crate) fn command(&self, id: &CommandId) -> Result<Option<u64>, Damaged> {
+        self.entry_under(&Key::of(Table::Command).text(id.as_str()))
+    }
+
+    /// The entry of a signal.
+    pub(crate) fn signal(&self, id: &SignalId) -> Result<Option<u64>, Damaged> {
+        self.entry_under(&Key::of(Table::Signal).text(id.as_str()))
+    }
+
+    /// The entry that erased a key.
+    pub(crate) fn erased(&self, key: KeyId) -> Result<Option<u64>, Damaged> {
+        self.entry_under(&Key::of(Table::Erased).bytes(&key.0))
+    }
+
+    /// All keys that were erased.
+    pub(crate) fn all_erased(&self) -> Result<Vec<KeyId>, Damaged> {
+        let rows = self.db.scan_prefix([Table::Erased as u8]);
+        let id = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, _) = row?;
+            let id = key.get(1..).and_then(|id| id.try_into().ok());
+            id.map(KeyId)
+                .ok_or_else(|| Damaged::because("an erased key"))
+        };
+        rows.map(id).collect()
     }
 
     /// Entries of the commands on something, the oldest first, those below `below`.

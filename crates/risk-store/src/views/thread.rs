@@ -234,7 +234,17 @@ impl ViewThread {
                         },
                         Some(RecordKind::Rejection) => {
                             if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
-                                applier.rejection(index, &rejection.summary())?;
+                                applier.rejection(index, &rejection.summary)?;
+                            }
+                        }
+                        Some(RecordKind::Signal) => {
+                            if let Record::Signal(record) = Record::decode(index, &entry)? {
+                                applier.signal(index, &record.heard.told.signal_id);
+                            }
+                        }
+                        Some(RecordKind::Erasure) => {
+                            if let Record::Erasure(erasure) = Record::decode(index, &entry)? {
+                                applier.erasure(index, &erasure);
                             }
                         }
                         _unconcerned => {}
@@ -270,6 +280,8 @@ impl ViewThread {
                 }
                 Shown::Effect(effect) => applier.effect(*entry, effect)?,
                 Shown::Rejection(summary) => applier.rejection(*entry, summary)?,
+                Shown::Signal(id) => applier.signal(*entry, id),
+                Shown::Erasure(erasure) => applier.erasure(*entry, erasure),
             }
         }
         applier.end_block(committed.next_entry);
