@@ -29,6 +29,7 @@ mod monitoring;
 mod outbreaks;
 mod personal;
 mod played;
+mod proofs;
 mod publishing;
 mod reports;
 mod secured_kafka;

@@ -167,7 +167,7 @@ impl Wanted {
     params(
         ("actor" = Option<String>, Query, description = "only what this one did"),
         ("subject" = Option<String>, Query, description = "only decisions on the grade of this subject, as `kind:id`"),
-        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook or erase_personal"),
+        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook, end_sessions or erase_personal"),
         ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 200, 50 by default"),

@@ -73,7 +73,7 @@ pub use report::{
     ReportCasesDto, ReportDto, ReportDueDto, ReportLevelDto, ReportListsDto, ReportPartDto,
     ReportPlanDto, ReportProblemDto, ReportQualityDto, ZoneSheetDto,
 };
-pub use session::{SessionDto, WaysDto};
+pub use session::{EndedDto, OpenSessionDto, SessionDto, WaysDto};
 pub use signal::SignalDto;
 pub use supply::{InfluenceDto, SharedPathDto};
 pub use watch::OutbreakDto;

@@ -36,11 +36,13 @@ pub enum Act {
     ReadPlan,
     /// What is personal of a signal was read: who complains, and what they say（查阅个人信息）.
     ReadPersonal,
+    /// Sessions were ended, one's own or another's（结束会话）.
+    EndSessions,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PostResults,
         Self::PostRegistry,
         Self::PostCommands,
@@ -50,6 +52,7 @@ impl Act {
         Self::UnparkWebhook,
         Self::ReadPlan,
         Self::ReadPersonal,
+        Self::EndSessions,
     ];
 
     /// Its code.
@@ -64,6 +67,7 @@ impl Act {
             Self::UnparkWebhook => "unpark_webhook",
             Self::ReadPlan => "read_plan",
             Self::ReadPersonal => "read_personal",
+            Self::EndSessions => "end_sessions",
         }
     }
 
@@ -93,6 +97,6 @@ pub struct AccessNote {
     /// Of how many things.
     pub count: u64,
     /// Of which, the first [`MAX_NAMED`]: commands by their ids, dead letters by their entries,
-    /// signals, deliveries and plans by their ids, endpoints by their names.
+    /// signals, deliveries, plans and sessions by their ids, endpoints by their names.
     pub what: Vec<CompactString>,
 }

@@ -468,6 +468,7 @@ export const codes = {
     read_dead_letters: ['查看死信', 'read dead letters'],
     read_personal: ['查看个人信息', 'read personal data'],
     erase_personal: ['删除个人信息', 'erased personal data'],
+    end_sessions: ['结束会话', 'ended sessions'],
     resend_delivery: ['重新投递事件', 'sent an event again'],
     unpark_webhook: ['恢复投递端点', 'tried an endpoint again'],
     read_plan: ['查看未公开的抽样计划', 'read a sealed plan'],

@@ -21,7 +21,8 @@ pub struct AuditDto {
     pub entry: u64,
     /// Of a decision: what was done to a grade, an alert, a case, a problem or a sampling plan, as the
     /// command's `kind`. Else post_results, post_registry, post_commands, post_signals,
-    /// read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook or erase_personal.
+    /// read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook, end_sessions or
+    /// erase_personal.
     pub kind: String,
     /// When: of a decision, as it says itself; else by the server's clock. RFC 3339.
     pub at: String,

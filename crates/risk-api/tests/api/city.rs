@@ -159,6 +159,8 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Mutex<Timestamp>,
     pub(crate) notes: Mutex<Vec<AccessNote>>,
     pub(crate) erasures: Mutex<Vec<Erasure>>,
+    /// Nothing can be written down.
+    pub(crate) deaf: Mutex<bool>,
 }
 
 impl Intake for Surroundings {
@@ -176,11 +178,17 @@ impl Intake for Surroundings {
 
 impl Notebook for Surroundings {
     fn note(&self, note: AccessNote) -> Result<Receipts, PostError> {
+        if *self.deaf.lock().unwrap() {
+            return Err(PostError::Stopped);
+        }
         self.notes.lock().unwrap().push(note);
         Ok(Box::pin(async { Some(Vec::new()) }))
     }
 
     fn erase(&self, erasure: Erasure) -> Result<Receipts, PostError> {
+        if *self.deaf.lock().unwrap() {
+            return Err(PostError::Stopped);
+        }
         self.erasures.lock().unwrap().push(erasure);
         Ok(Box::pin(async { Some(Vec::new()) }))
     }
@@ -230,6 +238,7 @@ impl City {
             clock: Mutex::new(at(45)),
             notes: Mutex::default(),
             erasures: Mutex::default(),
+            deaf: Mutex::default(),
         });
         let state = state(
             reader.clone(),

@@ -62,6 +62,7 @@ async fn who_looks_at_what_is_personal_is_noted_before_it_is_shown() {
     let gate = Gate::new(heard());
     let officer = gate.token("officer-7", &[Role::Officer], &[]);
     let answer = gate.get("/v1/signals/S1/personal", &officer).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
     let shown = answer.json();
     assert_eq!(shown["person"], "王小芳");
     assert_eq!(shown["contact"], "13800001111");

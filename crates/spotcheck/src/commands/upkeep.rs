@@ -190,6 +190,16 @@ pub(crate) fn backup(args: &Backup) -> anyhow::Result<ExitCode> {
 /// Makes a data directory of a backup.
 pub(crate) fn restore(args: &Restore) -> anyhow::Result<ExitCode> {
     risk_store::restore(&args.from, &args.data.dir)?;
+    let secrets = args.data.secrets_dir.clone();
+    let secrets = secrets.unwrap_or_else(|| risk_store::secrets_beside(&args.data.dir));
+    if !secrets.join("erasures.ndjson").exists() {
+        crate::output::note(&format!(
+            "there is no journal of erasures in {}: if what was personal was erased since this backup, put \
+             personal.master and erasures.ndjson of its time there, or name their directory by --secrets-dir, \
+             and restore again",
+            secrets.display()
+        ));
+    }
     let seed = risk_store::fresh_seed();
     let repeated = store(&args.data)?.repeat_erasures(SystemClock.now(), seed)?;
     if repeated > 0 {
