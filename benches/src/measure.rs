@@ -159,11 +159,20 @@ pub(crate) fn cpu_seconds() -> anyhow::Result<f64> {
 
 /// Resident memory of this process in bytes.
 pub(crate) fn resident_bytes() -> anyhow::Result<u64> {
+    of_status("VmRSS:")
+}
+
+/// The most that was ever resident, in bytes.
+pub(crate) fn peak_bytes() -> anyhow::Result<u64> {
+    of_status("VmHWM:")
+}
+
+fn of_status(name: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().next());
     let kib: u64 = kib
-        .ok_or_else(|| anyhow::anyhow!("no VmRSS in /proc/self/status"))?
+        .ok_or_else(|| anyhow::anyhow!("no {name} in /proc/self/status"))?
         .parse()?;
     Ok(kib * 1024)
 }

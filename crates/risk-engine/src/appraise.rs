@@ -189,7 +189,7 @@ impl Engine {
         let open = self
             .model
             .open(open_rows().map(|(_, row)| row), &self.subjects);
-        let outlook = self.outlook(Some((&open, &fresh)), &[at]);
+        let outlook = self.outlook(Some((&open, &fresh))).of_all(&[at]);
         let closed = outlook.estimate(at);
         let own = || outlook.of_targets(&targets);
         let estimate = match self.subjects.kind(at) {

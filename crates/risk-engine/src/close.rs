@@ -108,7 +108,7 @@ impl Engine {
         recorder: &mut dyn Recorder,
     ) -> Vec<Alert> {
         let this = &*self;
-        let outlook = this.outlook(None, subjects);
+        let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
         let changed = spread(subjects.len(), |part| {
             let part = subjects.get(part).into_iter().flatten();

@@ -48,14 +48,12 @@ impl FitTask {
         let (all, fresh) = self.bins.all();
         let laboratories = ranks(&self.numbers.laboratories);
         let inspectors = ranks(&self.numbers.inspectors);
-        let ranked = |row: &logodds::Row| logodds::Row {
-            target: self.places[row.target as usize],
-            laboratory: rank(&laboratories, row.laboratory),
-            inspector: rank(&inspectors, row.inspector),
-            ..*row
-        };
-        let ordered = |rows: Vec<logodds::Row>| {
-            let mut rows: Vec<_> = rows.iter().map(ranked).collect();
+        let ordered = |mut rows: Vec<logodds::Row>| {
+            for row in &mut rows {
+                row.target = self.places[row.target as usize];
+                row.laboratory = rank(&laboratories, row.laboratory);
+                row.inspector = rank(&inspectors, row.inspector);
+            }
             rows.sort_unstable();
             rows
         };

@@ -196,14 +196,12 @@ fn lies_above(kind: SubjectKind) -> bool {
 
 impl Engine {
     /// The outlook on closed evidence, and on `open` evidence of some targets too if there is any.
-    /// Products, zones and sectors have an estimate only if they are `asked`.
     pub(crate) fn outlook<'a>(
         &'a self,
         open: Option<(&'a SinceSnapshot, &'a [u32])>,
-        asked: &[SubjectIx],
     ) -> Outlook<'a> {
         let (open, fresh) = open.unzip();
-        let mut outlook = Outlook {
+        Outlook {
             model: &self.model,
             subjects: &self.subjects,
             frame: &self.frame,
@@ -215,21 +213,12 @@ impl Engine {
             above: BTreeMap::new(),
             shared: Vec::new(),
             walked: Vec::new(),
-        };
-        let asked: BTreeSet<SubjectIx> = asked
-            .iter()
-            .copied()
-            .filter(|subject| lies_above(self.subjects.kind(*subject)))
-            .collect();
-        if !asked.is_empty() {
-            outlook.walk(&asked);
         }
-        outlook
     }
 }
 
 impl Outlook<'_> {
-    /// The same, so many weeks later, if nothing else comes; of cells, enterprises and sites.
+    /// The same, so many weeks later, if nothing else comes.
     pub(crate) fn later(mut self, weeks: u16) -> Self {
         let snapshot = &self.model.snapshot;
         let season = snapshot.as_of.saturating_add(snapshot.horizon);
@@ -238,6 +227,25 @@ impl Outlook<'_> {
             (season.saturating_add(weeks), left)
         });
         self
+    }
+
+    /// The same with an estimate of each product, zone and sector that is asked for; without, they have none.
+    pub(crate) fn of_all(mut self, asked: &[SubjectIx]) -> Self {
+        let asked: BTreeSet<SubjectIx> = asked
+            .iter()
+            .copied()
+            .filter(|subject| lies_above(self.subjects.kind(*subject)))
+            .collect();
+        if !asked.is_empty() {
+            self.walk(&asked);
+        }
+        self
+    }
+
+    /// The targets that products, zones and sectors were estimated by, each with its probability of a failure.
+    pub(crate) fn walked(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
+        let walked = (0..).zip(&self.walked);
+        walked.filter_map(|(target, law)| law.map(|(_, probability)| (target, probability)))
     }
 
     fn weight(&self, target: u32) -> u32 {
@@ -311,15 +319,19 @@ impl Outlook<'_> {
         Some(sums.estimate(&shared, self.model))
     }
 
-    /// Walks over all targets for the means of each subject that is asked for. An enterprise's effect
-    /// counts as shared by all its targets, wherever they are: the doubt of a mean is at most what is
-    /// told.
+    /// Walks over the targets that lie in a subject that is asked for, for the means of each. An enterprise's
+    /// effect counts as shared by all its targets, wherever they are: the doubt of a mean is at most what is told.
     fn walk(&mut self, asked: &BTreeSet<SubjectIx>) {
-        let shared = (0..self.subjects.above_count() as u32).map(|above| self.told_above(above));
-        self.shared = shared.collect();
+        let every = 0..self.subjects.above_count() as u32;
+        self.shared = every.clone().map(|above| self.told_above(above)).collect();
+        let lies_in = |above| {
+            let subjects = self.subjects.above(above);
+            subjects.iter().any(|subject| asked.contains(subject))
+        };
+        let wanted: Vec<bool> = every.map(lies_in).collect();
         let this = &*self;
         let mut parts = spread(self.subjects.base_count(), |numbers| {
-            this.walk_over(numbers)
+            this.walk_over(numbers, &wanted)
         })
         .into_iter();
         let (mut by_above, mut walked) = parts.next().unwrap_or_default();
@@ -359,8 +371,12 @@ impl Outlook<'_> {
             .collect();
     }
 
-    /// The targets of these numbers: sums of them by what they lie in, and the law of each.
-    fn walk_over(&self, numbers: Range<usize>) -> (Vec<Sums>, Vec<Option<Walked>>) {
+    /// The targets of these numbers in what is wanted: sums of them by what they lie in, and the law of each.
+    fn walk_over(
+        &self,
+        numbers: Range<usize>,
+        wanted: &[bool],
+    ) -> (Vec<Sums>, Vec<Option<Walked>>) {
         let fields = self.model.fields();
         let mut by_above = vec![Sums::default(); self.shared.len()];
         let mut walked = vec![None; numbers.len()];
@@ -370,7 +386,8 @@ impl Outlook<'_> {
                 continue;
             };
             let weight = self.frame.weight(number);
-            if weight == 0 {
+            let wanted = wanted.get(base.above as usize) == Some(&true);
+            if weight == 0 || !wanted {
                 continue;
             }
             self.tell(base, &mut told);

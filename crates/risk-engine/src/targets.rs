@@ -78,7 +78,7 @@ impl Engine {
         let fresh: Vec<u32> = open_rows().map(|(_, row)| row.base).collect();
         let rows = open_rows().map(|(_, row)| row);
         let open = self.model.open(rows, &self.subjects);
-        let outlook = self.outlook(Some((&open, &fresh)), &[]);
+        let outlook = self.outlook(Some((&open, &fresh)));
         let mut found = BTreeMap::new();
         for (number, base) in self.subjects.linked() {
             if self.frame.weight(number) == 0 {
@@ -99,7 +99,7 @@ impl Engine {
     /// The mean over the targets of each sector in each innermost zone, from closed evidence, in the
     /// order of zones and sectors. It walks over all targets.
     pub fn places(&self) -> Vec<PlaceEstimate> {
-        let outlook = self.outlook(None, &[]);
+        let outlook = self.outlook(None);
         let mut found: BTreeMap<(&ZoneId, Option<&SectorCode>), PlaceSums> = BTreeMap::new();
         for (number, base) in self.subjects.linked() {
             let weight = self.frame.weight(number);

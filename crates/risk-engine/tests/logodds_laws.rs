@@ -243,14 +243,11 @@ proptest! {
         settings.remediation = None;
         settings.calibrated = false;
         settings.sweeps.cold = 60;
-        // Of a few results, sweeps that do not take each block's scores anew can go to and fro between two
-        // points for ever; then this does not hold.
-        settings.sweeps.tolerance = None;
         let groups: Vec<u32> = frame.groups(target).collect();
         let log_odds = |outcome| {
             let mut rows = rows.clone();
             rows.push(Row::new(target, 28, 1, Basis::Ignorable).counting(1, outcome));
-            let evidence = Evidence::new(&frame, &rows, 28 );
+            let evidence = Evidence::new(&frame, &rows, 28);
             let snapshot = fit(&evidence, &settings, None).unwrap();
             snapshot.predict(&Query::new(&groups)).log_odds
         };

@@ -517,7 +517,7 @@ export const words = {
   'help.points': ['各项分值相加等于总分。每 10 分使不合格几率加倍，负分使其降低。每项都有一句说明，并能追溯到检验结果。', 'The parts add up to the score. Ten points double the odds of a failure; points below zero lower them. Each part says why, and leads to the results behind it.'],
   'help.history': ['每次结算时记录的概率及区间；虚线标出政策版本变化的日子。', 'The probability recorded at closes, with its interval; dashed lines mark days on which the policy changed.'],
   'help.evidence': ['该对象自己的检验，按抽样方式分列。跟踪检验、拒检和严重度另列，不计入总数。', 'Tests of the subject itself by mode. Follow-ups, refusals and severities stand apart and are not among the total.'],
-  'help.counterfactual': ['假如此后没有别的情况，到某日需要多少批次监督抽查合格，等级才会下降。', 'How many conforming supervisory checks by a day would lower the level, if nothing else came.'],
+  'help.counterfactual': ['假如此后没有别的情况，到某日需要多少批次监督抽查合格，等级才会下降。产品、区域和行业按最可能不合格的对象各查一批计算，试 1、2、4……最多 256 批。', 'How many conforming supervisory checks by a day would lower the level, if nothing else came. Of a product, a zone or a sector, one check is counted for each of the targets that are the likeliest to fail; 1, 2, 4 and so on up to 256 are tried.'],
   'help.burden': ['检查的次数、批次和费用，以及在此日期前应当少打扰的休整期。', 'Visits, tests and cost of inspection, and the day until which it is owed a rest.'],
   'help.heat': ['各区域、各行业全部抽样对象（检过或未检过）的平均不合格概率，按规模加权，以最近一次结算为准。', 'Mean probability of a failure over all targets of a sector in a zone, tested or not, weighed by volume, as of the last close.'],
   'help.goal': ['政策规定的合格率目标，以及按校正合格率的分布，本季度达到目标的概率。', 'The pass rate that the policy sets as a target, and how likely the corrected rate of this quarter reaches it.'],

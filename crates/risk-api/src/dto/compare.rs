@@ -65,12 +65,16 @@ pub struct CounterfactualDto {
     /// The day.
     pub by: String,
     /// Conforming supervisory checks up to it that would lower the level; 0 where it falls by itself,
-    /// as what is recent fades; absent if 24 do not.
+    /// as what is recent fades; absent if as many as are `tried` do not.
     pub conforming_tests: Option<u32>,
     /// The level then.
     pub level: Option<String>,
-    /// Probability of a failure then, or after 24 conforming tests.
+    /// Probability of a failure then, or after as many conforming checks as are tried.
     pub probability: f64,
+    /// Conforming checks that are tried at most. Those of an enterprise, a site or a cell come one after the other;
+    /// those of a product, a zone or a sector are one of each of the targets that are the likeliest to fail,
+    /// of which 1, 2, 4 and so on are tried.
+    pub tried: u32,
     /// The same as a sentence in Chinese.
     pub zh: String,
     /// The same as a sentence in English.
@@ -79,7 +83,9 @@ pub struct CounterfactualDto {
 
 impl From<Counterfactual> for CounterfactualDto {
     fn from(found: Counterfactual) -> Self {
-        let (from, by) = (found.from, found.by);
+        let Counterfactual {
+            from, by, tried, ..
+        } = found;
         let (zh, en) = match found.lowered {
             Some((0, level)) => (
                 format!(
@@ -104,11 +110,11 @@ impl From<Counterfactual> for CounterfactualDto {
             ),
             None => (
                 format!(
-                    "即使在 {by} 前再有 24 批次监督抽查合格，风险等级仍为“{}”。",
+                    "即使在 {by} 前再有 {tried} 批次监督抽查合格，风险等级仍为“{}”。",
                     from.zh()
                 ),
                 format!(
-                    "Even 24 conforming supervisory checks by {by} would leave the level at {from}."
+                    "Even {tried} conforming supervisory checks by {by} would leave the level at {from}."
                 ),
             ),
         };
@@ -117,6 +123,7 @@ impl From<Counterfactual> for CounterfactualDto {
             conforming_tests: found.lowered.map(|(tests, _)| tests),
             level: found.lowered.map(|(_, level)| level.to_string()),
             probability: found.probability,
+            tried,
             zh,
             en,
         }

@@ -127,7 +127,7 @@ pub(crate) fn selections(rows: &[Row], column: &[u32]) -> Vec<(u32, u16, u32)> {
 
 fn confirmed(rows: &[Row], column: &[u32]) -> Vec<(u32, u16, u32)> {
     rows.iter()
-        .filter(|row| row.by_laboratory())
+        .filter(|row| row.by_laboratory() && row.nonconforming > 0)
         .map(|row| (column[row.target as usize], row.week, row.nonconforming))
         .collect()
 }
@@ -166,7 +166,7 @@ impl Covariates {
                     0.0
                 }
             };
-            covariates.rows[k] = Some(rows.iter().map(value).collect());
+            covariates.rows[k] = Some(rows.iter().map(|row| value(row) as f32).collect());
             covariates.now[k] = counts.dense(as_of, SLOPES[k]);
         }
         covariates

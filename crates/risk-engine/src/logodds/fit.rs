@@ -1,7 +1,6 @@
 //! The fit（拟合）: block by block Newton steps to the penalised mode of all effects together, then the
 //! recent effects, then the calibrator.
 
-use super::accuracy;
 use super::calibrate::{CalibrationRow, Calibrator};
 use super::error::FitError;
 use super::fitting::{Finish, Fitting};
@@ -11,7 +10,6 @@ use super::rows::{Basis, Evidence, NO_GROUP, Row};
 use super::selection::{SelectionStrength, StrengthPrior};
 use super::settings::{Selection, Settings};
 use super::snapshot::Snapshot;
-use super::work::Bin;
 
 /// Fits the model to the evidence, starting from an earlier snapshot if there is one.
 ///
@@ -40,11 +38,10 @@ pub fn fit(
     } else {
         calibrator = Calibrator::default();
     }
-    let recent = fitting.recent(evidence, &rows, settings);
     Ok(fitting.finish(Finish {
         evidence,
+        rows: &rows,
         settings,
-        recent,
         strength,
         calibrator,
         fits: warm_start.map_or(1, |snapshot| snapshot.fits.saturating_add(1)),
@@ -67,21 +64,21 @@ pub fn nested_rows(
     let rows = evidence.sorted();
     let warm = Some(snapshot).filter(|snapshot| snapshot.matches(settings));
     let fitting = Fitting::start(evidence, &rows, settings, warm, None)?;
-    let links = accuracy::links(&fitting.methods);
-    let bins = fitting.work.bins.iter().zip(&fitting.work.eta);
-    let nested = |(bin, eta): (&Bin, &f64)| {
-        let target = bin.target as usize;
+    let nested = |(row, eta): (&Row, &f64)| {
+        let target = row.target as usize;
         let own = [outer, inner].map(|at| fitting.levels[at].of_target(target));
         let groups = [outer, inner].map(|at| evidence.frame.column(at)[target]);
+        let (tested, failed) = row.effective();
         NestedRow::new(
             (groups[0], groups[1]),
             eta - own[0] - own[1],
-            f64::from(bin.tested),
-            f64::from(bin.failed),
+            tested,
+            failed,
         )
-        .through(links[usize::from(bin.link)])
+        .through(fitting.work.link(row))
     };
-    let young = bins.filter(|(bin, _)| bin.age < weeks && bin.tested > 0.0);
+    let rows = rows.iter().zip(&fitting.work.eta);
+    let young = rows.filter(|(row, _)| evidence.as_of - row.week < weeks && row.tested > 0);
     Ok(young.map(nested).collect())
 }
 

@@ -9,7 +9,7 @@ use super::covariates::{Covariates, Switch};
 use super::error::FitError;
 use super::fixed::{COVARIATES, FixedEffects, Seasons, waves};
 use super::levels::{Column, Grouped};
-use super::rows::{Evidence, NO_GROUP, NO_OBSERVER, Row};
+use super::rows::{Evidence, Row};
 use super::selection::{SelectionStrength, SelectionTerm};
 use super::settings::{Selection, Settings, Sweeps, Variance};
 use super::snapshot::{
@@ -22,8 +22,8 @@ const LEAST_RECENT_WEIGHT: f64 = 0.002;
 
 /// All blocks while they are fitted.
 #[derive(Debug)]
-pub(super) struct Fitting {
-    pub(super) work: Work,
+pub(super) struct Fitting<'a> {
+    pub(super) work: Work<'a>,
     fixed: FixedEffects,
     covariates: Covariates,
     switches: [Option<Switch>; COVARIATES],
@@ -38,17 +38,17 @@ pub(super) struct Fitting {
 /// What a snapshot has beside the blocks.
 pub(super) struct Finish<'a> {
     pub(super) evidence: &'a Evidence<'a>,
+    pub(super) rows: &'a [Row],
     pub(super) settings: &'a Settings,
-    pub(super) recent: Vec<Option<RecentEffects>>,
     pub(super) strength: Option<SelectionStrength>,
     pub(super) calibrator: Calibrator,
     pub(super) fits: u32,
 }
 
-impl Fitting {
+impl<'a> Fitting<'a> {
     pub(super) fn start(
         evidence: &Evidence<'_>,
-        rows: &[Row],
+        rows: &'a [Row],
         settings: &Settings,
         warm: Option<&Snapshot>,
         strength: Option<&SelectionStrength>,
@@ -65,7 +65,7 @@ impl Fitting {
             .map(|(at, level)| {
                 let start = warm.and_then(|snapshot| snapshot.levels.get(at));
                 let effects = start.map_or_else(Vec::new, |start| means(&start.lasting));
-                let column = Column::OfTargets(frame.column(at).to_vec());
+                let column = Column::of_targets(frame.column(at), effects.len());
                 Grouped::new(column, level.variance, &effects).tailed(level.tail)
             })
             .collect();
@@ -132,7 +132,7 @@ impl Fitting {
             tolerance,
             recent: _,
         } = settings.sweeps;
-        let mut still = 0;
+        let mut pace = Pace::new(tolerance);
         for sweep in 0..if warm { again } else { cold } {
             // Variances by moments cost as much as all else; where an earlier fit had found them, they
             // hardly move.
@@ -140,12 +140,8 @@ impl Fitting {
                 (true, Some(_)) => sweep % 4 == 1,
                 (true, None) | (false, _) => sweep % 2 == 1,
             };
-            let longest = self.sweep(sweep % 2 == 1, moments, tolerance.is_none());
-            still = match tolerance {
-                Some(tolerance) if longest <= tolerance => still + 1,
-                Some(_) | None => 0,
-            };
-            if still == 2 {
+            let longest = self.sweep(sweep % 2 == 1, moments, pace.exact);
+            if pace.stands_still(longest) {
                 break;
             }
         }
@@ -187,16 +183,16 @@ impl Fitting {
         longest
     }
 
-    /// The recent effects, with all else held.
-    pub(super) fn recent(
-        &self,
+    /// The recent effects, with all else held. The log-odds of the rows are those with them afterwards.
+    fn recent(
+        &mut self,
         evidence: &Evidence<'_>,
         rows: &[Row],
         settings: &Settings,
     ) -> Vec<Option<RecentEffects>> {
         let half_life = settings.half_lives.recent;
         let (frame, as_of) = (evidence.frame, evidence.as_of);
-        let mut work = self.work.recent(half_life, LEAST_RECENT_WEIGHT);
+        self.work.reweigh(half_life, LEAST_RECENT_WEIGHT);
         let seasons = match settings.selection {
             Selection::Likelihood { seasonal: true, .. } => self.seasons.as_ref(),
             Selection::Likelihood { .. } | Selection::Ignored | Selection::Covariates { .. } => {
@@ -221,8 +217,8 @@ impl Fitting {
             .iter()
             .enumerate()
             .map(|(at, level)| {
-                let column = Column::OfTargets(frame.column(at).to_vec());
                 let start = vec![0.0; self.levels[at].len()];
+                let column = Column::of_targets(frame.column(at), start.len());
                 let block = |prior| Grouped::new(column, Variance::Fixed(prior), &start);
                 level
                     .recent
@@ -230,14 +226,17 @@ impl Fitting {
             })
             .collect();
         let mut stepped: Vec<&mut Grouped> = blocks.iter_mut().flatten().collect();
+        let mut pace = Pace::new(settings.sweeps.tolerance);
         for _ in 0..settings.sweeps.recent {
             let selection = selection.as_mut();
-            let Some(tolerance) = settings.sweeps.tolerance else {
-                pass_exactly(&mut stepped, &mut work, selection, false);
-                continue;
+            let work = &mut self.work;
+            let longest = if pace.exact {
+                pass_exactly(&mut stepped, work, selection, false)
+            } else {
+                work.take_scores();
+                pass_levels(&mut stepped, work, selection)
             };
-            work.take_scores();
-            if pass_levels(&mut stepped, &mut work, selection) <= tolerance {
+            if pace.stands_still(longest) {
                 break;
             }
         }
@@ -253,6 +252,7 @@ impl Fitting {
         self.work.take_scores();
         let (of_intercept, of_modes, of_coefficients) =
             self.fixed.variances(&self.work, &self.covariates.rows);
+        let recent = self.recent(finish.evidence, finish.rows, settings);
         let modes = self.fixed.modes.iter().zip(&of_modes);
         let mut values = self.covariates.now.into_iter();
         let covariates = [0, 1, 2].map(|k: usize| CovariateEffect {
@@ -267,7 +267,7 @@ impl Fitting {
             .levels
             .iter()
             .zip(&self.levels)
-            .zip(finish.recent)
+            .zip(recent)
             .map(|((level, block), recent)| LevelEffects {
                 name: level.name.clone(),
                 prior: block.prior,
@@ -324,10 +324,47 @@ impl Fitting {
 /// How far effects move at most, in log-odds, for the relative change of a prior variance.
 const WORTH_OF_PRIOR: f64 = 0.1;
 
+/// How far a straight line follows what rows say: after a longer step, in log-odds, blocks that go along the same
+/// lines can lead one another to and fro for ever.
+const REACH: f64 = 0.25;
+
+/// How exactly to sweep, and when to end.
+struct Pace {
+    tolerance: Option<f64>,
+    /// Whether every block is to take the scores anew.
+    exact: bool,
+    /// Sweeps in a row within the tolerance.
+    still: u32,
+}
+
+impl Pace {
+    fn new(tolerance: Option<f64>) -> Self {
+        Self {
+            tolerance,
+            exact: tolerance.is_none(),
+            still: 0,
+        }
+    }
+
+    /// Takes in the longest step of a sweep; whether it was the second in a row within the tolerance.
+    fn stands_still(&mut self, longest: f64) -> bool {
+        let Some(tolerance) = self.tolerance else {
+            return false;
+        };
+        self.exact = longest > REACH;
+        self.still = if longest <= tolerance {
+            self.still + 1
+        } else {
+            0
+        };
+        self.still == 2
+    }
+}
+
 /// One step of every level by the scores that were taken; returns the longest.
 fn pass_levels<L: BorrowMut<Grouped>>(
     levels: &mut [L],
-    work: &mut Work,
+    work: &mut Work<'_>,
     mut selection: Option<&mut SelectionTerm>,
 ) -> f64 {
     let mut targets = Targets::of(work);
@@ -343,7 +380,7 @@ fn pass_levels<L: BorrowMut<Grouped>>(
 /// The same with scores that every level takes anew, and its prior variance too where that is asked.
 fn pass_exactly<L: BorrowMut<Grouped>>(
     levels: &mut [L],
-    work: &mut Work,
+    work: &mut Work<'_>,
     mut selection: Option<&mut SelectionTerm>,
     moments: bool,
 ) -> f64 {
@@ -419,20 +456,15 @@ fn seasons(
     Ok(Some(Seasons::new(season, column, evidence.as_of, start)))
 }
 
-/// Observers are told by the row, and their numbers are 16 bits wide.
+/// Observers, as an earlier fit left them.
 fn observers(
     rows: &[Row],
     of: fn(&Row) -> u16,
     rule: Variance,
     start: Option<&ObserverEffects>,
 ) -> Grouped {
-    let group = |row: &Row| match of(row) {
-        NO_OBSERVER => NO_GROUP,
-        observer => u32::from(observer),
-    };
     let start = start.map_or_else(Vec::new, |start| means(&start.effects));
-    let column = Column::OfRows(rows.iter().map(group).collect());
-    Grouped::new(column, rule, &start)
+    Grouped::new(Column::of_rows(rows, of, start.len()), rule, &start)
 }
 
 fn means(effects: &[Effect]) -> Vec<f64> {

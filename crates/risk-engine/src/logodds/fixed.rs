@@ -25,7 +25,7 @@ pub(crate) struct FixedEffects {
 }
 
 /// Values of the covariates, row by row; none for one that is switched off.
-pub(crate) type CovariateColumns = [Option<Vec<f64>>; COVARIATES];
+pub(crate) type CovariateColumns = [Option<Vec<f32>>; COVARIATES];
 
 impl FixedEffects {
     /// All at their start; `modes` are prior variances, none for the reference.
@@ -53,8 +53,8 @@ impl FixedEffects {
         }
     }
 
-    /// Adds all to the log-odds of the bins.
-    pub(crate) fn apply(&self, work: &mut Work, covariates: &CovariateColumns) {
+    /// Adds all to the log-odds of the rows.
+    pub(crate) fn apply(&self, work: &mut Work<'_>, covariates: &CovariateColumns) {
         add_to(
             work,
             covariates,
@@ -65,7 +65,7 @@ impl FixedEffects {
     }
 
     /// The penalised information matrix and the slope at the present log-odds.
-    fn system(&self, work: &Work, covariates: &CovariateColumns) -> (Symmetric, Vec<f64>) {
+    fn system(&self, work: &Work<'_>, covariates: &CovariateColumns) -> (Symmetric, Vec<f64>) {
         let size = self.precisions.len();
         let mut matrix = Symmetric::new(size);
         let mut slope = vec![0.0; size];
@@ -75,21 +75,23 @@ impl FixedEffects {
         let mut crossed = vec![[0.0; COVARIATES]; slots];
         let mut squares = [[0.0; COVARIATES]; COVARIATES];
         let mut covariate_score = [0.0; COVARIATES];
-        let none: &[f64] = &[];
-        let columns = [0, 1, 2].map(|k: usize| covariates[k].as_deref().unwrap_or(none));
-        let lines = work.scores.iter().zip(&work.informations);
-        for (at, (bin, (s, v))) in work.bins.iter().zip(lines).enumerate() {
-            let mode = usize::from(bin.mode);
+        let told = |k: usize, at: usize| {
+            let value = covariates[k].as_ref().map_or(0.0, |column| column[at]);
+            f64::from(value)
+        };
+        for (at, (row, (s, v))) in work.rows().iter().zip(work.lines()).enumerate() {
+            let mode = usize::from(row.mode);
             mode_score[mode] += s;
             mode_information[mode] += v;
             for k in 0..COVARIATES {
-                let Some(x) = columns[k].get(at).copied().filter(|x| *x != 0.0) else {
+                let x = told(k, at);
+                if x == 0.0 {
                     continue;
-                };
+                }
                 covariate_score[k] += s * x;
                 crossed[mode][k] += v * x;
-                for (j, column) in columns.iter().enumerate().take(k + 1) {
-                    squares[k][j] += v * x * column.get(at).copied().unwrap_or(0.0);
+                for (j, square) in squares[k].iter_mut().enumerate().take(k + 1) {
+                    *square += v * x * told(j, at);
                 }
             }
         }
@@ -129,7 +131,7 @@ impl FixedEffects {
     }
 
     /// One Newton step of all of them together; returns the longest.
-    pub(crate) fn pass(&mut self, work: &mut Work, covariates: &CovariateColumns) -> f64 {
+    pub(crate) fn pass(&mut self, work: &mut Work<'_>, covariates: &CovariateColumns) -> f64 {
         let (matrix, mut slope) = self.system(work, covariates);
         if self.prior.variance.is_some() {
             slope[0] -= self.precisions[0] * (self.intercept - self.prior.mean);
@@ -165,7 +167,7 @@ impl FixedEffects {
     /// of each coefficient (0 for one that is switched off).
     pub(crate) fn variances(
         &self,
-        work: &Work,
+        work: &Work<'_>,
         covariates: &CovariateColumns,
     ) -> (f64, Vec<f64>, [f64; COVARIATES]) {
         let size = self.precisions.len();
@@ -180,20 +182,20 @@ impl FixedEffects {
 }
 
 fn add_to(
-    work: &mut Work,
+    work: &mut Work<'_>,
     covariates: &CovariateColumns,
     intercept: f64,
     modes: &[f64],
     coefficients: [f64; COVARIATES],
 ) {
     let columns = covariates.iter().zip(coefficients);
-    let told: Vec<(&[f64], f64)> = columns
+    let told: Vec<(&[f32], f64)> = columns
         .filter_map(|(column, by)| column.as_deref().map(|column| (column, by)))
         .filter(|(_, by)| *by != 0.0)
         .collect();
-    work.raise(|at, bin| {
-        let columns = told.iter().map(|(column, by)| by * column[at]);
-        intercept + modes[usize::from(bin.mode)] + columns.sum::<f64>()
+    work.raise(|at, row| {
+        let columns = told.iter().map(|(column, by)| by * f64::from(column[at]));
+        intercept + modes[usize::from(row.mode)] + columns.sum::<f64>()
     });
 }
 
@@ -218,7 +220,7 @@ pub(crate) fn dot(a: &[f64; 4], b: &[f64; 4]) -> f64 {
 pub(crate) struct Seasons {
     pub(crate) amplitudes: Vec<[f64; 4]>,
     precisions: [f64; 4],
-    /// Waves by age.
+    /// Waves by week, up to that of the fit.
     waves: Vec<[f64; 4]>,
     /// Group by target; beyond the last for whoever has none.
     column: Vec<u32>,
@@ -236,7 +238,7 @@ impl Seasons {
             amplitudes,
             precisions: [yearly, yearly, half_yearly, half_yearly],
             waves: (0..=as_of)
-                .map(|age| waves(f64::from(as_of - age), season.period))
+                .map(|week| waves(f64::from(week), season.period))
                 .collect(),
             column: column.iter().map(|g| (*g).min(groups as u32)).collect(),
         }
@@ -245,29 +247,28 @@ impl Seasons {
     /// Season of a target in the week of the fit.
     pub(crate) fn latest(&self, target: usize) -> f64 {
         let own = &self.amplitudes[self.column[target] as usize];
-        self.waves.first().map_or(0.0, |wave| dot(wave, own))
+        self.waves.last().map_or(0.0, |wave| dot(wave, own))
     }
 
-    /// Adds the seasons to the log-odds of all bins.
-    pub(crate) fn apply(&self, work: &mut Work) {
+    /// Adds the seasons to the log-odds of all rows.
+    pub(crate) fn apply(&self, work: &mut Work<'_>) {
         self.raise(work, &self.amplitudes);
     }
 
-    fn raise(&self, work: &mut Work, by: &[[f64; 4]]) {
-        work.raise(|_, bin| {
-            let group = self.column[bin.target as usize] as usize;
-            dot(&self.waves[usize::from(bin.age)], &by[group])
+    fn raise(&self, work: &mut Work<'_>, by: &[[f64; 4]]) {
+        work.raise(|_, row| {
+            let group = self.column[row.target as usize] as usize;
+            dot(&self.waves[usize::from(row.week)], &by[group])
         });
     }
 
     /// One ridge step of every group's season; returns the longest.
-    pub(crate) fn pass(&mut self, work: &mut Work) -> f64 {
+    pub(crate) fn pass(&mut self, work: &mut Work<'_>) -> f64 {
         // The slope and the ten cells of the lower triangle.
         let mut sums = vec![[0.0; 14]; self.amplitudes.len()];
-        let lines = work.scores.iter().zip(&work.informations);
-        for (bin, (s, v)) in work.bins.iter().zip(lines) {
-            let sum = &mut sums[self.column[bin.target as usize] as usize];
-            let wave = &self.waves[usize::from(bin.age)];
+        for (row, (s, v)) in work.rows().iter().zip(work.lines()) {
+            let sum = &mut sums[self.column[row.target as usize] as usize];
+            let wave = &self.waves[usize::from(row.week)];
             let mut cell = 4;
             for i in 0..4 {
                 sum[i] += s * wave[i];

@@ -1,42 +1,75 @@
 //! Effects of groups（分组效应）: penalised Newton steps and variances by moments.
 
-use super::rows::NO_GROUP;
+use super::rows::{NO_GROUP, NO_OBSERVER, Row};
 use super::selection::SelectionTerm;
 use super::settings::{MOST_VARIANCE, Variance};
-use super::work::{Bin, Targets, Work};
+use super::work::{Targets, Work};
 
 /// Longest step of one pass, so that a poor start cannot throw an effect out of reach.
 const LONGEST_STEP: f64 = 1.0;
 
-/// Which group a bin belongs to.
+/// Which group a row belongs to. Whoever has none gets a slot beyond the last, whose effect stays 0.
 #[derive(Debug, Clone)]
-pub(crate) enum Column {
+pub(crate) struct Column {
+    groups: Groups,
+    /// Number of groups, and the slot of whoever has none.
+    slots: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Groups {
     /// The group of its target.
     OfTargets(Vec<u32>),
-    /// A group of its own, such as the laboratory.
-    OfRows(Vec<u32>),
+    /// A group that the row itself names, such as the laboratory.
+    OfRows(fn(&Row) -> u16),
 }
 
 impl Column {
-    fn groups(&self) -> &[u32] {
-        match self {
-            Self::OfTargets(groups) | Self::OfRows(groups) => groups,
+    /// The groups of targets; at least so many of them.
+    pub(crate) fn of_targets(groups: &[u32], least: usize) -> Self {
+        let named = groups.iter().filter(|group| **group != NO_GROUP).max();
+        let slots = named.map_or(0, |most| *most as usize + 1).max(least);
+        let closed = groups.iter().map(|group| (*group).min(slots as u32));
+        Self {
+            groups: Groups::OfTargets(closed.collect()),
+            slots,
         }
     }
 
-    /// Gives whoever has no group a slot beyond the last, whose effect stays 0, and returns the
-    /// number of real groups.
-    fn close(&mut self, least: usize) -> usize {
-        let named = self.groups().iter().filter(|group| **group != NO_GROUP);
-        let slots = named.max().map_or(0, |most| *most as usize + 1).max(least);
-        match self {
-            Self::OfTargets(groups) | Self::OfRows(groups) => {
-                for group in groups.iter_mut().filter(|group| **group == NO_GROUP) {
-                    *group = slots as u32;
-                }
-            }
+    /// The observers that rows name; at least so many of them.
+    pub(crate) fn of_rows(rows: &[Row], named: fn(&Row) -> u16, least: usize) -> Self {
+        let observers = rows
+            .iter()
+            .map(named)
+            .filter(|observer| *observer != NO_OBSERVER);
+        let slots = observers.max().map_or(0, |most| usize::from(most) + 1);
+        Self {
+            groups: Groups::OfRows(named),
+            slots: slots.max(least),
         }
-        slots
+    }
+
+    fn of_target(&self, target: usize) -> usize {
+        match &self.groups {
+            Groups::OfTargets(groups) => groups[target] as usize,
+            Groups::OfRows(_) => self.slots,
+        }
+    }
+
+    /// The groups of all targets; none where the rows name them.
+    fn targets(&self) -> &[u32] {
+        match &self.groups {
+            Groups::OfTargets(groups) => groups,
+            Groups::OfRows(_) => &[],
+        }
+    }
+
+    #[inline]
+    fn of_row(&self, row: &Row) -> usize {
+        match &self.groups {
+            Groups::OfTargets(groups) => groups[row.target as usize] as usize,
+            Groups::OfRows(named) => usize::from(named(row)).min(self.slots),
+        }
     }
 }
 
@@ -56,8 +89,8 @@ pub(crate) struct Grouped {
 
 impl Grouped {
     /// Effects of 0, or those of an earlier fit for the groups that it knew.
-    pub(crate) fn new(mut column: Column, rule: Variance, start: &[f64]) -> Self {
-        let slots = column.close(start.len());
+    pub(crate) fn new(column: Column, rule: Variance, start: &[f64]) -> Self {
+        let slots = column.slots;
         let mut effects = start.to_vec();
         effects.resize(slots + 1, 0.0);
         let prior = rule.start();
@@ -88,12 +121,16 @@ impl Grouped {
 
     /// Effect of a target's group; only for levels of targets.
     pub(crate) fn of_target(&self, target: usize) -> f64 {
-        self.effects[self.column.groups()[target] as usize]
+        self.effects[self.column.of_target(target)]
     }
 
-    /// Adds the effects to the log-odds of all bins.
-    pub(crate) fn apply(&self, work: &mut Work) {
-        raise(&self.column, &self.effects, work);
+    /// Adds the effects to the log-odds of all rows.
+    pub(crate) fn apply(&self, work: &mut Work<'_>) {
+        self.raise(&self.effects, work);
+    }
+
+    fn raise(&self, by: &[f64], work: &mut Work<'_>) {
+        work.raise(|_, row| by[self.column.of_row(row)]);
     }
 
     /// The same effects under Student's t.
@@ -124,7 +161,7 @@ impl Grouped {
         }
         self.score.fill(0.0);
         self.information.fill(0.0);
-        let groups = self.column.groups();
+        let groups = self.column.targets();
         let sums = targets.scores.iter().zip(&targets.informations);
         for (group, (score, information)) in groups.iter().zip(sums) {
             self.score[*group as usize] += score;
@@ -134,32 +171,32 @@ impl Grouped {
             term.collect(groups, &mut self.score, &mut self.information);
         }
         let longest = self.step();
-        targets.raise(self.column.groups(), &self.score);
+        targets.raise(self.column.targets(), &self.score);
         if let Some(term) = selection {
-            term.raise(self.column.groups(), &self.score);
+            term.raise(self.column.targets(), &self.score);
         }
         longest
     }
 
     /// The same for groups that are told by the row. What they have in common is everybody's: it is
     /// taken out and returned, too.
-    pub(crate) fn pass_rows(&mut self, work: &mut Work) -> (f64, f64) {
+    pub(crate) fn pass_rows(&mut self, work: &mut Work<'_>) -> (f64, f64) {
         if self.len() == 0 {
             return (0.0, 0.0);
         }
         self.score.fill(0.0);
         self.information.fill(0.0);
-        let lines = work.scores.iter().zip(&work.informations);
-        for (group, (score, information)) in self.column.groups().iter().zip(lines) {
-            self.score[*group as usize] += score;
-            self.information[*group as usize] += information;
+        for (row, (score, information)) in work.rows().iter().zip(work.lines()) {
+            let group = self.column.of_row(row);
+            self.score[group] += score;
+            self.information[group] += information;
         }
         let longest = self.step();
         let common = self.center();
         // Who has no group is raised by what is now everybody's.
         let last = self.len();
         self.score[last] = common;
-        raise(&self.column, &self.score, work);
+        self.raise(&self.score, work);
         (longest, common)
     }
 
@@ -203,27 +240,18 @@ impl Grouped {
     /// what chance gives them by the variance times the squared information. Chance is Σw²v and not
     /// Σwv, because the rows are decayed.
     /// Returns its relative change.
-    pub(crate) fn moments(&mut self, work: &Work) -> f64 {
+    pub(crate) fn moments(&mut self, work: &Work<'_>) -> f64 {
         let floor = match self.rule {
             Variance::Fixed(_) => return 0.0,
             Variance::Moments { floor, .. } => floor,
         };
         let mut sums = vec![[0.0; 3]; self.effects.len()];
-        let effects = &self.effects;
-        match &self.column {
-            // Nobody's slot says nothing of the groups.
-            Column::OfTargets(_) | Column::OfRows(_) if self.effects.len() == 1 => {}
-            Column::OfTargets(groups) => {
-                sum_without(work, effects, &mut sums, |_, bin| {
-                    groups[bin.target as usize] as usize
-                });
-            }
-            Column::OfRows(groups) => {
-                sum_without(work, effects, &mut sums, |at, _| groups[at] as usize);
-            }
+        // Nobody's slot says nothing of the groups.
+        if self.len() > 0 {
+            self.sum_without(work, &mut sums);
         }
         let (mut excess, mut known) = (0.0, 0.0);
-        for [score, information, chance] in &sums[..self.effects.len() - 1] {
+        for [score, information, chance] in &sums[..self.len()] {
             excess += score * score - chance;
             known += information * information;
         }
@@ -232,32 +260,18 @@ impl Grouped {
         self.prior = 0.6 * before + 0.4 * found;
         (self.prior / before - 1.0).abs()
     }
-}
 
-/// Per group: Σws, Σwv and Σw²v, with the group's own effect taken out.
-fn sum_without(
-    work: &Work,
-    effects: &[f64],
-    sums: &mut [[f64; 3]],
-    group_of: impl Fn(usize, &Bin) -> usize,
-) {
-    work.each(
-        |at, bin| -effects[group_of(at, bin)],
-        |at, bin, scored| {
-            let weighted = scored.weight * scored.information;
-            let [score, information, chance] = &mut sums[group_of(at, bin)];
-            *score += scored.weight * scored.score;
-            *information += weighted;
-            *chance += scored.weight * weighted;
-        },
-    );
-}
-
-fn raise(column: &Column, by: &[f64], work: &mut Work) {
-    match column {
-        Column::OfTargets(groups) => {
-            work.raise(|_, bin| by[groups[bin.target as usize] as usize]);
-        }
-        Column::OfRows(groups) => work.raise(|at, _| by[groups[at] as usize]),
+    /// Per group: Σws, Σwv and Σw²v, with the group's own effect taken out.
+    fn sum_without(&self, work: &Work<'_>, sums: &mut [[f64; 3]]) {
+        work.each(
+            |_, row| -self.effects[self.column.of_row(row)],
+            |_, row, scored| {
+                let weighted = scored.weight * scored.information;
+                let [score, information, chance] = &mut sums[self.column.of_row(row)];
+                *score += scored.weight * scored.score;
+                *information += weighted;
+                *chance += scored.weight * weighted;
+            },
+        );
     }
 }

@@ -1,23 +1,10 @@
-//! The rows as a fit walks over them: 16 bytes a bin beside its log-odds.
+//! The rows as a fit walks over them: 16 bytes beside each for its log-odds and what it says of them.
 
 use super::link::TestLink;
 use super::logistic::{LANES, logistic};
-use super::rows::{Row, UNITS};
+use super::rows::Row;
 
-/// A bin without what the sums do not need.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bin {
-    pub(crate) target: u32,
-    pub(crate) tested: f32,
-    pub(crate) failed: f32,
-    /// Weeks before the fit.
-    pub(crate) age: u16,
-    pub(crate) mode: u8,
-    /// Place of the test link; 0 is the laboratory.
-    pub(crate) link: u8,
-}
-
-/// Weight of a bin and what its results say at their present log-odds, without that weight.
+/// Weight of a row and what its results say at their present log-odds, without that weight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scored {
     pub(crate) weight: f64,
@@ -25,15 +12,18 @@ pub(crate) struct Scored {
     pub(crate) information: f64,
 }
 
-/// Bins, their log-odds, and the weight of each age.
+/// Rows, their log-odds, and the weight of each age.
 #[derive(Debug)]
-pub(crate) struct Work {
-    pub(crate) bins: Vec<Bin>,
+pub(crate) struct Work<'a> {
+    /// Up to the week of the fit, in the order of their targets.
+    rows: &'a [Row],
+    as_of: u16,
     pub(crate) eta: Vec<f64>,
     /// Weighed scores and informations where [`Self::take_scores`] took them, and the scores followed
-    /// from there along straight lines as the log-odds were raised.
-    pub(crate) scores: Vec<f64>,
-    pub(crate) informations: Vec<f64>,
+    /// from there along straight lines as the log-odds were raised. Seven digits of each are enough:
+    /// what they are summed to is not kept in them.
+    scores: Vec<f32>,
+    informations: Vec<f32>,
     weights: Vec<f64>,
     links: Vec<TestLink>,
 }
@@ -45,71 +35,70 @@ pub(crate) fn decay(half_life: f64, most: u16) -> Vec<f64> {
         .collect()
 }
 
-impl Work {
+impl<'a> Work<'a> {
     /// Rows up to the week of the fit, with log-odds of 0.
-    pub(crate) fn new(rows: &[Row], as_of: u16, half_life: f64, links: Vec<TestLink>) -> Self {
-        let bin = |row: &Row| Bin {
-            target: row.target,
-            tested: (f64::from(row.tested) / f64::from(UNITS)) as f32,
-            failed: (f64::from(row.failed) / f64::from(UNITS)) as f32,
-            age: as_of - row.week,
-            mode: row.mode,
-            link: if row.by_laboratory() { 0 } else { row.method },
-        };
-        let bins: Vec<Bin> = rows.iter().map(bin).collect();
-        let oldest = bins.iter().map(|bin| bin.age).max().unwrap_or(0);
+    pub(crate) fn new(rows: &'a [Row], as_of: u16, half_life: f64, links: Vec<TestLink>) -> Self {
+        let oldest = rows.iter().map(|row| as_of - row.week).max().unwrap_or(0);
         Self {
-            eta: vec![0.0; bins.len()],
-            scores: vec![0.0; bins.len()],
-            informations: vec![0.0; bins.len()],
+            rows,
+            as_of,
+            eta: vec![0.0; rows.len()],
+            scores: vec![0.0; rows.len()],
+            informations: vec![0.0; rows.len()],
             weights: decay(half_life, oldest),
-            bins,
             links,
         }
     }
 
-    /// Bins that still weigh something at another half-life, with the log-odds they have.
-    pub(crate) fn recent(&self, half_life: f64, least: f64) -> Self {
+    /// Weighs the rows by another half-life; those that would weigh `least` or less count no more.
+    pub(crate) fn reweigh(&mut self, half_life: f64, least: f64) {
         let oldest = self.weights.len().saturating_sub(1) as u16;
-        let weights = decay(half_life, oldest);
-        let kept: Vec<u32> = (0..self.bins.len())
-            .filter(|at| weights[usize::from(self.bins[*at].age)] > least)
-            .map(|at| at as u32)
-            .collect();
-        Self {
-            bins: kept.iter().map(|at| self.bins[*at as usize]).collect(),
-            eta: kept.iter().map(|at| self.eta[*at as usize]).collect(),
-            scores: vec![0.0; kept.len()],
-            informations: vec![0.0; kept.len()],
-            weights,
-            links: self.links.clone(),
+        self.weights = decay(half_life, oldest);
+        for weight in self.weights.iter_mut().filter(|weight| **weight <= least) {
+            *weight = 0.0;
         }
     }
 
-    /// Walks over the bins with what they say at their log-odds, shifted by what `shift` gives.
+    pub(crate) fn rows(&self) -> &'a [Row] {
+        self.rows
+    }
+
+    /// How the test that a row's results came by errs.
+    #[inline]
+    pub(crate) fn link(&self, row: &Row) -> TestLink {
+        let method = if row.by_laboratory() { 0 } else { row.method };
+        self.links[usize::from(method)]
+    }
+
+    /// Weighed score and information of every row.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let lines = self.scores.iter().zip(&self.informations);
+        lines.map(|(score, information)| (f64::from(*score), f64::from(*information)))
+    }
+
+    /// Walks over the rows with what they say at their log-odds, shifted by what `shift` gives.
     #[inline]
     pub(crate) fn each(
         &self,
-        shift: impl Fn(usize, &Bin) -> f64,
-        mut take: impl FnMut(usize, &Bin, Scored),
+        shift: impl Fn(usize, &Row) -> f64,
+        mut take: impl FnMut(usize, &Row, Scored),
     ) {
         let mut at = 0;
-        for (bins, etas) in self.bins.chunks(LANES).zip(self.eta.chunks(LANES)) {
+        for (rows, etas) in self.rows.chunks(LANES).zip(self.eta.chunks(LANES)) {
             let mut theta = [0.0; LANES];
-            for (lane, (bin, eta)) in bins.iter().zip(etas).enumerate() {
-                theta[lane] = eta + shift(at + lane, bin);
+            for (lane, (row, eta)) in rows.iter().zip(etas).enumerate() {
+                theta[lane] = eta + shift(at + lane, row);
             }
             logistic(&mut theta);
-            for (bin, theta) in bins.iter().zip(theta) {
-                let link = self.links[usize::from(bin.link)];
-                let (tested, failed) = (f64::from(bin.tested), f64::from(bin.failed));
-                let (score, information) = link.score_at(theta, tested, failed);
+            for (row, theta) in rows.iter().zip(theta) {
+                let (tested, failed) = row.effective();
+                let (score, information) = self.link(row).score_at(theta, tested, failed);
                 let scored = Scored {
-                    weight: self.weights[usize::from(bin.age)],
+                    weight: self.weights[usize::from(self.as_of - row.week)],
                     score,
                     information,
                 };
-                take(at, bin, scored);
+                take(at, row, scored);
                 at += 1;
             }
         }
@@ -122,22 +111,22 @@ impl Work {
         self.each(
             |_, _| 0.0,
             |at, _, scored| {
-                scores[at] = scored.weight * scored.score;
-                informations[at] = scored.weight * scored.information;
+                scores[at] = (scored.weight * scored.score) as f32;
+                informations[at] = (scored.weight * scored.information) as f32;
             },
         );
         (self.scores, self.informations) = (scores, informations);
     }
 
-    /// Adds to the log-odds of every bin, and follows its score along a straight line.
+    /// Adds to the log-odds of every row, and follows its score along a straight line.
     #[inline]
-    pub(crate) fn raise(&mut self, by: impl Fn(usize, &Bin) -> f64) {
+    pub(crate) fn raise(&mut self, by: impl Fn(usize, &Row) -> f64) {
         let lines = self.scores.iter_mut().zip(&self.informations);
-        let bins = self.bins.iter().zip(&mut self.eta).zip(lines);
-        for (at, ((bin, eta), (score, information))) in bins.enumerate() {
-            let by = by(at, bin);
+        let rows = self.rows.iter().zip(&mut self.eta).zip(lines);
+        for (at, ((row, eta), (score, information))) in rows.enumerate() {
+            let by = by(at, row);
             *eta += by;
-            *score -= information * by;
+            *score = (f64::from(*score) - f64::from(*information) * by) as f32;
         }
     }
 }
@@ -152,18 +141,17 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// The bins summed up, which stand in the order of their targets.
-    pub(crate) fn of(work: &Work) -> Self {
-        let targets = work.bins.last().map_or(0, |bin| bin.target as usize + 1);
+    /// The rows summed up.
+    pub(crate) fn of(work: &Work<'_>) -> Self {
+        let targets = work.rows.last().map_or(0, |row| row.target as usize + 1);
         let mut sums = Self {
             scores: vec![0.0; targets],
             informations: vec![0.0; targets],
             raised: vec![0.0; targets],
         };
-        let lines = work.scores.iter().zip(&work.informations);
-        for (bin, (score, information)) in work.bins.iter().zip(lines) {
-            sums.scores[bin.target as usize] += score;
-            sums.informations[bin.target as usize] += information;
+        for (row, (score, information)) in work.rows.iter().zip(work.lines()) {
+            sums.scores[row.target as usize] += score;
+            sums.informations[row.target as usize] += information;
         }
         sums
     }
@@ -179,8 +167,8 @@ impl Targets {
         }
     }
 
-    /// Adds to the bins what was added to their targets.
-    pub(crate) fn settle(self, work: &mut Work) {
-        work.raise(|_, bin| self.raised[bin.target as usize]);
+    /// Adds to the rows what was added to their targets.
+    pub(crate) fn settle(self, work: &mut Work<'_>) {
+        work.raise(|_, row| self.raised[row.target as usize]);
     }
 }

@@ -3,6 +3,7 @@
 use crate::desk::{Desk, START, result};
 use risk_domain::ids::EnterpriseId;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::scales::RiskLevel;
 use risk_domain::selection::{InclusionProbability, SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
@@ -240,72 +241,127 @@ fn every_estimate_is_that_of_a_batch() {
     );
 }
 
+/// The level that was last recorded of a subject among the effects from some place on.
+fn standing(desk: &Desk, subject: &Subject, from: usize) -> Option<RiskLevel> {
+    let since = desk.effects.iter().skip(from).rev();
+    let mut levels = since.filter_map(|effect| match effect {
+        Effect::Assessed(one) => (one.subject == *subject).then_some(one.level),
+        Effect::EpochClosed(_)
+        | Effect::AlertRaised(_)
+        | Effect::SnapshotFitted(_)
+        | Effect::RatesTold(_)
+        | Effect::LevelsTold(_)
+        | Effect::CoursesTold(_)
+        | Effect::WeekWatched(_)
+        | Effect::CaseMoved(_)
+        | Effect::CaseGone(_)
+        | Effect::ReferenceRefused(_)
+        | Effect::AlertTermsSet(_)
+        | Effect::AlertMoved(_)
+        | Effect::SignalRaised(_)
+        | Effect::ResultsRaised(_) => None,
+    });
+    levels.next()
+}
+
+/// A conforming supervisory check of an enterprise's product on the day after a moment.
+fn check(desk: &mut Desk, id: u32, (enterprise, product): (u32, u32), now: Timestamp) {
+    let day = now.millis_since(Timestamp::from_millis(START)) / DAY_MILLIS + 1;
+    let mut passed = result(9000 + id, enterprise, product, day, false);
+    passed.sampled_at = passed.observed_at;
+    desk.post(0, &passed);
+}
+
+/// Probability of a failure of an enterprise's product at this moment.
+fn cell(desk: &Desk, (enterprise, product): (u32, u32), now: Timestamp) -> f64 {
+    let cell = format!("cell:E{enterprise}:P{product}").parse().unwrap();
+    desk.engine.provisional(&cell, now).unwrap().probability
+}
+
+/// Follows what would lower a grade after so many results by real checks; whether anything would, none if there is no
+/// such grade.
+fn lowered(subject: &Subject, cells: &[(u32, u32)], after: usize) -> Option<bool> {
+    let mut desk = Desk::new(1);
+    for result in results().iter().take(after) {
+        desk.post(0, result);
+    }
+    desk.end(1);
+    let (_, now) = desk.engine.last_closed().unwrap();
+    let told = desk.engine.counterfactual(subject, now, Day::new(0))?;
+    let Some((tests, level)) = told.lowered else {
+        assert!(told.probability > 0.0);
+        return Some(false);
+    };
+    assert!(level < told.from && tests <= told.tried);
+    assert_eq!(standing(&desk, subject, 0), Some(told.from));
+    if matches!(subject, Subject::Enterprise(_)) {
+        // One check after the other, of whichever product is the likelier to fail.
+        for test in 0..tests {
+            let of = |cell_: &(u32, u32)| cell(&desk, *cell_, now);
+            let likelier = |one: &&(u32, u32), other: &&(u32, u32)| of(one).total_cmp(&of(other));
+            let target = *cells.iter().rev().max_by(likelier).unwrap();
+            check(&mut desk, test, target, now);
+        }
+    } else {
+        let mut order = cells.to_vec();
+        order.sort_by(|one, other| cell(&desk, *other, now).total_cmp(&cell(&desk, *one, now)));
+        for (test, target) in (0..tests).zip(order) {
+            check(&mut desk, test, target, now);
+        }
+    }
+    let before = desk.effects.len();
+    desk.end(1);
+    let after = standing(&desk, subject, before);
+    assert_eq!(after, Some(level), "{subject}: {tests} checks");
+    Some(true)
+}
+
 #[test]
 fn what_would_lower_a_grade_lowers_it() {
-    let (mut tried, mut lowered) = (0, 0);
-    for enterprise in 0..12 {
-        let mut desk = Desk::new(1);
-        for result in &results() {
-            desk.post(0, result);
-        }
-        desk.end(1);
+    let of_enterprise = |enterprise: u32| {
         let id = EnterpriseId::new(format!("E{enterprise}")).unwrap();
-        let subject = Subject::Enterprise(id);
-        let (_, now) = desk.engine.last_closed().unwrap();
-        let Some(told) = desk.engine.counterfactual(&subject, now, Day::new(0)) else {
-            continue;
-        };
-        tried += 1;
-        let Some((tests, level)) = told.lowered else {
-            assert!(told.probability > 0.0);
-            continue;
-        };
-        lowered += 1;
-        assert!(level < told.from);
-        let standing = |desk: &Desk, from: usize| {
-            let since = desk.effects.iter().skip(from).rev();
-            let mut levels = since.filter_map(|effect| match effect {
-                Effect::Assessed(one) => (one.subject == subject).then_some(one.level),
-                Effect::EpochClosed(_)
-                | Effect::AlertRaised(_)
-                | Effect::SnapshotFitted(_)
-                | Effect::RatesTold(_)
-                | Effect::LevelsTold(_)
-                | Effect::CoursesTold(_)
-                | Effect::WeekWatched(_)
-                | Effect::CaseMoved(_)
-                | Effect::CaseGone(_)
-                | Effect::ReferenceRefused(_)
-                | Effect::AlertTermsSet(_)
-                | Effect::AlertMoved(_)
-                | Effect::SignalRaised(_)
-                | Effect::ResultsRaised(_) => None,
-            });
-            levels.next()
-        };
-        assert_eq!(standing(&desk, 0), Some(told.from));
-        // One conforming check after the other, of whichever product is the likelier to fail.
-        for test in 0..tests {
-            let of = |product: u32| {
-                let cell = format!("cell:E{enterprise}:P{product}").parse().unwrap();
-                desk.engine.provisional(&cell, now).unwrap().probability
-            };
-            let product = u32::from(of(1) > of(0));
-            let day = now.millis_since(Timestamp::from_millis(START)) / DAY_MILLIS + 1;
-            let mut passed = result(9000 + test, enterprise, product, day, false);
-            passed.sampled_at = passed.observed_at;
-            desk.post(0, &passed);
+        lowered(
+            &Subject::Enterprise(id),
+            &[(enterprise, 0), (enterprise, 1)],
+            400,
+        )
+    };
+    let told: Vec<bool> = (0..12).filter_map(of_enterprise).collect();
+    let falls = told.iter().filter(|falls| **falls).count();
+    println!("{} grades, {falls} of which would be lowered", told.len());
+    assert!(falls > 3, "{falls} of {}", told.len());
+}
+
+#[test]
+fn what_would_lower_the_grade_of_many_lowers_it() {
+    let all: Vec<(u32, u32)> = (0..12).flat_map(|of| [(of, 0), (of, 1)]).collect();
+    let within = |keep: &dyn Fn(u32, u32) -> bool| -> Vec<(u32, u32)> {
+        let cells = all
+            .iter()
+            .filter(|(enterprise, product)| keep(*enterprise, *product));
+        cells.copied().collect()
+    };
+    let subjects = [
+        ("product:P0", within(&|_, product| product == 0)),
+        ("product:P1", within(&|_, product| product == 1)),
+        ("zone:F0", within(&|enterprise, _| enterprise % 3 == 0)),
+        ("zone:F1", within(&|enterprise, _| enterprise % 3 == 1)),
+        ("zone:F2", within(&|enterprise, _| enterprise % 3 == 2)),
+        ("zone:city", all.clone()),
+        ("sector:toys", all.clone()),
+    ];
+    let (mut falls, mut stays) = (0, 0);
+    for after in (30..400).step_by(30) {
+        for (subject, cells) in &subjects {
+            match lowered(&subject.parse().unwrap(), cells, after) {
+                Some(true) => falls += 1,
+                Some(false) => stays += 1,
+                None => {}
+            }
         }
-        let before = desk.effects.len();
-        desk.end(1);
-        assert_eq!(
-            standing(&desk, before),
-            Some(level),
-            "{subject}: {tests} tests"
-        );
     }
-    println!("{tried} grades, {lowered} of which would be lowered");
-    assert!(lowered > 3, "{lowered} of {tried}");
+    println!("{falls} grades would be lowered, {stays} would not");
+    assert!(falls > 3 && stays > 3, "{falls}, {stays}");
 }
 
 #[test]

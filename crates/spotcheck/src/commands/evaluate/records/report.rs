@@ -64,6 +64,9 @@ struct Bin {
 /// Results with a score from `from` points on and below `until`.
 #[derive(Debug, Serialize)]
 struct Band {
+    /// Place among all bands, the lowest first.
+    #[serde(skip)]
+    at: usize,
     from: Option<f64>,
     until: Option<f64>,
     /// Share of all results.
@@ -143,12 +146,22 @@ impl Report {
                 way.log_loss
             ));
         }
-        if let Some(model) = self.ways.first() {
-            lines.push(format!("{:<14} {:>9} {:>9}", "score", "tested", "failed"));
-            lines.extend(model.bands.iter().map(|band| {
-                let (tested, failed) = (100.0 * band.tested, 100.0 * band.failed);
-                format!("{:<14} {tested:>7.1} % {failed:>7.1} %", band.name())
-            }));
+        lines.push(String::new());
+        let names = self.ways.iter().map(|way| format!("{:>18}", way.en));
+        lines.push(format!(
+            "{:<14}{}",
+            "tested, failed",
+            names.collect::<String>()
+        ));
+        for (name, cells) in self.bands() {
+            let cells = cells.iter().map(|band| match band {
+                Some(band) => {
+                    let (tested, failed) = (100.0 * band.tested, 100.0 * band.failed);
+                    format!("{tested:>8.1} %{failed:>6.1} %")
+                }
+                None => format!("{:>18}", "-"),
+            });
+            lines.push(format!("{name:<14}{}", cells.collect::<String>()));
         }
         lines
     }
@@ -193,24 +206,47 @@ impl Report {
                 "<h2>可靠性 Reliability</h2><p>横轴为预测概率，纵轴为实际不合格率；对角线为理想。 Foretold against what came; the diagonal is perfect.</p>{}",
                 model.reliability_plot()?
             )?;
-            page.push_str("<h2>分值区间 Score bands</h2><table><tr><th>分值 score</th><th>占比 tested</th><th>不合格率 failed</th></tr>");
-            for band in &model.bands {
-                let (tested, failed) = (100.0 * band.tested, 100.0 * band.failed);
-                let name = band.name();
-                write!(
-                    page,
-                    "<tr><td>{}</td><td>{tested:.1} %</td><td>{failed:.1} %</td></tr>",
-                    escaped(&name)
-                )?;
-            }
-            page.push_str("</table>");
         }
+        page.push_str("<h2>分值区间 Score bands</h2><p>50 分为该方法的平均水平，每高 10 分，不合格的几率翻倍；每格为占比和其中的不合格率。 50 points are the mean of what a way foretold, ten more double the odds; each cell is the share tested and what share of it failed.</p><table><tr><th>分值 score</th>");
+        for way in &self.ways {
+            write!(page, "<th>{} {}</th>", way.zh, way.en)?;
+        }
+        page.push_str("</tr>");
+        for (name, cells) in self.bands() {
+            write!(page, "<tr><td>{}</td>", escaped(&name))?;
+            for band in cells {
+                match band {
+                    Some(band) => {
+                        let (tested, failed) = (100.0 * band.tested, 100.0 * band.failed);
+                        write!(page, "<td>{tested:.1} % · {failed:.1} %</td>")?;
+                    }
+                    None => page.push_str("<td>–</td>"),
+                }
+            }
+            page.push_str("</tr>");
+        }
+        page.push_str("</table>");
         writeln!(
             page,
             "<h2>命中率 Precision</h2><p>各方法所列前若干比例中的不合格率。 Failures among the likeliest, by the length of the list.</p>{}</body></html>",
             self.precision_plot()?
         )?;
         Ok(page)
+    }
+
+    /// Every band that some way has, with what each way has of it.
+    fn bands(&self) -> Vec<(String, Vec<Option<&Band>>)> {
+        let of_ways = |at: usize| {
+            let ways = self.ways.iter();
+            let cells = ways.map(|way| way.bands.iter().find(|band| band.at == at));
+            cells.collect::<Vec<Option<&Band>>>()
+        };
+        let rows = (0..=BANDS.len()).map(of_ways);
+        let filled = rows.filter_map(|cells| {
+            let name = cells.iter().flatten().next()?.name();
+            Some((name, cells))
+        });
+        filled.collect()
     }
 
     fn precision_plot(&self) -> anyhow::Result<String> {
@@ -322,6 +358,7 @@ fn bands(foretold: &[Prediction]) -> Vec<Band> {
         .filter(|(_, (results, _))| *results > 0);
     filled
         .map(|(at, (results, failures))| Band {
+            at,
             from: at.checked_sub(1).and_then(|at| BANDS.get(at)).copied(),
             until: BANDS.get(at).copied(),
             tested: results as f64 / foretold.len() as f64,
@@ -399,6 +436,19 @@ mod tests {
             "{bands:?}"
         );
         assert!(bands.last().unwrap().failed > 0.999);
+        // The simple ways say the same of all, so that one band of theirs holds everything.
+        let rows = report.bands();
+        let filled = |way: usize| {
+            rows.iter()
+                .filter(|(_, cells)| cells[way].is_some())
+                .count()
+        };
+        assert_eq!((filled(0), filled(1)), (bands.len(), 1), "{rows:?}");
+        let table = report.table().join("\n");
+        assert!(
+            rows.iter().all(|(name, _)| table.contains(name.as_str())),
+            "{table}"
+        );
     }
 
     #[test]
