@@ -335,11 +335,9 @@ impl Person {
         claims.insert("roles".to_owned(), json!([role]));
         fake.give(&token);
         let cookie = cookie_of(&visit.back().await, "spotcheck-session").unwrap();
-        let asked = send(router, Method::GET, "/v1/session", &[("cookie", &cookie)]);
-        let csrf = asked.await.json()["csrf_token"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let own = [("cookie", cookie.as_str())];
+        let session = send(router, Method::GET, "/v1/session", &own).await.json();
+        let csrf = session["csrf_token"].as_str().unwrap().to_owned();
         Self { cookie, csrf }
     }
 

@@ -245,7 +245,7 @@ pub struct DeadLetterEvent {
     pub key_base64: Option<String>,
     /// On which ground value, record and key were erased before this was sent, as in `docs/personal.md`; `unknown`
     /// where only their key is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub erased: Option<String>,
 }
 
