@@ -29,7 +29,6 @@ mod monitoring;
 mod outbreaks;
 mod personal;
 mod played;
-mod proofs;
 mod publishing;
 mod reports;
 mod secured_kafka;
