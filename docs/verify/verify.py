@@ -23,10 +23,11 @@ import struct
 import sys
 
 SECTIONS = ("facts", "party", "personal", "decision")
-# Packs of the first form have no comparables and no counterfactual, those of the second do not say what raised
-# an alert.
+# Packs of the first form have no comparables and no counterfactual, those of the second neither signals nor what
+# raised an alert.
 FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
-EFFECT, RESULT, COMMAND, SIGNAL = 7, 1, 9, 10
+ROLES = ("conclusion", "raise", "result", "decision", "draw", "comparable", "signal", "erasure")
+EFFECT, RESULT, COMMAND, SIGNAL, ERASURE = 7, 1, 9, 10, 21
 ASSESSED, ALERT_RAISED, CASE_MOVED, ALERT_MOVED, SIGNAL_RAISED, RESULTS_RAISED = 1, 2, 6, 9, 10, 14
 CASE_INSERTED = 15
 # The rule of an alert that records are missing, and not that results were found.
@@ -376,9 +377,12 @@ def check_raises(pack, shown):
             behind = facts["inspection_id"] in named or (of_subject and touches(facts, about["subject"]))
             need(behind, f"result {facts['inspection_id']} did not raise the alert")
     need(pack["more_results"] or named <= listed, "a result that raised the alert is missing")
-    told = [entry["shows"]["facts"]["told"] for entry in pack["entries"] if entry["role"] == "signal"]
     heard = {signal for said in raises for signal in said["signals"]}
-    need({signal["signal_id"] for signal in told} == heard, "a signal that raised the alert is missing, or did not")
+    signals = [entry["shows"] for entry in pack["entries"] if entry["role"] == "signal"]
+    # A redacted pack shows nothing of them.
+    told = {shows["facts"]["told"]["signal_id"] for shows in signals if not pack["redacted"]}
+    behind = len(signals) == len(heard) and (pack["redacted"] or told == heard)
+    need(behind, "a signal that raised the alert is missing, or did not")
 
 
 def read_command(entry, shown):
@@ -389,6 +393,29 @@ def read_command(entry, shown):
     told = said["told"]
     need(entry["actor"] == f"officer:{told['actor']['id']}", f"entry {entry['index']} is another officer's")
     return told
+
+
+def check_signals(pack, shown):
+    """Signals behind a case, and erasures of what was personal of them. Their bytes are JSON, shown as they are."""
+    erasures, named = set(), set()
+    for entry in pack["entries"]:
+        index, role = entry["index"], entry["role"]
+        if role not in ("signal", "erasure"):
+            need("erased" not in entry, f"entry {index} is no signal")
+            continue
+        need(entry["kind"] == (SIGNAL if role == "signal" else ERASURE), f"entry {index} is no {role}")
+        withheld = role == "signal" and pack["redacted"]
+        need(("facts" in shown[index]) != withheld, f"entry {index} is not redacted as the pack says")
+        said = {} if withheld else {"facts": json.loads(shown[index]["facts"])}
+        need(entry["shows"] == said, f"entry {index} shows what was not recorded")
+        if role == "erasure":
+            erasures.add(index)
+            need("erased" not in entry, f"entry {index} is no signal")
+            actor = said["facts"].get("actor")
+            need(entry["actor"] == (f"user:{actor}" if actor else "system:retention"), f"entry {index} is another's")
+        elif "erased" in entry:
+            named.add(entry["erased"])
+    need(named == erasures, "erasures are not those that signals name")
 
 
 def steps_of(pack, shown, role):
@@ -639,7 +666,7 @@ def check_pack(pack, key):
         index = entry["index"]
         need(index not in seen, f"entry {index} stands twice")
         seen.add(index)
-        need(entry["role"] in ("conclusion", "raise", "signal", "result", "decision", "draw", "comparable"), "an entry has no role")
+        need(entry["role"] in ROLES, "an entry has no role")
         leaf, shown[index] = leaf_of(entry)
         proof = [unhex(step, 32, f"a proof of entry {index}") for step in entry["proof"]]
         need(root_of(leaf, index, size, proof) == root, f"entry {index} does not lead to the signed root")
@@ -652,11 +679,9 @@ def check_pack(pack, key):
             check_result(entry, shown[index])
         if entry["role"] == "decision":
             read_command(entry, shown[index])
-        if entry["role"] == "signal":
-            need(entry["kind"] == SIGNAL, f"entry {index} is no signal")
-            need(entry["shows"] == {"facts": json.loads(shown[index]["facts"])}, f"entry {index} was not heard so")
         if entry["role"] == "raise":
             need(entry["kind"] == EFFECT and pack["about"]["kind"] == "alert", f"entry {index} raised no alert")
+    check_signals(pack, shown)
     check_draws(pack, shown)
     check_statement(pack, shown)
     return size, len(seen)

@@ -28,6 +28,7 @@ mod kafka_smoke;
 mod links;
 mod monitoring;
 mod outbreaks;
+mod personal;
 mod played;
 mod publishing;
 mod reports;

@@ -5,15 +5,17 @@ use crate::dto::{AuditDto, FieldChangeDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::identity::{Identity, Means};
 use crate::params::Params;
-use crate::state::{ApiParts, ApiState, PostError};
+use crate::state::{ApiParts, ApiState, PostError, Receipts};
 use axum::Json;
 use axum::extract::State;
+use compact_str::CompactString;
 use risk_domain::access::{AccessNote, Act, MAX_NAMED};
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_act::CaseAct;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
 use risk_domain::ids::{AlertId, CaseId, DrawId};
+use risk_domain::personal::Erasure;
 use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
 use risk_domain::scales::AlertLevel;
@@ -36,6 +38,9 @@ const MOVES: usize = 1000;
 /// Longest wait for a note to be durable.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// What an erasure of personal data is called.
+const ERASE: &str = "erase_personal";
+
 /// Notes what somebody is about to do or to be shown, and waits until that is durable: what is not
 /// noted is not done. In the demo nobody is known, and nothing is noted.
 pub(crate) async fn note(
@@ -56,18 +61,27 @@ pub(crate) async fn note(
         at: (state.0.parts.now)(),
         actor: grant.actor.clone(),
         roles: grant.roles.clone(),
-        means: match identity.means() {
-            Means::Demo => "demo".into(),
-            Means::Token(id) => format!("token:{id}").into(),
-            Means::Session { .. } => "session".into(),
-        },
+        means: means_of(identity),
         request_id: request.into(),
         act,
         count,
         what: what.take(MAX_NAMED).map(Into::into).collect(),
     };
-    let noted = state.0.parts.notebook.note(note);
-    let noted = noted.map_err(|error| match error {
+    wait_noted(state.0.parts.notebook.note(note)).await
+}
+
+/// By what somebody is known, as it is noted.
+pub(crate) fn means_of(identity: &Identity) -> CompactString {
+    match identity.means() {
+        Means::Demo => "demo".into(),
+        Means::Token(id) => format!("token:{id}").into(),
+        Means::Session { .. } => "session".into(),
+    }
+}
+
+/// Waits until what was handed in is durable.
+pub(crate) async fn wait_noted(handed: Result<Receipts, PostError>) -> Result<(), ApiError> {
+    let noted = handed.map_err(|error| match error {
         PostError::Busy => ApiError::Busy,
         PostError::TooLarge => ApiError::TooLarge,
         PostError::Stopped => ApiError::Stopped,
@@ -95,7 +109,8 @@ fn kinds() -> BTreeSet<&'static str> {
     let orders = orders.chain(CaseAction::CODES).chain(ProblemAction::CODES);
     let orders = orders.chain(PlanAction::CODES);
     let acts = CaseAct::ALL.iter().map(|act| act.code());
-    orders.chain(acts).chain(Act::ALL.map(Act::code)).collect()
+    let acts = orders.chain(acts).chain(Act::ALL.map(Act::code));
+    acts.chain([ERASE]).collect()
 }
 
 /// What is asked for.
@@ -121,9 +136,10 @@ impl Wanted {
                     | Order::Plan { .. } => None,
                 };
                 let kind = kind_of(&command.order);
-                (&command.actor.id, subject, kind, command.decided_at)
+                (Some(&command.actor.id), subject, kind, command.decided_at)
             }
-            Record::Access(note) => (&note.actor, None, note.act.code(), note.at),
+            Record::Access(note) => (Some(&note.actor), None, note.act.code(), note.at),
+            Record::Erasure(erasure) => (erasure.actor.as_ref(), None, ERASE, erasure.at),
             Record::Result(_)
             | Record::Rejection(_)
             | Record::Registry(_)
@@ -133,7 +149,7 @@ impl Wanted {
         };
         self.actor
             .as_ref()
-            .is_none_or(|wanted| wanted == actor.as_str())
+            .is_none_or(|wanted| actor.is_some_and(|actor| wanted == actor.as_str()))
             && self
                 .subject
                 .as_ref()
@@ -145,12 +161,13 @@ impl Wanted {
 }
 
 /// What people did and were shown, the newest first: every decision with who, in which role, why, in
-/// which request, and what it changed; every post, and every look at a dead letter.
+/// which request, and what it changed; every post, every look at a dead letter or at what is personal,
+/// and every erasure.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit",
     params(
         ("actor" = Option<String>, Query, description = "only what this one did"),
         ("subject" = Option<String>, Query, description = "only decisions on the grade of this subject, as `kind:id`"),
-        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, read_plan, resend_delivery or unpark_webhook"),
+        ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook, end_sessions or erase_personal"),
         ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 200, 50 by default"),
@@ -312,6 +329,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
             count: Some(note.count),
             what: note.what.iter().map(ToString::to_string).collect(),
         }),
+        Record::Erasure(erasure) => Ok(erased(entry, *erasure)),
         Record::Result(_)
         | Record::Rejection(_)
         | Record::Registry(_)
@@ -320,6 +338,33 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
         | Record::Effect(_) => Err(ApiError::Internal(format!(
             "entry {entry} is nobody's deed"
         ))),
+    }
+}
+
+/// An erasure; without an actor it was the policy's.
+fn erased(entry: u64, erasure: Erasure) -> AuditDto {
+    let actor = erasure.actor.map(|actor| actor.to_string());
+    let mut changes = vec![change("rule", None, erasure.rule.code())];
+    if erasure.repeated {
+        changes.push(change("repeated", None, "true"));
+    }
+    let named = erasure.keys.iter().take(MAX_NAMED);
+    AuditDto {
+        entry,
+        kind: ERASE.to_owned(),
+        at: erasure.at.to_string(),
+        actor: actor.unwrap_or_else(|| "system:retention".to_owned()),
+        roles: erasure.roles.iter().map(ToString::to_string).collect(),
+        means: erasure.means.map(String::from),
+        request_id: erasure.request_id.map(String::from),
+        reason: Some(erasure.reason.to_string()),
+        subject: None,
+        alert_id: None,
+        case_id: None,
+        command_id: None,
+        changes,
+        count: Some(erasure.keys.len() as u64),
+        what: named.map(ToString::to_string).collect(),
     }
 }
 
@@ -343,6 +388,7 @@ fn request_of(
     Ok(page.items.into_iter().find_map(|(_, record)| match record {
         Record::Access(note) => Some((note.means.to_string(), note.request_id.to_string())),
         Record::Command(_)
+        | Record::Erasure(_)
         | Record::Result(_)
         | Record::Rejection(_)
         | Record::Registry(_)

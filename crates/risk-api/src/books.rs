@@ -66,6 +66,7 @@ impl View for Lists {
             | Record::Registry(_)
             | Record::Command(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_)
             | Record::Effect(_) => {}
         }

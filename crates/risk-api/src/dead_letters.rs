@@ -46,7 +46,11 @@ pub(crate) async fn list(
         let page = parts
             .reader
             .dead_letters(&query, limit, cursor.as_deref())?;
-        let items = page.items.into_iter().map(|row| listed(parts, row));
+        let shown = |row: DeadLetterRow| {
+            let letter = parts.reader.dead_letter_of(&row)?;
+            Ok(DeadLetterDto::new(row.entry, letter, LISTED_BYTES))
+        };
+        let items = page.items.into_iter().map(shown);
         Ok(Page {
             items: items.collect::<Result<Vec<_>, StoreError>>()?,
             next: page.next,
@@ -56,18 +60,6 @@ pub(crate) async fn list(
     let entries = page.items.iter().map(|letter| letter.entry.to_string());
     note(&state, &identity, &request, Act::ReadDeadLetters, entries).await?;
     Ok(Json(page))
-}
-
-fn listed(parts: &ApiParts, row: DeadLetterRow) -> Result<DeadLetterDto, StoreError> {
-    let whole = if row.summary.bytes <= LISTED_BYTES {
-        parts.reader.dead_letter(row.entry)?
-    } else {
-        None
-    };
-    Ok(match whole {
-        Some(rejection) => DeadLetterDto::whole(row.entry, rejection),
-        None => DeadLetterDto::listed(row),
-    })
 }
 
 /// One dead letter with its record, however long.
@@ -87,8 +79,8 @@ pub(crate) async fn one(
         return Err(missing);
     };
     let read = move |parts: &ApiParts| {
-        let rejection = parts.reader.dead_letter(entry)?.ok_or(missing)?;
-        Ok(DeadLetterDto::whole(entry, rejection))
+        let letter = parts.reader.dead_letter(entry)?.ok_or(missing)?;
+        Ok(DeadLetterDto::new(entry, letter, u64::MAX))
     };
     let letter = state.read(read).await?;
     let entries = [entry.to_string()].into_iter();

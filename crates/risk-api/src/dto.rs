@@ -15,6 +15,7 @@ mod evidence;
 mod lists;
 mod observers;
 pub(crate) mod pack;
+mod personal;
 mod plan;
 mod plan_results;
 mod rates;
@@ -55,6 +56,7 @@ pub use observers::{
     MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
     StrictnessDto,
 };
+pub use personal::{ErasedDto, ErasureAsk, ErasureDto, PersonalDto};
 pub use plan::{
     BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanRatioDto,
     PlanSamplesDto, PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto,
@@ -76,14 +78,14 @@ pub use report::{
     ReportCasesDto, ReportDto, ReportDueDto, ReportLevelDto, ReportListsDto, ReportPartDto,
     ReportPlanDto, ReportProblemDto, ReportQualityDto, ZoneSheetDto,
 };
-pub use session::{SessionDto, WaysDto};
+pub use session::{EndedDto, OpenSessionDto, SessionDto, WaysDto};
 pub use signal::SignalDto;
 pub use supply::{InfluenceDto, SharedPathDto};
 pub use watch::OutbreakDto;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use risk_store::{DeadLetterRow, Rejection, RejectionSummary};
+use risk_store::{DeadLetter, Disclosed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -236,39 +238,38 @@ pub struct DeadLetterDto {
     pub key: Option<BytesDto>,
     /// The record, whole. In lists it is absent where it is longer than 64 KiB.
     pub record: Option<BytesDto>,
+    /// Why value, key and record cannot be read any more.
+    pub erased: Option<ErasedDto>,
 }
 
 impl DeadLetterDto {
-    fn of_summary(entry: u64, summary: RejectionSummary) -> Self {
+    /// Its record is left out where it is longer than `longest`.
+    pub(crate) fn new(entry: u64, letter: DeadLetter, longest: u64) -> Self {
+        let summary = letter.summary;
+        let (rejected, erased) = match letter.rejected {
+            Disclosed::Shown(rejected) => (Some(rejected), None),
+            Disclosed::Gone(gone) => (None, Some(ErasedDto::of(&gone))),
+        };
+        let (value, key, record) = rejected.map_or((None, None, None), |of| {
+            let whole = summary.bytes <= longest;
+            let record = whole.then_some(BytesDto::of(of.record));
+            (Some(of.value), of.key.filter(|_| whole), record)
+        });
         Self {
             entry,
             code: summary.code,
             field: summary.field,
-            value: summary.value,
+            value: value.unwrap_or_default(),
             rule: summary.rule,
             source: summary.partition.source.to_string(),
             partition: summary.partition.partition,
             offset: summary.offset,
             received_at: summary.received_at.to_string(),
             bytes: summary.bytes,
-            key: None,
-            record: None,
+            key: key.map(BytesDto::of),
+            record,
+            erased,
         }
-    }
-
-    /// With its record.
-    pub(crate) fn whole(entry: u64, rejection: Rejection) -> Self {
-        let summary = Self::of_summary(entry, rejection.summary());
-        Self {
-            key: rejection.key.map(BytesDto::of),
-            record: Some(BytesDto::of(rejection.record)),
-            ..summary
-        }
-    }
-
-    /// Without its record.
-    pub(crate) fn listed(row: DeadLetterRow) -> Self {
-        Self::of_summary(row.entry, row.summary)
     }
 }
 

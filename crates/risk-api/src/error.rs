@@ -86,7 +86,9 @@ impl From<StoreError> for ApiError {
             | StoreError::Ledger(_)
             | StoreError::Identity(_)
             | StoreError::Record { .. }
+            | StoreError::MasterKey { .. }
             | StoreError::Unrecordable(_)
+            | StoreError::Retention(_)
             | StoreError::Engine(_) => Self::Internal(error.to_string()),
         }
     }

@@ -8,6 +8,7 @@
 
 mod actor;
 pub(crate) mod guard;
+pub(crate) mod open_sessions;
 pub(crate) mod pending;
 pub(crate) mod provider;
 mod records;
@@ -113,6 +114,8 @@ pub(crate) enum Means {
     Token(String),
     /// A session, with what its writes must bring along.
     Session {
+        /// Names it to people.
+        id: String,
         /// The token against forged requests（防跨站请求伪造令牌）.
         csrf: String,
         /// When it ends at the latest, in milliseconds since 1970.
@@ -164,6 +167,14 @@ impl Identity {
 
     pub(crate) fn means(&self) -> &Means {
         &self.0.means
+    }
+
+    /// The session by which they ask, by its name.
+    pub(crate) fn session_id(&self) -> Option<&str> {
+        match self.means() {
+            Means::Session { id, .. } => Some(id),
+            Means::Demo | Means::Token(_) => None,
+        }
     }
 
     /// Whether they belong to an audience. In the demo everybody does.

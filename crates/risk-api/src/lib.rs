@@ -32,6 +32,7 @@ mod metrics;
 pub mod openapi;
 pub mod pack;
 mod params;
+mod personal;
 pub mod plans;
 mod rates;
 mod reference;

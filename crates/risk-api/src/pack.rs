@@ -330,8 +330,8 @@ impl Packer<'_> {
         self.found((&of, below), &touches, most, reach)
     }
 
-    /// Signals that are named, in the ledger's order.
-    fn heard(
+    /// Signals that are named, in the ledger's order, and the erasures of what was personal of them.
+    fn signals(
         &self,
         named: &BTreeSet<SignalId>,
         reach: &mut Reach,
@@ -341,7 +341,17 @@ impl Packer<'_> {
             let entry = self.reader.signal_entry(id)?;
             at.extend(entry.filter(|entry| *entry < reach.size));
         }
-        self.entries(Role::Signal, at, reach)
+        let mut signals = self.entries(Role::Signal, at, reach)?;
+        let mut erasures = BTreeSet::new();
+        for signal in &mut signals {
+            if let Some(key) = self.reader.key_of_entry(signal.index)? {
+                let erased = self.reader.erasure_of(key)?.map(|(entry, _)| entry);
+                signal.erased = erased.filter(|entry| *entry < reach.size);
+                erasures.extend(signal.erased);
+            }
+        }
+        signals.extend(self.entries(Role::Erasure, erasures, reach)?);
+        Ok(signals)
     }
 
     /// Results that are named, the newest of them, in the ledger's order.
@@ -364,7 +374,8 @@ impl Packer<'_> {
 /// Which sections are shown.
 fn shows(role: Role, redacted: bool) -> impl Fn(Section) -> bool {
     move |section| match section {
-        Section::Facts => true,
+        // What was told of an enterprise may tell it by whom.
+        Section::Facts => !(redacted && role == Role::Signal),
         // The grade of another party names it.
         Section::Decision => !(redacted && role == Role::Comparable),
         Section::Party => !redacted,

@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use crate::identity::{
     AUDITORS, Audience, DECIDERS, FEEDERS, KNOWN, PLANNERS, STAFF, STAFF_AND_ZONES, WITNESSES,
-    guard, sign_in,
+    guard, open_sessions, sign_in,
 };
 use crate::params::Params;
 use crate::reports::routes as reports;
@@ -12,8 +12,8 @@ use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, deliveries, evidence,
-    health, heat, idempotency, lists, live, metrics, openapi, pack, plans, rates, reference,
-    results, signals, subjects, supply, watch,
+    health, heat, idempotency, lists, live, metrics, openapi, pack, personal, plans, rates,
+    reference, results, signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -62,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 82] = [
+pub(crate) static OPERATIONS: [Operation; 88] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -104,6 +104,12 @@ pub(crate) static OPERATIONS: [Operation; 82] = [
         &["zone", "limit", "cursor"],
         || get(evidence::evidence),
     ),
+    open_sessions::LIST,
+    open_sessions::END,
+    open_sessions::END_ALL,
+    personal::OF_SIGNAL,
+    personal::ERASE_OF_SIGNAL,
+    personal::ERASE_DEAD_LETTER,
     pack::routes::OF_SUBJECT,
     pack::routes::OF_ALERT,
     pack::routes::OF_CASE,

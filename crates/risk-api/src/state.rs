@@ -18,6 +18,7 @@ use axum::http::request::Parts;
 use axum::serve::IncomingStream;
 use prometheus::Registry;
 use risk_domain::access::AccessNote;
+use risk_domain::personal::Erasure;
 use risk_domain::reference::Reference;
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::lists::{Lists, ProblemRow};
@@ -111,6 +112,9 @@ impl Intakes {
 pub trait Notebook: Send + Sync {
     /// Hands a note in; what comes back resolves once it is durable.
     fn note(&self, note: AccessNote) -> Result<Receipts, PostError>;
+
+    /// Hands an erasure in; what is personal is gone when what comes back resolves.
+    fn erase(&self, erasure: Erasure) -> Result<Receipts, PostError>;
 }
 
 /// Whether this process is fit to be sent work.

@@ -34,11 +34,15 @@ pub enum Act {
     UnparkWebhook,
     /// A plan was read whose targets are not public yet（查阅未公开的抽样计划）.
     ReadPlan,
+    /// What is personal of a signal was read: who complains, and what they say（查阅个人信息）.
+    ReadPersonal,
+    /// Sessions were ended, one's own or another's（结束会话）.
+    EndSessions,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::PostResults,
         Self::PostRegistry,
         Self::PostCommands,
@@ -47,6 +51,8 @@ impl Act {
         Self::ResendDelivery,
         Self::UnparkWebhook,
         Self::ReadPlan,
+        Self::ReadPersonal,
+        Self::EndSessions,
     ];
 
     /// Its code.
@@ -60,6 +66,8 @@ impl Act {
             Self::ResendDelivery => "resend_delivery",
             Self::UnparkWebhook => "unpark_webhook",
             Self::ReadPlan => "read_plan",
+            Self::ReadPersonal => "read_personal",
+            Self::EndSessions => "end_sessions",
         }
     }
 
@@ -89,6 +97,6 @@ pub struct AccessNote {
     /// Of how many things.
     pub count: u64,
     /// Of which, the first [`MAX_NAMED`]: commands by their ids, dead letters by their entries,
-    /// deliveries and plans by their ids, endpoints by their names.
+    /// signals, deliveries, plans and sessions by their ids, endpoints by their names.
     pub what: Vec<CompactString>,
 }

@@ -12,6 +12,7 @@ pub mod case_action;
 pub mod decision;
 pub mod ids;
 pub mod inspection;
+pub mod personal;
 pub mod plan_act;
 pub mod problem;
 pub mod reference;

@@ -5,11 +5,21 @@
 
 use crate::source::intake::{Receipt, SubmitError, Ticket};
 use risk_domain::access::AccessNote;
+use risk_domain::personal::Erasure;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// Notes that may wait; beyond it whoever wants to do something must wait, too.
 const MOST: usize = 4096;
+
+/// What is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// What somebody did or was shown.
+    Access(Box<AccessNote>),
+    /// What is personal was erased: it is when the note is durable.
+    Erasure(Box<Erasure>),
+}
 
 /// Notes that wait for the worker.
 #[derive(Debug, Default)]
@@ -17,7 +27,7 @@ pub struct Notes(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    queue: Vec<(AccessNote, Ticket)>,
+    queue: Vec<(Note, Ticket)>,
     closed: bool,
 }
 
@@ -28,7 +38,7 @@ impl Notes {
 
     /// Hands a note in. What comes back resolves once it is durable, and fails when the worker
     /// stopped before.
-    pub fn submit(&self, note: AccessNote) -> Result<oneshot::Receiver<Vec<Receipt>>, SubmitError> {
+    pub fn submit(&self, note: Note) -> Result<oneshot::Receiver<Vec<Receipt>>, SubmitError> {
         let mut waiting = self.waiting();
         if waiting.closed {
             return Err(SubmitError::Closed);
@@ -42,7 +52,7 @@ impl Notes {
     }
 
     /// What has come since the last time.
-    pub(crate) fn take(&self) -> Vec<(AccessNote, Ticket)> {
+    pub(crate) fn take(&self) -> Vec<(Note, Ticket)> {
         std::mem::take(&mut self.waiting().queue)
     }
 

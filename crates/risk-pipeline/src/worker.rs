@@ -18,6 +18,7 @@ mod watermark;
 pub use parts::{WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus};
 
 use crate::dead_letter::Verdict;
+use crate::notes::Note;
 use crate::source::intake::{self, Receipt, is_intake};
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
@@ -26,7 +27,7 @@ use decoder::{Decoded, Decoder, Slot};
 use lane::Lanes;
 use parts::lock;
 use prometheus::IntCounter;
-use risk_domain::time::Timestamp;
+use risk_domain::time::{CivilOffset, Day, Timestamp};
 use risk_engine::{Caution, Engine, Epoch, Input, SourcePartition};
 use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, VecDeque};
@@ -62,6 +63,8 @@ pub struct Worker {
     duplicate: IntCounter,
     /// Records handled since the last checkpoint.
     since_checkpoint: usize,
+    /// The day on which what is personal was last looked through.
+    erased_on: Option<Day>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -109,6 +112,7 @@ impl Worker {
             applied: parts.metrics.records.with_label_values(&["applied"]),
             duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
             since_checkpoint: 0,
+            erased_on: None,
             decoder,
             in_hand: VecDeque::new(),
             parts,
@@ -148,6 +152,7 @@ impl Worker {
             let leave = if more { IN_HAND - 1 } else { 0 };
             finished = self.take_until(leave)?;
             self.write_notes()?;
+            self.erase_due()?;
             self.tick()?;
             self.mirror();
         }
@@ -355,10 +360,29 @@ impl Worker {
             return Ok(());
         }
         for (note, _) in &notes {
-            self.parts.writer.append_access(note)?;
+            match note {
+                Note::Access(note) => self.parts.writer.append_access(note)?,
+                Note::Erasure(erasure) => self.parts.writer.append_erasure(erasure)?,
+            };
         }
         let none = |(_, ticket)| (ticket, Vec::new());
         self.commit(notes.into_iter().map(none).collect())
+    }
+
+    /// Erases what is personal and no longer kept: at the start, and whenever a day begins.
+    fn erase_due(&mut self) -> Result<(), WorkerError> {
+        let now = self.parts.clock.now();
+        let today = CivilOffset::CHINA.day_of(now);
+        if self.erased_on == Some(today) {
+            return Ok(());
+        }
+        self.erased_on = Some(today);
+        let keys = self.parts.writer.append_due_erasures(now)?;
+        if keys > 0 {
+            tracing::info!(keys, "what is personal was erased, as it is no longer kept");
+            self.commit(Vec::new())?;
+        }
+        Ok(())
     }
 
     /// Tells the source which positions are durable.

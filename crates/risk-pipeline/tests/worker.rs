@@ -8,16 +8,17 @@
 use prometheus::Registry;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use risk_domain::personal::ErasureRule;
 use risk_domain::time::Timestamp;
 use risk_engine::{Policy, Taxonomy};
-use risk_pipeline::clock::SystemClock;
+use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::PipelineMetrics;
 use risk_pipeline::source::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use risk_pipeline::wire::{OpenVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
 use risk_store::records::{BlockMetadata, Record};
-use risk_store::{Opened, Store, StoreOptions};
+use risk_store::{DeadLetterQuery, Disclosed, Opened, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -78,6 +79,21 @@ fn worker(
     status: &Arc<WorkerStatus>,
     max_consecutive: usize,
 ) -> Worker {
+    worker_at(
+        store,
+        source,
+        status,
+        (max_consecutive, Arc::new(SystemClock)),
+    )
+}
+
+/// The same by another clock.
+fn worker_at(
+    store: &Store,
+    source: Box<dyn Source>,
+    status: &Arc<WorkerStatus>,
+    (max_consecutive, clock): (usize, Arc<dyn Clock>),
+) -> Worker {
     let Opened { writer, engine, .. } = store.open().unwrap();
     let worker = Worker::new(WorkerParts {
         engine: Arc::new(RwLock::new(engine)),
@@ -85,7 +101,7 @@ fn worker(
         source,
         vocabulary: Box::new(OpenVocabulary),
         registrations: Vec::new(),
-        clock: Arc::new(SystemClock),
+        clock,
         seeds: Box::new(risk_store::fresh_seed),
         settings: WorkerSettings {
             batch_records: 100,
@@ -107,7 +123,11 @@ fn worker(
 
 fn store(dir: &Path) -> Store {
     let policy = Arc::new(Policy::builtin().unwrap());
-    Store::at(dir, StoreOptions::default(), policy, Taxonomy::default())
+    let options = StoreOptions {
+        secrets_dir: Some(dir.join("secrets")),
+        ..StoreOptions::default()
+    };
+    Store::at(dir, options, policy, Taxonomy::default())
 }
 
 /// A source that says that it is at its end is no reason to ask it at once again, and again.
@@ -123,6 +143,64 @@ fn an_idle_source_is_waited_for() {
     let worker = worker(&store(dir.path()), Box::new(source), &status, 500);
     worker.run().unwrap();
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);
+}
+
+/// A clock that stands.
+#[derive(Debug)]
+struct Standing(&'static str);
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        Timestamp::parse(self.0).unwrap()
+    }
+}
+
+/// Dead letters are kept for twelve months after the one they came in, by the policy that ships.
+#[test]
+fn what_is_personal_goes_by_itself_when_its_time_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let rubbish = Scripted {
+        partition: 0,
+        offset: 0,
+        kind: Kind::Rubbish,
+        value: "{王小芳".as_bytes().to_vec(),
+        last: true,
+    };
+    let runs = [
+        ("2026-03-10T00:00:01Z", vec![rubbish], true),
+        ("2027-03-31T23:59:59+08:00", Vec::new(), true),
+        ("2027-04-01T00:00:00+08:00", Vec::new(), false),
+    ];
+    for (now, script, kept) in runs {
+        let clock: Arc<dyn Clock> = Arc::new(Standing(now));
+        let source = Box::new(Script(script.into()));
+        let status = Arc::new(WorkerStatus::default());
+        worker_at(&store, source, &status, (MAX_CONSECUTIVE, clock))
+            .run()
+            .unwrap();
+        let opened = store.open().unwrap();
+        let page = opened
+            .reader
+            .dead_letters(&DeadLetterQuery::default(), 1, None);
+        let entry = page.unwrap().items.first().unwrap().entry;
+        let letter = opened.reader.dead_letter(entry).unwrap().unwrap();
+        match letter.rejected {
+            Disclosed::Shown(rejected) => {
+                assert!(kept, "{now}");
+                assert_eq!(rejected.record, "{王小芳".as_bytes());
+            }
+            Disclosed::Gone(gone) => {
+                assert!(!kept, "{now}");
+                let (_, erasure) = gone.erasure.unwrap();
+                assert_eq!(
+                    (erasure.rule, erasure.actor),
+                    (ErasureRule::Retention, None)
+                );
+            }
+        }
+        opened.writer.close().unwrap();
+    }
 }
 
 const PARTITIONS: i32 = 3;
@@ -257,10 +335,14 @@ fn check_every_block(store: &Store, script: &[Scripted]) -> BTreeMap<i32, u64> {
                     let named = &metadata.partitions[result.partition as usize];
                     (named.partition, result.offset)
                 }
-                Record::Rejection(rejection) => (rejection.partition.partition, rejection.offset),
+                Record::Rejection(rejection) => {
+                    let read = rejection.summary;
+                    (read.partition.partition, read.offset)
+                }
                 Record::Registry(_)
                 | Record::Command(_)
                 | Record::Access(_)
+                | Record::Erasure(_)
                 | Record::Signal(_)
                 | Record::Input(_)
                 | Record::Effect(_) => {

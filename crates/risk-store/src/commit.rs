@@ -9,6 +9,7 @@ mod block;
 
 use crate::error::{StoreError, with_causes};
 use crate::ledger::{BlockBuilder, Hash, Ledger};
+use crate::personal::Keyring;
 use crate::progress::{Newest, Progress, ShownObserver, ShownObservers};
 use risk_domain::time::Timestamp;
 use std::fs::File;
@@ -226,6 +227,7 @@ pub(crate) struct Committer {
     pub(crate) jobs: Receiver<Job>,
     pub(crate) views: SyncSender<ForViews>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) keys: Keyring,
 }
 
 impl Committer {
@@ -279,10 +281,15 @@ impl Committer {
             }
         }
         self.ledger.sync()?;
+        for erasure in group.iter().flat_map(|block| block.content.erasures()) {
+            self.keys.enforce(erasure)?;
+        }
         Ok(checkpoint)
     }
 
     fn write(&mut self, block: &SealedBlock) -> Result<(), StoreError> {
+        // What cannot be read back must not be written.
+        self.keys.sync()?;
         self.builder.begin(block.seed);
         for entry in block.content.entries() {
             self.builder.push(&entry)?;

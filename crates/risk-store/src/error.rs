@@ -2,6 +2,7 @@
 
 use crate::identity::IdentityError;
 use crate::ledger::LedgerError;
+use crate::personal::RetentionError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,9 +60,20 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The master key of personal data cannot be used: put the right one in its place.
+    #[error("the master key of personal data {} cannot be used: {reason}", path.display())]
+    MasterKey {
+        /// Where it lies, or should.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// Something cannot be written as a record.
     #[error("cannot be recorded: {0}")]
     Unrecordable(String),
+    /// The retention policy is not valid.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
     /// The policy gives no engine.
     #[error("the policy gives no engine: {0}")]
     Engine(String),

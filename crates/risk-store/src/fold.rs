@@ -189,7 +189,7 @@ pub(crate) fn fold(
                 }),
                 Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
                 Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
-                Record::Rejection(_) | Record::Access(_) => {}
+                Record::Rejection(_) | Record::Access(_) | Record::Erasure(_) => {}
             }
         }
         if let Some((last, _)) = block.records.last() {
@@ -359,7 +359,10 @@ pub(crate) fn replay(
             let linked;
             let (input, placed) = match record {
                 // Nothing follows from the former; effects were not read.
-                Record::Rejection(_) | Record::Access(_) | Record::Effect(_) => continue,
+                Record::Rejection(_)
+                | Record::Access(_)
+                | Record::Erasure(_)
+                | Record::Effect(_) => continue,
                 Record::Input(input) => (input.as_input(), None),
                 Record::Result(record) => {
                     linked = links.of(engine, *index, record)?;

@@ -35,6 +35,8 @@ pub enum Table {
     Signal = b'n',
     /// Entries of an enterprise's results, in lists, the newest first.
     ResultsOf = b'r',
+    /// Entry that erased a key of personal sections, by the key.
+    Erased = b'x',
     /// Entries of results that name a draw, in lists, the newest first.
     ResultsOfDraw = b'R',
     /// Entries of a product's results, in lists, the newest first.

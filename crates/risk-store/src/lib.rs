@@ -21,6 +21,7 @@ mod identities;
 pub mod identity;
 pub mod keys;
 pub mod ledger;
+mod personal;
 mod progress;
 mod reader;
 pub mod records;
@@ -35,12 +36,14 @@ pub use deliveries::{Ask, Asked, Deliveries, Delivery, EndpointStatus, is_endpoi
 pub use error::StoreError;
 pub use evidence::{ProvedEntry, ProvedResult, checkpoint_signer};
 pub use fold::{Difference, ReplayReport};
+pub use personal::{Disclosed, Gone, KeyCounts, RetentionError, RetentionPolicy, secrets_beside};
 pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, OutEvent, PlanMoved, Raise, Reader};
 pub use records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord, Parked};
 pub use records::{
-    CommandRecord, EncodedResult, Placement, Positions, Record, RecordKind, RegistryRecord,
-    Rejection, RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
+    CommandRecord, DeadLetter, EncodedResult, HeardRecord, Placement, Positions, Record,
+    RecordKind, RegistryRecord, Rejected, RejectedRecord, Rejection, RejectionSummary,
+    ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
 pub use shelf::{DRAW_RECORD, PlanShelf};

@@ -1,6 +1,7 @@
 //! The reader（读取端）: everything that is asked of an open store, from any thread.
 
 mod event;
+mod personal;
 mod raises;
 mod walks;
 
@@ -12,8 +13,9 @@ use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::identities::KnownIds;
 use crate::ledger::{Block, LedgerReader};
+use crate::personal::Keyring;
 use crate::progress::ShownObserver;
-use crate::records::{Record, RecordKind, Rejection, ResultRecord, ShownEntry};
+use crate::records::{Record, RecordKind, ResultRecord, ShownEntry};
 use crate::shelf::PlanShelf;
 use crate::views::{
     AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery,
@@ -46,6 +48,7 @@ pub struct Reader {
     outbox: Arc<OutboxCursor>,
     deliveries: Deliveries,
     shelf: PlanShelf,
+    keys: Keyring,
     cache: Arc<Mutex<BlockCache>>,
 }
 
@@ -56,6 +59,7 @@ impl Reader {
         shared: Arc<Shared>,
         (shard_dir, shard): (&Path, u16),
         shelf: PlanShelf,
+        keys: Keyring,
     ) -> Self {
         Self {
             ids,
@@ -64,6 +68,7 @@ impl Reader {
             outbox: Arc::new(OutboxCursor::open(shard_dir)),
             deliveries: Deliveries::of(shard_dir, shard),
             shelf,
+            keys,
             cache: Arc::default(),
         }
     }
@@ -121,6 +126,7 @@ impl Reader {
             | Record::Command(_)
             | Record::Signal(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_) => Ok(None),
         }
     }
@@ -231,23 +237,6 @@ impl Reader {
     ) -> Result<Page<DeadLetterRow>, StoreError> {
         let list = List::dead_letters(query.clone(), page(limit), cursor)?;
         self.views.read(|views| list.page(views))
-    }
-
-    /// One dead letter with its record; `None` if the entry is none.
-    pub fn dead_letter(&self, entry: u64) -> Result<Option<Rejection>, StoreError> {
-        if entry >= self.views.ledger.entry_count() {
-            return Ok(None);
-        }
-        match self.record(entry)? {
-            Record::Rejection(rejection) => Ok(Some(*rejection)),
-            Record::Result(_)
-            | Record::Registry(_)
-            | Record::Command(_)
-            | Record::Signal(_)
-            | Record::Access(_)
-            | Record::Input(_)
-            | Record::Effect(_) => Ok(None),
-        }
     }
 
     /// Number of dead letters by reason code.

@@ -3,12 +3,13 @@
 //! | kind | facts | party | personal | decision |
 //! |---|---|---|---|---|
 //! | result | everything but names | public names | – | where it was read, its epoch |
-//! | rejection | code, field, rule, where it was read | – | the record, whole | – |
+//! | rejection | code, field, rule, where it was read | – | the record, whole, and the value at fault | – |
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
 //! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
 //! | signal | what was heard but of people, where it was read, its epoch | – | people and their words | – |
 //! | access | who did what in which request | – | – | – |
+//! | erasure | which keys of personal sections were destroyed | – | – | – |
 //! | effect | – | – | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
@@ -16,7 +17,7 @@
 //! new version beside it.
 //!
 //! A rejected record could not be read, so it may hold anything, people's names included; it is kept
-//! in the personal section.
+//! in the personal section. What stands in personal sections is sealed ([`crate::personal`]).
 
 mod assessed;
 mod block;
@@ -25,6 +26,7 @@ pub(crate) mod delivery;
 mod rejection;
 mod result;
 mod shown;
+mod signal;
 
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
@@ -32,8 +34,8 @@ use postcard::ser_flavors::Flavor;
 use risk_domain::access::AccessNote;
 use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::personal::Erasure;
 use risk_domain::registry::RegistryEntry;
-use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Epoch, Input, Registration, SourcePartition};
 use serde::{Deserialize, Serialize};
@@ -44,14 +46,18 @@ use command::CommandV1;
 
 pub(crate) use assessed::{assessment_bytes, assessment_in};
 pub use block::{BlockMetadata, Positions};
-pub use rejection::{Rejection, RejectionSummary};
-pub(crate) use rejection::{encode_rejected, encode_rejection};
+pub use rejection::{DeadLetter, Rejected, RejectedRecord, Rejection, RejectionSummary};
+pub(crate) use rejection::{decode_rejected, encode_rejected, encode_rejection};
 pub(crate) use result::ResultOwners;
 pub use result::{EncodedResult, content_digest};
 pub use shown::ShownEntry;
+pub use signal::{HeardRecord, SignalRecord};
+pub(crate) use signal::{decode_personal, encode_personal};
 
 /// Who reads results and rejects them, and tells the time.
 pub(crate) const ACTOR_PIPELINE: &str = "system:pipeline";
+/// Who erases what the retention policy no longer keeps.
+pub(crate) const ACTOR_RETENTION: &str = "system:retention";
 /// Who concludes.
 pub(crate) const ACTOR_ENGINE: &str = "system:engine";
 
@@ -81,11 +87,13 @@ pub enum RecordKind {
     Signal = 10,
     /// Somebody did or read something through the API.
     Access = 20,
+    /// Keys of personal sections were destroyed.
+    Erasure = 21,
 }
 
 impl RecordKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Result,
         Self::Rejection,
         Self::Registration,
@@ -97,6 +105,7 @@ impl RecordKind {
         Self::Command,
         Self::Signal,
         Self::Access,
+        Self::Erasure,
     ];
 
     /// The kind with this number.
@@ -118,6 +127,7 @@ impl RecordKind {
             Self::Command => "command",
             Self::Signal => "signal",
             Self::Access => "access",
+            Self::Erasure => "erasure",
         }
     }
 }
@@ -221,30 +231,23 @@ pub type RegistryRecord = Told<RegistryEntry>;
 /// What an officer decided, as it was recorded.
 pub type CommandRecord = Told<Command>;
 
-/// What was heard, as it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignalRecord {
-    /// The signal.
-    pub heard: Told<Signal>,
-    /// People and their words, which stand apart; empty where nothing was said or it was erased.
-    pub personal: SignalPersonal,
-}
-
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// An accepted result.
     Result(Box<ResultRecord>),
     /// A dead letter.
-    Rejection(Box<Rejection>),
+    Rejection(Box<RejectedRecord>),
     /// What the register said of a site.
     Registry(Box<RegistryRecord>),
     /// What an officer decided.
     Command(Box<CommandRecord>),
     /// What was heard.
-    Signal(Box<SignalRecord>),
+    Signal(Box<HeardRecord>),
     /// What somebody did or read through the API.
     Access(Box<AccessNote>),
+    /// Keys of personal sections were destroyed.
+    Erasure(Box<Erasure>),
     /// Another input.
     Input(InputRecord),
     /// What followed.
@@ -335,14 +338,12 @@ impl Record {
                 })))
             }
             RecordKind::Rejection => {
-                let summary = serde_json::from_slice(facts).map_err(&unreadable)?;
-                let rejected = serde_json::from_slice(entry.personal).map_err(&unreadable)?;
-                let rejection =
-                    Rejection::of(summary, rejected).ok_or_else(|| StoreError::Record {
-                        entry: index,
-                        reason: "not base64".to_owned(),
-                    })?;
-                Ok(Self::Rejection(Box::new(rejection)))
+                let summary = serde_json::from_slice(facts).map_err(unreadable)?;
+                let sealed = entry.personal.to_vec();
+                Ok(Self::Rejection(Box::new(RejectedRecord {
+                    summary,
+                    sealed,
+                })))
             }
             RecordKind::Registration => {
                 let registration = serde_json::from_slice(facts).map_err(unreadable)?;
@@ -370,17 +371,17 @@ impl Record {
                 Ok(Self::Command(Box::new(record.map(CommandV1::into))))
             }
             RecordKind::Signal => {
-                let heard = serde_json::from_slice(facts).map_err(&unreadable)?;
-                let personal = if entry.personal.is_empty() {
-                    SignalPersonal::default()
-                } else {
-                    serde_json::from_slice(entry.personal).map_err(&unreadable)?
-                };
-                Ok(Self::Signal(Box::new(SignalRecord { heard, personal })))
+                let heard = serde_json::from_slice(facts).map_err(unreadable)?;
+                let sealed = entry.personal.to_vec();
+                Ok(Self::Signal(Box::new(HeardRecord { heard, sealed })))
             }
             RecordKind::Access => {
                 let note = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Access(Box::new(note)))
+            }
+            RecordKind::Erasure => {
+                let erasure = serde_json::from_slice(facts).map_err(unreadable)?;
+                Ok(Self::Erasure(Box::new(erasure)))
             }
         }
     }
@@ -428,15 +429,9 @@ pub(crate) fn encode_command(
     json(bytes, &record.clone().map(CommandV1::from))
 }
 
-/// Appends what is personal of a signal; nothing where nothing is.
-pub(crate) fn encode_personal(
-    bytes: &mut Vec<u8>,
-    personal: &SignalPersonal,
-) -> Result<(), StoreError> {
-    if personal.is_empty() {
-        return Ok(());
-    }
-    json(bytes, personal)
+/// Appends the facts of an erasure.
+pub(crate) fn encode_erasure(bytes: &mut Vec<u8>, erasure: &Erasure) -> Result<(), StoreError> {
+    json(bytes, erasure)
 }
 
 /// Appends the facts of a note.

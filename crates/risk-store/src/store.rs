@@ -8,9 +8,12 @@
 //! <dir>/shards/000/views      sled            │ from the ledger when in doubt
 //! <dir>/shards/000/checkpoint the engine      ┘
 //! <dir>/shards/000/outbox     how far events were sent
+//! <dir>/shards/000/personal.keys  locked keys of what the ledger holds of people: kept like the ledger
+//! <dir>.secrets               what must be in no copy of the directory: the master key, among others
 //! ```
 
 mod backup;
+mod directory;
 
 use crate::checkpoint::{self, taxonomy_digest};
 use crate::commit::{Committer, DurableListener, Observer, Shared};
@@ -22,6 +25,7 @@ use crate::ledger::merkle::TreeHead;
 use crate::ledger::{
     BlockBuilder, Hash, Ledger, LedgerReader, LedgerSettings, OpenMode, TornTail, verify,
 };
+use crate::personal::{Keyring, RetentionPolicy, secrets_beside};
 use crate::progress::Progress;
 use crate::reader::{Reader, show};
 use crate::records::{BlockMetadata, Positions, ShownEntry};
@@ -32,8 +36,7 @@ use risk_domain::time::Timestamp;
 use risk_engine::{
     ENGINE_VERSION, EVIDENCE_VERSION, Engine, MODEL_VERSION, Policy, StateHash, Taxonomy,
 };
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,8 +44,8 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 pub use backup::{backup, restore};
+use directory::{lock, shard_dir};
 
-const FORMAT: &str = "spotcheck data directory, format 2\n";
 /// Blocks that the view thread may lag behind before it reads the ledger instead.
 const VIEW_QUEUE: usize = 16;
 
@@ -66,6 +69,10 @@ pub struct StoreOptions {
     pub listener: Option<Arc<dyn DurableListener>>,
     /// Called with every block that became durable.
     pub observers: Vec<Observer>,
+    /// Where the master key of personal data lies; beside the data directory where nothing is said.
+    pub secrets_dir: Option<PathBuf>,
+    /// How long what is personal is kept; the policy that ships where nothing is said.
+    pub retention: Option<Arc<RetentionPolicy>>,
 }
 
 impl Default for StoreOptions {
@@ -79,6 +86,8 @@ impl Default for StoreOptions {
             queued_blocks: 2,
             listener: None,
             observers: Vec::new(),
+            secrets_dir: None,
+            retention: None,
         }
     }
 }
@@ -185,6 +194,7 @@ impl Store {
             tracing::warn!(?torn, "an unfinished last block was cut from the ledger");
         }
         let reader = ledger.reader().clone();
+        let keys = self.keyring()?;
         let (mut identities, identity_discarded) = self.identities(&reader)?;
         // sled reads its log meanwhile, and both take a while.
         let (views, restored) = thread::scope(|scope| {
@@ -220,8 +230,13 @@ impl Store {
             Arc::clone(&shared),
             (&self.shard_dir(), self.options.shard),
             PlanShelf::of(&self.dir),
+            keys.clone(),
         );
-        let writer = self.start(ledger, views, shared, ids, positions.clone())?;
+        let mut writer = self.start(ledger, views, shared, ids, (positions.clone(), keys))?;
+        asked.settle_erasures()?;
+        for erasure in asked.erasures_to_repeat() {
+            writer.append_erasure(&erasure)?;
+        }
         Ok(Opened {
             writer,
             reader: asked,
@@ -237,8 +252,12 @@ impl Store {
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
         ids: KnownIds,
-        positions: Positions,
+        (positions, keys): (Positions, Keyring),
     ) -> Result<Writer, StoreError> {
+        let retention = match &self.options.retention {
+            Some(retention) => Arc::clone(retention),
+            None => Arc::new(RetentionPolicy::builtin()?),
+        };
         let reader = ledger.reader().clone();
         let builder = BlockBuilder::new(ledger.chain().clone(), self.options.compression)?;
         let (to_views, queue) = sync_channel(VIEW_QUEUE);
@@ -256,6 +275,7 @@ impl Store {
             jobs: queue,
             views: to_views,
             shared: Arc::clone(&shared),
+            keys: keys.clone(),
         };
         let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let started = thread::Builder::new().name(name.to_owned()).spawn(work);
@@ -271,6 +291,8 @@ impl Store {
             jobs,
             shared,
             ledger: reader,
+            keys,
+            retention,
             versions: self.versions(),
             taxonomy: taxonomy_digest(&self.taxonomy),
             threads: Threads(threads),
@@ -323,6 +345,19 @@ impl Store {
         Ok(state_hash)
     }
 
+    /// Writes into the ledger of an older copy which erasures came after it, and does them again; says of how many
+    /// keys. Opening does the same with the next commit.
+    pub fn repeat_erasures(&self, now: Timestamp, seed: [u8; 32]) -> Result<usize, StoreError> {
+        let mut opened = self.open()?;
+        let repeated = opened.reader.erasures_to_repeat();
+        if !repeated.is_empty() {
+            let ticket = opened.writer.commit(&Positions::new(), now, seed)?;
+            opened.writer.wait(ticket)?;
+        }
+        opened.writer.close()?;
+        Ok(repeated.iter().map(|erasure| erasure.keys.len()).sum())
+    }
+
     /// Judges all recorded inputs again and lists where something else follows.
     pub fn replay(&self) -> Result<ReplayReport, StoreError> {
         let _lock = self.lock(false)?;
@@ -371,6 +406,12 @@ impl Store {
             .map_err(|error| StoreError::Engine(error.to_string()))
     }
 
+    fn keyring(&self) -> Result<Keyring, StoreError> {
+        let beside = || secrets_beside(&self.dir);
+        let secrets = self.options.secrets_dir.clone().unwrap_or_else(beside);
+        Keyring::open(&self.shard_dir(), self.options.shard, &secrets)
+    }
+
     fn identities(&self, ledger: &LedgerReader) -> Result<(Identities, Vec<PathBuf>), StoreError> {
         let dir = self.part("identity");
         let (mut index, mut report) = IdentityIndex::open(&dir, self.options.identity)?;
@@ -415,67 +456,4 @@ impl Store {
         fs::create_dir_all(&shard).map_err(StoreError::io("create", &shard))?;
         Ok(lock)
     }
-}
-
-fn shard_dir(dir: &Path, shard: u16) -> PathBuf {
-    dir.join("shards").join(format!("{shard:03}"))
-}
-
-/// Takes the directory lock, after making sure that the directory is ours.
-fn lock(dir: &Path, create: bool) -> Result<File, StoreError> {
-    let format = dir.join("format");
-    match fs::read_to_string(&format) {
-        Ok(found) if found == FORMAT => {}
-        Ok(found) => {
-            return Err(StoreError::Format {
-                path: format,
-                found,
-            });
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && create => begin(dir)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(StoreError::Missing {
-                path: dir.to_path_buf(),
-            });
-        }
-        Err(error) => return Err(StoreError::io("read", &format)(error)),
-    }
-    let path = dir.join("lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(StoreError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-            path: dir.to_path_buf(),
-        }),
-        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
-    }
-}
-
-/// Makes an empty or missing directory a data directory.
-fn begin(dir: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
-    if !is_empty(dir)? {
-        return Err(StoreError::NotAStore {
-            path: dir.to_path_buf(),
-        });
-    }
-    let path = dir.join("format");
-    fs::write(&path, FORMAT).map_err(StoreError::io("write", &path))?;
-    sync(&path)?;
-    sync(dir)
-}
-
-fn is_empty(dir: &Path) -> Result<bool, StoreError> {
-    let mut entries = fs::read_dir(dir).map_err(StoreError::io("list", dir))?;
-    Ok(entries.next().is_none())
-}
-
-fn sync(path: &Path) -> Result<(), StoreError> {
-    let file = File::open(path).map_err(StoreError::io("open", path))?;
-    file.sync_all().map_err(StoreError::io("sync", path))
 }

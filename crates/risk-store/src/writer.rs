@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::identities::KnownIds;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
+use crate::personal::{Keyring, RetentionPolicy};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
     RegistryRecord, Rejection, ResultOwners, SignalRecord,
@@ -12,6 +13,7 @@ use crate::records::{
 use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::personal::Erasure;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Engine, Input, Linked};
 use std::collections::VecDeque;
@@ -66,6 +68,7 @@ pub(crate) fn linked_of(index: u64, entry: Option<Entry<'_>>) -> Result<Linked, 
         | Record::Command(_)
         | Record::Signal(_)
         | Record::Access(_)
+        | Record::Erasure(_)
         | Record::Input(_)
         | Record::Effect(_) => Err(not_a_result()),
     }
@@ -82,6 +85,8 @@ pub(crate) struct WriterParts {
     pub(crate) jobs: SyncSender<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) ledger: LedgerReader,
+    pub(crate) keys: Keyring,
+    pub(crate) retention: Arc<RetentionPolicy>,
     pub(crate) versions: BlockMetadata,
     /// Digest of the taxonomy that the engine began with.
     pub(crate) taxonomy: u64,
@@ -104,6 +109,8 @@ pub struct Writer {
     shared: Arc<Shared>,
     ledger: LedgerReader,
     cache: BlockCache,
+    keys: Keyring,
+    retention: Arc<RetentionPolicy>,
     versions: BlockMetadata,
     taxonomy: u64,
     threads: Threads,
@@ -123,6 +130,8 @@ impl Writer {
             shared: parts.shared,
             ledger: parts.ledger,
             cache: BlockCache::default(),
+            keys: parts.keys,
+            retention: parts.retention,
             versions: parts.versions,
             taxonomy: parts.taxonomy,
             threads: parts.threads,
@@ -208,7 +217,27 @@ impl Writer {
 
     /// Appends what was heard.
     pub fn append_signal(&mut self, record: &SignalRecord) -> Result<u64, StoreError> {
-        self.block.push_signal(record)
+        self.block.push_signal(record, &self.keys)
+    }
+
+    /// Adds an erasure: once the block is durable, its keys of personal sections are gone.
+    pub fn append_erasure(&mut self, erasure: &Erasure) -> Result<u64, StoreError> {
+        self.block.push_erasure(erasure)
+    }
+
+    /// Adds the erasures that the retention policy asks for by now; says of how many keys.
+    pub fn append_due_erasures(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let due = self.keys.due(&self.retention, now);
+        for erasure in &due {
+            self.append_erasure(erasure)?;
+        }
+        Ok(due.iter().map(|erasure| erasure.keys.len()).sum())
+    }
+
+    /// Makes sure that what is personal can be sealed: the master key is there and the right one, or is made
+    /// where there are no keys yet.
+    pub fn prepare_keys(&self) -> Result<(), StoreError> {
+        self.keys.prepare()
     }
 
     /// Adds a note of what somebody did. It changes no state, and nothing follows from it.
@@ -225,7 +254,7 @@ impl Writer {
 
     /// Adds a dead letter.
     pub fn append_rejection(&mut self, rejection: &Rejection) -> Result<u64, StoreError> {
-        self.block.push_rejection(rejection)
+        self.block.push_rejection(rejection, &self.keys)
     }
 
     /// Adds something that followed from the input appended last.

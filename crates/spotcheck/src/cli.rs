@@ -1,8 +1,10 @@
 //! The command line: what can be asked, and how each command explains itself.
 
+pub(crate) mod personal;
 mod plan;
 
 use clap::{Args, Parser, Subcommand};
+use personal::PersonalCommand;
 pub(crate) use plan::{DrawCommand, DrawVerify, PlanCommand, PlanEvaluate, PlanMake, PlanResults};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,6 +47,11 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Make a data directory of a backup, and rebuild its views
     Restore(Restore),
+    /// What the ledger holds of people: counted, erased when asked for, and when its time is over
+    Personal {
+        #[command(subcommand)]
+        command: PersonalCommand,
+    },
     /// API tokens, by which programs say who they are
     Token {
         #[command(subcommand)]
@@ -355,6 +362,9 @@ pub(crate) struct DataDir {
     /// Risk policy; default: the one that ships
     #[arg(long)]
     pub(crate) policy: Option<PathBuf>,
+    /// Where the master key of personal data lies; default: beside the data, as DATA_DIR.secrets
+    #[arg(long)]
+    pub(crate) secrets_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod import;
+mod personal;
 mod plan;
 mod report;
 mod serve;
@@ -42,6 +43,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => upkeep::replay(&args),
         Command::Backup(args) => upkeep::backup(&args),
         Command::Restore(args) => upkeep::restore(&args),
+        Command::Personal { command } => personal::personal(&command),
         Command::Token { command } => token::token(&command),
         Command::Topics {
             command: TopicsCommand::Create(args),

@@ -19,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Path of a risk policy; empty for the one that ships.
     pub(crate) policy: PathBuf,
+    /// Path of a retention policy of personal data; empty for the one that ships.
+    pub(crate) retention: PathBuf,
     /// Which shard this process runs.
     pub(crate) shard: u16,
     pub(crate) http: Http,
@@ -315,9 +317,7 @@ impl Config {
         if !self.identity.secrets_dir.as_os_str().is_empty() {
             return self.identity.secrets_dir.clone();
         }
-        let mut name = self.data_dir.file_name().unwrap_or_default().to_owned();
-        name.push(".secrets");
-        self.data_dir.with_file_name(name)
+        risk_store::secrets_beside(&self.data_dir)
     }
 }
 

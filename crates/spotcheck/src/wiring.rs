@@ -9,12 +9,13 @@ use anyhow::Context;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
 use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt};
 use risk_domain::access::AccessNote;
+use risk_domain::personal::Erasure;
 use risk_domain::reference::Reference;
 use risk_engine::{Engine, Policy, Registration, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::{PipelineMetrics, PublisherMetrics, WebhookMetrics};
-use risk_pipeline::notes::Notes;
+use risk_pipeline::notes::{Note, Notes};
 use risk_pipeline::publisher::{PublishError, Publisher, Sink};
 use risk_pipeline::source::Source;
 use risk_pipeline::source::intake::{IntakeHandle, Receipt as IntakeReceipt, SubmitError};
@@ -25,8 +26,8 @@ use risk_pipeline::worker::{
     Worker, WorkerError, WorkerParts, WorkerReport, WorkerSettings, WorkerStatus,
 };
 use risk_planner::PlanningPolicy;
-use risk_store::{Committed, Opened, PlanShelf, Reader, Store, StoreOptions};
-use std::path::Path;
+use risk_store::{Committed, Opened, PlanShelf, Reader, RetentionPolicy, Store, StoreOptions};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -54,10 +55,39 @@ pub(crate) fn reference() -> anyhow::Result<Arc<Reference>> {
     ))
 }
 
+/// How what is personal is kept, where it is not as it ships.
+#[derive(Debug)]
+pub(crate) struct Personal {
+    /// Where the master key lies.
+    pub(crate) secrets_dir: Option<PathBuf>,
+    /// How long.
+    pub(crate) retention: Option<Arc<RetentionPolicy>>,
+}
+
+/// The retention policy of a path, if one is named.
+pub(crate) fn retention(path: &Path) -> anyhow::Result<Option<Arc<RetentionPolicy>>> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the retention policy {}", path.display()))?;
+    let policy = RetentionPolicy::from_toml(&text)
+        .with_context(|| format!("{} is not a valid retention policy", path.display()))?;
+    Ok(Some(Arc::new(policy)))
+}
+
 /// A store of a data directory, under a policy.
-pub(crate) fn store(dir: &Path, shard: u16, policy: &Arc<Policy>, reference: &Reference) -> Store {
+pub(crate) fn store(
+    dir: &Path,
+    shard: u16,
+    policy: &Arc<Policy>,
+    reference: &Reference,
+    personal: Personal,
+) -> Store {
     let options = StoreOptions {
         shard,
+        secrets_dir: personal.secrets_dir,
+        retention: personal.retention,
         ..StoreOptions::default()
     };
     Store::at(
@@ -370,12 +400,20 @@ struct Notebook(Arc<Notes>);
 
 impl risk_api::Notebook for Notebook {
     fn note(&self, note: AccessNote) -> Result<risk_api::Receipts, PostError> {
-        let receipts = self.0.submit(note).map_err(not_taken)?;
-        Ok(Box::pin(async move {
-            let receipts = receipts.await.ok()?;
-            Some(receipts.into_iter().map(receipt).collect())
-        }))
+        written_down(&self.0, Note::Access(Box::new(note)))
     }
+
+    fn erase(&self, erasure: Erasure) -> Result<risk_api::Receipts, PostError> {
+        written_down(&self.0, Note::Erasure(Box::new(erasure)))
+    }
+}
+
+fn written_down(notes: &Notes, note: Note) -> Result<risk_api::Receipts, PostError> {
+    let receipts = notes.submit(note).map_err(not_taken)?;
+    Ok(Box::pin(async move {
+        let receipts = receipts.await.ok()?;
+        Some(receipts.into_iter().map(receipt).collect())
+    }))
 }
 
 struct Ready {

@@ -489,6 +489,7 @@ export const words = {
   'quality.mend': ['改正重交', 'Mend and send again'],
   'quality.send': ['提交', 'Send'],
   'quality.record': ['记录（JSON）', 'The record (JSON)'],
+  'quality.erased': ['内容已删除', 'What it said was erased.'],
   'quality.binary': ['该记录不是文本，请在来源处改正。', 'The record is no text: mend it where it came from.'],
   'quality.received': ['收到时间', 'Received'],
   'quality.code': ['原因', 'Code'],

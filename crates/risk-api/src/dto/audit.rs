@@ -21,7 +21,8 @@ pub struct AuditDto {
     pub entry: u64,
     /// Of a decision: what was done to a grade, an alert, a case, a problem or a sampling plan, as the
     /// command's `kind`. Else post_results, post_registry, post_commands, post_signals,
-    /// read_dead_letters, read_plan, resend_delivery or unpark_webhook.
+    /// read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook, end_sessions or
+    /// erase_personal.
     pub kind: String,
     /// When: of a decision, as it says itself; else by the server's clock. RFC 3339.
     pub at: String,
@@ -34,7 +35,7 @@ pub struct AuditDto {
     pub means: Option<String>,
     /// In which request; absent as `means` is.
     pub request_id: Option<String>,
-    /// Of a decision: why.
+    /// Of a decision or an erasure: why.
     pub reason: Option<String>,
     /// Of a decision on a grade or a problem: on whose, as `kind:id`.
     pub subject: Option<String>,
@@ -46,8 +47,8 @@ pub struct AuditDto {
     pub command_id: Option<String>,
     /// Of a decision: what it changed, field by field, of the decision that it makes or names.
     pub changes: Vec<FieldChangeDto>,
-    /// Of a request: of how many things.
+    /// Of a request: of how many things; of an erasure: of how many keys.
     pub count: Option<u64>,
-    /// Of a request: of which, at most a hundred, as records and dead letters are named.
+    /// Of a request: of which, at most a hundred, as records, dead letters and keys are named.
     pub what: Vec<String>,
 }

@@ -84,6 +84,8 @@ pub(crate) enum Role {
     Signal,
     /// A result that it rests on.
     Result,
+    /// That what was personal of a signal is gone.
+    Erasure,
     /// What an officer decided.
     Decision,
     /// A step of a draw by which a result was sampled.
@@ -198,6 +200,9 @@ pub(crate) struct EntryDto {
     pub(crate) actor: String,
     pub(crate) sections: BTreeMap<&'static str, SectionDto>,
     pub(crate) proof: Vec<String>,
+    /// Of a signal: the entry that says why what was personal of it cannot be read any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) erased: Option<u64>,
     /// The shown sections for people. What is proved are their bytes above.
     pub(crate) shows: BTreeMap<&'static str, Value>,
 }
@@ -258,6 +263,7 @@ impl EntryDto {
             actor: disclosure.actor.clone(),
             sections,
             proof: proof.iter().map(ToString::to_string).collect(),
+            erased: None,
             shows,
         }
     }

@@ -30,3 +30,27 @@ pub struct WaysDto {
     /// An API token is taken.
     pub token: bool,
 }
+
+/// A session that has not ended（会话）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OpenSessionDto {
+    /// Names it; it opens nothing.
+    pub id: String,
+    /// Whose it is.
+    pub actor: String,
+    /// When the person signed in, RFC 3339.
+    pub began_at: String,
+    /// When it was last used, RFC 3339.
+    pub used_at: String,
+    /// When it ends unless it is used, RFC 3339.
+    pub ends_at: String,
+    /// It is the one by which you ask.
+    pub current: bool,
+}
+
+/// Sessions that were ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EndedDto {
+    /// Which.
+    pub ended: Vec<String>,
+}

@@ -7,6 +7,7 @@
 use super::{Grant, Identity, Means};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use risk_domain::ids::ActorId;
 use risk_domain::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub(crate) struct Sessions {
 
 #[derive(Debug)]
 struct Session {
+    /// Names it to people; it opens nothing.
+    id: String,
     grant: Grant,
     csrf: String,
     began: Timestamp,
@@ -43,6 +46,21 @@ impl Session {
         let idle = self.used.plus_millis(limits.idle_millis);
         idle.min(self.began.plus_millis(limits.absolute_millis))
     }
+}
+
+/// A session that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Names it.
+    pub(crate) id: String,
+    /// Whose it is.
+    pub(crate) actor: ActorId,
+    /// When it began.
+    pub(crate) began: Timestamp,
+    /// When it was last used.
+    pub(crate) used: Timestamp,
+    /// When it ends unless it is used.
+    pub(crate) ends_at: Timestamp,
 }
 
 /// The name of a secret under which it is kept.
@@ -79,6 +97,7 @@ impl Sessions {
             }
         }
         let session = Session {
+            id: fresh(),
             grant,
             csrf: fresh(),
             began: now,
@@ -100,10 +119,31 @@ impl Sessions {
         session.used = session.used.max(now);
         let absolute = session.began.plus_millis(self.limits.absolute_millis);
         let means = Means::Session {
+            id: session.id.clone(),
             csrf: session.csrf.clone(),
             ends_at: absolute.millis(),
         };
         Some(Identity::of(session.grant.clone(), means))
+    }
+
+    /// Sessions that have not ended, the one used last first.
+    pub(crate) fn open(&self, now: Timestamp) -> Vec<Open> {
+        let held = self.held();
+        let open = held.values().map(|session| Open {
+            id: session.id.clone(),
+            actor: session.grant.actor.clone(),
+            began: session.began,
+            used: session.used,
+            ends_at: session.ends_at(self.limits),
+        });
+        let mut open: Vec<Open> = open.filter(|session| now < session.ends_at).collect();
+        open.sort_by(|one, other| (other.used, &other.id).cmp(&(one.used, &one.id)));
+        open
+    }
+
+    /// Ends sessions by their names.
+    pub(crate) fn end_all(&self, ids: &[String]) {
+        self.held().retain(|_, session| !ids.contains(&session.id));
     }
 
     /// Ends a session.
@@ -115,7 +155,6 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use risk_domain::ids::ActorId;
     use risk_domain::scales::Role;
 
     const LIMITS: SessionLimits = SessionLimits {

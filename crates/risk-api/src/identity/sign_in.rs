@@ -215,7 +215,7 @@ pub(crate) async fn session(identity: Identity) -> Response {
     let (means, csrf_token, ends_at) = match identity.means() {
         Means::Demo => ("demo", None, None),
         Means::Token(_) => ("token", None, None),
-        Means::Session { csrf, ends_at } => {
+        Means::Session { csrf, ends_at, .. } => {
             let ends_at = Timestamp::from_millis(*ends_at).to_string();
             ("session", Some(csrf.clone()), Some(ends_at))
         }

@@ -58,7 +58,7 @@ impl Packer<'_> {
         let statement = StatementDto::Alert(shown(&entries, "decision"));
         let raised = raises.iter().map(|raise| raise.entry);
         entries.extend(self.entries(Role::Raise, raised, reach)?);
-        entries.extend(self.heard(&heard, reach)?);
+        entries.extend(self.signals(&heard, reach)?);
         entries.extend(found.entries);
         Ok(Some(Told {
             about: AboutDto::Alert {

@@ -58,7 +58,7 @@ impl Packer<'_> {
             decided.extend(entry.filter(|entry| *entry < reach.size));
         }
         entries.extend(self.entries(Role::Decision, decided, reach)?);
-        entries.extend(self.heard(&named.signals, reach)?);
+        entries.extend(self.signals(&named.signals, reach)?);
         entries.extend(found.entries);
         Ok(Some(Told {
             about: AboutDto::Case {

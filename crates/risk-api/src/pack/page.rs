@@ -6,6 +6,7 @@ use crate::document::{
 };
 use crate::dto::AssessmentDto;
 use crate::dto::pack::{AboutDto, EntryDto, PackDto, Role, StatementDto};
+use risk_domain::personal::ErasureRule;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use serde_json::Value;
 
@@ -283,22 +284,22 @@ fn step(entry: &EntryDto) -> Vec<Cell> {
     ]
 }
 
-/// Complaints, reports and other signals; whoever they name stays with the bureau.
+/// Complaints and other signals, and what became of what was personal of them.
 fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
     let heard = pack.entries.iter();
     let heard = heard.filter(|entry| entry.role == Role::Signal);
-    let rows: Vec<_> = heard
+    let rows: Vec<Vec<Cell>> = heard
         .map(|entry| {
-            let told = entry.shows.get("facts").and_then(|facts| facts.get("told"));
-            let said = |field: &str| told.and_then(|told| told.get(field)?.as_str());
-            let at = told.and_then(|told| told.get("observed_at")?.as_i64());
+            let said = |path: &str| {
+                let facts = entry.shows.get("facts");
+                let said = facts.and_then(|facts| facts.pointer(path));
+                said.and_then(Value::as_str).unwrap_or("—").to_owned()
+            };
             vec![
-                said("signal_id").unwrap_or_default().into(),
-                Timestamp::from_millis(at.unwrap_or_default())
-                    .to_string()
-                    .into(),
-                said("kind").unwrap_or_default().into(),
-                said("source").unwrap_or_default().into(),
+                said("/told/signal_id").into(),
+                said("/told/source").into(),
+                said("/told/summary").into(),
+                personal(entry, pack).into(),
                 entry.index.into(),
             ]
         })
@@ -306,18 +307,37 @@ fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
     if rows.is_empty() {
         return;
     }
-    blocks.push(Block::Heading("依据的线索 Signals behind it".to_owned()));
+    blocks.push(Block::Heading("风险信号 Signals behind it".to_owned()));
     blocks.push(Block::Table(Table {
-        name: "线索".to_owned(),
+        name: "风险信号".to_owned(),
         columns: vec![
-            Column::text("编号 Id", 4),
-            Column::text("时间 Time", 3),
-            Column::text("类型 Kind", 3),
-            Column::text("来源 Source", 4),
+            Column::text("编号 Id", 3),
+            Column::text("来源 Source", 2),
+            Column::text("内容 Summary", 4),
+            Column::text("个人信息 Personal data", 4),
             Column::number("账本条目 Entry", 2),
         ],
         rows,
     }));
+}
+
+/// What became of what was personal of a signal: it is withheld, or erased by a rule on a day.
+fn personal(signal: &EntryDto, pack: &PackDto) -> String {
+    let erasure = signal.erased.and_then(|erased| {
+        let mut entries = pack.entries.iter();
+        let entry = entries.find(|entry| entry.index == erased)?;
+        entry.shows.get("facts")
+    });
+    let Some(erasure) = erasure else {
+        return "不予提供 withheld".to_owned();
+    };
+    let rule = erasure.get("rule").and_then(Value::as_str);
+    let rule = rule.and_then(ErasureRule::from_code);
+    let at = erasure.get("at").and_then(Value::as_i64);
+    let at = Timestamp::from_millis(at.unwrap_or_default());
+    let day = CivilOffset::CHINA.day_of(at);
+    let (zh, en) = rule.map_or(("", ""), |rule| (rule.zh(), rule.code()));
+    format!("已于 {day} 删除（{zh}） erased by {en} on {day}")
 }
 
 fn results(blocks: &mut Vec<Block>, pack: &PackDto) {

@@ -18,6 +18,7 @@ use risk_domain::inspection::{
     Agency, AgencyLevel, Channel, InspectionResult, Outcome, ProductRef, SampleCounts, SiteRef,
     TestItem, TestKind, TestRef, Verdict,
 };
+use risk_domain::personal::Erasure;
 use risk_domain::reference::Reference;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
@@ -157,6 +158,9 @@ pub(crate) struct Surroundings {
     pub(crate) not_ready: Mutex<Vec<String>>,
     pub(crate) clock: Mutex<Timestamp>,
     pub(crate) notes: Mutex<Vec<AccessNote>>,
+    pub(crate) erasures: Mutex<Vec<Erasure>>,
+    /// Nothing can be written down.
+    pub(crate) deaf: Mutex<bool>,
 }
 
 impl Intake for Surroundings {
@@ -174,7 +178,18 @@ impl Intake for Surroundings {
 
 impl Notebook for Surroundings {
     fn note(&self, note: AccessNote) -> Result<Receipts, PostError> {
+        if *self.deaf.lock().unwrap() {
+            return Err(PostError::Stopped);
+        }
         self.notes.lock().unwrap().push(note);
+        Ok(Box::pin(async { Some(Vec::new()) }))
+    }
+
+    fn erase(&self, erasure: Erasure) -> Result<Receipts, PostError> {
+        if *self.deaf.lock().unwrap() {
+            return Err(PostError::Stopped);
+        }
+        self.erasures.lock().unwrap().push(erasure);
         Ok(Box::pin(async { Some(Vec::new()) }))
     }
 }
@@ -203,7 +218,11 @@ impl City {
         let reference = Arc::new(Reference::builtin().unwrap());
         let policy = Arc::new(Policy::builtin().unwrap());
         let taxonomy = Taxonomy::from_reference(&reference);
-        let store = Store::at(dir.path(), StoreOptions::default(), policy, taxonomy);
+        let options = StoreOptions {
+            secrets_dir: Some(dir.path().join("secrets")),
+            ..StoreOptions::default()
+        };
+        let store = Store::at(dir.path(), options, policy, taxonomy);
         let Opened {
             writer,
             reader,
@@ -218,6 +237,8 @@ impl City {
             not_ready: Mutex::default(),
             clock: Mutex::new(at(45)),
             notes: Mutex::default(),
+            erasures: Mutex::default(),
+            deaf: Mutex::default(),
         });
         let state = state(
             reader.clone(),
@@ -337,6 +358,11 @@ impl City {
 
     /// Takes a signal in, as the worker does.
     pub(crate) fn signal(&mut self, signal: &Signal) {
+        self.complaint(signal, SignalPersonal::default());
+    }
+
+    /// The same with what is personal of it.
+    pub(crate) fn complaint(&mut self, signal: &Signal, personal: SignalPersonal) {
         let partition = feed("signals");
         let input = Input::Signal {
             partition: &partition,
@@ -344,10 +370,7 @@ impl City {
         };
         let step = self.engine.write().unwrap().step(&input);
         let heard = self.told(partition, &step.outcome, signal.clone());
-        let record = SignalRecord {
-            heard,
-            personal: SignalPersonal::default(),
-        };
+        let record = SignalRecord { heard, personal };
         self.writer.append_signal(&record).unwrap();
         self.writer.append_effects(step.effects).unwrap();
     }
@@ -398,6 +421,9 @@ impl City {
 
     /// Commits and waits until it is durable and shown.
     pub(crate) fn settle(&mut self) {
+        for erasure in self.around.erasures.lock().unwrap().drain(..) {
+            self.writer.append_erasure(&erasure).unwrap();
+        }
         let seed = [self.writer.pending_entries() as u8; 32];
         let ticket = self.writer.commit(&self.positions, at(50), seed).unwrap();
         self.writer.wait(ticket).unwrap();

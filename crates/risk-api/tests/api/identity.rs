@@ -51,7 +51,7 @@ impl Gate {
         }
     }
 
-    fn new(city: City) -> Self {
+    pub(crate) fn new(city: City) -> Self {
         Self::with(city, |_| {})
     }
 
@@ -85,7 +85,13 @@ impl Gate {
         self.send(Method::GET, path, Some(token), b"").await
     }
 
-    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: &[u8]) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &[u8],
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -100,7 +106,7 @@ impl Gate {
         .await
     }
 
-    async fn items(&self, path: &str, token: &str) -> Vec<Value> {
+    pub(crate) async fn items(&self, path: &str, token: &str) -> Vec<Value> {
         let answer = self.get(path, token).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {answer:?}");
         answer.json()["items"].as_array().unwrap().clone()

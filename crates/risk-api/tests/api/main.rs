@@ -17,6 +17,8 @@ mod identity;
 mod limits;
 mod lists;
 mod locks;
+mod peers;
+mod personal;
 mod plan_desk;
 mod plan_known;
 mod plan_results;

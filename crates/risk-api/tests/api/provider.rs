@@ -14,6 +14,7 @@ use openidconnect::PrivateSigningKey;
 use openidconnect::core::{CoreHmacKey, CoreJwsSigningAlgorithm, CoreRsaPrivateSigningKey};
 use openidconnect::{JsonWebKeyId, url::Url};
 use risk_api::identity::{Provider, ProviderSettings};
+use risk_domain::access::Act;
 use risk_domain::ids::ZoneId;
 use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
@@ -312,6 +313,129 @@ async fn a_person_signs_in_and_out_and_an_old_cookie_opens_nothing() {
     send(&router, Method::GET, "/v1/session", &idle)
         .await
         .expect_problem(401, "unauthenticated");
+}
+
+/// Somebody who is signed in, with what their writes need.
+struct Person {
+    cookie: String,
+    csrf: String,
+}
+
+impl Person {
+    async fn arrives(
+        (fake, router): (&FakeProvider, &Router),
+        actor: &str,
+        role: &str,
+        now: Timestamp,
+    ) -> Self {
+        let visit = Visit::begin(router).await;
+        let mut token = fake.right(&visit.nonce, now);
+        let claims = token.claims.as_object_mut().unwrap();
+        claims.insert("sub".to_owned(), json!(actor));
+        claims.insert("roles".to_owned(), json!([role]));
+        fake.give(&token);
+        let cookie = cookie_of(&visit.back().await, "spotcheck-session").unwrap();
+        let own = [("cookie", cookie.as_str())];
+        let session = send(router, Method::GET, "/v1/session", &own).await.json();
+        let csrf = session["csrf_token"].as_str().unwrap().to_owned();
+        Self { cookie, csrf }
+    }
+
+    async fn asks(&self, router: &Router, method: Method, path: &str) -> Answer {
+        let headers = [
+            ("cookie", self.cookie.as_str()),
+            ("x-csrf-token", self.csrf.as_str()),
+        ];
+        send(router, method, path, &headers).await
+    }
+
+    /// The sessions that they are shown.
+    async fn sessions(&self, router: &Router, query: &str) -> Vec<Value> {
+        let path = format!("/v1/sessions{query}");
+        let page = self.asks(router, Method::GET, &path).await.json();
+        page["items"].as_array().unwrap().clone()
+    }
+
+    async fn is_known(&self, router: &Router) -> bool {
+        let answer = self.asks(router, Method::GET, "/v1/session").await;
+        answer.status == StatusCode::OK
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_and_end_their_own_sessions_and_administrators_everybodys() {
+    let (fake, city, router) = door(|_| {}).await;
+    let door = (&fake, &router);
+    let desk = Person::arrives(door, "officer-7", "officer", at(45)).await;
+    let later = at(45).plus_millis(60_000);
+    *city.around.clock.lock().unwrap() = later;
+    let phone = Person::arrives(door, "officer-7", "officer", later).await;
+    let other = Person::arrives(door, "officer-8", "officer", later).await;
+    let noted = || std::mem::take(&mut *city.around.notes.lock().unwrap());
+    noted();
+
+    let own = phone.sessions(&router, "").await;
+    assert_eq!(own.len(), 2, "{own:?}");
+    assert!(own.iter().all(|row| row["actor"] == "officer-7"));
+    assert_eq!(own[0]["current"], true, "the one used last comes first");
+    assert_eq!(
+        (&own[1]["current"], &own[1]["began_at"]),
+        (&json!(false), &json!(at(45).to_string()))
+    );
+    let text = json!(own).to_string();
+    for secret in [&phone.cookie, &phone.csrf, &desk.cookie] {
+        assert!(!text.contains(secret.as_str()), "the list opens a session");
+    }
+    phone
+        .asks(&router, Method::GET, "/v1/sessions?everybody=true")
+        .await
+        .expect_problem(403, "forbidden");
+
+    // A lost device's session is ended from another.
+    let lost = format!("/v1/sessions/{}/end", own[1]["id"].as_str().unwrap());
+    other
+        .asks(&router, Method::POST, &lost)
+        .await
+        .expect_problem(404, "not-found");
+    assert!(desk.is_known(&router).await && noted().is_empty());
+    let ended = phone.asks(&router, Method::POST, &lost).await;
+    assert_eq!(ended.status, StatusCode::OK, "{ended:?}");
+    assert_eq!(ended.json()["ended"], json!([own[1]["id"]]));
+    assert!(!desk.is_known(&router).await && phone.is_known(&router).await);
+    let notes = noted();
+    assert_eq!(
+        (notes[0].act, notes[0].actor.as_str()),
+        (Act::EndSessions, "officer-7")
+    );
+    assert_eq!(notes[0].what, [own[1]["id"].as_str().unwrap()]);
+
+    // Everywhere at once; of others only by an administrator.
+    let everywhere = "/v1/people/officer-7/sessions/end";
+    other
+        .asks(&router, Method::POST, everywhere)
+        .await
+        .expect_problem(404, "not-found");
+    let desk = Person::arrives(door, "officer-7", "officer", later).await;
+    let done = desk.asks(&router, Method::POST, everywhere).await.json();
+    assert_eq!(done["ended"].as_array().unwrap().len(), 2, "{done}");
+    assert!(!desk.is_known(&router).await && !phone.is_known(&router).await);
+    let boss = Person::arrives(door, "admin-1", "administrator", later).await;
+    let all = boss.sessions(&router, "?everybody=true").await;
+    let actors: Vec<&str> = all
+        .iter()
+        .map(|row| row["actor"].as_str().unwrap())
+        .collect();
+    assert_eq!(actors.len(), 2, "{actors:?}");
+    assert!(actors.contains(&"officer-8") && actors.contains(&"admin-1"));
+    let path = "/v1/people/officer-8/sessions/end";
+    assert_eq!(
+        boss.asks(&router, Method::POST, path).await.status,
+        StatusCode::OK
+    );
+    assert!(!other.is_known(&router).await && boss.is_known(&router).await);
+    boss.asks(&router, Method::POST, path)
+        .await
+        .expect_problem(404, "not-found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

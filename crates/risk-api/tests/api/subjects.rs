@@ -98,7 +98,10 @@ async fn what_would_lower_a_level_is_said_in_both_languages() {
     assert_eq!(answer.expect_problem(400, "bad-parameter")["field"], "by");
     assert!(said > 3, "{said} of {}", all.len());
     let product = get(&city, "/v1/subjects/product:TOY-PLUSH").await.json();
-    assert_eq!(product["counterfactual"].is_null(), product["recorded"]["level"] == "low");
+    assert_eq!(
+        product["counterfactual"].is_null(),
+        product["recorded"]["level"] == "low"
+    );
 }
 
 #[tokio::test]

@@ -193,8 +193,9 @@ fn sentences(event: &OutEvent) -> String {
                 case.id
             )
         }
-        OutEvent::DeadLetter(rejection) => {
-            format!("【Spotcheck 死信】{} · {}", rejection.code, rejection.field)
+        OutEvent::DeadLetter(letter) => {
+            let summary = &letter.summary;
+            format!("【Spotcheck 死信】{} · {}", summary.code, summary.field)
         }
         OutEvent::Plan(moved) => {
             format!(

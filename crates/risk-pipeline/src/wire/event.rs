@@ -10,7 +10,7 @@ pub use list::{DrawPublished, ListCommitment, ListEvent, ListLine};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use risk_engine::{AlertMoved, Assessment, MoveCause};
-use risk_store::{OutEvent, Rejection};
+use risk_store::{DeadLetter, Disclosed, OutEvent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -254,6 +254,10 @@ pub struct DeadLetterEvent {
     /// The record's key in base64, if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_base64: Option<String>,
+    /// On which ground value, record and key were erased before this was sent, as in `docs/personal.md`; `unknown`
+    /// where only their key is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased: Option<String>,
 }
 
 /// The message of an outgoing event of ledger entry `entry` in `shard`.
@@ -270,7 +274,7 @@ pub fn message(shard: u16, entry: u64, event: &OutEvent) -> serde_json::Result<M
             key: Some(moved.subject.to_string().into_bytes()),
             value: serde_json::to_vec(&alert(shard, event_id, moved))?,
         }),
-        OutEvent::DeadLetter(rejection) => dead_letter(event_id, rejection),
+        OutEvent::DeadLetter(letter) => dead_letter(event_id, letter),
         OutEvent::Case(change) => Ok(Message {
             outlet: Outlet::Cases,
             key: Some(change.moved.case.id.as_str().as_bytes().to_vec()),
@@ -370,39 +374,49 @@ fn alert(shard: u16, event_id: String, moved: &AlertMoved) -> AlertEvent {
     }
 }
 
-fn dead_letter(event_id: String, rejection: &Rejection) -> serde_json::Result<Message> {
-    let (record, record_base64) = text_or_base64(&rejection.record);
-    let (key, key_base64) = rejection
-        .key
-        .as_deref()
-        .map_or((None, None), text_or_base64);
-    let mut letter = DeadLetterEvent {
+fn dead_letter(event_id: String, letter: &DeadLetter) -> serde_json::Result<Message> {
+    let summary = &letter.summary;
+    let (rejected, erased) = match &letter.rejected {
+        Disclosed::Shown(rejected) => (Some(rejected), None),
+        Disclosed::Gone(gone) => {
+            let rule = gone
+                .erasure
+                .as_ref()
+                .map(|(_, erasure)| erasure.rule.code());
+            (None, Some(rule.unwrap_or("unknown").to_owned()))
+        }
+    };
+    let key = rejected.and_then(|rejected| rejected.key.as_deref());
+    let (record, record_base64) =
+        rejected.map_or((None, None), |rejected| text_or_base64(&rejected.record));
+    let (key_text, key_base64) = key.map_or((None, None), text_or_base64);
+    let mut event = DeadLetterEvent {
         schema_version: SCHEMA_VERSION,
         event_id,
-        code: rejection.code.clone(),
-        field: rejection.field.clone(),
-        value: rejection.value.clone(),
-        rule: rejection.rule.clone(),
-        source: rejection.partition.source.to_string(),
-        partition: rejection.partition.partition,
-        offset: rejection.offset,
-        received_at: rejection.received_at.to_string(),
+        code: summary.code.clone(),
+        field: summary.field.clone(),
+        value: rejected.map_or_else(String::new, |rejected| rejected.value.clone()),
+        rule: summary.rule.clone(),
+        source: summary.partition.source.to_string(),
+        partition: summary.partition.partition,
+        offset: summary.offset,
+        received_at: summary.received_at.to_string(),
         record,
         record_base64,
-        record_bytes: rejection.record.len() as u64,
-        key,
+        record_bytes: summary.bytes,
+        key: key_text,
         key_base64,
+        erased,
     };
-    let key_bytes = rejection.key.as_ref().map_or(0, Vec::len);
-    let mut value = serde_json::to_vec(&letter)?;
-    if value.len() + key_bytes > MAX_MESSAGE_BYTES {
-        letter.record = None;
-        letter.record_base64 = None;
-        value = serde_json::to_vec(&letter)?;
+    let mut value = serde_json::to_vec(&event)?;
+    if value.len() + key.map_or(0, <[u8]>::len) > MAX_MESSAGE_BYTES {
+        event.record = None;
+        event.record_base64 = None;
+        value = serde_json::to_vec(&event)?;
     }
     Ok(Message {
         outlet: Outlet::DeadLetters,
-        key: rejection.key.clone(),
+        key: key.map(<[u8]>::to_vec),
         value,
     })
 }
@@ -445,12 +459,12 @@ mod tests {
     use proptest::prelude::*;
     use risk_domain::time::Timestamp;
     use risk_engine::SourcePartition;
+    use risk_store::{Rejected, RejectionSummary};
 
     fn letter(record: &[u8], key: Option<&[u8]>) -> DeadLetterEvent {
-        let rejection = Rejection {
+        let summary = RejectionSummary {
             code: "unknown_zone".to_owned(),
             field: "site.zone_id".to_owned(),
-            value: "atlantis".to_owned(),
             rule: "must be a zone of the reference data".to_owned(),
             partition: SourcePartition {
                 source: "inspection.results".into(),
@@ -458,10 +472,14 @@ mod tests {
             },
             offset: 17,
             received_at: Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap(),
+            bytes: record.len() as u64,
+        };
+        let rejected = Disclosed::Shown(Rejected {
+            value: "atlantis".to_owned(),
             key: key.map(<[u8]>::to_vec),
             record: record.to_vec(),
-        };
-        let event = OutEvent::DeadLetter(Box::new(rejection));
+        });
+        let event = OutEvent::DeadLetter(Box::new(DeadLetter { summary, rejected }));
         let message = message(2, 40, &event).unwrap();
         assert_eq!(message.outlet, Outlet::DeadLetters);
         assert_eq!(message.key.as_deref(), key);

@@ -3,14 +3,16 @@
 use super::Committed;
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
+use crate::personal::{Keyring, Place, Whose};
 use crate::records::{
-    ACTOR_ENGINE, ACTOR_PIPELINE, CommandKeys, CommandRecord, EncodedResult, PlacementV1,
-    RecordKind, RegistryRecord, Rejection, RejectionSummary, ResultOwners, SignalRecord,
-    encode_access, encode_command, encode_effect, encode_input, encode_personal, encode_placement,
-    encode_rejected, encode_rejection, encode_told,
+    ACTOR_ENGINE, ACTOR_PIPELINE, ACTOR_RETENTION, CommandKeys, CommandRecord, EncodedResult,
+    PlacementV1, RecordKind, RegistryRecord, Rejection, RejectionSummary, ResultOwners,
+    SignalRecord, encode_access, encode_command, encode_effect, encode_erasure, encode_input,
+    encode_personal, encode_placement, encode_rejected, encode_rejection, encode_told,
 };
 use risk_domain::access::AccessNote;
 use risk_domain::ids::SignalId;
+use risk_domain::personal::{Erasure, PersonalKind};
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
@@ -39,6 +41,8 @@ pub(crate) enum Shown {
     Effect(Effect),
     /// A dead letter.
     Rejection(RejectionSummary),
+    /// Keys of personal sections were destroyed.
+    Erasure(Erasure),
 }
 
 /// A block being filled, or on its way to the disk.
@@ -169,15 +173,42 @@ impl OpenBlock {
         Ok(index)
     }
 
-    pub(crate) fn push_signal(&mut self, record: &SignalRecord) -> Result<u64, StoreError> {
+    /// Appends an erasure; the commit thread does it once it is durable.
+    pub(crate) fn push_erasure(&mut self, erasure: &Erasure) -> Result<u64, StoreError> {
+        let index = self.push_told(RecordKind::Erasure, |bytes| encode_erasure(bytes, erasure))?;
+        let actor = match &erasure.actor {
+            Some(actor) => format!("user:{actor}"),
+            None => ACTOR_RETENTION.to_owned(),
+        };
+        self.actors.push((index, actor));
+        self.shown.push((index, Shown::Erasure(erasure.clone())));
+        Ok(index)
+    }
+
+    pub(crate) fn push_signal(
+        &mut self,
+        record: &SignalRecord,
+        keys: &Keyring,
+    ) -> Result<u64, StoreError> {
+        let (index, kind) = (self.next_entry(), RecordKind::Signal);
+        let signal = &record.heard.told;
         let start = self.bytes.len();
         encode_told(&mut self.bytes, &record.heard).inspect_err(|_| self.bytes.truncate(start))?;
         let facts = self.bytes.len();
-        encode_personal(&mut self.bytes, &record.personal)
-            .inspect_err(|_| self.bytes.truncate(start))?;
+        if !record.personal.is_empty() {
+            let of = PersonalKind::of_signal(signal.kind);
+            let of = (Whose::of(&record.personal), of, signal.observed_at);
+            let mut personal = Vec::new();
+            encode_personal(&mut personal, &record.personal)
+                .and_then(|()| {
+                    let place = Place { entry: index, kind };
+                    keys.seal(of, place, &personal, &mut self.bytes)
+                })
+                .inspect_err(|_| self.bytes.truncate(start))?;
+        }
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Signal, start, [facts, facts, end, end]);
-        let id = record.heard.told.signal_id.clone();
+        self.close(kind, start, [facts, facts, end, end]);
+        let id = signal.signal_id.clone();
         self.shown.push((index, Shown::Signal(id)));
         Ok(index)
     }
@@ -194,14 +225,30 @@ impl OpenBlock {
         Ok(self.close(kind, start, [end; 4]))
     }
 
-    pub(crate) fn push_rejection(&mut self, rejection: &Rejection) -> Result<u64, StoreError> {
+    pub(crate) fn push_rejection(
+        &mut self,
+        rejection: &Rejection,
+        keys: &Keyring,
+    ) -> Result<u64, StoreError> {
+        let (index, kind) = (self.next_entry(), RecordKind::Rejection);
         let summary = rejection.summary();
         let start = self.bytes.len();
-        encode_rejection(&mut self.bytes, &summary)?;
+        encode_rejection(&mut self.bytes, &summary).inspect_err(|_| self.bytes.truncate(start))?;
         let facts = self.bytes.len();
-        encode_rejected(&mut self.bytes, rejection)?;
+        let of = (
+            Whose::Unknown,
+            PersonalKind::DeadLetter,
+            rejection.received_at,
+        );
+        let mut personal = Vec::new();
+        encode_rejected(&mut personal, rejection)
+            .and_then(|()| {
+                let place = Place { entry: index, kind };
+                keys.seal(of, place, &personal, &mut self.bytes)
+            })
+            .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Rejection, start, [facts, facts, end, end]);
+        self.close(kind, start, [facts, facts, end, end]);
         self.shown.push((index, Shown::Rejection(summary)));
         Ok(index)
     }
@@ -238,7 +285,7 @@ impl OpenBlock {
             kind: EntryKind(span.kind as u8),
             actor: match span.kind {
                 RecordKind::Effect => ACTOR_ENGINE,
-                RecordKind::Command | RecordKind::Access => {
+                RecordKind::Command | RecordKind::Access | RecordKind::Erasure => {
                     let mut actors = self.actors.iter();
                     actors
                         .find(|(of, _)| *of == index)
@@ -263,6 +310,19 @@ impl OpenBlock {
     /// What the views show of it, each with its entry.
     pub(crate) fn shown(&self) -> &[(u64, Shown)] {
         &self.shown
+    }
+
+    /// Erasures in it.
+    pub(super) fn erasures(&self) -> impl Iterator<Item = &Erasure> {
+        self.shown.iter().filter_map(|(_, shown)| match shown {
+            Shown::Erasure(erasure) => Some(erasure),
+            Shown::Result(_)
+            | Shown::Command(_)
+            | Shown::Assessed(..)
+            | Shown::Effect(_)
+            | Shown::Rejection(_)
+            | Shown::Signal(_) => None,
+        })
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {

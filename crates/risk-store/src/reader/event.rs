@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::error::StoreError;
-use crate::records::{Record, Rejection};
+use crate::records::{DeadLetter, Record};
 use crate::shelf::{DRAW_RECORD, PlanShelf};
 use risk_domain::decision::{Command, Order};
 use risk_domain::ids::DrawId;
@@ -16,7 +16,7 @@ pub enum OutEvent {
     /// An alert opened, or something of it changed.
     Alert(Box<AlertMoved>),
     /// A record was rejected.
-    DeadLetter(Box<Rejection>),
+    DeadLetter(Box<DeadLetter>),
     /// A case was opened, went on, or had something noted.
     Case(Box<CaseInsert>),
     /// A plan was committed to, drawn or revealed.
@@ -52,7 +52,10 @@ impl Reader {
                 Ok(OutEvent::Case(Box::new((*moved).into())))
             }
             Record::Effect(Effect::CaseInserted(insert)) => Ok(OutEvent::Case(insert)),
-            Record::Rejection(rejection) => Ok(OutEvent::DeadLetter(rejection)),
+            Record::Rejection(record) => {
+                let opened = self.opened(entry, *record)?;
+                Ok(OutEvent::DeadLetter(Box::new(opened)))
+            }
             Record::Command(record) => self.plan_moved(entry, &record.told),
             Record::Effect(
                 Effect::EpochClosed(_)
@@ -72,6 +75,7 @@ impl Reader {
             | Record::Registry(_)
             | Record::Signal(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_) => Err(no_event(entry)),
         }
     }

@@ -78,6 +78,7 @@ impl Reader {
                 | Record::Command(_)
                 | Record::Signal(_)
                 | Record::Access(_)
+                | Record::Erasure(_)
                 | Record::Input(_) => None,
             };
             let raise = raise.ok_or_else(|| StoreError::Record {

@@ -7,7 +7,7 @@ use crate::ledger::Block;
 use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
 use crate::views::{Page, ResultsOf};
 use risk_domain::decision::Command;
-use risk_domain::ids::{CaseId, CommandId, DrawId, SignalId};
+use risk_domain::ids::{CaseId, CommandId, DrawId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, CaseMove, Effect};
@@ -159,6 +159,7 @@ impl Reader {
             | Record::Command(_)
             | Record::Signal(_)
             | Record::Access(_)
+            | Record::Erasure(_)
             | Record::Input(_) => {
                 let reason = "the views name it as a case's move, which it is not".to_owned();
                 Err(StoreError::Record { entry, reason })
@@ -170,11 +171,6 @@ impl Reader {
     /// The entry of a command.
     pub fn command_entry(&self, id: &CommandId) -> Result<Option<u64>, StoreError> {
         self.views.read(|views| views.command(id))
-    }
-
-    /// The entry of a signal.
-    pub fn signal_entry(&self, id: &SignalId) -> Result<Option<u64>, StoreError> {
-        self.views.read(|views| views.signal(id))
     }
 
     /// The commands on a plan with their entries, those below `below`, in the ledger's order: what its draw
@@ -192,7 +188,7 @@ impl Reader {
         entries.into_iter().map(recorded).collect()
     }
 
-    /// Entries that say what people did (commands, and notes of access), the newest first, of those
+    /// Entries that say what people did (commands, notes of access, and erasures), the newest first, of those
     /// that `keep` keeps. The ledger is read backwards, about `most` entries of it for one page, which
     /// may therefore hold fewer than `limit` and still have a next one.
     pub fn deeds(
@@ -227,7 +223,10 @@ impl Reader {
                     continue;
                 };
                 let kind = RecordKind::of(entry.kind);
-                if matches!(kind, Some(RecordKind::Command | RecordKind::Access)) {
+                if matches!(
+                    kind,
+                    Some(RecordKind::Command | RecordKind::Access | RecordKind::Erasure)
+                ) {
                     let record = Record::decode(index, &entry)?;
                     if keep(&record) {
                         items.push((index, record));

@@ -1,7 +1,8 @@
 //! Dead letters as they are recorded.
 
-use super::json;
+use super::{json, unreadable};
 use crate::error::StoreError;
+use crate::personal::Disclosed;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use risk_domain::time::Timestamp;
@@ -32,15 +33,13 @@ pub struct Rejection {
     pub record: Vec<u8>,
 }
 
-/// A dead letter without the record, as it is listed.
+/// A dead letter without what may be personal, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectionSummary {
     /// Reason code.
     pub code: String,
     /// The field at fault.
     pub field: String,
-    /// The value found there, shortened.
-    pub value: String,
     /// The rule it breaks.
     pub rule: String,
     /// Where it was read.
@@ -54,9 +53,10 @@ pub struct RejectionSummary {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct RejectedV1 {
+struct RejectedV1 {
     key: Option<BytesV1>,
     record: BytesV1,
+    value: String,
 }
 
 /// Bytes in JSON: as text where they are text.
@@ -89,7 +89,6 @@ impl Rejection {
         RejectionSummary {
             code: self.code.clone(),
             field: self.field.clone(),
-            value: self.value.clone(),
             rule: self.rule.clone(),
             partition: self.partition.clone(),
             offset: self.offset,
@@ -97,24 +96,35 @@ impl Rejection {
             bytes: self.record.len() as u64,
         }
     }
+}
 
-    pub(super) fn of(summary: RejectionSummary, rejected: RejectedV1) -> Option<Self> {
-        let key = match rejected.key {
-            Some(key) => Some(key.into_bytes()?),
-            None => None,
-        };
-        Some(Self {
-            code: summary.code,
-            field: summary.field,
-            value: summary.value,
-            rule: summary.rule,
-            partition: summary.partition,
-            offset: summary.offset,
-            received_at: summary.received_at,
-            key,
-            record: rejected.record.into_bytes()?,
-        })
-    }
+/// A dead letter as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// What may be seen by everybody who may see dead letters at all.
+    pub summary: RejectionSummary,
+    /// The record, sealed, because it could not be read and may hold anything.
+    pub sealed: Vec<u8>,
+}
+
+/// What of a dead letter may be personal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The value at fault, shortened.
+    pub value: String,
+    /// The record's key, if it had one.
+    pub key: Option<Vec<u8>>,
+    /// The record.
+    pub record: Vec<u8>,
+}
+
+/// A dead letter, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Why it was rejected.
+    pub summary: RejectionSummary,
+    /// What was rejected.
+    pub rejected: Disclosed<Rejected>,
 }
 
 /// Appends the facts of a rejection's entry; [`encode_rejected`] appends the rest.
@@ -125,7 +135,7 @@ pub(crate) fn encode_rejection(
     json(bytes, summary)
 }
 
-/// Appends the record of a rejection.
+/// Appends the record of a rejection, to be sealed.
 pub(crate) fn encode_rejected(
     bytes: &mut Vec<u8>,
     rejection: &Rejection,
@@ -133,6 +143,22 @@ pub(crate) fn encode_rejected(
     let rejected = RejectedV1 {
         key: rejection.key.as_deref().map(BytesV1::of),
         record: BytesV1::of(&rejection.record),
+        value: rejection.value.clone(),
     };
     json(bytes, &rejected)
+}
+
+/// Reads what [`encode_rejected`] wrote.
+pub(crate) fn decode_rejected(entry: u64, bytes: &[u8]) -> Result<Rejected, StoreError> {
+    let unreadable = unreadable(entry);
+    let written: RejectedV1 = serde_json::from_slice(bytes).map_err(&unreadable)?;
+    let bytes = |of: BytesV1| {
+        of.into_bytes()
+            .ok_or_else(|| super::unreadable(entry)("not base64"))
+    };
+    Ok(Rejected {
+        value: written.value,
+        key: written.key.map(bytes).transpose()?,
+        record: bytes(written.record)?,
+    })
 }

@@ -50,7 +50,8 @@ impl ShownEntry {
                 | RecordKind::Registry
                 | RecordKind::Command
                 | RecordKind::Signal
-                | RecordKind::Access,
+                | RecordKind::Access
+                | RecordKind::Erasure,
             )
             | None => (json(entry.facts), json(entry.party), json(entry.decision)),
         };

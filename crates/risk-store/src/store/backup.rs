@@ -1,15 +1,17 @@
 //! Backup and restore（备份与恢复）: the ledger is copied, everything else is made again.
 
-use super::{FORMAT, begin, sync};
+use super::directory::{FORMAT, begin, sync};
 use crate::error::StoreError;
 use crate::ledger::verify;
+use crate::personal::KEY_FILE;
 use crate::reader::OUTBOX_FILE;
 use std::fs;
 use std::path::Path;
 
 /// Copies the ledgers of a data directory into another, which must be empty or missing. It may be in
 /// use meanwhile: ledger files only grow, so what is copied is the ledger as of some moment, with at
-/// most an unfinished last block, which opening cuts. Views are left out: they are made again.
+/// most an unfinished last block, which opening cuts. Views are left out: they are made again. Keys of
+/// personal data are copied as they lie, locked; the master key is not, because it lies elsewhere.
 pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
     let format = dir.join("format");
     match fs::read_to_string(&format) {
@@ -40,9 +42,11 @@ pub fn backup(dir: &Path, to: &Path) -> Result<(), StoreError> {
                 copy(&from.join("ledger").join(&name), &ledger.join(&name))?;
             }
         }
-        let outbox = from.join(OUTBOX_FILE);
-        if outbox.exists() {
-            copy(&outbox, &into.join(OUTBOX_FILE))?;
+        // Keys are copied last, so that none is missing that the copied entries were sealed with.
+        for name in [OUTBOX_FILE, KEY_FILE] {
+            if from.join(name).exists() {
+                copy(&from.join(name), &into.join(name))?;
+            }
         }
         sync(&ledger)?;
     }

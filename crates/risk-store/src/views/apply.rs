@@ -19,6 +19,7 @@ use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use risk_domain::ids::{CaseId, SignalId};
+use risk_domain::personal::Erasure;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, Effect};
@@ -194,10 +195,18 @@ impl Applier {
         }
     }
 
-    /// Takes in what was heard.
+    /// Takes in a signal.
     pub(crate) fn signal(&mut self, entry: u64, id: &SignalId) {
         if entry >= self.position {
             self.gather.signal(entry, id);
+            self.position = entry + 1;
+        }
+    }
+
+    /// Takes in which keys were destroyed.
+    pub(crate) fn erasure(&mut self, entry: u64, erasure: &Erasure) {
+        if entry >= self.position {
+            self.gather.erasure(entry, erasure);
             self.position = entry + 1;
         }
     }

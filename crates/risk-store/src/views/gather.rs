@@ -10,6 +10,7 @@ use crate::keys::{Key, Table};
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
 use hashbrown::HashMap;
 use risk_domain::ids::{CaseId, SignalId};
+use risk_domain::personal::Erasure;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
 use risk_engine::{Alert, AlertMoved, CaseInsert};
@@ -140,6 +141,13 @@ impl Gather {
         self.events.push((entry, EventKind::DeadLetter as u8));
         *self.rejected.entry(summary.code.clone()).or_default() += 1;
         Ok(())
+    }
+
+    pub(super) fn erasure(&mut self, entry: u64, erasure: &Erasure) {
+        for id in &erasure.keys {
+            let key = Key::of(Table::Erased).bytes(&id.0);
+            self.row(key, entry.to_be_bytes().to_vec());
+        }
     }
 
     fn row(&mut self, key: Key, value: Vec<u8>) {

@@ -12,6 +12,7 @@ use crate::keys::{Key, Parts, Table};
 use crate::records::ResultOwners;
 use hashbrown::HashMap;
 use risk_domain::ids::{CommandId, DrawId, EnterpriseId, ProductCode, SignalId, ZoneId};
+use risk_domain::personal::KeyId;
 use std::hash::Hash;
 
 /// The most entries of a list, so that no row is large. Tests read across many.
@@ -157,6 +158,23 @@ impl Views {
         let entry = <[u8; 8]>::try_from(entry.as_ref());
         let entry = entry.map_err(|_| Damaged::because("the entry of a record"))?;
         Ok(Some(u64::from_be_bytes(entry)))
+    }
+
+    /// The entry that erased a key.
+    pub(crate) fn erased(&self, key: KeyId) -> Result<Option<u64>, Damaged> {
+        self.entry_under(&Key::of(Table::Erased).bytes(&key.0))
+    }
+
+    /// All keys that were erased.
+    pub(crate) fn all_erased(&self) -> Result<Vec<KeyId>, Damaged> {
+        let rows = self.db.scan_prefix([Table::Erased as u8]);
+        let id = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, _) = row?;
+            let id = key.get(1..).and_then(|id| id.try_into().ok());
+            id.map(KeyId)
+                .ok_or_else(|| Damaged::because("an erased key"))
+        };
+        rows.map(id).collect()
     }
 
     /// Entries of the commands on something, the oldest first, those below `below`.

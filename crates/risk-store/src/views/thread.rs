@@ -239,7 +239,12 @@ impl ViewThread {
                         },
                         Some(RecordKind::Rejection) => {
                             if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
-                                applier.rejection(index, &rejection.summary())?;
+                                applier.rejection(index, &rejection.summary)?;
+                            }
+                        }
+                        Some(RecordKind::Erasure) => {
+                            if let Record::Erasure(erasure) = Record::decode(index, &entry)? {
+                                applier.erasure(index, &erasure);
                             }
                         }
                         _unconcerned => {}
@@ -276,6 +281,7 @@ impl ViewThread {
                 }
                 Shown::Effect(effect) => applier.effect(*entry, effect)?,
                 Shown::Rejection(summary) => applier.rejection(*entry, summary)?,
+                Shown::Erasure(erasure) => applier.erasure(*entry, erasure),
             }
         }
         applier.end_block(committed.next_entry);

@@ -82,8 +82,7 @@ pub(crate) fn load(
     registrations: Vec<Registration>,
 ) -> anyhow::Result<WorkerReport> {
     let reference = wiring::reference()?;
-    let policy = wiring::policy(data.policy.as_deref())?;
-    let opened = wiring::store(&data.dir, data.shard, &policy, &reference).open()?;
+    let opened = super::upkeep::store(data)?.open()?;
     let config = Config::load(None, std::iter::empty())?;
     let vocabulary: Box<dyn risk_pipeline::wire::Vocabulary + Send> = match vocabulary {
         Vocabulary::Reference => wiring::vocabulary(&reference),

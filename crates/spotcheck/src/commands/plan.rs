@@ -122,6 +122,7 @@ fn told(reader: &Reader, offset: CivilOffset) -> anyhow::Result<(Burdens, Lists)
         | Record::Registry(_)
         | Record::Command(_)
         | Record::Access(_)
+        | Record::Erasure(_)
         | Record::Input(_)
         | Record::Effect(_) => {}
     })?;

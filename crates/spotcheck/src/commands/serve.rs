@@ -36,7 +36,20 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let keepers = wiring::witness::keepers(config, &reference)?;
     let ends = ends(config)?;
     let policy = wiring::policy(Some(&config.policy))?;
-    let opened = wiring::store(&config.data_dir, config.shard, &policy, &reference).open()?;
+    let personal = wiring::Personal {
+        secrets_dir: Some(config.secrets_dir()),
+        retention: wiring::retention(&config.retention)?,
+    };
+    let opened = wiring::store(
+        &config.data_dir,
+        config.shard,
+        &policy,
+        &reference,
+        personal,
+    )
+    .open()?;
+    // What cannot be sealed must not come in.
+    opened.writer.prepare_keys()?;
     let inlet = Inlet {
         source: ends.source,
         vocabulary: wiring::vocabulary(&reference),
@@ -272,6 +285,7 @@ fn load_city(args: &Demo) -> anyhow::Result<()> {
         dir: args.data_dir.clone(),
         shard: 0,
         policy: None,
+        secrets_dir: None,
     };
     let report = load(&data, Box::new(source), Vocabulary::Reference, Vec::new())?;
     if report.rejected > 0 {

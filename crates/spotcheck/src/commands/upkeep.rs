@@ -6,15 +6,31 @@ use crate::output::say;
 use crate::wiring;
 use anyhow::Context as _;
 use risk_api::pack::{About, PackRequest, Packer};
+use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::topics::{self, TopicOutcome, TopicSpec};
 use risk_store::ledger::note::open_checkpoint;
-use risk_store::{PlanShelf, Store, checkpoint_signer};
+use risk_store::{PlanShelf, RetentionPolicy, Store, checkpoint_signer};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(super) fn store(data: &DataDir) -> anyhow::Result<Store> {
+    store_with(data, None)
+}
+
+/// The same under another retention policy than the one that ships.
+pub(super) fn store_with(
+    data: &DataDir,
+    retention: Option<Arc<RetentionPolicy>>,
+) -> anyhow::Result<Store> {
     let reference = wiring::reference()?;
     let policy = wiring::policy(data.policy.as_deref())?;
-    Ok(wiring::store(&data.dir, data.shard, &policy, &reference))
+    let personal = wiring::Personal {
+        secrets_dir: data.secrets_dir.clone(),
+        retention,
+    };
+    Ok(wiring::store(
+        &data.dir, data.shard, &policy, &reference, personal,
+    ))
 }
 
 /// Recomputes every hash, and compares with a checkpoint that was kept.
@@ -174,6 +190,21 @@ pub(crate) fn backup(args: &Backup) -> anyhow::Result<ExitCode> {
 /// Makes a data directory of a backup.
 pub(crate) fn restore(args: &Restore) -> anyhow::Result<ExitCode> {
     risk_store::restore(&args.from, &args.data.dir)?;
+    let secrets = args.data.secrets_dir.clone();
+    let secrets = secrets.unwrap_or_else(|| risk_store::secrets_beside(&args.data.dir));
+    if !secrets.join("erasures.ndjson").exists() {
+        crate::output::note(&format!(
+            "there is no journal of erasures in {}: if what was personal was erased since this backup, put \
+             personal.master and erasures.ndjson of its time there, or name their directory by --secrets-dir, \
+             and restore again",
+            secrets.display()
+        ));
+    }
+    let seed = risk_store::fresh_seed();
+    let repeated = store(&args.data)?.repeat_erasures(SystemClock.now(), seed)?;
+    if repeated > 0 {
+        say(&format!("erased again {repeated} keys of personal data"));
+    }
     rebuild(&args.data)
 }
 
@@ -189,6 +220,11 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<ExitCode> {
     ));
     let endpoints = wiring::webhooks::endpoints(config, &reference)?;
     let keepers = wiring::witness::keepers(config, &reference)?;
+    let retention = match wiring::retention(&config.retention)? {
+        Some(retention) => retention,
+        None => Arc::new(RetentionPolicy::builtin()?),
+    };
+    say(&format!("retention {}", retention.version()));
     say(&format!("webhooks {}", endpoints.len()));
     say(&format!("witnesses {}", keepers.len()));
     say(&format!("{config:#?}"));

@@ -51,7 +51,7 @@ function Mend({ entry, done }: { entry: number; done: () => void }) {
           <strong>{asked.data.code}</strong> · {asked.data.field} · {asked.data.rule}
         </p>
       )}
-      {asked.data && whole === null && <Alert type="warning" title={t('quality.binary')} />}
+      {asked.data && whole === null && <Alert type="warning" title={t(asked.data.erased ? 'quality.erased' : 'quality.binary')} />}
       <div className="field">
         <label htmlFor="mend">{t('quality.record')}</label>
         <Input.TextArea id="mend" className="mono" rows={14} value={shown} onChange={(event) => setText(event.target.value)} />
@@ -110,7 +110,7 @@ export default function Quality() {
           { key: 'at', title: t('quality.received'), show: (row) => moment(row.received_at, language), text: (row) => row.received_at, sort: (row) => row.received_at, short: true },
           plain('code', t('quality.code'), (row) => row.code),
           { key: 'field', title: t('quality.field'), show: (row) => row.field, text: (row) => row.field },
-          { key: 'value', title: t('quality.value'), show: (row) => <span className="mono">{row.value}</span>, text: (row) => row.value },
+          { key: 'value', title: t('quality.value'), show: (row) => (row.erased ? <span className="quiet">{t('quality.erased')}</span> : <span className="mono">{row.value}</span>), text: (row) => row.value },
           { key: 'rule', title: t('quality.rule'), show: (row) => row.rule, text: (row) => row.rule },
           { key: 'source', title: t('signal.source'), show: (row) => `${row.source} ${row.partition}/${row.offset}`, text: (row) => row.source },
           { key: 'mend', title: t('quality.mend'), show: (row) => <Button size="small" onClick={() => setMending(row.entry)}>{t('quality.mend')}</Button> },

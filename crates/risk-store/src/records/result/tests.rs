@@ -1,6 +1,6 @@
 use super::*;
 use crate::ledger::EntryKind;
-use crate::records::{Record, RecordKind, Rejection};
+use crate::records::{Record, RecordKind, Rejected, Rejection};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use risk_engine::SourcePartition;
@@ -179,7 +179,7 @@ proptest! {
         let rejection = Rejection {
             code: "malformed_utf8".to_owned(),
             field: String::new(),
-            value: String::new(),
+            value: "小熊".to_owned(),
             rule: "must be UTF-8".to_owned(),
             partition: SourcePartition { source: "kafka:inspection.results".into(), partition: 3 },
             offset: 9,
@@ -198,8 +198,13 @@ proptest! {
             personal: &personal,
             decision: b"",
         };
-        let decoded = Record::decode(0, &entry).unwrap();
-        prop_assert_eq!(decoded, Record::Rejection(Box::new(rejection)));
+        let Record::Rejection(decoded) = Record::decode(0, &entry).unwrap() else {
+            return Err(TestCaseError::fail("it is no dead letter"));
+        };
+        prop_assert_eq!(&decoded.summary, &rejection.summary());
+        let rejected = crate::records::decode_rejected(0, &decoded.sealed).unwrap();
+        let whole = Rejected { value: rejection.value, key: rejection.key, record: rejection.record };
+        prop_assert_eq!(rejected, whole);
     }
 }
 
