@@ -130,6 +130,46 @@ fn secrets_of(data: &Path) -> Result<String> {
     Ok(secrets)
 }
 
+/// A pack that was altered anywhere does not hold.
+fn refused_when_altered(held: &Held, key: &str) -> Result<()> {
+    let driver = process::workspace_root()?.join("tests/evidence/alter.py");
+    let mut command = python(&[])?;
+    command
+        .arg(&driver)
+        .arg(held.dir.join("pack.json"))
+        .arg(key);
+    let said = process::run(command.args(["100", "7"]))?;
+    ensure!(said.contains("100 of 100 refused"), "{said}");
+    Ok(())
+}
+
+/// Erases what the second complainant said over a directory at rest, whose state stays what it is.
+fn erased_by_command(data: &Path, state: &str) -> Result<()> {
+    let erased = [
+        "personal", "erase", "--signal", "T2", "--rule", "unlawful", "--reason", "误收", "--actor",
+        "admin-1",
+    ];
+    let said = city::over(&erased, data)?;
+    ensure!(
+        said.contains("erased 1 keys of whoever stands in signal T2"),
+        "{said}"
+    );
+    ensure!(
+        !city::attempt(&erased, data)?.status.success(),
+        "it was erased twice"
+    );
+    ensure!(city::state(data)? == state, "an erasure changed the state");
+    let rebuilt = city::over(&["rebuild"], data)?;
+    ensure!(city::value(&rebuilt, "state")? == state, "{rebuilt}");
+    city::replays_without_difference(data)?;
+    let said = city::over(&["personal", "status"], data)?;
+    ensure!(
+        said.contains("complaint 0 keys") && said.contains("retention 2026"),
+        "{said}"
+    );
+    Ok(())
+}
+
 #[test]
 fn what_is_erased_is_gone_everywhere_and_every_proof_stays() -> Result<()> {
     process::provide("verifier")?;
@@ -181,41 +221,12 @@ fn what_is_erased_is_gone_everywhere_and_every_proof_stays() -> Result<()> {
         "who complained may be told from the summary"
     );
     for held in [&before, &after, &redacted] {
-        let driver = process::workspace_root()?.join("tests/evidence/alter.py");
-        let mut command = python(&[])?;
-        command
-            .arg(&driver)
-            .arg(held.dir.join("pack.json"))
-            .arg(&key);
-        let said = process::run(command.args(["100", "7"]))?;
-        ensure!(said.contains("100 of 100 refused"), "{said}");
+        refused_when_altered(held, &key)?;
     }
     server.stop(std::time::Duration::from_mins(1))?;
 
     let state = city::state(&data)?;
-    let erased = [
-        "personal", "erase", "--signal", "T2", "--rule", "unlawful", "--reason", "误收", "--actor",
-        "admin-1",
-    ];
-    let said = city::over(&erased, &data)?;
-    ensure!(
-        said.contains("erased 1 keys of whoever stands in signal T2"),
-        "{said}"
-    );
-    ensure!(
-        !city::attempt(&erased, &data)?.status.success(),
-        "it was erased twice"
-    );
-    ensure!(city::state(&data)? == state, "an erasure changed the state");
-    let rebuilt = city::over(&["rebuild"], &data)?;
-    ensure!(city::value(&rebuilt, "state")? == state, "{rebuilt}");
-    city::replays_without_difference(&data)?;
-    let said = city::over(&["personal", "status"], &data)?;
-    ensure!(
-        said.contains("complaint 0 keys") && said.contains("retention 2026"),
-        "{said}"
-    );
-
+    erased_by_command(&data, &state)?;
     let restored = home.path().join("restored");
     let secrets = secrets_of(&data)?;
     let from = kept.display().to_string();

@@ -85,6 +85,37 @@ fn posts_go_through_the_topic_and_dead_letters_to_theirs() -> Result<()> {
     Ok(())
 }
 
+/// The three steps of a plan tell of its draw what is public by then.
+fn tell_the_draw(events: &[Value], public: &Value, drawn: &Value) -> Result<()> {
+    for event in events {
+        for hash in ["pool_sha256", "secret_sha256"] {
+            ensure!(
+                event["commitment"][hash] == public["commitment"][hash],
+                "{event}"
+            );
+        }
+    }
+    ensure!(
+        events[1]["tests"] == 16 && events[1]["beacon_value"] == "beef",
+        "{}",
+        events[1]
+    );
+    let lines = drawn["lines"].as_array().context("no lines")?;
+    for event in &events[..2] {
+        let text = event.to_string();
+        for line in lines {
+            let enterprise = city::text(&line["target"], "enterprise_id")?;
+            ensure!(!text.contains(&enterprise), "{text} tells of {enterprise}");
+        }
+    }
+    let told = &events[2]["draw"];
+    ensure!(told["lines"] == public["record"]["lines"], "{told}");
+    ensure!(told["reserves"] == public["record"]["reserves"], "{told}");
+    ensure!(told["secret"] == public["record"]["secret"], "{told}");
+    ensure!(told["lines"].as_array().map(Vec::len) == Some(13), "{told}");
+    Ok(())
+}
+
 /// A plan's steps go out as the ledger has them; what is to be visited stands in none of them.
 #[test]
 fn sampling_lists_go_out_step_by_step_and_show_what_was_drawn_once_it_is_public() -> Result<()> {
@@ -143,32 +174,7 @@ fn sampling_lists_go_out_step_by_step_and_show_what_was_drawn_once_it_is_public(
         .collect();
     ensure!(states == ["committed", "drawn", "revealed"], "{states:?}");
     let public = http::get(&format!("{address}/v1/draws/{id}"))?.json()?;
-    for event in &events {
-        for hash in ["pool_sha256", "secret_sha256"] {
-            ensure!(
-                event["commitment"][hash] == public["commitment"][hash],
-                "{event}"
-            );
-        }
-    }
-    ensure!(
-        events[1]["tests"] == 16 && events[1]["beacon_value"] == "beef",
-        "{}",
-        events[1]
-    );
-    let lines = drawn["lines"].as_array().context("no lines")?;
-    for event in &events[..2] {
-        let text = event.to_string();
-        for line in lines {
-            let enterprise = city::text(&line["target"], "enterprise_id")?;
-            ensure!(!text.contains(&enterprise), "{text} tells of {enterprise}");
-        }
-    }
-    let told = &events[2]["draw"];
-    ensure!(told["lines"] == public["record"]["lines"], "{told}");
-    ensure!(told["reserves"] == public["record"]["reserves"], "{told}");
-    ensure!(told["secret"] == public["record"]["secret"], "{told}");
-    ensure!(told["lines"].as_array().map(Vec::len) == Some(13), "{told}");
+    tell_the_draw(&events, &public, &drawn)?;
     let status = server.stop(DEADLINE)?;
     ensure!(status.success(), "{status}: {}", server.tail());
     Ok(())

@@ -337,7 +337,8 @@ fn a_dead_letter_is_erased_alone_and_goes_out_without_what_it_said() {
         risk_store::OutEvent::DeadLetter(letter) => Some(*letter),
         risk_store::OutEvent::Grade(_)
         | risk_store::OutEvent::Alert(_)
-        | risk_store::OutEvent::Case(_) => None,
+        | risk_store::OutEvent::Case(_)
+        | risk_store::OutEvent::Plan(_) => None,
     });
     assert_eq!(sent, Some(found));
 }

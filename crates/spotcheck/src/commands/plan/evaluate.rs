@@ -60,7 +60,7 @@ fn report(of: &PlanEvaluationDto, gamma: Option<f64>, races: &[RaceDto]) {
             "{} drawn plans of {from} to {until}; chance chose {} of {} tests",
             of.plans, of.exploration.drawn, of.exploration.tests
         )),
-        (Some(_), None) | (None, Some(_)) | (None, None) => say("there is no drawn plan"),
+        (Some(_), None) | (None, Some(_) | None) => say("there is no drawn plan"),
     }
     match (&of.off_policy, gamma) {
         (Some(other), _) => off_policy(other),
