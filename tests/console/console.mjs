@@ -263,7 +263,7 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   const plan = await (await ask(`/v1/plans/${encodeURIComponent(id)}`, 'planner')).json();
   assert.equal(plan.state, 'drawn');
   assert.ok(plan.lines.length > 10);
-  const [download] = await Promise.all([visit.page.waitForEvent('download'), visit.page.getByRole('button', { name: 'XLSX' }).click()]);
+  const [download] = await Promise.all([visit.page.waitForEvent('download'), visit.page.getByRole('button', { name: 'XLSX', exact: true }).click()]);
   const book = unzip(readFileSync(await download.path()));
   const texts = book.get('xl/sharedStrings.xml');
   for (const line of plan.lines) assert.ok(texts.includes(line.target.enterprise_id), line.target.enterprise_id);

@@ -41,7 +41,7 @@ fn decided_case(address: &str) -> Result<String> {
     let case = city::text(case, "case_id")?;
     let note = serde_json::json!({
         "command_id": "K1", "case_id": case, "kind": "note", "reason": "已电话联系经营者",
-        "decided_at": "2026-07-01T09:00:00+08:00", "actor": {"id": "330782-017", "role": "officer"},
+        "decided_at": "2026-07-02T09:00:00+08:00", "actor": {"id": "330782-017", "role": "officer"},
     });
     let url = format!("{address}/v1/commands");
     let answer = http::post(&url, "application/json", &serde_json::to_vec(&note)?)?;

@@ -137,6 +137,25 @@ pub struct FrameWeek {
     pub predicted: f64,
 }
 
+/// The mean over a frame as a share of what lasts of it（走势）: of what the model would tell without seasons,
+/// recent weeks and remedies.
+#[doc(alias = "走势")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Course(f64);
+
+impl Course {
+    /// Of a mean, by what lasts of it; none where nothing lasts.
+    pub fn new(mean: f64, lasting: f64) -> Option<Self> {
+        (lasting > 0.0).then(|| Self(mean / lasting))
+    }
+
+    /// The share: 1 where the mean is what lasts.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+}
+
 /// How a mode's way of choosing within a visit shifts its results, in log-odds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ModeShift {
@@ -172,13 +191,12 @@ pub struct Rates {
 
 impl Rates {
     /// Estimates for the weeks of `period` from what was tested of a domain in these and earlier
-    /// weeks; none if its frame was never known. `courses` has the frame's mean as a share of what lasts of
-    /// it, where that is known: of what the model would tell without seasons, recent weeks and remedies.
+    /// weeks; none if its frame was never known. `courses` are those that are known.
     pub fn estimate(
         period: Range<u16>,
         tallies: &[WeekTally],
         frames: &BTreeMap<u16, FrameWeek>,
-        courses: &BTreeMap<u16, f64>,
+        courses: &BTreeMap<u16, Course>,
     ) -> Option<Self> {
         let weeks = frames.range(period.clone());
         let mut predicted: Vec<f64> = weeks.map(|(_, frame)| frame.predicted).collect();

@@ -9,7 +9,7 @@ use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::model::week_of;
 use crate::rates::{
-    FrameWeek, MixShift, ModeShift, Observation, Rates, Share, WeekTally, mix_shift,
+    Course, FrameWeek, MixShift, ModeShift, Observation, Rates, Share, WeekTally, mix_shift,
 };
 use crate::step::Engine;
 use crate::subjects::{Base, SubjectIx};
@@ -66,8 +66,8 @@ pub struct WeekLevels {
 pub struct WeekCourses {
     /// The week.
     pub week: u16,
-    /// Mean probability over the frame, in the season of that week, over the mean of what lasts; by domain.
-    pub domains: BTreeMap<CompactString, f64>,
+    /// Of the mean probability over the frame in the season of that week, by domain.
+    pub domains: BTreeMap<CompactString, Course>,
 }
 
 /// Weeks after which a week's course is told anew. The recent effects of a snapshot weigh results by a
@@ -82,7 +82,7 @@ pub struct Series {
     /// What lasts of the mean over the frame, by week.
     lasting: BTreeMap<u16, f64>,
     /// The mean over the frame as a share of what lasts, by week, as it was told last.
-    courses: BTreeMap<u16, f64>,
+    courses: BTreeMap<u16, Course>,
 }
 
 impl Series {
@@ -107,7 +107,7 @@ impl Series {
 
     /// The mean over the frame of a week as a share of what of it lasts: what the snapshot before the week
     /// foretold, and after [`HINDSIGHT`] weeks what one that has seen them found.
-    pub fn course(&self, week: u16) -> Option<f64> {
+    pub fn course(&self, week: u16) -> Option<Course> {
         self.courses.get(&week).copied()
     }
 
@@ -277,8 +277,7 @@ impl Told {
         if self.targets > 0 {
             let lasting = self.mean(self.lasting);
             week.levels.domains.insert(name.clone(), lasting);
-            if lasting > 0.0 {
-                let course = self.mean(self.earlier) / lasting;
+            if let Some(course) = Course::new(self.mean(self.earlier), lasting) {
                 week.courses.domains.insert(name.clone(), course);
             }
         }
@@ -450,8 +449,8 @@ impl Engine {
             let series = self.series.entry(domain.clone()).or_default();
             series.lasting.insert(told.week, *lasting);
             let frame = series.frames.get(&told.week);
-            if let Some(frame) = frame.filter(|_| *lasting > 0.0) {
-                let course = frame.predicted / lasting;
+            let course = frame.and_then(|frame| Course::new(frame.predicted, *lasting));
+            if let Some(course) = course {
                 series.courses.insert(told.week, course);
             }
         }

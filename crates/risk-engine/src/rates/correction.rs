@@ -9,7 +9,7 @@
 //! are, each is held against what was foretold before it.
 
 use super::tally::Told;
-use super::{FrameWeek, WeekTally};
+use super::{Course, FrameWeek, WeekTally};
 use risk_domain::selection::SelectionMode;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -40,14 +40,14 @@ pub(super) struct Correction {
 pub(super) struct Corrections<'a> {
     told: BTreeMap<u16, Vec<Told>>,
     frames: &'a BTreeMap<u16, FrameWeek>,
-    courses: &'a BTreeMap<u16, f64>,
+    courses: &'a BTreeMap<u16, Course>,
 }
 
 impl<'a> Corrections<'a> {
     pub(super) fn new(
         tallies: &[WeekTally],
         frames: &'a BTreeMap<u16, FrameWeek>,
-        courses: &'a BTreeMap<u16, f64>,
+        courses: &'a BTreeMap<u16, Course>,
     ) -> Self {
         let mut told: BTreeMap<u16, Vec<Told>> = BTreeMap::new();
         for of_week in tallies.iter().filter_map(WeekTally::told) {
@@ -123,8 +123,9 @@ impl<'a> Corrections<'a> {
     /// mean is held to be on its course.
     fn course(&self, period: &Range<u16>, mean: f64) -> BTreeMap<u16, f64> {
         let of_week = |(week, frame): (&u16, &FrameWeek)| {
-            let course = self.courses.get(week).filter(|course| **course > 0.0)?;
-            Some((*week, (frame.predicted, *course)))
+            let course = self.courses.get(week).map(|course| course.share());
+            let course = course.filter(|share| *share > 0.0)?;
+            Some((*week, (frame.predicted, course)))
         };
         let known: BTreeMap<u16, (f64, f64)> = self.frames.iter().filter_map(of_week).collect();
         let (mut weeks, mut sum) = (0.0, 0.0);

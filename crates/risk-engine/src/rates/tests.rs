@@ -251,7 +251,7 @@ fn krige(
 struct Weeks {
     tallies: Vec<WeekTally>,
     frames: BTreeMap<u16, FrameWeek>,
-    courses: BTreeMap<u16, f64>,
+    courses: BTreeMap<u16, Course>,
 }
 
 impl Weeks {
@@ -271,7 +271,7 @@ impl Weeks {
         self.tallies.push(tally);
         let targets = 4000;
         self.frames.insert(week, FrameWeek { targets, predicted });
-        self.courses.insert(week, course);
+        self.courses.insert(week, Course::new(course, 1.0).unwrap());
     }
 
     fn rates(&self, period: Range<u16>) -> Rates {
@@ -508,8 +508,10 @@ proptest! {
             (week, FrameWeek { targets: 50, predicted: *predicted })
         });
         let frames: BTreeMap<u16, FrameWeek> = frames.collect();
-        let courses = by_week().map(|(week, (predicted, lasting))| (week, predicted / lasting));
-        let courses: BTreeMap<u16, f64> = courses.collect();
+        let courses = by_week().map(|(week, (predicted, lasting))| {
+            (week, Course::new(*predicted, *lasting).unwrap())
+        });
+        let courses: BTreeMap<u16, Course> = courses.collect();
         let period = start..start + 4;
         let weeks = period.clone().map(|week| foretold[usize::from(week)]);
         let (mean, course) = weeks.fold((0.0, 0.0), |(mean, course), (predicted, lasting)| {

@@ -492,7 +492,7 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
     let lasts = lasts / all.frame.len() as f64;
     assert!((city.lasting(last).unwrap() - lasts).abs() < 1e-8);
     // The course of a week is what was foretold of it; after some weeks, what the snapshot in force finds.
-    assert!((city.course(last).unwrap() - mean / lasts).abs() < 1e-6);
+    assert!((city.course(last).unwrap().share() - mean / lasts).abs() < 1e-6);
     let earlier = last - HINDSIGHT;
     let found = |target: u32| {
         let groups = of_target(target);
@@ -503,9 +503,9 @@ fn series_count_every_week_and_hold_draws_against_what_was_foretold() {
         before.model.predict(&query).probability
     };
     let found = (0..all.frame.len() as u32).map(found).sum::<f64>() / all.frame.len() as f64;
-    assert!((city.course(earlier).unwrap() - found / lasts).abs() < 1e-6);
+    assert!((city.course(earlier).unwrap().share() - found / lasts).abs() < 1e-6);
     let foretold = city.frame(earlier).unwrap().predicted / city.lasting(earlier).unwrap();
-    assert!((city.course(earlier).unwrap() - foretold).abs() > 1e-4);
+    assert!((city.course(earlier).unwrap().share() - foretold).abs() > 1e-4);
     // As if nothing had been drawn before.
     let of_last = city.tallies().iter().filter(|tally| tally.week == last);
     let of_last: Vec<WeekTally> = of_last.copied().collect();

@@ -7,6 +7,7 @@ mod records;
 mod world;
 
 pub(crate) use handling::handling;
+pub(crate) use rates::courses_told;
 pub(crate) use records::records;
 
 use crate::cli::EvaluateWorld;

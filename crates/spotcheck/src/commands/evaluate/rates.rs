@@ -5,8 +5,8 @@ use super::{Chain, City, Drawn, create};
 use crate::output::say;
 use anyhow::Context;
 use risk_domain::selection::SelectionMode;
-use risk_engine::logodds::{Query, Snapshot};
-use risk_engine::rates::{FrameWeek, ModeShift, Observation, Rates, WeekTally};
+use risk_engine::logodds::{Frame, Query, Snapshot};
+use risk_engine::rates::{Course, FrameWeek, ModeShift, Observation, Rates, WeekTally};
 use risk_engine::series::HINDSIGHT;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,7 +26,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
     };
     let mut tallies = Vec::new();
     let mut frames: BTreeMap<u16, FrameWeek> = BTreeMap::new();
-    let mut courses: BTreeMap<u16, f64> = BTreeMap::new();
+    let mut courses: BTreeMap<u16, Course> = BTreeMap::new();
     for quarter in &world.quarters {
         let period = city.week_of(quarter.from)?..city.week_of(quarter.until)?;
         let next = frames.last_key_value();
@@ -39,7 +39,7 @@ pub(super) fn quarters(world: &World, city: &City<'_>, path: &Path) -> anyhow::R
             let predicted = foretold.values().sum::<f64>() / targets as f64;
             let targets = targets as u32;
             frames.insert(week, FrameWeek { targets, predicted });
-            for (of, course) in courses_told(city, snapshot, week, &foretold) {
+            for (of, course) in courses_told(&city.frame, snapshot, week, &foretold) {
                 courses.insert(of, course);
             }
             for (mode, shift) in shifts_of(snapshot) {
@@ -102,16 +102,16 @@ fn foretell(city: &City<'_>, snapshot: &Snapshot, week: u16) -> BTreeMap<u32, f6
 
 /// The mean over the frame as a share of what lasts of it: of the week that a snapshot foretells, and in
 /// hindsight of one that lies so far behind that its course shows.
-fn courses_told(
-    city: &City<'_>,
+pub(crate) fn courses_told(
+    frame: &Frame,
     snapshot: &Snapshot,
     week: u16,
     foretold: &BTreeMap<u32, f64>,
-) -> BTreeMap<u16, f64> {
+) -> BTreeMap<u16, Course> {
     let earlier = week.saturating_sub(HINDSIGHT);
     let (mut now, mut then, mut lasting) = (0.0, 0.0, 0.0);
     for (cell, probability) in foretold {
-        let groups: Vec<u32> = city.frame.groups(*cell).collect();
+        let groups: Vec<u32> = frame.groups(*cell).collect();
         let query = Query {
             week: Some(earlier),
             ..Query::new(&groups)
@@ -120,7 +120,9 @@ fn courses_told(
         then += snapshot.predict(&query).probability;
         lasting += snapshot.lasting_probability(&groups);
     }
-    BTreeMap::from([(earlier, then / lasting), (week, now / lasting)])
+    let told = [(earlier, then), (week, now)];
+    let course = |(of, mean)| Some((of, Course::new(mean, lasting)?));
+    told.into_iter().filter_map(course).collect()
 }
 
 /// Shifts of the modes whose draws have known probabilities.

@@ -1,12 +1,13 @@
 //! One city, played by one policy.
 
 use super::policies::{Policy, Tests};
+use crate::commands::evaluate::courses_told;
 use anyhow::Context;
 use risk_domain::selection::SelectionMode;
 use risk_engine::logodds::{
     Basis, Evidence, Frame, Query, Row, Settings, Snapshot, Verification, fit,
 };
-use risk_engine::rates::{FrameWeek, ModeShift, Observation, Rates, WeekTally};
+use risk_engine::rates::{Course, FrameWeek, ModeShift, Observation, Rates, WeekTally};
 use risk_sim::reference_city::{Inspected, MODES};
 use risk_sim::{ReferenceCity, ReferenceSettings};
 use std::collections::BTreeMap;
@@ -74,8 +75,8 @@ pub(super) struct Play<'a> {
     /// Draws that told with which probability, of evaluations and checks.
     tallies: Vec<WeekTally>,
     frames: BTreeMap<u16, FrameWeek>,
-    /// What lasts of the frame's mean, by week.
-    lasting: BTreeMap<u16, f64>,
+    /// The frame's mean as a share of what lasts of it, by week.
+    courses: BTreeMap<u16, Course>,
     truths: Vec<f64>,
 }
 
@@ -103,7 +104,7 @@ impl<'a> Play<'a> {
             visits: BTreeMap::new(),
             tallies: Vec::new(),
             frames: BTreeMap::new(),
-            lasting: BTreeMap::new(),
+            courses: BTreeMap::new(),
             truths: Vec::new(),
             rows: Vec::new(),
             snapshot: None,
@@ -197,18 +198,16 @@ impl<'a> Play<'a> {
         if self.policy.models() {
             self.snapshot.as_ref().context("no fit was made")?;
         }
-        let foretold = active.iter().map(|cell| self.probability(*cell, week));
-        let predicted = foretold.sum::<f64>() / active.len().max(1) as f64;
-        let targets = active.len() as u32;
-        self.frames
-            .insert(week as u16, FrameWeek { targets, predicted });
+        let foretold: BTreeMap<u32, f64> = active
+            .iter()
+            .map(|cell| (*cell as u32, self.probability(*cell, week)))
+            .collect();
+        let predicted = foretold.values().sum::<f64>() / active.len().max(1) as f64;
+        let (week, targets) = (week as u16, active.len() as u32);
+        self.frames.insert(week, FrameWeek { targets, predicted });
         if let Some(snapshot) = &self.snapshot {
-            let lasts = active.iter().map(|cell| {
-                let groups: Vec<u32> = self.frame.groups(*cell as u32).collect();
-                snapshot.lasting_probability(&groups)
-            });
-            let mean = lasts.sum::<f64>() / active.len().max(1) as f64;
-            self.lasting.insert(week as u16, mean);
+            let told = courses_told(&self.frame, snapshot, week, &foretold);
+            self.courses.extend(told);
         }
         Ok(())
     }
@@ -280,7 +279,7 @@ impl<'a> Play<'a> {
         let within: Vec<&Inspected> = within.filter(|of| weeks.contains(&of.week)).collect();
         let failed = within.iter().filter(|one| one.failed).count();
         let period = weeks.start as u16..weeks.end as u16;
-        let rates = Rates::estimate(period, &self.tallies, &self.frames, &self.lasting);
+        let rates = Rates::estimate(period, &self.tallies, &self.frames, &self.courses);
         let rates = rates.context("a quarter without a frame")?;
         let corrected = self.policy.models();
         Ok(Quarter {
