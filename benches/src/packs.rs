@@ -5,9 +5,8 @@ use crate::{replay, rig, stream};
 use anyhow::{Context, ensure};
 use risk_api::pack::{About, PackRequest, Packer};
 use risk_domain::subject::SubjectKind;
-use risk_store::{
-    AlertQuery, CaseQuery, PlanShelf, Reader, SubjectOrder, SubjectQuery, checkpoint_signer,
-};
+use risk_engine::Engine;
+use risk_store::{CaseQuery, PlanShelf, Reader, SubjectOrder, SubjectQuery, checkpoint_signer};
 use std::time::Duration;
 
 /// Evidence packs out of a large ledger: results of few enterprises, spread over many entries of others
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     for (kind, of) in [
         ("grades", grades(reader, args.packs)?),
-        ("alerts", alerts(reader, args.packs)?),
+        ("alerts", alerts(&opened.engine, args.packs)),
         ("cases", cases(reader, args.packs)?),
     ] {
         measure(&packer, kind, of)?;
@@ -74,13 +73,9 @@ fn grades(reader: &Reader, most: usize) -> anyhow::Result<Vec<About>> {
     Ok(subjects.map(|of| About::Assessment(of.subject)).collect())
 }
 
-fn alerts(reader: &Reader, most: usize) -> anyhow::Result<Vec<About>> {
-    let page = reader.alerts(&AlertQuery::default(), most, None)?;
-    Ok(page
-        .items
-        .into_iter()
-        .map(|of| About::Alert(of.id))
-        .collect())
+fn alerts(engine: &Engine, most: usize) -> Vec<About> {
+    let open = engine.open_alerts().take(most);
+    open.map(|of| About::Alert(of.alert.id.clone())).collect()
 }
 
 fn cases(reader: &Reader, most: usize) -> anyhow::Result<Vec<About>> {
