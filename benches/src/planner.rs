@@ -3,6 +3,7 @@
 use crate::measure::{say, timed};
 use anyhow::ensure;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::time::Day;
 use risk_planner::wire::request::{BoundRequest, Budgets};
 use risk_planner::{
@@ -38,6 +39,7 @@ fn candidate(number: u32) -> anyhow::Result<Candidate> {
         sector: SectorCode::new(format!("C{}", number % 40 % 12))?,
         booth: None,
         name: None,
+        volume: Volume::ONE,
         probability: 1.0 / (1.0 + (-log_odds).exp()),
         log_odds,
         variance: 0.6,

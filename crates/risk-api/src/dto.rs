@@ -1,6 +1,7 @@
 //! What the API shows. These shapes are a contract of their own: a change here is seen in
 //! `docs/openapi.json`, and nothing inside follows from it.
 
+mod acceptance;
 mod alert;
 mod assessment;
 mod audit;
@@ -26,6 +27,7 @@ mod signal;
 mod supply;
 mod watch;
 
+pub use acceptance::AcceptancePlanDto;
 pub use alert::{
     AlertDetailDto, AlertDto, AlertEventDto, AlertMoveDto, ClosingDto, RaiseDto, SnoozeDto,
 };

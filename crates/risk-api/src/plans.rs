@@ -75,6 +75,7 @@ impl From<PlanError> for ApiError {
             PlanError::Rules(error) => Self::BadBody(error.to_string()),
             PlanError::Clashes(_) => Self::Conflict(error.to_string()),
             PlanError::Draw(error) => Self::Conflict(error.to_string()),
+            PlanError::Acceptance(error) => Self::Internal(error.to_string()),
         }
     }
 }

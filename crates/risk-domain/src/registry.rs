@@ -43,6 +43,13 @@ impl Volume {
     }
 }
 
+impl Default for Volume {
+    /// That of a product of which nothing else is known.
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
 impl TryFrom<u32> for Volume {
     type Error = VolumeError;
     fn try_from(volume: u32) -> Result<Self, VolumeError> {

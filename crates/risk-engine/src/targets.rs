@@ -5,6 +5,7 @@ use crate::step::Engine;
 use crate::subjects::{SubjectIx, ZONE};
 use risk_domain::ids::{EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
 use risk_domain::inspection::Channel;
+use risk_domain::registry::Volume;
 use risk_domain::selection::SelectionMode;
 use risk_domain::subject::Subject;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct TargetEstimate {
     pub booth: Option<String>,
     /// Public name, where one was told.
     pub name: Option<String>,
+    /// How much is traded, as the register has it; the least where it says nothing.
+    pub volume: Volume,
     /// Probability that a random lot of it fails.
     pub probability: f64,
     /// Calibrated log-odds at the centre.
@@ -169,6 +172,7 @@ impl Engine {
             name: title
                 .or_else(|| self.subjects.title(enterprise))
                 .map(str::to_owned),
+            volume: Volume::new(self.frame.weight(number)).unwrap_or_default(),
             probability: estimate.probability,
             log_odds: estimate.law.log_odds,
             variance: estimate.law.variance,

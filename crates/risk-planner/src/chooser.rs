@@ -15,7 +15,6 @@ use crate::policy::Rules;
 use crate::pool::{ModelView, Pool};
 use crate::standing::Standing;
 use crate::wire::request::Campaign;
-use risk_domain::ids::CampaignId;
 use risk_domain::selection::SelectionMode;
 use risk_stats::special::{logit, normal_quantile};
 use std::collections::BTreeMap;
@@ -110,8 +109,8 @@ pub(crate) enum Why {
     Harm,
     /// An open alert speaks of it.
     Alert,
-    /// It fits a campaign.
-    Campaign(CampaignId),
+    /// It fits a campaign: which of the request's.
+    Campaign(usize),
     /// It stands on a list of a race.
     Race(RaceSide),
 }
@@ -254,17 +253,17 @@ impl<'a> Chooser<'a> {
                 unit,
                 why: Why::Alert,
             }));
-        for campaign in scene.campaigns {
+        for (at, campaign) in scene.campaigns.iter().enumerate() {
             let room = special - targeted.special.len();
             let most = room.min(campaign.tests as usize);
             let found = self.fill(mode, most, order, |unit| {
-                fits_campaign(scene, campaign, unit)
+                campaign.fits(scene.pool, scene.pool.get(unit))
             });
             targeted
                 .special
                 .extend(found.into_iter().map(|unit| Chosen {
                     unit,
-                    why: Why::Campaign(campaign.id.clone()),
+                    why: Why::Campaign(at),
                 }));
         }
         let rest = [special - targeted.special.len(), fast];
@@ -433,24 +432,3 @@ impl<'a> Chooser<'a> {
 
 /// The targeted modes, in the order in which they choose.
 pub(crate) const MODES: [SelectionMode; 2] = [SelectionMode::SpecialCheck, SelectionMode::FastTest];
-
-fn fits_campaign(scene: Scene<'_>, campaign: &Campaign, unit: u32) -> bool {
-    let candidate = scene.pool.get(unit);
-    let any = |named: bool, fits: bool| !named || fits;
-    any(
-        !campaign.zones.is_empty(),
-        scene
-            .pool
-            .zone_path(&candidate.zone)
-            .any(|zone| campaign.zones.contains(zone)),
-    ) && any(
-        !campaign.sectors.is_empty(),
-        campaign.sectors.contains(&candidate.sector),
-    ) && any(
-        !campaign.products.is_empty(),
-        campaign.products.contains(&candidate.target.product),
-    ) && any(
-        !campaign.enterprises.is_empty(),
-        campaign.enterprises.contains(&candidate.target.enterprise),
-    )
-}

@@ -54,14 +54,15 @@ impl Detail {
         let screened = line.mode == SelectionMode::FastTest;
         let code = CompactString::from(line.target.product.as_str());
         let Some(product) = reference.products.get(&line.target.product) else {
+            let (check, backup) = samples(line, u32::from(!screened), 0);
             return Some(Self {
                 product_zh: code.clone(),
                 product_en: code,
                 standard: None,
                 items: Vec::new(),
                 method: None,
-                check: u32::from(!screened),
-                backup: 0,
+                check,
+                backup,
                 unit: CompactString::default(),
                 basis,
             });
@@ -84,20 +85,37 @@ impl Detail {
             | SelectionMode::EnforcementTest => true,
             SelectionMode::RiskEvaluation | SelectionMode::FastTest => false,
         };
+        let (check, backup) = samples(
+            line,
+            if screened { 0 } else { product.sample_check },
+            if keeps_backup {
+                product.sample_backup
+            } else {
+                0
+            },
+        );
         Some(Self {
             product_zh: product.name_zh.clone(),
             product_en: product.name_en.clone(),
             standard: product.standards.first().cloned(),
             items,
             method: product.methods.first().filter(|_| screened).cloned(),
-            check: if screened { 0 } else { product.sample_check },
-            backup: if keeps_backup {
-                product.sample_backup
-            } else {
-                0
-            },
+            check,
+            backup,
             unit: product.sample_unit.clone(),
             basis,
         })
     }
+}
+
+/// Units to test and to keep as backup, of a product that asks for so many of each. An acceptance plan says how
+/// many are tested; the backup keeps the product's proportion, as far as the lot has more.
+fn samples(line: &Line, check: u32, backup: u32) -> (u32, u32) {
+    let Some(plan) = &line.acceptance else {
+        return (check, backup);
+    };
+    let kept = u64::from(plan.sample) * u64::from(backup);
+    let kept = kept.div_ceil(u64::from(check.max(1)));
+    let left = plan.lot_size.saturating_sub(plan.sample);
+    (plan.sample, kept.min(u64::from(left)) as u32)
 }

@@ -11,6 +11,7 @@
 //! harm is expected, under caps and minima. Enforcement tests（执法抽检）follow what is owed: tips,
 //! complaints, failures to follow up.
 
+pub mod acceptance;
 mod chooser;
 mod crossing;
 pub mod detail;

@@ -1,5 +1,6 @@
 //! From a request and a pool to a plan.
 
+mod campaigns;
 mod known;
 mod lines;
 mod race;
@@ -7,6 +8,7 @@ mod race;
 pub use known::RatioReached;
 pub use race::RaceListed;
 
+use crate::acceptance::{AcceptancePlan, Sweep};
 use crate::chooser::{Chooser, Raced, Scene, Targeted};
 use crate::draw::{Beacon, Commitment, DrawError, DrawKey, Drawn, Secret, draw};
 use crate::evaluate::RaceSide;
@@ -24,6 +26,7 @@ use compact_str::CompactString;
 use risk_domain::ids::{CampaignId, DrawId, PolicyVersion, SectorCode, ZoneId};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::time::Day;
+use risk_stats::acceptance::AcceptanceError;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +46,9 @@ pub enum PlanError {
     /// The draw cannot be made.
     #[error("{0}")]
     Draw(#[from] DrawError),
+    /// A lot without an acceptance plan, which the check of the request lets none be.
+    #[error("{0}")]
+    Acceptance(#[from] AcceptanceError),
 }
 
 fn shown(clashes: &[Clash]) -> String {
@@ -116,6 +122,8 @@ pub struct Line {
     pub reason: Reason,
     /// The campaign that it belongs to.
     pub campaign: Option<CampaignId>,
+    /// How many units its lot or stock is sampled by, where the campaign asks for it.
+    pub acceptance: Option<AcceptancePlan>,
     /// The list of the plan's race that it stands on.
     pub race: Option<RaceSide>,
     /// What it is owed to.
@@ -211,6 +219,7 @@ pub struct Design<'a> {
     pub(crate) standing: Vec<Standing>,
     alerted: Vec<bool>,
     race: Option<Raced>,
+    sweeps: Vec<Option<Sweep>>,
     pub(crate) strata: Vec<Stratum>,
     /// Weights of supervisory checks by unit.
     pub(crate) weights: Vec<(u32, f64)>,
@@ -230,13 +239,7 @@ impl<'a> Design<'a> {
     ) -> Result<Self, PlanError> {
         let rules = policy.rules.with(&request.rules)?;
         check_budgets(request)?;
-        for (at, campaign) in request.campaigns.iter().enumerate() {
-            if let Some(zone) = campaign.zones.iter().find(|zone| !pool.knows_zone(zone)) {
-                let rule =
-                    format!("names zone {zone}, which neither register nor reference data has");
-                return Err(FieldError::new(format!("campaigns[{at}].zones"), rule).into());
-            }
-        }
+        let sweeps = campaigns::sweeps(request, pool)?;
         let race = race::raced(request, pool)?;
         let limits = Limits::new(request, &rules, pool)?;
         let standing: Vec<Standing> = pool
@@ -274,6 +277,7 @@ impl<'a> Design<'a> {
             standing,
             alerted: known::alerted(request, pool),
             race,
+            sweeps,
             strata,
             weights,
             clashes,
@@ -346,7 +350,7 @@ impl<'a> Design<'a> {
         if !targeted.clashes.is_empty() && !self.request.relax {
             return Err(PlanError::Clashes(clashes));
         }
-        lines.targeted(&targeted);
+        lines.targeted(&targeted)?;
         let exhausted: Vec<usize> = chooser.exhausted().collect();
         let outlook = outlook::Outlook::new(self, &before, &ranked, &targeted);
         let (lines, reserves) = lines.finish();

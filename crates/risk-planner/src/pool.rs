@@ -4,6 +4,7 @@ use crate::target::Target;
 use crate::wire::inputs::ClassRatio;
 use crate::wire::request::Lead;
 use risk_domain::ids::{MethodId, ProductCode, SectorCode, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
@@ -24,6 +25,8 @@ pub struct Candidate {
     pub booth: Option<String>,
     /// Public name of who trades there.
     pub name: Option<String>,
+    /// How much of the product is traded there, as the register has it; the least where it says nothing.
+    pub volume: Volume,
     /// Probability that a random lot of it fails, in (0, 1).
     pub probability: f64,
     /// Calibrated log-odds at the centre of what is believed of it.
@@ -312,6 +315,7 @@ pub(crate) mod tests {
             sector: SectorCode::new("S1").unwrap(),
             booth: None,
             name: None,
+            volume: Volume::ONE,
             probability,
             log_odds: logit(probability),
             variance: 0.5,

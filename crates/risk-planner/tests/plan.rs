@@ -8,6 +8,7 @@
 
 use proptest::prelude::*;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
@@ -16,8 +17,8 @@ use risk_planner::policy::RuleChanges;
 use risk_planner::wire::draw::{DrawRecord, VerifyError};
 use risk_planner::wire::inputs::ClassRatio;
 use risk_planner::wire::request::{
-    Alerted, BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead, LeadKind, Money,
-    RaceMeasure, RaceRequest, RaceTarget,
+    AcceptanceRequest, Alerted, BeaconRequest, Bench, BoundRequest, Budgets, Campaign, Lead,
+    LeadKind, Money, RaceMeasure, RaceRequest, RaceTarget,
 };
 use risk_planner::{
     Candidate, Design, DrawKey, ModelView, Plan, PlanError, PlanRequest, PlanningPolicy, Pool,
@@ -42,6 +43,7 @@ fn candidate(number: usize) -> Candidate {
         sector: SectorCode::new(format!("S{}", enterprise % 3)).unwrap(),
         booth: None,
         name: None,
+        volume: Volume::ONE,
         probability: p,
         log_odds: libm::log(p / (1.0 - p)),
         variance: 0.4,
@@ -794,6 +796,7 @@ fn alerts_campaigns_and_leads_come_first() {
             sectors: vec![SectorCode::new("S2").unwrap()],
             products: vec![],
             enterprises: vec![],
+            acceptance: None,
         }],
         leads: vec![
             lead(LeadKind::Tip, "E00007"),
@@ -1224,4 +1227,67 @@ fn races_that_cannot_be_run_name_their_field() {
     assert_eq!(named(race(2, [1])), "race.experts");
     assert_eq!(named(race(2, [1, 500])), "race.experts[1]");
     assert_eq!(named(twice), "race.experts[2]");
+}
+
+/// Two campaigns of one id, each with what it asks for; the first takes its lots from the register.
+#[test]
+fn lines_of_a_sweep_bear_the_acceptance_plan_of_their_campaign() {
+    let campaign = |zone: &str, acceptance| Campaign {
+        id: risk_domain::ids::CampaignId::new("stocks").unwrap(),
+        tests: 4,
+        zones: vec![ZoneId::new(zone).unwrap()],
+        sectors: vec![],
+        products: vec![],
+        enterprises: vec![],
+        acceptance: Some(acceptance),
+    };
+    let mut request = PlanRequest {
+        campaigns: vec![
+            campaign(
+                "W",
+                AcceptanceRequest::Lot {
+                    aql: 2.5,
+                    level: None,
+                    lot_size: None,
+                },
+            ),
+            campaign(
+                "Z2",
+                AcceptanceRequest::Declared {
+                    dql: 1.0,
+                    level: Some("II".into()),
+                    lot_size: Some(5000),
+                },
+            ),
+        ],
+        ..week()
+    };
+    let registered = (0..600).map(|number| Candidate {
+        volume: Volume::new(if number % 2 == 0 { 500 } else { 150 }).unwrap(),
+        ..candidate(number)
+    });
+    let registered = Pool::new(registered.collect(), surroundings()).unwrap();
+    let plan = plan_of(&request, &registered, 12).unwrap();
+    let (swept, others): (Vec<_>, Vec<_>) =
+        plan.lines.iter().partition(|line| line.campaign.is_some());
+    assert_eq!(swept.len(), 8);
+    assert!(others.iter().all(|line| line.acceptance.is_none()));
+    for line in swept {
+        let found = line.acceptance.unwrap();
+        let number = (found.lot_size, found.sample, found.acceptance_number);
+        let expected = match (line.zone.as_str(), line.target.product.as_str()) {
+            ("Z2", _) => (5000, 80, 2),
+            (_, "P0") => (500, 50, 3),
+            (_, _) => (150, 20, 1),
+        };
+        assert_eq!(number, expected, "{line:?}");
+    }
+    // The register says nothing of the lots: known before anything is drawn.
+    let error = plan_of(&request, &pool(600), 12).unwrap_err();
+    let PlanError::Field(error) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(error.field, "campaigns[0].acceptance.lot_size");
+    request.campaigns.remove(0);
+    plan_of(&request, &pool(600), 12).unwrap();
 }

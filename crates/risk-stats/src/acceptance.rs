@@ -1,11 +1,14 @@
 //! Acceptance sampling of lots（批验收抽样）by GB/T 2828.1-2012, which is identical to ISO 2859-1:1999:
 //! single sampling plans for an acceptance quality limit, with their operating characteristics and
-//! the rules that switch between normal, tightened and reduced inspection.
+//! the rules that switch between normal, tightened and reduced inspection. Beside it, audits of what is declared of
+//! a lot or stock（声称质量水平核查）, on the principle of GB/T 2828.4.
 
+mod declared;
 mod operating;
 mod switching;
 mod tables;
 
+pub use declared::{DeclaredPlan, DiscriminationLevel};
 pub use operating::{LotPlan, QualityPoint, find_plan};
 pub use switching::{Conditions, LotOutcome, Switching};
 
@@ -56,7 +59,29 @@ pub enum InspectionLevel {
 }
 
 impl InspectionLevel {
-    fn name(self) -> &'static str {
+    /// All levels, that of the smallest samples first.
+    pub const ALL: [Self; 7] = [
+        Self::Special1,
+        Self::Special2,
+        Self::Special3,
+        Self::Special4,
+        Self::General1,
+        Self::General2,
+        Self::General3,
+    ];
+
+    /// The level of a name.
+    ///
+    /// ```
+    /// use risk_stats::acceptance::InspectionLevel;
+    /// assert_eq!(InspectionLevel::from_name("S-4"), Some(InspectionLevel::Special4));
+    /// ```
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    /// Its name: S-1 to S-4, I, II or III.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Special1 => "S-1",
             Self::Special2 => "S-2",
@@ -263,20 +288,10 @@ fn of_letter(
 mod tests {
     use super::*;
 
-    const LEVELS: [InspectionLevel; 7] = [
-        InspectionLevel::Special1,
-        InspectionLevel::Special2,
-        InspectionLevel::Special3,
-        InspectionLevel::Special4,
-        InspectionLevel::General1,
-        InspectionLevel::General2,
-        InspectionLevel::General3,
-    ];
-
     #[test]
     fn every_lot_level_limit_and_severity_has_a_plan() {
         for lot in [2, 8, 9, 280, 281, 500_000, 500_001, u64::MAX] {
-            for level in LEVELS {
+            for level in InspectionLevel::ALL {
                 for aql in Aql::all() {
                     for severity in [Severity::Normal, Severity::Tightened, Severity::Reduced] {
                         let plan = SinglePlan::of_lot(lot, level, aql, severity).unwrap();

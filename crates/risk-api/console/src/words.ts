@@ -433,6 +433,7 @@ export const words = {
   'plan.se': ['本次标准误', 'Standard error'],
   'plan.se.quarter': ['一季度标准误', 'After a quarter'],
   'plan.lines': ['抽样清单（{n} 行）', 'The list ({n} lines)'],
+  'plan.acceptance': ['抽样方案 n, Ac, Re', 'Acceptance n, Ac, Re'],
   'plan.results': ['结果与预期', 'Results against expectation'],
   'plan.results.told': ['已检 {tested} 批次，证实不合格 {proved} 件；对这些批次预期 {value} 件，十次中九次在 {lower}–{upper} 之间。', '{tested} tested, {proved} failures proved; {value} were expected of these, nine times in ten between {lower} and {upper}.'],
   'plan.results.open': ['计划 {planned} 行，已报 {reported} 行，未报 {missing} 行；另有 {strays} 条结果不属于任何一行。', '{planned} lines planned, {reported} reported, {missing} open; {strays} results belong to no line.'],

@@ -1,5 +1,6 @@
 //! Plans and draws（抽样计划与抽取）: the planner's own shapes. Coming targets stand in no other.
 
+use super::acceptance::AcceptancePlanDto;
 use super::draw::{CommitmentDto, PlanStateDto};
 use super::evaluation::RaceListedDto;
 use risk_domain::ids::ZoneId;
@@ -104,6 +105,9 @@ pub struct PlanLineDto {
     pub method_id: Option<String>,
     /// Samples to take.
     pub samples: PlanSamplesDto,
+    /// How the lot or stock is judged by its sample, where the line's campaign asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<AcceptancePlanDto>,
     /// Code of the reason.
     pub reason_code: String,
     /// Why this target.
@@ -468,6 +472,7 @@ fn line_of(
             backup: detail.backup,
             unit: detail.unit.to_string(),
         },
+        acceptance: line.acceptance.as_ref().map(Into::into),
         reason_code: line.reason.code().to_owned(),
         reason: SentenceDto { zh, en },
         legal_basis: SentenceDto {

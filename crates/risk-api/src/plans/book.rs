@@ -197,6 +197,7 @@ fn candidate(
         zone: target.zone,
         booth: target.booth,
         name: target.name,
+        volume: target.volume,
         // A pool holds no certainty, and estimates are never quite there.
         probability: target.probability.clamp(1e-9, 1.0 - 1e-9),
         log_odds: target.log_odds,

@@ -1,6 +1,6 @@
 //! The list of a plan for those who carry it: a table, a page to print.
 
-use crate::dto::{PlanLineDto, PlanListDto};
+use crate::dto::{AcceptancePlanDto, PlanLineDto, PlanListDto};
 use crate::html::escaped;
 use risk_domain::selection::SelectionMode;
 use rust_xlsxwriter::{Format, FormatBorder, Workbook, Worksheet, XlsxError};
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Columns of a printed list.
-pub(super) const PRINTED: [usize; 10] = [0, 1, 2, 5, 6, 7, 10, 12, 13, 18];
+pub(super) const PRINTED: [usize; 11] = [0, 1, 2, 5, 6, 7, 10, 12, 13, 15, 19];
 /// What a printed list leaves to be ticked.
 pub(super) const TICKED: &str = "☐ 合格　☐ 不合格　☐ 未抽到　☐ 拒检";
 /// Sheets for days of teams at most; what is beyond stands in the sheet of all.
 const SHEETS: usize = 200;
 
 /// Headings of a table.
-pub(super) const HEADINGS: [&str; 20] = [
+pub(super) const HEADINGS: [&str; 21] = [
     "序号",
     "抽查方式",
     "企业名称",
@@ -31,6 +31,7 @@ pub(super) const HEADINGS: [&str; 20] = [
     "检验样品",
     "备用样品",
     "单位",
+    "抽样方案",
     "抽取依据",
     "抽取编号",
     "入样概率",
@@ -50,7 +51,7 @@ pub(super) const FILLED: [&str; 8] = [
     "不合格项目",
 ];
 
-pub(super) fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
+pub(super) fn cells(number: usize, line: &PlanLineDto) -> [String; 21] {
     let mode = SelectionMode::from_code(&line.mode);
     let items: Vec<&str> = line.items.iter().map(|item| item.zh.as_str()).collect();
     let known = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -71,6 +72,9 @@ pub(super) fn cells(number: usize, line: &PlanLineDto) -> [String; 20] {
         line.samples.check.to_string(),
         line.samples.backup.to_string(),
         line.samples.unit.clone(),
+        line.acceptance
+            .as_ref()
+            .map_or_else(String::new, AcceptancePlanDto::shown),
         line.selection.basis.clone(),
         known(&line.selection.draw_id),
         line.selection
@@ -145,7 +149,7 @@ fn fill(sheet: &mut Worksheet, lines: &[(usize, &PlanLineDto)]) -> Result<(), Xl
     sheet.set_landscape();
     sheet.set_print_fit_to_pages(1, 0);
     sheet.set_repeat_rows(0, 0)?;
-    for (column, width) in [(2, 22.0), (10, 30.0), (18, 40.0), (19, 40.0)] {
+    for (column, width) in [(2, 22.0), (10, 30.0), (15, 24.0), (19, 40.0), (20, 40.0)] {
         sheet.set_column_width(column, width)?;
     }
     Ok(())

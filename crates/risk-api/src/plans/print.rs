@@ -18,7 +18,7 @@ use risk_domain::time::Day;
 use risk_store::{PlanShelf, StoreError};
 
 /// Widths of the printed columns.
-const WIDTHS: [u16; PRINTED.len()] = [2, 4, 7, 6, 4, 5, 8, 3, 3, 9];
+const WIDTHS: [u16; PRINTED.len()] = [2, 4, 7, 6, 4, 5, 8, 3, 3, 5, 9];
 
 /// Every plan on a shelf that can be read.
 pub(crate) fn all_on(shelf: &PlanShelf) -> Result<Vec<PlanDto>, StoreError> {

@@ -20,6 +20,7 @@ use risk_domain::inspection::{
 };
 use risk_domain::personal::Erasure;
 use risk_domain::reference::Reference;
+use risk_domain::registry::RegistryEntry;
 use risk_domain::scales::Severity;
 use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
 use risk_domain::signal::{Signal, SignalPersonal};
@@ -386,6 +387,22 @@ impl City {
         let record = self.told(partition, &step.outcome, command.clone());
         self.writer.append_command(&record).unwrap();
         self.writer.append_effects(step.effects).unwrap();
+    }
+
+    /// Takes in all that the register says, as the worker does; it says no more then, and holds no clock back.
+    pub(crate) fn register(&mut self, entries: &[RegistryEntry]) {
+        let partition = feed("registry");
+        for entry in entries {
+            let input = Input::Registry {
+                partition: &partition,
+                entry,
+            };
+            let step = self.engine.write().unwrap().step(&input);
+            let record = self.told(partition.clone(), &step.outcome, entry.clone());
+            self.writer.append_registry(&record).unwrap();
+            self.writer.append_effects(step.effects).unwrap();
+        }
+        self.input(&Input::Ended(&[partition]));
     }
 
     fn told<T>(&mut self, partition: SourcePartition, became: &Became, told: T) -> Told<T> {

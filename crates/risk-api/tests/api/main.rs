@@ -22,6 +22,7 @@ mod personal;
 mod plan_desk;
 mod plan_known;
 mod plan_results;
+mod plan_sweeps;
 mod plan_worth;
 mod plans;
 mod provider;

@@ -1,6 +1,6 @@
 //! Lines of a plan as they are drawn and chosen.
 
-use super::{Design, Line, Reserve};
+use super::{Design, Line, PlanError, Reserve};
 use crate::chooser::{Chooser, Targeted, Why};
 use crate::draw::{DrawKey, Drawn};
 use crate::reason::Reason;
@@ -49,6 +49,7 @@ impl<'a, 'd> Lines<'a, 'd> {
             information: view.teaches(mode, candidate.probability, candidate.variance),
             reason,
             campaign: None,
+            acceptance: None,
             race: None,
             lead: None,
             target: candidate.target.clone(),
@@ -153,20 +154,24 @@ impl<'a, 'd> Lines<'a, 'd> {
     }
 
     /// What the targeted modes take.
-    pub(super) fn targeted(&mut self, targeted: &Targeted) {
+    pub(super) fn targeted(&mut self, targeted: &Targeted) -> Result<(), PlanError> {
         let modes = [
             (SelectionMode::SpecialCheck, &targeted.special),
             (SelectionMode::FastTest, &targeted.fast),
         ];
         for (mode, chosen) in modes {
             for one in chosen {
-                let (mut campaign, mut race) = (None, None);
+                let (mut campaign, mut acceptance, mut race) = (None, None, None);
                 let reason = match &one.why {
                     Why::Harm => Reason::Harm,
                     Why::Alert => Reason::Alert,
-                    Why::Campaign(id) => {
+                    Why::Campaign(at) => {
+                        let id = self.design.request.campaigns[*at].id.clone();
+                        if let Some(sweep) = &self.design.sweeps[*at] {
+                            acceptance = sweep.plan(self.design.pool.get(one.unit))?;
+                        }
                         campaign = Some(id.clone());
-                        Reason::Campaign(id.clone())
+                        Reason::Campaign(id)
                     }
                     Why::Race(side) => {
                         race = Some(*side);
@@ -177,11 +182,13 @@ impl<'a, 'd> Lines<'a, 'd> {
                 let line = self.line(one.unit, mode, SelectionBasis::Targeted, reason);
                 self.taken.push(Line {
                     campaign,
+                    acceptance,
                     race,
                     ..line
                 });
             }
         }
+        Ok(())
     }
 
     /// Lines by mode and rank, and replacements.

@@ -5,6 +5,7 @@ use crate::pool::{Candidate, FastTestYield, ModelView, Pool, PoolError, Surround
 use crate::target::Target;
 use crate::wire::request::Lead;
 use risk_domain::ids::{EnterpriseId, MethodId, ProductCode, SectorCode, SiteId, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
@@ -99,6 +100,9 @@ pub struct CandidateRecord {
     /// Public name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// How much is traded, as the register has it.
+    #[serde(default)]
+    pub volume: Volume,
     /// Probability of a failure.
     pub probability: f64,
     /// Calibrated log-odds at the centre.
@@ -139,6 +143,7 @@ impl From<CandidateRecord> for Candidate {
             sector: of.sector,
             booth: of.booth,
             name: of.name,
+            volume: of.volume,
             probability: of.probability,
             log_odds: of.log_odds,
             variance: of.variance,

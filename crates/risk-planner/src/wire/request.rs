@@ -1,6 +1,7 @@
 //! What a planner asks for: one shape for TOML files, JSON posts and the ledger.
 
 use crate::policy::RuleChanges;
+pub use crate::wire::acceptance::AcceptanceRequest;
 pub use crate::wire::race::{RaceMeasure, RaceRequest, RaceTarget};
 use compact_str::CompactString;
 use risk_domain::ids::{
@@ -218,6 +219,9 @@ pub struct Campaign {
     #[schema(value_type = Vec<String>)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enterprises: Vec<EnterpriseId>,
+    /// Its lines are sweeps of lots or stocks（批量、库存排查）, each with an acceptance plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<AcceptanceRequest>,
 }
 
 /// Why an enforcement test is owed（线索类别）, the most pressing first.

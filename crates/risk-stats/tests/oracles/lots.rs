@@ -2,7 +2,8 @@
 
 use crate::{close, oracle};
 use risk_stats::acceptance::{
-    Aql, CodeLetter, InspectionLevel, LotPlan, QualityPoint, Severity, SinglePlan, find_plan,
+    Aql, CodeLetter, DeclaredPlan, DiscriminationLevel, InspectionLevel, LotPlan, QualityPoint,
+    Severity, SinglePlan, find_plan,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -166,4 +167,39 @@ fn the_tables_of_the_standard_cell_by_cell() {
         assert_eq!(plan.whole_lot, example.full_inspection);
         assert_eq!(plan.acceptance_number, example.ac);
     }
+}
+
+#[derive(Deserialize)]
+struct WithDeclared {
+    declared_quality_level: Declared,
+}
+
+#[derive(Deserialize)]
+struct Declared {
+    derived: BTreeMap<String, BTreeMap<String, Option<Audit>>>,
+}
+
+#[derive(Deserialize)]
+struct Audit {
+    n_preferred: u32,
+    #[serde(rename = "L")]
+    most: u32,
+}
+
+/// Another program computed these from the same principle: they are not the printed table either.
+#[test]
+fn audits_of_declared_levels_as_another_program_computed_them() {
+    let o: WithDeclared = oracle("iso2859.json");
+    let mut cells = 0;
+    for (level, row) in &o.declared_quality_level.derived {
+        let level = DiscriminationLevel::from_name(level).unwrap();
+        for (percent, audit) in row {
+            let ours = DeclaredPlan::of_lot(u64::MAX, level, percent.parse().unwrap()).ok();
+            let ours = ours.map(|plan| (plan.sample, plan.acceptance_number));
+            let theirs = audit.as_ref().map(|audit| (audit.n_preferred, audit.most));
+            assert_eq!(ours, theirs, "{level:?} {percent}");
+            cells += 1;
+        }
+    }
+    assert_eq!(cells, 4 * 13);
 }

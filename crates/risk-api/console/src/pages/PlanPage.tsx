@@ -212,6 +212,7 @@ function Lines({ list, results }: { list: Listed; results: Schemas['PlanResultDt
           { key: 'p', title: t('grade.probability'), number: true, show: (row) => percent(row.probability), sort: (row) => row.probability },
           { key: 'pi', title: t('plan.inclusion'), number: true, show: (row) => (row.selection.inclusion_probability ? percent(row.selection.inclusion_probability) : '–'), sort: (row) => row.selection.inclusion_probability ?? 0 },
           { key: 'finds', title: t('plan.finds'), number: true, show: (row) => row.expected_finds.toFixed(3), sort: (row) => row.expected_finds },
+          { key: 'acceptance', title: t('plan.acceptance'), show: (row) => (row.acceptance ? `${row.acceptance.sample_size}, ${row.acceptance.acceptance_number}, ${row.acceptance.rejection_number}` : ''), short: true },
           { key: 'result', title: t('plan.result'), show: (row) => found.get(row) ?? '', sort: (row) => found.get(row) ?? '', short: true },
           { key: 'why', title: t('subject.why'), show: (row) => of(row.reason.zh, row.reason.en) },
           { key: 'law', title: t('plan.law'), show: (row) => of(row.legal_basis.zh, row.legal_basis.en) },

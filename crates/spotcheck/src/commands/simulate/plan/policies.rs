@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::scales::Severity;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
@@ -213,6 +214,7 @@ fn candidate(play: &Play<'_>, week: u32, cell: usize) -> anyhow::Result<Candidat
         sector: SectorCode::new(of.sector.to_string())?,
         booth: None,
         name: None,
+        volume: Volume::ONE,
         probability: foretold.probability,
         log_odds: foretold.calibrated,
         variance: foretold.slope * foretold.slope * foretold.variance,

@@ -6,6 +6,7 @@ use super::policies::Policy;
 use super::report::Mean;
 use crate::cli::SimulatePlan;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, SectorCode, SiteId, ZoneId};
+use risk_domain::registry::Volume;
 use risk_domain::selection::SelectionMode;
 use risk_domain::time::Day;
 use risk_planner::evaluate::{LoggedUnit, off_policy};
@@ -94,6 +95,7 @@ fn pool(city: &ReferenceCity, week: u32) -> Pool {
             sector: SectorCode::new(of.sector.to_string()).unwrap(),
             booth: None,
             name: None,
+            volume: Volume::ONE,
             probability,
             log_odds: logit(probability),
             variance: 0.5,
