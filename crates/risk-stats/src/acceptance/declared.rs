@@ -125,8 +125,8 @@ fn preferred_downwards() -> impl Iterator<Item = u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SAMPLES;
     use super::*;
+    use crate::acceptance::SAMPLES;
     use proptest::prelude::*;
 
     #[test]
