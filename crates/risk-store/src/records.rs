@@ -17,7 +17,7 @@
 //! new version beside it.
 //!
 //! A rejected record could not be read, so it may hold anything, people's names included; it is kept
-//! in the personal section. What stands in personal sections is sealed ([`crate::personal`]).
+//! in the personal section. What stands in personal sections is sealed (`docs/personal.md`).
 
 mod assessed;
 mod block;
