@@ -200,8 +200,8 @@ impl Engine {
                 // What it alerted stands recorded beside it.
                 self.watch(settings);
             }
-            Effect::CaseMoved(moved) => self.cases.apply(&(**moved).clone().into()),
-            Effect::CaseInserted(insert) => self.cases.apply(insert),
+            Effect::CaseMoved(moved) => self.cases.apply(moved, 0),
+            Effect::CaseInserted(insert) => self.cases.apply(&insert.moved, insert.stays),
             Effect::CaseGone(id) => self.cases.apply_gone(id),
             Effect::SnapshotFitted(snapshot) => {
                 self.model.adopt(snapshot, &self.subjects);

@@ -49,14 +49,21 @@ pub struct CaseInsert {
     pub stays: u32,
 }
 
+impl CaseMove {
+    /// Puts the new events where they stand among those that a case had, of which so many of the last stay.
+    fn put_into(&self, stays: u32, events: &mut Vec<CaseEvent>) {
+        let stay = events.len().saturating_sub(stays as usize);
+        let after = events.split_off(stay);
+        events.truncate(self.kept as usize);
+        events.extend_from_slice(&self.case.events);
+        events.extend(after);
+    }
+}
+
 impl CaseInsert {
     /// Puts the new events where they stand among those that a case had.
     pub fn put_into(&self, events: &mut Vec<CaseEvent>) {
-        let stay = events.len().saturating_sub(self.stays as usize);
-        let after = events.split_off(stay);
-        events.truncate(self.moved.kept as usize);
-        events.extend_from_slice(&self.moved.case.events);
-        events.extend(after);
+        self.moved.put_into(self.stays, events);
     }
 }
 
@@ -392,16 +399,16 @@ impl Cases {
         })
     }
 
-    /// Puts a change in force. A change that was made already is made again without effect.
-    pub(crate) fn apply(&mut self, change: &CaseInsert) {
-        let moved = &change.moved;
+    /// Puts a change in force, after whose events so many of the last stay. A change that was made already is made
+    /// again without effect.
+    pub(crate) fn apply(&mut self, moved: &CaseMove, stays: u32) {
         let number = self.docket(&moved.case.key);
         let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
         self.change(number, |cases| {
             let stands = cases.iter().position(|case| case.id == moved.case.id);
             let before = stands.map(|place| cases.remove(place).events);
             let mut events = before.unwrap_or_default();
-            change.put_into(&mut events);
+            moved.put_into(stays, &mut events);
             let case = Case {
                 events,
                 ..moved.case.clone()

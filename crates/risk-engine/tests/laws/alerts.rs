@@ -84,23 +84,11 @@ fn alert(desk: &Desk) -> StandingAlert {
 }
 
 fn moves(desk: &Desk) -> Vec<&AlertMoved> {
-    let moves = desk.effects.iter().filter_map(|effect| match effect {
-        Effect::AlertMoved(moved) => Some(&**moved),
-        Effect::EpochClosed(_)
-        | Effect::Assessed(_)
-        | Effect::AlertRaised(_)
-        | Effect::SnapshotFitted(_)
-        | Effect::RatesTold(_)
-        | Effect::LevelsTold(_)
-        | Effect::CoursesTold(_)
-        | Effect::WeekWatched(_)
-        | Effect::CaseMoved(_)
-        | Effect::CaseGone(_)
-        | Effect::CaseInserted(_)
-        | Effect::ReferenceRefused(_)
-        | Effect::AlertTermsSet(_)
-        | Effect::SignalRaised(_)
-        | Effect::ResultsRaised(_) => None,
+    let moves = desk.effects.iter().filter_map(|effect| {
+        let Effect::AlertMoved(moved) = effect else {
+            return None;
+        };
+        Some(&**moved)
     });
     moves.collect()
 }

@@ -368,23 +368,11 @@ impl Desk {
     }
 
     pub(crate) fn alert_ids(&self) -> BTreeSet<String> {
-        let id = |effect: &Effect| match effect {
-            Effect::AlertRaised(alert) => Some(alert.id.to_string()),
-            Effect::EpochClosed(_)
-            | Effect::Assessed(_)
-            | Effect::SnapshotFitted(_)
-            | Effect::RatesTold(_)
-            | Effect::LevelsTold(_)
-            | Effect::CoursesTold(_)
-            | Effect::WeekWatched(_)
-            | Effect::CaseMoved(_)
-            | Effect::CaseGone(_)
-            | Effect::CaseInserted(_)
-            | Effect::ReferenceRefused(_)
-            | Effect::AlertTermsSet(_)
-            | Effect::AlertMoved(_)
-            | Effect::SignalRaised(_)
-            | Effect::ResultsRaised(_) => None,
+        let id = |effect: &Effect| {
+            let Effect::AlertRaised(alert) = effect else {
+                return None;
+            };
+            Some(alert.id.to_string())
         };
         self.effects.iter().filter_map(id).collect()
     }

@@ -118,23 +118,11 @@ fn lived() -> (Desk, Vec<Snapshot>) {
         desk.post(0, result);
     }
     desk.end(1);
-    let fitted = desk.effects.iter().filter_map(|effect| match effect {
-        Effect::SnapshotFitted(snapshot) => Some((**snapshot).clone()),
-        Effect::EpochClosed(_)
-        | Effect::Assessed(_)
-        | Effect::AlertRaised(_)
-        | Effect::RatesTold(_)
-        | Effect::LevelsTold(_)
-        | Effect::CoursesTold(_)
-        | Effect::WeekWatched(_)
-        | Effect::CaseMoved(_)
-        | Effect::CaseGone(_)
-        | Effect::CaseInserted(_)
-        | Effect::ReferenceRefused(_)
-        | Effect::AlertTermsSet(_)
-        | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_)
-        | Effect::ResultsRaised(_) => None,
+    let fitted = desk.effects.iter().filter_map(|effect| {
+        let Effect::SnapshotFitted(snapshot) = effect else {
+            return None;
+        };
+        Some((**snapshot).clone())
     });
     let fitted = fitted.collect();
     (desk, fitted)
@@ -245,23 +233,11 @@ fn every_estimate_is_that_of_a_batch() {
 /// The level that was last recorded of a subject among the effects from some place on.
 fn standing(desk: &Desk, subject: &Subject, from: usize) -> Option<RiskLevel> {
     let since = desk.effects.iter().skip(from).rev();
-    let mut levels = since.filter_map(|effect| match effect {
-        Effect::Assessed(one) => (one.subject == *subject).then_some(one.level),
-        Effect::EpochClosed(_)
-        | Effect::AlertRaised(_)
-        | Effect::SnapshotFitted(_)
-        | Effect::RatesTold(_)
-        | Effect::LevelsTold(_)
-        | Effect::CoursesTold(_)
-        | Effect::WeekWatched(_)
-        | Effect::CaseMoved(_)
-        | Effect::CaseGone(_)
-        | Effect::CaseInserted(_)
-        | Effect::ReferenceRefused(_)
-        | Effect::AlertTermsSet(_)
-        | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_)
-        | Effect::ResultsRaised(_) => None,
+    let mut levels = since.filter_map(|effect| {
+        let Effect::Assessed(one) = effect else {
+            return None;
+        };
+        (one.subject == *subject).then_some(one.level)
     });
     levels.next()
 }

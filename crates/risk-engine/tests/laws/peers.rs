@@ -154,26 +154,12 @@ fn what_is_told_of_an_alert_is_what_changed_and_nothing_else_on_every_path() {
             .filter(|(id, alert)| before.get(*id).map(shown) != Some(shown(alert)))
             .map(|(id, _)| id)
             .collect();
-        let moved = desk.effects[told..]
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::AlertMoved(moved) => Some(moved.alert.to_string()),
-                Effect::EpochClosed(_)
-                | Effect::Assessed(_)
-                | Effect::AlertRaised(_)
-                | Effect::SnapshotFitted(_)
-                | Effect::RatesTold(_)
-                | Effect::WeekWatched(_)
-                | Effect::CaseMoved(_)
-                | Effect::CaseGone(_)
-                | Effect::CaseInserted(_)
-                | Effect::ReferenceRefused(_)
-                | Effect::AlertTermsSet(_)
-                | Effect::LevelsTold(_)
-                | Effect::CoursesTold(_)
-                | Effect::SignalRaised(_)
-                | Effect::ResultsRaised(_) => None,
-            });
+        let moved = desk.effects[told..].iter().filter_map(|effect| {
+            let Effect::AlertMoved(moved) = effect else {
+                return None;
+            };
+            Some(moved.alert.to_string())
+        });
         let moved: BTreeSet<String> = moved.collect();
         assert_eq!(moved.iter().collect::<BTreeSet<_>>(), changed);
         changes += changed.len();

@@ -29,23 +29,11 @@ fn upon(number: u32, day: i64, of: u32) -> InspectionResult {
 
 fn refused(desk: &Desk) -> Vec<ReferenceRefused> {
     let effects = desk.effects.iter();
-    let refused = effects.filter_map(|effect| match effect {
-        Effect::ReferenceRefused(refused) => Some((**refused).clone()),
-        Effect::EpochClosed(_)
-        | Effect::Assessed(_)
-        | Effect::AlertRaised(_)
-        | Effect::SnapshotFitted(_)
-        | Effect::RatesTold(_)
-        | Effect::WeekWatched(_)
-        | Effect::CaseMoved(_)
-        | Effect::CaseGone(_)
-        | Effect::CaseInserted(_)
-        | Effect::AlertTermsSet(_)
-        | Effect::LevelsTold(_)
-        | Effect::CoursesTold(_)
-        | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_)
-        | Effect::ResultsRaised(_) => None,
+    let refused = effects.filter_map(|effect| {
+        let Effect::ReferenceRefused(refused) = effect else {
+            return None;
+        };
+        Some((**refused).clone())
     });
     refused.collect()
 }

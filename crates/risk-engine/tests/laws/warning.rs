@@ -44,23 +44,11 @@ fn lived() -> Vec<InspectionResult> {
 }
 
 fn outbreaks(desk: &Desk) -> Vec<&Alert> {
-    let alerts = desk.effects.iter().filter_map(|effect| match effect {
-        Effect::AlertRaised(alert) => Some(&**alert),
-        Effect::EpochClosed(_)
-        | Effect::Assessed(_)
-        | Effect::SnapshotFitted(_)
-        | Effect::RatesTold(_)
-        | Effect::LevelsTold(_)
-        | Effect::CoursesTold(_)
-        | Effect::WeekWatched(_)
-        | Effect::CaseMoved(_)
-        | Effect::CaseGone(_)
-        | Effect::CaseInserted(_)
-        | Effect::ReferenceRefused(_)
-        | Effect::AlertTermsSet(_)
-        | Effect::AlertMoved(_)
-        | Effect::SignalRaised(_)
-        | Effect::ResultsRaised(_) => None,
+    let alerts = desk.effects.iter().filter_map(|effect| {
+        let Effect::AlertRaised(alert) = effect else {
+            return None;
+        };
+        Some(&**alert)
     });
     alerts
         .filter(|alert| alert.rule == AlertRule::Outbreak)
