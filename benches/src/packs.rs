@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use risk_api::pack::{About, PackRequest, Packer};
 use risk_domain::subject::SubjectKind;
 use risk_engine::Engine;
-use risk_store::{CaseQuery, PlanShelf, Reader, SubjectOrder, SubjectQuery, checkpoint_signer};
+use risk_store::{PlanShelf, Reader, SubjectOrder, SubjectQuery, checkpoint_signer};
 use std::time::Duration;
 
 /// Evidence packs out of a large ledger: results of few enterprises, spread over many entries of others
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for (kind, of) in [
         ("grades", grades(reader, args.packs)?),
         ("alerts", alerts(&opened.engine, args.packs)),
-        ("cases", cases(reader, args.packs)?),
+        ("cases", cases(&opened.engine, args.packs)),
     ] {
         measure(&packer, kind, of)?;
     }
@@ -78,13 +78,9 @@ fn alerts(engine: &Engine, most: usize) -> Vec<About> {
     open.map(|of| About::Alert(of.alert.id.clone())).collect()
 }
 
-fn cases(reader: &Reader, most: usize) -> anyhow::Result<Vec<About>> {
-    let page = reader.cases(&CaseQuery::default(), &|_| true, most, None)?;
-    Ok(page
-        .items
-        .into_iter()
-        .map(|of| About::Case(of.id))
-        .collect())
+fn cases(engine: &Engine, most: usize) -> Vec<About> {
+    let all = engine.cases().take(most);
+    all.map(|of| About::Case(of.id.clone())).collect()
 }
 
 /// Makes each pack once; the first of a kind has nothing in memory.

@@ -4,7 +4,7 @@ use crate::dto::{AlertDetailDto, AlertDto, AlertMoveDto, Names, Page, ProblemDto
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::identity::Identity;
-use crate::params::{Id, Params};
+use crate::params::{Id, Params, next_behind};
 use crate::state::{ApiParts, ApiState};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,7 +13,7 @@ use risk_domain::ids::AlertId;
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use risk_engine::{AlertEntry, AlertMoved, AlertRule, AlertState, Engine};
+use risk_engine::{AlertEntry, AlertFilter, AlertMoved, AlertRule, AlertState, Engine};
 use risk_store::{AlertQuery, MAX_PAGE};
 
 /// Moves and raises that are shown with one alert.
@@ -44,51 +44,31 @@ pub(crate) fn is_move_shown(identity: &Identity, engine: &Engine, moved: &AlertM
     identity.sees_alert(&moved.subject, zones, engine)
 }
 
-/// Which alerts.
-struct Wanted {
-    state: Option<AlertState>,
-    level: Option<AlertLevel>,
-    subject: Option<Subject>,
-    rule: Option<AlertRule>,
-    since: Option<Timestamp>,
-}
-
-impl Wanted {
-    fn of(params: &Params) -> Result<Self, ApiError> {
-        let rules = AlertRule::ALL.map(AlertRule::code).join(", ");
-        Ok(Self {
-            state: params.parse(
-                "state",
-                "must be open, acknowledged, investigating or closed",
-                AlertState::from_code,
-            )?,
-            level: params.parse(
-                "level",
-                "must be one, two, three or four",
-                AlertLevel::from_code,
-            )?,
-            subject: params.parse("subject", "must be a subject, as enterprise:ID", |text| {
-                text.parse::<Subject>().ok()
-            })?,
-            rule: params.parse(
-                "rule",
-                &format!("must be one of {rules}"),
-                AlertRule::from_code,
-            )?,
-            since: params.parse("since", "must be an RFC 3339 time with an offset", |text| {
-                Timestamp::parse(text).ok()
-            })?,
-        })
-    }
-
-    fn fits(&self, entry: &AlertEntry<'_>) -> bool {
-        let alert = entry.alert;
-        self.state.is_none_or(|state| alert.state == state)
-            && self.level.is_none_or(|level| alert.level == level)
-            && self.subject.as_ref().is_none_or(|of| entry.subject == of)
-            && self.rule.is_none_or(|rule| alert.rules.contains(&rule))
-            && self.since.is_none_or(|since| alert.last_raised_at >= since)
-    }
+fn filter_of(params: &Params) -> Result<AlertFilter, ApiError> {
+    let rules = AlertRule::ALL.map(AlertRule::code).join(", ");
+    Ok(AlertFilter {
+        state: params.parse(
+            "state",
+            "must be open, acknowledged, investigating or closed",
+            AlertState::from_code,
+        )?,
+        level: params.parse(
+            "level",
+            "must be one, two, three or four",
+            AlertLevel::from_code,
+        )?,
+        subject: params.parse("subject", "must be a subject, as enterprise:ID", |text| {
+            text.parse::<Subject>().ok()
+        })?,
+        rule: params.parse(
+            "rule",
+            &format!("must be one of {rules}"),
+            AlertRule::from_code,
+        )?,
+        since: params.parse("since", "must be an RFC 3339 time with an offset", |text| {
+            Timestamp::parse(text).ok()
+        })?,
+    })
 }
 
 /// Alerts, those that opened last first.
@@ -112,32 +92,28 @@ pub(crate) async fn list(
     params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let wanted = Wanted::of(&params)?;
-    let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
+    let filter = filter_of(&params)?;
+    let (limit, behind) = (
+        params.limit(MAX_PAGE)?,
+        params.behind(|id| AlertId::new(id).ok())?,
+    );
     let read = move |parts: &ApiParts| {
         let engine = parts.engine();
-        let all = engine.alerts().into_iter();
-        let fits =
-            |entry: &AlertEntry<'_>| wanted.fits(entry) && is_shown(&identity, &engine, entry);
-        let mut fits = all.filter(fits).peekable();
-        if let Some(after) = &cursor {
-            let last = |entry: &AlertEntry<'_>| entry.alert.id.as_str() == after;
-            while fits.next_if(|entry| !last(entry)).is_some() {}
-            if fits.next().is_none() {
-                return Err(ApiError::BadParameter {
-                    field: "cursor".to_owned(),
-                    rule: "must be the `next` of a page, and its last alert must still be listed"
-                        .to_owned(),
-                });
-            }
-        }
-        let rows = fits.by_ref().take(limit);
-        let items: Vec<AlertDto> = rows.map(|entry| shown(parts, &engine, &entry)).collect();
-        let last = items.last().map(|last| last.id.clone());
-        let next = last.filter(|_| fits.peek().is_some());
-        drop(fits);
+        let behind = behind.as_ref().map(|(at, id)| (*at, id));
+        let listed = engine.alerts_listed(&filter, behind);
+        let mut listed = listed.filter(|entry| is_shown(&identity, &engine, entry));
+        let rows: Vec<AlertEntry<'_>> = listed.by_ref().take(limit).collect();
+        let last = rows.last().filter(|_| listed.next().is_some());
+        let page = Page {
+            next: last.map(|last| next_behind(last.alert.opened_at, last.alert.id.as_str())),
+            items: rows
+                .iter()
+                .map(|entry| shown(parts, &engine, entry))
+                .collect(),
+        };
+        drop(listed);
         drop(engine);
-        tagged_json(&headers, &Page { items, next })
+        tagged_json(&headers, &page)
     };
     state.read(read).await
 }

@@ -286,7 +286,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
                 }
                 Order::Case { case, .. } => {
                     case_id = Some(case.to_string());
-                    of_case(parts, case, &command)?
+                    of_case(parts, case, &command)
                 }
                 Order::Problem { enterprise, action } => {
                     subject = Some(Subject::Enterprise(enterprise.clone()).to_string());
@@ -434,13 +434,10 @@ fn of_alert(
 }
 
 /// What a command changed of a case, as the case's history has it.
-fn of_case(
-    parts: &ApiParts,
-    case: &CaseId,
-    command: &Command,
-) -> Result<Vec<FieldChangeDto>, ApiError> {
-    let Some(case) = parts.reader.case(case)? else {
-        return Ok(Vec::new());
+fn of_case(parts: &ApiParts, case: &CaseId, command: &Command) -> Vec<FieldChangeDto> {
+    let engine = parts.engine();
+    let Some(case) = engine.case(case) else {
+        return Vec::new();
     };
     let brought = |event: &CaseEvent| match &event.cause {
         Cause::Command(id) => *id == command.command_id,
@@ -455,7 +452,7 @@ fn of_case(
         }
         before = Some(event.state);
     }
-    Ok(changes)
+    changes
 }
 
 /// What a decision changed. It was accepted, so the rules of the engine say what stood before: an

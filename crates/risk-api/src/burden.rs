@@ -5,7 +5,7 @@
 use crate::dto::{BurdenDto, Page, PriorCheckDto, ProblemDto, RepeatDto, SuspicionDto};
 use crate::error::ApiError;
 use crate::params::{Id, Params};
-use crate::state::{ApiParts, ApiState};
+use crate::state::{ApiParts, ApiState, Shared};
 use axum::Json;
 use axum::extract::State;
 use compact_str::CompactString;
@@ -14,50 +14,28 @@ use risk_domain::ids::{AgencyId, EnterpriseId, ZoneId};
 use risk_domain::inspection::{Agency, AgencyLevel};
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
-use risk_engine::{Burden, SuspicionKind};
+use risk_engine::{Burden, BurdenMeasure, Suspicion, SuspicionKind};
+use std::sync::Arc;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
+
 /// The day that is asked for: `on`, or the day of the last close.
 pub(crate) fn day_of(params: &Params, parts: &ApiParts) -> Result<Day, ApiError> {
+    Ok(named_day(params)?.unwrap_or_else(|| last_day(parts)))
+}
+
+fn named_day(params: &Params) -> Result<Option<Day>, ApiError> {
     let rule = "must be a day, as 2026-06-30";
-    if let Some(day) = params.parse("on", rule, |text| text.parse::<Day>().ok())? {
-        return Ok(day);
-    }
+    params.parse("on", rule, |text| text.parse::<Day>().ok())
+}
+
+/// The day of the last close; today before the first.
+pub(crate) fn last_day(parts: &ApiParts) -> Day {
     let engine = parts.engine();
     let offset = engine.policy().time.offset;
     let closed = engine.last_closed().map(|(_, end)| end.plus_millis(-1));
-    Ok(offset.day_of(closed.unwrap_or_else(|| (parts.now)())))
-}
-
-/// By what a list of burdens is ordered, the greatest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Visits,
-    RecentVisits,
-    Tests,
-    Cost,
-}
-
-impl Order {
-    fn read(text: &str) -> Option<Self> {
-        match text {
-            "-visits" => Some(Self::Visits),
-            "-recent_visits" => Some(Self::RecentVisits),
-            "-tests" => Some(Self::Tests),
-            "-cost" => Some(Self::Cost),
-            _unknown => None,
-        }
-    }
-
-    fn key(self, burden: &Burden) -> u64 {
-        match self {
-            Self::Visits => u64::from(burden.visits),
-            Self::RecentVisits => u64::from(burden.recent_visits),
-            Self::Tests => u64::from(burden.tests),
-            Self::Cost => burden.cost_fen,
-        }
-    }
+    offset.day_of(closed.unwrap_or_else(|| (parts.now)()))
 }
 
 /// What inspection asked of every enterprise that was ever inspected: visits, tests, units, cost, and
@@ -79,25 +57,18 @@ pub(crate) async fn list(
     params: Params,
 ) -> Result<Json<Page<BurdenDto>>, ApiError> {
     let rule = "must be -visits, -recent_visits, -tests or -cost";
-    let order = params.parse("sort", rule, Order::read)?;
-    let order = order.unwrap_or(Order::Visits);
+    let order = params.parse("sort", rule, BurdenMeasure::from_code)?;
+    let order = order.unwrap_or(BurdenMeasure::Visits);
     let zone = params.parse("zone", "must be a zone's id", |text| ZoneId::new(text).ok())?;
     let resting = params.parse("resting", "must be true or false", |text| {
         text.parse::<bool>().ok()
     })?;
     let book = state.clone();
     let read = move |parts: &ApiParts| {
-        let on = day_of(&params, parts)?;
-        let held = book.0.burden.read(parts)?;
+        let on = named_day(&params)?;
+        let held = book.0.books.read(parts)?;
+        let burdens = &held.burdens;
         let engine = parts.engine();
-        let all = book.0.burdens.or_made((held.position(), on, order), || {
-            let mut all = held.all(on, &engine.policy().burden);
-            all.sort_by(|one, other| {
-                let greatest = order.key(other).cmp(&order.key(one));
-                greatest.then_with(|| one.enterprise.cmp(&other.enterprise))
-            });
-            all
-        });
         let wanted = |burden: &&Burden| {
             let rests = burden.rests_until.is_some();
             let subject = || Subject::Enterprise(burden.enterprise.clone());
@@ -106,9 +77,18 @@ pub(crate) async fn list(
                     .as_ref()
                     .is_none_or(|zone| engine.lies_in(&subject(), zone))
         };
-        let rows: Vec<&Burden> = all.iter().filter(wanted).collect();
-        let row = |burden: &&Burden| BurdenDto::new(burden, &engine);
-        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+        let row = |burden: &Burden| BurdenDto::new(burden, &engine);
+        let page = if let Some(on) = on {
+            let league = book.0.league.or_made((held.position(), on), || {
+                burdens.league_of(on, &engine.policy().burden)
+            });
+            let rows = burdens.in_order(&league, order).filter(wanted);
+            params.page_of(rows, MAX_ROWS, row)?
+        } else {
+            let rows = burdens.ranked(order).filter(wanted);
+            params.page_of(rows, MAX_ROWS, row)?
+        };
+        Ok(Json(page))
     };
     state.read(read).await
 }
@@ -135,9 +115,9 @@ pub(crate) async fn one(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.burden.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
-        let found = held.of(&enterprise, on, &engine.policy().burden);
+        let found = held.burdens.of(&enterprise, on, &engine.policy().burden);
         let never = || ApiError::NotFound(format!("{enterprise} was never inspected up to {on}"));
         let burden = found.ok_or_else(never)?;
         Ok(Json(BurdenDto::new(&burden, &engine)))
@@ -188,9 +168,9 @@ pub(crate) async fn repeat(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.burden.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let policy = parts.engine().policy().burden;
-        let prior = held.prior_check(&article, &agency, on, &policy);
+        let prior = held.burdens.prior_check(&article, &agency, on, &policy);
         Ok(Json(RepeatDto {
             allowed: prior.is_none(),
             prior: prior.as_ref().map(PriorCheckDto::new),
@@ -205,7 +185,7 @@ pub(crate) async fn repeat(
 #[utoipa::path(get, path = "/v1/burden/suspicions", tag = "burden",
     params(
         ("kind" = Option<String>, Query, description = "reregistered, clean_when_foreseen or heaped_at_limit"),
-        ("on" = Option<String>, Query, description = "as of this day; the day of the last close by default"),
+        ("on" = Option<String>, Query, description = "as of this day; what was known when the last close was over by default"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses(
@@ -224,12 +204,31 @@ pub(crate) async fn suspicions(
     })?;
     let book = state.clone();
     let read = move |parts: &ApiParts| {
-        let on = day_of(&params, parts)?;
-        let held = book.0.burden.read(parts)?;
-        let policy = parts.engine().policy().burden;
-        let mut all = held.suspicions(on, &policy);
-        all.retain(|sign| kind.is_none_or(|kind| sign.kind == kind));
-        Ok(Json(params.page(&all, MAX_ROWS, SuspicionDto::new)?))
+        let signs = match named_day(&params)? {
+            Some(on) => {
+                let held = book.0.books.read(parts)?;
+                let policy = parts.engine().policy().burden;
+                Arc::new(held.burdens.suspicions(on, &policy))
+            }
+            None => book.0.signs()?,
+        };
+        let wanted = |sign: &&Suspicion| kind.is_none_or(|kind| sign.kind == kind);
+        let rows = signs.iter().filter(wanted);
+        Ok(Json(params.page_of(rows, MAX_ROWS, SuspicionDto::new)?))
     };
     state.read(read).await
+}
+
+impl Shared {
+    /// What looks like evasion, counted once for each close.
+    pub(crate) fn signs(&self) -> Result<Arc<Vec<Suspicion>>, ApiError> {
+        let count = || {
+            let on = last_day(&self.parts);
+            let held = self.books.read(&self.parts)?;
+            let policy = self.parts.engine().policy().burden;
+            Ok::<_, ApiError>(held.burdens.suspicions(on, &policy))
+        };
+        let (_, signs) = self.signs.get(&self.parts, count)?;
+        Ok(signs)
+    }
 }

@@ -4,7 +4,7 @@ use crate::dto::{CaseDiagramDto, CaseDto, CaseFileDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::tagged_json;
 use crate::identity::Identity;
-use crate::params::{Id, Params};
+use crate::params::{Id, Params, next_behind};
 use crate::state::{ApiParts, ApiState};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,8 +13,8 @@ use risk_domain::ids::CaseId;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::case::CaseState;
-use risk_engine::{Case, CaseKind};
-use risk_store::{CaseQuery, MAX_PAGE};
+use risk_engine::{Case, CaseFilter, CaseKind};
+use risk_store::MAX_PAGE;
 
 fn truth(text: &str) -> Option<bool> {
     match text {
@@ -49,10 +49,10 @@ pub(crate) async fn list(
     let kinds = CaseKind::ALL.iter().map(|kind| kind.code());
     let kinds = kinds.collect::<Vec<_>>().join(", ");
     let known = |text: &str| {
-        let known = CaseState::all().any(|state| state.code() == text);
-        known.then(|| text.to_owned())
+        let mut codes = CaseState::all().map(CaseState::code);
+        codes.find(|code| *code == text)
     };
-    let query = CaseQuery {
+    let filter = CaseFilter {
         kind: params.parse(
             "kind",
             &format!("must be one of {kinds}"),
@@ -79,22 +79,31 @@ pub(crate) async fn list(
         )?,
         overdue: params.parse("overdue", "must be true or false", truth)?,
     };
-    let (limit, cursor) = (params.limit(MAX_PAGE)?, params.cursor());
+    let (limit, behind) = (
+        params.limit(MAX_PAGE)?,
+        params.behind(|id| CaseId::new(id).ok())?,
+    );
     let read = move |parts: &ApiParts| {
-        let taxonomy = parts.engine().taxonomy().clone();
-        let keep = |case: &Case| identity.sees_zone(&case.zone, &taxonomy);
-        let page = parts
-            .reader
-            .cases(&query, &keep, limit, cursor.as_deref())?;
         let engine = parts.engine();
-        let items = page.items.iter();
-        let shown = items.map(|case| CaseDto::new(case, &engine, &parts.reference));
-        let answer = Page {
-            items: shown.collect(),
-            next: page.next,
+        let behind = behind.as_ref().map(|(at, id)| (*at, id));
+        let listed = engine.cases_listed(&filter, behind);
+        let mut listed = listed.filter(|case| identity.sees_zone(&case.zone, engine.taxonomy()));
+        let rows: Vec<&Case> = listed.by_ref().take(limit).collect();
+        let last = rows.last().filter(|_| listed.next().is_some());
+        let next = last.and_then(|last| {
+            let at = filter.time_of(last)?;
+            Some(next_behind(at, last.id.as_str()))
+        });
+        let rows = rows.into_iter();
+        let page = Page {
+            items: rows
+                .map(|case| CaseDto::new(case, &engine, &parts.reference))
+                .collect(),
+            next,
         };
+        drop(listed);
         drop(engine);
-        tagged_json(&headers, &answer)
+        tagged_json(&headers, &page)
     };
     state.read(read).await
 }
@@ -126,12 +135,12 @@ pub(crate) fn file(
 ) -> Result<CaseFileDto, ApiError> {
     let missing = || ApiError::NotFound(format!("there is no case {id}"));
     let known = CaseId::new(id).map_err(|_| missing())?;
-    let case = parts.reader.case(&known)?;
     let engine = parts.engine();
+    let case = engine.case(&known);
     // A case of another zone is as if it were not.
     let case = case.filter(|case| identity.sees_zone(&case.zone, engine.taxonomy()));
     let case = case.ok_or_else(missing)?;
-    Ok(CaseFileDto::new(&case, &engine, &parts.reference))
+    Ok(CaseFileDto::new(case, &engine, &parts.reference))
 }
 
 /// The state diagram of a kind of case: its states, and which acts lead from one to another.

@@ -22,9 +22,9 @@ use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use risk_engine::Engine;
 use risk_engine::lists::{
-    AssistedReason, DutyStep, Lists, ProblemRow, ProblemStanding, candidates, corrective_actions,
+    Assisted, AssistedReason, DutyStep, ListedProblems, ProblemStanding, candidates,
+    corrective_actions,
 };
-use std::sync::Arc;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
@@ -67,18 +67,65 @@ fn code<T: Copy>(
     })
 }
 
-/// The problem list of a day.
-fn problem_rows(
-    state: &ApiState,
-    (lists, parts): (&Lists, &ApiParts),
-    engine: &Engine,
-    on: Day,
-) -> Arc<Vec<ProblemRow>> {
-    let offset = engine.policy().time.offset;
-    // What officers decide stands in the ledger, too, and the engine has what the ledger has.
-    let asked = (parts.reader.ledger().entry_count(), on);
-    let make = || lists.problems(engine.problems(), on, offset);
-    state.0.problems.or_made(asked, make)
+/// Enterprises that are looked at for one page. A page may therefore hold fewer rows than asked for and still have
+/// a next one; only a page without `next` is the last.
+const LOOKED_AT: usize = 10_000;
+
+/// Where a page of a list by enterprise begins: the enterprise, and how many of its rows stand on the pages before.
+#[derive(Debug, Clone)]
+struct Place {
+    enterprise: EnterpriseId,
+    rows: usize,
+}
+
+impl Place {
+    fn read(text: &str) -> Option<Self> {
+        let (rows, enterprise) = text.split_once('~')?;
+        Some(Self {
+            enterprise: EnterpriseId::new(enterprise).ok()?,
+            rows: rows.parse().ok()?,
+        })
+    }
+
+    fn text(enterprise: &EnterpriseId, rows: usize) -> String {
+        format!("{rows}~{enterprise}")
+    }
+}
+
+/// A page of what `rows` tells of one enterprise after the other, so that it costs no more than a page.
+fn page_by_enterprise<'a, T, R>(
+    params: &Params,
+    (asked, engine): (&Asked, &Engine),
+    enterprises: impl Fn(Option<&EnterpriseId>) -> Box<dyn Iterator<Item = &'a EnterpriseId> + 'a>,
+    rows: impl Fn(&EnterpriseId) -> Vec<T>,
+    show: impl Fn(&T) -> R,
+) -> Result<Page<R>, ApiError> {
+    let limit = params.limit(MAX_ROWS)?;
+    let from = params.parse("cursor", "must be the `next` of a page", Place::read)?;
+    let first = from.as_ref().map(|from| &from.enterprise);
+    let mut items = Vec::new();
+    // Of one enterprise that is asked for, only it is looked at.
+    let only = asked.enterprise.as_ref();
+    let walk = enterprises(first.max(only)).take_while(|one| only.is_none_or(|only| only == *one));
+    for (looked_at, enterprise) in walk.enumerate() {
+        if looked_at == LOOKED_AT {
+            let next = Some(Place::text(enterprise, 0));
+            return Ok(Page { items, next });
+        }
+        if !asked.wants(enterprise, engine) {
+            continue;
+        }
+        let told = from.as_ref().filter(|from| from.enterprise == *enterprise);
+        let told = told.map_or(0, |from| from.rows);
+        for (number, row) in rows(enterprise).iter().enumerate().skip(told) {
+            if items.len() == limit {
+                let next = Some(Place::text(enterprise, number));
+                return Ok(Page { items, next });
+            }
+            items.push(show(row));
+        }
+    }
+    Ok(Page { items, next: None })
 }
 
 /// The problem list（问题清单）: every problem that officers listed with its plan（一企一策）, and every item that failed
@@ -113,18 +160,27 @@ pub(crate) async fn problems(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.lists.read(parts)?;
-        let engine = parts.engine();
+        let held = book.0.books.read(parts)?;
+        let (lists, engine) = (&held.lists, parts.engine());
         let asked = Asked::of(&params, &identity, &engine)?;
-        let all = problem_rows(&book, (&held, parts), &engine, on);
-        let wanted = |row: &&ProblemRow| {
-            standing.is_none_or(|wanted| wanted == row.standing)
-                && (!open || row.standing.is_open())
-                && asked.wants(&row.enterprise, &engine)
+        let offset = engine.policy().time.offset;
+        let listed = ListedProblems::by(engine.problems(), on, offset);
+        let rows = |enterprise: &EnterpriseId| {
+            let mut rows = lists.problems_of(enterprise, &listed, on, offset);
+            rows.retain(|row| {
+                standing.is_none_or(|wanted| wanted == row.standing)
+                    && (!open || row.standing.is_open())
+            });
+            rows
         };
-        let rows: Vec<&ProblemRow> = all.iter().filter(wanted).collect();
-        let row = |row: &&ProblemRow| ProblemRowDto::new(row, &engine);
-        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+        let page = page_by_enterprise(
+            &params,
+            (&asked, &engine),
+            |from| Box::new(lists.enterprises(&listed, from)),
+            rows,
+            |row| ProblemRowDto::new(row, &engine),
+        )?;
+        Ok(Json(page))
     };
     state.read(read).await
 }
@@ -156,19 +212,27 @@ pub(crate) async fn assistance(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.lists.read(parts)?;
-        let engine = parts.engine();
+        let held = book.0.books.read(parts)?;
+        let (lists, engine) = (&held.lists, parts.engine());
         let asked = Asked::of(&params, &identity, &engine)?;
-        let problems = problem_rows(&book, (&held, parts), &engine, on);
         let policy = engine.policy();
-        let rules = (&policy.lists, &policy.alert.signals);
-        let mut rows = held.assistance(&problems, on, rules, policy.time.offset);
-        rows.retain(|row| {
-            let fits = |wanted| row.reasons.iter().any(|one| one.reason == wanted);
-            asked.wants(&row.enterprise, &engine) && reason.is_none_or(fits)
-        });
-        let row = |row: &_| AssistedDto::new(row, &engine);
-        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+        let (rules, offset) = ((&policy.lists, &policy.alert.signals), policy.time.offset);
+        let listed = ListedProblems::by(engine.problems(), on, offset);
+        let rows = |enterprise: &EnterpriseId| {
+            let row = lists.assisted(enterprise, &listed, on, rules, offset);
+            let fits = |row: &Assisted| {
+                reason.is_none_or(|wanted| row.reasons.iter().any(|one| one.reason == wanted))
+            };
+            row.into_iter().filter(fits).collect()
+        };
+        let page = page_by_enterprise(
+            &params,
+            (&asked, &engine),
+            |from| Box::new(lists.enterprises(&listed, from)),
+            rows,
+            |row| AssistedDto::new(row, &engine),
+        )?;
+        Ok(Json(page))
     };
     state.read(read).await
 }
@@ -206,15 +270,17 @@ pub(crate) async fn credit(
             Some(month) => month,
             None => day_of(&params, parts)?,
         };
-        let burdens = book.0.burden.read(parts)?;
-        let held = book.0.lists.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
         let policy = engine.policy();
-        let told = held.credit(month, &burdens, &policy.lists, policy.time.offset);
-        let mut rows = told.enterprises;
-        rows.retain(|row| class.is_none_or(|class| row.class == class));
+        let told = book.0.credit.or_made((held.position(), month), || {
+            let (lists, offset) = (&held.lists, policy.time.offset);
+            lists.credit(month, &held.burdens, &policy.lists, offset)
+        });
+        let rows = told.enterprises.iter();
+        let rows = rows.filter(|row| class.is_none_or(|class| row.class == class));
         let row = |row: &_| CreditRowDto::new(row, &engine);
-        let page = params.page(&rows, MAX_ROWS, row)?;
+        let page = params.page_of(rows, MAX_ROWS, row)?;
         Ok(Json(CreditDto {
             from: told.from.to_string(),
             until: told.until.to_string(),
@@ -244,11 +310,11 @@ pub(crate) async fn serious_violations(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.lists.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
         let policy = engine.policy();
         let offset = policy.time.offset;
-        let rows = candidates(&held, engine.cases(), on, &policy.lists, offset);
+        let rows = candidates(&held.lists, engine.cases(), on, &policy.lists, offset);
         let row = |row: &_| CandidateDto::new(row, &engine);
         Ok(Json(params.page(&rows, MAX_ROWS, row)?))
     };
@@ -282,12 +348,14 @@ pub(crate) async fn duties(
     let book = state.clone();
     let read = move |parts: &ApiParts| {
         let on = day_of(&params, parts)?;
-        let held = book.0.lists.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
         let asked = Asked::of(&params, &identity, &engine)?;
         let policy = engine.policy();
         let (settings, offset) = (&policy.lists.duties, policy.time.offset);
-        let mut rows = held.duties((from, on), settings, engine.calendar(), offset);
+        let mut rows = held
+            .lists
+            .duties((from, on), settings, engine.calendar(), offset);
         rows.retain(|row| {
             asked.wants(&row.enterprise, &engine)
                 && duty.is_none_or(|duty| row.duty == duty)

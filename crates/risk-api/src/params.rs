@@ -6,10 +6,16 @@ use crate::error::ApiError;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
+use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// Rows of a page when none are asked for.
 const DEFAULT_LIMIT: usize = 50;
+
+/// `next` of a page that ends with what has this time and id, as [`Params::behind`] reads it.
+pub(crate) fn next_behind(at: Timestamp, id: &str) -> String {
+    format!("{}~{id}", at.millis())
+}
 
 /// The `{id}` of a route.
 #[derive(Debug)]
@@ -112,6 +118,35 @@ impl Params {
         let next = from + items.len();
         let next = (next < all.len()).then(|| next.to_string());
         Ok(Page { items, next })
+    }
+
+    /// Some of the rows that a walk finds, and where the next page begins. A route gives at most `most` of them.
+    pub(crate) fn page_of<'a, T: 'a, R>(
+        &self,
+        rows: impl Iterator<Item = &'a T>,
+        most: usize,
+        row: impl Fn(&T) -> R,
+    ) -> Result<Page<R>, ApiError> {
+        let limit = self.limit(most)?;
+        let from = self.parse("cursor", "must be the `next` of a page", |text| {
+            text.parse::<usize>().ok()
+        })?;
+        let from = from.unwrap_or(0);
+        let mut rows = rows.skip(from);
+        let items: Vec<R> = rows.by_ref().take(limit).map(row).collect();
+        let next = rows.next().map(|_| (from + items.len()).to_string());
+        Ok(Page { items, next })
+    }
+
+    /// The time and the id behind which the page begins, of a list in the order of times.
+    pub(crate) fn behind<T>(
+        &self,
+        id: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<(Timestamp, T)>, ApiError> {
+        self.parse("cursor", "must be the `next` of a page", |text| {
+            let (at, text) = text.split_once('~')?;
+            Some((Timestamp::from_millis(at.parse().ok()?), id(text)?))
+        })
     }
 
     /// Where the page begins, for a closure that outlives the request.

@@ -103,19 +103,18 @@ pub(crate) async fn post(
         let now = (parts.now)();
         let day = make::day_of(&request, parts.engine().policy().time.offset, now)?;
         races::registered(parts, &request)?;
-        let burdens = shared.0.burden.read(parts)?;
-        let lists = shared.0.lists.read(parts)?;
+        let books = shared.0.books.read(parts)?;
         let engine = parts.engine();
         let sources = PlanSources {
             engine: &engine,
-            burdens: &burdens,
-            lists: &lists,
+            burdens: &books.burdens,
+            lists: &books.lists,
             reference: &parts.reference,
             planning: &parts.planning,
         };
         let inputs = plan_inputs(&sources, request.known, day);
         // What follows takes long, and needs none of them.
-        drop((engine, lists, burdens));
+        drop((engine, books));
         make::commit(parts, &request, inputs, now)
     };
     let (plan, steps) = state.read(read).await?;

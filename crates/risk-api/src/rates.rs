@@ -5,15 +5,17 @@ use crate::dto::{
 };
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::state::{ApiParts, ApiState};
+use crate::state::{ApiParts, ApiState, Shared};
 use axum::Json;
 use axum::extract::State;
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use risk_engine::rates::Period;
 use risk_engine::series::{CHANNEL, CITY, CLASS, Series};
-use risk_engine::{Domain, Engine, Epoch};
+use risk_engine::{Domain, Engine, ObserverCount, ObserverReport};
+use std::convert::Infallible;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Periods of an answer.
 const MOST: usize = 520;
@@ -247,15 +249,34 @@ pub(crate) async fn observers(
         Some(_) => params.limit(MOST_HISTORY)?,
         None => 8,
     };
+    let shared = state.clone();
     let read = move |parts: &ApiParts| {
-        let engine = parts.engine();
-        let report = engine.observer_report(period, limit).ok_or_else(|| {
+        let report = shared.0.observers(period);
+        let report = report.as_ref().as_ref().ok_or_else(|| {
             let text = "no fit is in force yet; the first follows the first week's end";
             ApiError::NotFound(text.to_owned())
         })?;
-        let as_of = |engine: &Engine, epoch: Epoch| engine.end_of(epoch).to_string();
-        let as_of = as_of(&engine, report.epoch);
-        Ok(Json(ObserversDto::new(&report, period, as_of)))
+        let as_of = parts.engine().end_of(report.epoch).to_string();
+        Ok(Json(ObserversDto::new(report, (period, limit), as_of)))
     };
     state.read(read).await
+}
+
+impl Shared {
+    /// Those who test, with the longest history that is told, counted once for each close.
+    pub(crate) fn observers(&self, period: Period) -> Arc<Option<ObserverReport>> {
+        let [by_month, by_quarter] = &self.observers;
+        let book = match period {
+            Period::Month => by_month,
+            Period::Week | Period::Quarter => by_quarter,
+        };
+        let count = || {
+            // The engine is left alone while what was read of it is counted.
+            let counted = self.parts.engine().observer_count(period, MOST_HISTORY);
+            Ok::<_, Infallible>(counted.map(ObserverCount::report))
+        };
+        match book.get(&self.parts, count) {
+            Ok((_, report)) => report,
+        }
+    }
 }

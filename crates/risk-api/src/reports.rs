@@ -12,7 +12,7 @@ pub(crate) mod routes;
 mod scope;
 mod words;
 
-use crate::books::View;
+use crate::books::Books;
 use crate::document::{Document, Lang, html, xlsx};
 use crate::dto::PlanDto;
 use crate::error::ApiError;
@@ -22,9 +22,8 @@ use gather::Sources;
 use risk_domain::reference::Reference;
 use risk_domain::subject::Subject;
 use risk_domain::time::Day;
-use risk_engine::lists::Lists;
+use risk_engine::Engine;
 use risk_engine::rates::Period;
-use risk_engine::{DrawnResults, Engine};
 use risk_store::{PlanShelf, Reader, Record, StoreError};
 use scope::Scope;
 use serde::Serialize;
@@ -254,18 +253,15 @@ pub fn report(
             return shown(&made, format, || letter::words(&made, lang));
         }
     };
-    let (mut lists, mut drawn) = (Lists::default(), DrawnResults::default());
+    let mut books = Books::default();
     let offset = engine.policy().time.offset;
-    let take = |entry, record: &Record| {
-        lists.take_in(entry, record, offset);
-        drawn.take_in(entry, record, offset);
-    };
-    reader.follow(0, u64::MAX, Lists::KINDS, take)?;
+    let take = |entry, record: &Record| books.take_in(entry, record, offset);
+    reader.follow(0, u64::MAX, Books::KINDS, take)?;
     let sources = Sources {
         engine,
         reference,
-        lists: &lists,
-        drawn: &drawn,
+        lists: &books.lists,
+        drawn: &books.drawn,
         stored: &Stored::read(reader, shelf)?,
     };
     let span = sources.span(kind, request.date)?;

@@ -1,9 +1,7 @@
 //! What the handlers work with.
 
-use crate::books::Book;
-use crate::burden::Order;
+use crate::books::{self, OfClose, Shelf};
 use crate::error::ApiError;
-use crate::heat::HeatBook;
 use crate::idempotency::Answers;
 use crate::identity::guard::{Access, Failures};
 use crate::identity::pending::PendingSignIns;
@@ -21,8 +19,8 @@ use risk_domain::access::AccessNote;
 use risk_domain::personal::Erasure;
 use risk_domain::reference::Reference;
 use risk_domain::time::{Day, Timestamp};
-use risk_engine::lists::{Lists, ProblemRow};
-use risk_engine::{Burden, Burdens, DrawnResults, Engine, SharedPaths};
+use risk_engine::lists::CreditMonth;
+use risk_engine::{Engine, League, ObserverReport, PlaceEstimate, Suspicion};
 use risk_planner::PlanningPolicy;
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{PlanShelf, Reader};
@@ -177,15 +175,17 @@ pub(crate) struct Shared {
     /// Entries that the views show.
     pub(crate) shown: watch::Receiver<u64>,
     /// Whether the server is closing: live streams have no end of their own.
-    closing: watch::Sender<bool>,
+    pub(crate) closing: watch::Sender<bool>,
     reads: Arc<Semaphore>,
-    pub(crate) burden: Book<Burdens>,
-    pub(crate) burdens: Kept<(u64, Day, Order), Vec<Burden>>,
-    pub(crate) lists: Book<Lists>,
-    pub(crate) problems: Kept<(u64, Day), Vec<ProblemRow>>,
-    pub(crate) paths: Book<SharedPaths>,
-    pub(crate) drawn: Book<DrawnResults>,
-    pub(crate) heat: Arc<HeatBook>,
+    pub(crate) books: Shelf,
+    /// Burdens of a day other than that of the last close.
+    pub(crate) league: Kept<(u64, Day), League>,
+    /// Credit classes of a month.
+    pub(crate) credit: Kept<(u64, Day), CreditMonth>,
+    pub(crate) heat: OfClose<Vec<PlaceEstimate>>,
+    pub(crate) signs: OfClose<Vec<Suspicion>>,
+    /// Those who test, by month and by quarter; none before the first fit.
+    pub(crate) observers: [OfClose<Option<ObserverReport>>; 2],
     /// Failed tokens and sign-ins, by client.
     pub(crate) failures: Failures,
     /// Requests, by who asks.
@@ -234,13 +234,12 @@ impl ApiState {
             shown,
             closing,
             reads: Arc::new(Semaphore::new(READS)),
-            burden: Book::default(),
-            burdens: Kept::default(),
-            lists: Book::default(),
-            problems: Kept::default(),
-            paths: Book::default(),
-            drawn: Book::default(),
-            heat: Arc::default(),
+            books: Shelf::default(),
+            league: Kept::default(),
+            credit: Kept::default(),
+            heat: OfClose::default(),
+            signs: OfClose::default(),
+            observers: Default::default(),
             process: process.fold(0, |sum, byte| (sum << 8) | u32::from(*byte)),
             requests: AtomicU64::new(0),
         }))
@@ -255,13 +254,10 @@ impl ApiState {
         })
     }
 
-    /// Begins what takes long to count, on a thread of its own.
+    /// Begins to follow the ledger with what is kept in memory.
     pub(crate) fn begin(&self) {
-        let shared = Arc::clone(&self.0);
-        // Who asks before it is done waits for it.
-        drop(tokio::task::spawn_blocking(move || {
-            shared.heat.begin(&shared.parts);
-        }));
+        // Who asks before it has caught up waits for it.
+        drop(tokio::spawn(books::follow(Arc::downgrade(&self.0))));
     }
 
     /// Ends the live streams; a server that is asked to stop calls it first.

@@ -46,11 +46,13 @@ pub(crate) async fn one(
         if known.is_none() && !parts.engine().knows(&subject) {
             return Err(never_seen(&subject));
         }
-        let held = book.0.paths.read(parts)?;
+        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
         let policy = engine.policy();
         let (rules, offset) = (&policy.alert.paths, policy.time.offset);
-        let found = held.influence(&enterprise, product.as_ref(), on, rules, offset);
+        let found = held
+            .paths
+            .influence(&enterprise, product.as_ref(), on, rules, offset);
         Ok(Json(InfluenceDto::new(&subject, known.as_ref(), &found)))
     };
     state.read(read).await

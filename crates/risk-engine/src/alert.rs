@@ -4,6 +4,7 @@
 //! stands open ([`standing::StandingAlert`]), whose life [`lifecycle`] draws.
 
 pub mod lifecycle;
+mod listed;
 pub mod moved;
 mod orders;
 pub mod standing;
@@ -22,6 +23,7 @@ use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use listed::AlertFilter;
 pub use streams::AlertEntry;
 pub(crate) use streams::Alerts;
 

@@ -4,12 +4,14 @@
 //! It is a view of accepted results, whatever the order they come in: a correction stands in the place
 //! of what it corrects, as everywhere. It judges nobody and changes no state; grades do not know it.
 
+mod league;
 mod seen;
 mod settings;
 mod suspicion;
 
 use crate::corrections::Corrections;
 use compact_str::CompactString;
+pub use league::{BurdenMeasure, League};
 use risk_domain::article::Article;
 use risk_domain::ids::{AgencyId, EnterpriseId, InspectionId, ItemCode, ProductCode, SiteId};
 use risk_domain::inspection::{Agency, AgencyLevel, Channel, InspectionResult, Outcome};
@@ -137,6 +139,8 @@ pub struct Burdens {
     corrections: Corrections,
     checks: BTreeMap<Article, Vec<(u32, AgencyId, AgencyLevel)>>,
     margins: Vec<Margin>,
+    /// The burdens in their orders, once they were asked for.
+    league: Option<League>,
 }
 
 /// Whether a check keeps others off: a supervisory or special check whose sample was judged, and that
@@ -198,6 +202,10 @@ impl Burdens {
             units: u64::from(result.sample.tested) + u64::from(result.sample.backup),
             cost_fen: result.sample.cost_fen.unwrap_or(0),
         };
+        let moved = self.moves_another(enterprise, result);
+        if let Some(league) = &mut self.league {
+            league.touch(enterprise, moved);
+        }
         self.corrections.admit(result);
         if keeps_others_off(result)
             && let Some(article) = Article::of(result)
@@ -214,6 +222,18 @@ impl Burdens {
             of.push(number);
         }
         self.facts.push(fact);
+    }
+
+    /// Whether a result that comes may change what counts of another enterprise: it corrects one that is not
+    /// known to be of its own, or one that another corrected before.
+    fn moves_another(&self, enterprise: u32, result: &InspectionResult) -> bool {
+        let Some(corrected) = &result.supersedes else {
+            return false;
+        };
+        let own = self.of_enterprise.get(enterprise as usize);
+        let own = own.into_iter().flatten();
+        let mut own = own.filter_map(|number| self.facts.get(*number as usize));
+        self.corrections.replaces(corrected) || !own.any(|fact| fact.id == *corrected)
     }
 
     /// Whether a result counts, or another stands in its place.

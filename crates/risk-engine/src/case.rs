@@ -26,7 +26,7 @@ mod term;
 
 pub use act::{Act, Capacity, Found};
 pub(crate) use cases::{CaseChange, Cases, Docketed, Unsettled};
-pub use cases::{CaseInsert, CaseMove};
+pub use cases::{CaseFilter, CaseInsert, CaseMove};
 pub use event::{CaseEvent, Cause, Happened};
 pub use machine::{Clock, Ending, From, NoSuchStep, Switches, Transition};
 pub use owed::OwedSample;

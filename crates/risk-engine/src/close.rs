@@ -141,7 +141,7 @@ impl Engine {
             recorder.effect(Effect::Assessed(Box::new(assessment)));
         }
         for (subject, standing) in standings {
-            self.state_mut(subject).standing = Some(standing);
+            self.stand(subject, standing);
         }
         rises
     }
@@ -171,7 +171,7 @@ impl Engine {
             }
             Effect::Assessed(assessment) => {
                 let subject = self.subjects.intern(&assessment.subject);
-                self.state_mut(subject).standing = Some(Standing::of(assessment));
+                self.stand(subject, Standing::of(assessment));
             }
             Effect::AlertRaised(alert) => {
                 let terms = self.policy.alert.standing;
@@ -210,12 +210,21 @@ impl Engine {
         Vec::new()
     }
 
-    fn state_mut(&mut self, subject: SubjectIx) -> &mut SubjectState {
+    /// Puts what stands of a subject in the place of what stood before, and counts it.
+    pub(crate) fn stand(&mut self, subject: SubjectIx, standing: Standing) {
         if self.states.len() < self.subjects.len() {
             self.states
                 .resize_with(self.subjects.len(), SubjectState::default);
         }
-        &mut self.states[subject.0 as usize]
+        let Some(state) = self.states.get_mut(subject.0 as usize) else {
+            return;
+        };
+        let kind = self.subjects.kind(subject);
+        if let Some(before) = state.standing.replace(standing) {
+            let count = self.graded.entry((kind, before.level)).or_default();
+            *count = count.saturating_sub(1);
+        }
+        *self.graded.entry((kind, standing.level)).or_default() += 1;
     }
 
     /// Counts what belongs to an epoch that closes.

@@ -35,6 +35,11 @@ impl Corrections {
         }
     }
 
+    /// Whether a correction of this result is known.
+    pub(crate) fn replaces(&self, corrected: &InspectionId) -> bool {
+        self.replaced.contains_key(corrected)
+    }
+
     /// Whether no other result stands in the place of this one, which corrects `supersedes`.
     pub(crate) fn stands(&self, id: &InspectionId, supersedes: Option<&InspectionId>) -> bool {
         let corrects = |replaced| {

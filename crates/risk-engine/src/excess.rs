@@ -87,6 +87,17 @@ impl Held {
         });
     }
 
+    /// Several, as one.
+    pub(crate) fn together<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut together = Self::default();
+        for one in all {
+            together.results += one.results;
+            together.failures += one.failures;
+            together.seen.extend_from_slice(&one.seen);
+        }
+        together
+    }
+
     fn sums(&self, shift: f64) -> (f64, f64) {
         let (mut score, mut information) = (0_i128, 0_i128);
         for one in &self.seen {

@@ -14,6 +14,7 @@ mod campaign;
 pub mod case;
 mod caution;
 pub mod checkpoint;
+mod classed;
 mod close;
 mod comparable;
 mod corrections;
@@ -62,14 +63,15 @@ pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
 pub use alert::moved::{AlertMoved, MoveCause};
 pub use alert::standing::{Closing, Snooze, StandingAlert};
 pub use alert::terms::AlertTerms;
-pub use alert::{Alert, AlertEntry, AlertRule, ResultsRaised};
+pub use alert::{Alert, AlertEntry, AlertFilter, AlertRule, ResultsRaised};
 pub use assessment::{Assessment, Contribution, Decided, EvidenceCount, Interval, Part};
 pub use backing::{Counting, Source};
 pub use burden::{
-    Burden, BurdenPolicy, Burdens, EnterpriseSeen, PriorCheck, Suspicion, SuspicionKind, TargetSeen,
+    Burden, BurdenMeasure, BurdenPolicy, Burdens, EnterpriseSeen, League, PriorCheck, Suspicion,
+    SuspicionKind, TargetSeen,
 };
 pub use campaign::{AdjustedEffect, Domain};
-pub use case::{Case, CaseInsert, CaseKind, CaseMove};
+pub use case::{Case, CaseFilter, CaseInsert, CaseKind, CaseMove};
 pub use caution::Caution;
 pub use checkpoint::CheckpointError;
 pub use counterfactual::Counterfactual;
@@ -91,7 +93,8 @@ pub use memory::MemoryUse;
 pub use model::Snapshot;
 pub use null_replay::{ByStream, NullReplay};
 pub use observers::{
-    MethodPeriod, ObserverHistories, ObserverHistory, ObserverPeriod, ObserverReport, OddsRatio,
+    MethodPeriod, ObserverCount, ObserverHistories, ObserverHistory, ObserverPeriod,
+    ObserverReport, OddsRatio,
 };
 pub use plans::{LedgerPlan, PlanRefusal, PlanRule, PlanState, PlanStep};
 pub use policy::{Policy, PolicyError};

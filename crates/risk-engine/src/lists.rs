@@ -17,7 +17,7 @@ pub use assistance::{Assisted, AssistedFor, AssistedReason};
 pub use credit::{ClassRow, CreditMonth, CreditRow};
 pub use duties::{DutyRow, DutyStep};
 pub(crate) use duties::{asked_from, missed, step_of};
-pub use found::{ProblemRow, ProblemStanding};
+pub use found::{ListedProblems, ProblemRow, ProblemStanding, rows_within};
 pub use serious::{Candidate, Criterion, Met, candidates};
 pub use settings::{CreditBand, DutySettings, ListsPolicy};
 pub use taken::{CorrectiveAction, corrective_actions};

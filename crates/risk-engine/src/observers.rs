@@ -111,6 +111,8 @@ pub struct MethodPeriod {
 /// How those who test moved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObserverHistories {
+    /// The weeks of each period, the latest last.
+    pub periods: Vec<Range<u16>>,
     /// Laboratories, by name.
     pub laboratories: BTreeMap<String, ObserverHistory>,
     /// Inspector groups, by name.
@@ -149,9 +151,44 @@ impl Observer {
     }
 }
 
+/// Results of one kind of observers, each by itself and window by window.
+#[derive(Debug, Clone)]
+struct Gathered {
+    own: BTreeMap<u16, Vec<Held>>,
+    names: BTreeMap<u16, String>,
+}
+
+/// What a report is made of（检验偏差统计）: all that is to be read of the engine; what is left takes longer and reads
+/// nothing of it.
+#[derive(Debug, Clone)]
+pub struct ObserverCount {
+    report: ObserverReport,
+    /// Recent weeks, those that they are compared with, then the periods.
+    windows: Vec<Range<u16>>,
+    laboratories: Gathered,
+    inspectors: Gathered,
+}
+
+impl ObserverCount {
+    /// The report.
+    pub fn report(self) -> ObserverReport {
+        let mut report = self.report;
+        let histories = &mut report.history;
+        histories.laboratories = self.laboratories.histories(&self.windows);
+        histories.inspectors = self.inspectors.histories(&self.windows);
+        report
+    }
+}
+
 impl Engine {
     /// The report, with the history of the last periods; none before the first fit.
     pub fn observer_report(&self, period: Period, limit: usize) -> Option<ObserverReport> {
+        self.observer_count(period, limit)
+            .map(ObserverCount::report)
+    }
+
+    /// What the report is made of. It changes with closes only.
+    pub fn observer_count(&self, period: Period, limit: usize) -> Option<ObserverCount> {
         let model = &self.model;
         let epoch = model.in_force?.epoch;
         let snapshot: &Snapshot = &model.snapshot;
@@ -167,7 +204,20 @@ impl Engine {
                 .collect()
         };
         let observers = &model.observers;
-        Some(ObserverReport {
+        let end = Period::week_of(self.calendar.day_of(epoch)).saturating_add(1);
+        let longest = limit.saturating_mul(14).min(usize::from(end)) as u16;
+        let mut periods = period.over(end - longest..end);
+        periods.drain(..periods.len().saturating_sub(limit));
+        let recent = end.saturating_sub(RECENT)..end;
+        let earlier = recent.start.saturating_sub(EARLIER)..recent.start;
+        let windows = [earlier, recent];
+        let windows: Vec<Range<u16>> = windows.into_iter().chain(periods.clone()).collect();
+        let gather = |observer, known| self.gather(observer, known, &windows);
+        let (laboratories, inspectors) = (
+            gather(Observer::Laboratory, &observers.laboratories),
+            gather(Observer::Inspector, &observers.inspectors),
+        );
+        let report = ObserverReport {
             epoch,
             laboratories: named(
                 snapshot.laboratory_strictness(),
@@ -180,96 +230,53 @@ impl Engine {
                 snapshot.inspectors.as_ref(),
             ),
             methods: snapshot.methods.clone(),
-            history: self.observer_histories(epoch, period, limit),
+            history: ObserverHistories {
+                methods: self.method_histories(&periods),
+                periods,
+                ..ObserverHistories::default()
+            },
+        };
+        Some(ObserverCount {
+            report,
+            windows,
+            laboratories,
+            inspectors,
         })
     }
 
-    fn observer_histories(&self, epoch: Epoch, period: Period, limit: usize) -> ObserverHistories {
-        let end = Period::week_of(self.calendar.day_of(epoch)).saturating_add(1);
-        let longest = limit.saturating_mul(14).min(usize::from(end)) as u16;
-        let mut periods = period.over(end - longest..end);
-        periods.drain(..periods.len().saturating_sub(limit));
-        let of = |observer, known| self.histories_of(observer, known, &periods, end);
-        let observers = &self.model.observers;
-        ObserverHistories {
-            laboratories: of(Observer::Laboratory, &observers.laboratories),
-            inspectors: of(Observer::Inspector, &observers.inspectors),
-            methods: self.method_histories(&periods),
-        }
-    }
-
-    fn histories_of(
-        &self,
-        observer: Observer,
-        known: &Numbered,
-        periods: &[Range<u16>],
-        end: u16,
-    ) -> BTreeMap<String, ObserverHistory> {
-        let recent = end.saturating_sub(RECENT)..end;
-        let earlier = recent.start.saturating_sub(EARLIER)..recent.start;
-        let mut windows = vec![earlier, recent];
-        windows.extend(periods.iter().cloned());
-        let mut all = vec![Held::default(); windows.len()];
+    fn gather(&self, observer: Observer, known: &Numbered, windows: &[Range<u16>]) -> Gathered {
+        let within = |week: u16| {
+            let numbered = windows.iter().enumerate();
+            let fits = numbered.filter(|(_, weeks)| weeks.contains(&week));
+            fits.map(|(at, _)| at).collect::<Vec<usize>>()
+        };
+        let end = windows.iter().map(|weeks| weeks.end).max();
+        let of_week: Vec<Vec<usize>> = (0..end.unwrap_or(0)).map(within).collect();
         let mut own: BTreeMap<u16, Vec<Held>> = BTreeMap::new();
         self.each_bin(|row, base, sign| {
             let number = observer.of(row);
-            if number == NO_OBSERVER || !windows.iter().any(|one| one.contains(&row.week)) {
+            let within = of_week.get(usize::from(row.week));
+            let Some(within) = within.filter(|within| !within.is_empty()) else {
+                return;
+            };
+            if number == NO_OBSERVER {
                 return;
             }
             let observed = self.observed(&observer.without(row), base, sign);
-            let of_one = own.entry(number).or_insert_with(|| all_empty(&windows));
-            let within = windows.iter().zip(&mut all).zip(of_one);
-            for ((_, all), one) in within.filter(|((one, _), _)| one.contains(&row.week)) {
-                all.add(observed);
-                one.add(observed);
+            let of_one = own.entry(number);
+            let of_one = of_one.or_insert_with(|| vec![Held::default(); windows.len()]);
+            for at in within {
+                if let Some(held) = of_one.get_mut(*at) {
+                    held.add(observed);
+                }
             }
         });
-        let all: Vec<Option<Excess>> = all.into_iter().map(Held::excess).collect();
-        let mut found: BTreeMap<String, ObserverHistory> = BTreeMap::new();
-        let mut surprises = Vec::new();
-        for (number, held) in own {
-            let excesses: Vec<Option<Excess>> = held.into_iter().map(Held::excess).collect();
-            let strictness: Vec<Option<(f64, f64)>> = excesses
-                .iter()
-                .zip(&all)
-                .map(|(one, all)| against_others((*one)?, (*all)?))
-                .collect();
-            let drift = match strictness.first_chunk::<2>() {
-                Some([Some((before, doubt)), Some((now, other))]) => {
-                    Some((now - before, libm::hypot(*doubt, *other)))
-                }
-                _incomplete => None,
-            };
-            let of_periods = windows.iter().zip(&excesses).zip(&strictness).skip(2);
-            let of_periods = of_periods.rev().filter_map(|((weeks, excess), strict)| {
-                let excess = (*excess)?;
-                Some(ObserverPeriod {
-                    weeks: weeks.clone(),
-                    results: excess.results,
-                    failures: excess.failures,
-                    strictness: strict.map(OddsRatio::of),
-                })
-            });
-            let name = known.name(number).to_owned();
-            if let Some((by, doubt)) = drift {
-                surprises.push((name.clone(), 2.0 * normal_cdf(-(by / doubt).abs())));
-            }
-            let history = ObserverHistory {
-                periods: of_periods.collect(),
-                drift: drift.map(OddsRatio::of),
-                drifting: false,
-            };
-            found.insert(name, history);
+        let names = own.keys();
+        let names = names.map(|number| (*number, known.name(*number).to_owned()));
+        Gathered {
+            names: names.collect(),
+            own,
         }
-        surprises.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let values: Vec<f64> = surprises.iter().map(|(_, value)| *value).collect();
-        let adjusted = benjamini_hochberg(&values).unwrap_or_default();
-        for ((name, _), adjusted) in surprises.iter().zip(adjusted) {
-            if let Some(history) = found.get_mut(name) {
-                history.drifting = adjusted <= FALSE_SHARE;
-            }
-        }
-        found
     }
 
     fn method_histories(&self, periods: &[Range<u16>]) -> BTreeMap<String, Vec<MethodPeriod>> {
@@ -313,6 +320,61 @@ impl Engine {
     }
 }
 
+impl Gathered {
+    fn histories(mut self, windows: &[Range<u16>]) -> BTreeMap<String, ObserverHistory> {
+        let mut all: Vec<Option<Excess>> = Vec::with_capacity(windows.len());
+        for at in 0..windows.len() {
+            let of_window = self.own.values().filter_map(|held| held.get(at));
+            all.push(Held::together(of_window).excess());
+        }
+        let mut found: BTreeMap<String, ObserverHistory> = BTreeMap::new();
+        let mut surprises = Vec::new();
+        for (number, held) in self.own {
+            let excesses: Vec<Option<Excess>> = held.into_iter().map(Held::excess).collect();
+            let strictness: Vec<Option<(f64, f64)>> = excesses
+                .iter()
+                .zip(&all)
+                .map(|(one, all)| against_others((*one)?, (*all)?))
+                .collect();
+            let drift = match strictness.first_chunk::<2>() {
+                Some([Some((before, doubt)), Some((now, other))]) => {
+                    Some((now - before, libm::hypot(*doubt, *other)))
+                }
+                _incomplete => None,
+            };
+            let of_periods = windows.iter().zip(&excesses).zip(&strictness).skip(2);
+            let of_periods = of_periods.rev().filter_map(|((weeks, excess), strict)| {
+                let excess = (*excess)?;
+                Some(ObserverPeriod {
+                    weeks: weeks.clone(),
+                    results: excess.results,
+                    failures: excess.failures,
+                    strictness: strict.map(OddsRatio::of),
+                })
+            });
+            let name = self.names.remove(&number).unwrap_or_default();
+            if let Some((by, doubt)) = drift {
+                surprises.push((name.clone(), 2.0 * normal_cdf(-(by / doubt).abs())));
+            }
+            let history = ObserverHistory {
+                periods: of_periods.collect(),
+                drift: drift.map(OddsRatio::of),
+                drifting: false,
+            };
+            found.insert(name, history);
+        }
+        surprises.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let values: Vec<f64> = surprises.iter().map(|(_, value)| *value).collect();
+        let adjusted = benjamini_hochberg(&values).unwrap_or_default();
+        for ((name, _), adjusted) in surprises.iter().zip(adjusted) {
+            if let Some(history) = found.get_mut(name) {
+                history.drifting = adjusted <= FALSE_SHARE;
+            }
+        }
+        found
+    }
+}
+
 impl MethodPeriod {
     fn new(weeks: &Range<u16>, counts: [i64; 6]) -> Self {
         let [tests, positives, seconded, confirmed, doubted, missed] = counts;
@@ -331,10 +393,6 @@ impl MethodPeriod {
             missed: share(missed, doubted),
         }
     }
-}
-
-fn all_empty(windows: &[Range<u16>]) -> Vec<Held> {
-    vec![Held::default(); windows.len()]
 }
 
 /// An observer against the others: all less its own part, by information.

@@ -93,6 +93,8 @@ pub struct Engine {
     pub(crate) taxonomy: Taxonomy,
     pub(crate) subjects: Subjects,
     pub(crate) states: Vec<SubjectState>,
+    /// How many subjects of a kind have which recorded level.
+    pub(crate) graded: BTreeMap<(SubjectKind, RiskLevel), u64>,
     pub(crate) pending: Pending,
     pub(crate) families: Families,
     pub(crate) clocks: Clocks,
@@ -136,6 +138,7 @@ impl Engine {
             taxonomy,
             subjects: Subjects::default(),
             states: Vec::new(),
+            graded: BTreeMap::new(),
             pending: Pending::default(),
             families: Families::default(),
             clocks: Clocks::default(),
@@ -238,16 +241,15 @@ impl Engine {
 
     /// Number of subjects, by kind and recorded level.
     pub fn subject_counts(&self) -> BTreeMap<(SubjectKind, RiskLevel), u64> {
-        let mut counts = BTreeMap::new();
-        for at in self.subjects.all() {
-            let level = self
-                .state(at)
-                .standing
-                .map_or(RiskLevel::Undetermined, |standing| standing.level);
-            *counts
-                .entry((self.subjects.name(at).kind(), level))
-                .or_default() += 1;
+        let mut counts = self.graded.clone();
+        for &kind in SubjectKind::ALL {
+            let graded = self.graded.iter().filter(|((of, _), _)| *of == kind);
+            let graded: u64 = graded.map(|(_, count)| count).sum();
+            // What was never graded counts as undetermined.
+            let rest = (self.subjects.count_of(kind) as u64).saturating_sub(graded);
+            *counts.entry((kind, RiskLevel::Undetermined)).or_default() += rest;
         }
+        counts.retain(|_, count| *count > 0);
         counts
     }
 

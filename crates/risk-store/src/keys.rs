@@ -49,18 +49,8 @@ pub enum Table {
     AlertByTime = b't',
     /// What changed of an alert, in the ledger's order.
     AlertMove = b'v',
-    /// Case by id, without its events.
-    Case = b'C',
-    /// Cases by the time at which their next term lapses, the earliest first.
-    CaseByDue = b'D',
-    /// Event of a case, by its number.
-    CaseEvent = b'E',
-    /// All cases, those opened last first.
-    CaseByTime = b'L',
     /// Entries that say what changed in a case, in the ledger's order.
     CaseMove = b'M',
-    /// Cases of a subject, those opened last first.
-    CaseOfSubject = b'S',
     /// What became of an event at an endpoint, the newest event first; among deliveries.
     Delivery = b'w',
     /// How an endpoint behaves; among deliveries.

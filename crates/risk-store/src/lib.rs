@@ -49,7 +49,7 @@ pub use salt::fresh_seed;
 pub use shelf::{DRAW_RECORD, PlanShelf};
 pub use store::{Opened, Store, StoreOptions, StoreReport, Verified, backup, restore};
 pub use views::{
-    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, Page, ResultsOf, SubjectOrder,
-    SubjectQuery, ViewStats,
+    AlertQuery, DeadLetterQuery, DeadLetterRow, Page, ResultsOf, SubjectOrder, SubjectQuery,
+    ViewStats,
 };
 pub use writer::Writer;

@@ -18,15 +18,15 @@ use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, ResultRecord, ShownEntry};
 use crate::shelf::PlanShelf;
 use crate::views::{
-    AlertQuery, CaseQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery,
-    ViewStats, ViewsHandle,
+    AlertQuery, DeadLetterQuery, DeadLetterRow, Page, SubjectOrder, SubjectQuery, ViewStats,
+    ViewsHandle,
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
 use crate::writer::BlockCache;
-use risk_domain::ids::{AlertId, CaseId, InspectionId};
+use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, AlertMoved, Assessment, Case, Effect};
+use risk_engine::{Alert, AlertMoved, Assessment, Effect};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -208,24 +208,6 @@ impl Reader {
     /// One raise.
     pub fn alert(&self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.views.read(|views| views.alert(id))
-    }
-
-    /// Cases that `keep` keeps, without their events: those opened last first, or by the term that lapses
-    /// next.
-    pub fn cases(
-        &self,
-        query: &CaseQuery,
-        keep: &dyn Fn(&Case) -> bool,
-        limit: usize,
-        cursor: Option<&str>,
-    ) -> Result<Page<Case>, StoreError> {
-        let list = List::cases(query.clone(), page(limit), cursor)?;
-        self.views.read(|views| list.page(views, keep))
-    }
-
-    /// One case with its events.
-    pub fn case(&self, id: &CaseId) -> Result<Option<Case>, StoreError> {
-        self.views.read(|views| views.case(id))
     }
 
     /// Dead letters, the newest first.

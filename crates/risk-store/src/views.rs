@@ -41,7 +41,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use cases::CaseQuery;
 pub(crate) use history::HistoryList;
 pub(crate) use query::List;
 pub use query::{
@@ -51,7 +50,7 @@ pub use results::ResultsOf;
 pub(crate) use thread::ViewThread;
 
 /// Version of the views' layout; another one is thrown away.
-const VIEW_VERSION: u8 = 12;
+const VIEW_VERSION: u8 = 13;
 /// sled's page cache. Its memory follows the size of batches more than this.
 const CACHE_BYTES: u64 = 32 << 20;
 /// How often sled syncs its file and clears up in it, in milliseconds: each of its syncs delays those of

@@ -92,10 +92,12 @@ impl StrictnessDto {
     fn all(
         found: &BTreeMap<String, Strictness>,
         histories: &BTreeMap<String, ObserverHistory>,
+        since: u16,
     ) -> Vec<Self> {
         let shown = |(id, one): (&String, &Strictness)| {
             let history = histories.get(id);
             let periods = history.map_or(&[][..], |history| &history.periods);
+            let periods = periods.iter().filter(|period| period.weeks.start >= since);
             Self {
                 id: id.clone(),
                 odds_ratio: one.odds_ratio,
@@ -104,7 +106,7 @@ impl StrictnessDto {
                 stricter: one.stricter,
                 drift: history.and_then(|history| history.drift).map(Into::into),
                 drifting: history.is_some_and(|history| history.drifting),
-                history: periods.iter().map(Into::into).collect(),
+                history: periods.map(Into::into).collect(),
             }
         };
         found.iter().map(shown).collect()
@@ -183,14 +185,16 @@ pub struct MethodDto {
 }
 
 impl MethodDto {
-    fn new(one: &MethodAccuracy, histories: &ObserverHistories) -> Self {
+    fn new(one: &MethodAccuracy, histories: &ObserverHistories, since: u16) -> Self {
         let history = histories.methods.get(one.name.as_str());
+        let history = history.map_or(&[][..], Vec::as_slice).iter();
+        let history = history.filter(|period| period.weeks.start >= since);
         Self {
             id: one.name.to_string(),
             sensitivity: one.sensitivity,
             specificity: one.specificity,
             refused: one.refused,
-            history: history.map_or_else(Vec::new, |all| all.iter().map(Into::into).collect()),
+            history: history.map(Into::into).collect(),
         }
     }
 }
@@ -211,14 +215,21 @@ pub struct ObserversDto {
 }
 
 impl ObserversDto {
-    pub(crate) fn new(report: &ObserverReport, period: Period, as_of: String) -> Self {
+    /// A report with the last so many periods of its histories.
+    pub(crate) fn new(
+        report: &ObserverReport,
+        (period, limit): (Period, usize),
+        as_of: String,
+    ) -> Self {
         let history = &report.history;
-        let method = |one: &MethodAccuracy| MethodDto::new(one, history);
+        let first = history.periods.iter().rev().take(limit).last();
+        let since = first.map_or(0, |weeks| weeks.start);
+        let method = |one: &MethodAccuracy| MethodDto::new(one, history, since);
         Self {
             as_of,
             period: period.code().to_owned(),
-            laboratories: StrictnessDto::all(&report.laboratories, &history.laboratories),
-            inspectors: StrictnessDto::all(&report.inspectors, &history.inspectors),
+            laboratories: StrictnessDto::all(&report.laboratories, &history.laboratories, since),
+            inspectors: StrictnessDto::all(&report.inspectors, &history.inspectors, since),
             methods: report.methods.iter().map(method).collect(),
         }
     }

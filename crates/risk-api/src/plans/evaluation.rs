@@ -366,19 +366,17 @@ pub(crate) async fn route(
     let shared = state.clone();
     let read = move |parts: &ApiParts| {
         let looked = {
-            let drawn = shared.0.drawn.read(parts)?;
-            let burdens = shared.0.burden.read(parts)?;
-            let lists = shared.0.lists.read(parts)?;
+            let books = shared.0.books.read(parts)?;
             let engine = parts.engine();
             let sources = PlanSources {
                 engine: &engine,
-                burdens: &burdens,
-                lists: &lists,
+                burdens: &books.burdens,
+                lists: &books.lists,
                 reference: &parts.reference,
                 planning: &parts.planning,
             };
             let day = engine.policy().time.offset.day_of((parts.now)());
-            PlansLookedAt::new(&sources, &drawn, plans.unwrap_or(USUAL_PLANS), day)
+            PlansLookedAt::new(&sources, &books.drawn, plans.unwrap_or(USUAL_PLANS), day)
         };
         looked.told(&parts.shelf, &parts.planning, gamma).map(Json)
     };

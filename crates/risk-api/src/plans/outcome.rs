@@ -33,7 +33,7 @@ pub(crate) async fn results(
     let read = move |parts: &ApiParts| {
         let plan = plan_of(parts, &id)?;
         let draw = DrawId::new(&id).map_err(|error| ApiError::Internal(error.to_string()))?;
-        let reported = shared.0.drawn.read(parts)?.of(&draw);
+        let reported = shared.0.books.read(parts)?.drawn.of(&draw);
         told(plan, &reported).map(Json)
     };
     state.read(read).await

@@ -228,7 +228,7 @@ pub(super) fn registered(parts: &ApiParts, request: &PlanRequest) -> Result<(), 
 fn all(state: &ApiState, parts: &ApiParts) -> Result<Vec<RaceDto>, ApiError> {
     let plans = drawn_plans(&parts.engine());
     let races = Races::of(&plans, &parts.shelf);
-    Ok(races.told(&*state.0.drawn.read(parts)?))
+    Ok(races.told(&state.0.books.read(parts)?.drawn))
 }
 
 /// Races of experts' lists with the engine's: how many tests were judged, and, once as many were as had been

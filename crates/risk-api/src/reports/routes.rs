@@ -109,14 +109,13 @@ fn with_sources<T>(
     gather: impl FnOnce(&Sources<'_>) -> Result<T, ReportError>,
 ) -> Result<T, ApiError> {
     let stored = Stored::read(&parts.reader, &parts.shelf)?;
-    let lists = books.0.lists.read(parts)?;
-    let drawn = books.0.drawn.read(parts)?;
+    let books = books.0.books.read(parts)?;
     let engine = parts.engine();
     let sources = Sources {
         engine: &engine,
         reference: &parts.reference,
-        lists: &lists,
-        drawn: &drawn,
+        lists: &books.lists,
+        drawn: &books.drawn,
         stored: &stored,
     };
     Ok(gather(&sources)?)

@@ -6,6 +6,7 @@
 //! epochs are kept one by one, however many there were.
 
 use super::lifecycle::AlertState;
+use super::listed::{Listed, lines};
 use super::moved::{AlertMoved, MoveCause};
 use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, StreamName, stream_id};
 use super::terms::AlertTerms;
@@ -15,7 +16,6 @@ use crate::input::Effect;
 use crate::signals::SignalRaised;
 use crate::step::Engine;
 use risk_domain::ids::{AlertId, HazardCode};
-use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub(super) type Place = (Epoch, Timestamp, bool, String);
 
 /// One stream: a subject with a hazard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stream {
+pub(super) struct Stream {
     #[serde(with = "risk_domain::decision::subject_text")]
     subject: Subject,
     hazard: Option<HazardCode>,
@@ -36,7 +36,7 @@ struct Stream {
     /// Events of open epochs.
     open: BTreeMap<Place, Event>,
     /// What stands after all events.
-    now: Standing,
+    pub(super) now: Standing,
 }
 
 /// All streams.
@@ -49,6 +49,9 @@ pub(crate) struct Alerts {
     lively: BTreeSet<u128>,
     /// How many raises there were, and the sum of their digests.
     raised: (u64, u128),
+    /// The alerts as they are listed: made of the streams, by whatever changes one.
+    #[serde(skip)]
+    pub(super) listed: Listed,
 }
 
 /// An alert with whose it is.
@@ -73,6 +76,15 @@ pub(super) fn stream_of(alert: &AlertId) -> Option<u128> {
 }
 
 impl Stream {
+    /// One of its alerts, with whose it is.
+    pub(super) fn entry<'a>(&'a self, alert: &'a StandingAlert) -> AlertEntry<'a> {
+        AlertEntry {
+            subject: &self.subject,
+            hazard: self.hazard.as_ref(),
+            alert,
+        }
+    }
+
     fn fold<'a>(
         &self,
         id: u128,
@@ -134,6 +146,30 @@ impl Stream {
 }
 
 impl Alerts {
+    pub(super) fn stream(&self, id: u128) -> Option<&Stream> {
+        self.streams.get(&id)
+    }
+
+    /// Changes a stream: the one place where that is done, so that what is listed is what stands.
+    fn change(&mut self, id: u128, change: impl FnOnce(&mut Stream)) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            let before = lines(id, &stream.now.alerts);
+            change(stream);
+            let after = lines(id, &stream.now.alerts);
+            self.listed.change(stream.hazard.as_ref(), before, after);
+        }
+    }
+
+    /// Lists what was read from a checkpoint, which has the streams only.
+    pub(crate) fn list_anew(&mut self) {
+        self.listed = Listed::default();
+        for (id, stream) in &self.streams {
+            let after = lines(*id, &stream.now.alerts);
+            self.listed
+                .change(stream.hazard.as_ref(), Vec::new(), after);
+        }
+    }
+
     pub(super) fn terms(&self, policy: &AlertTerms) -> AlertTerms {
         self.terms.unwrap_or(*policy)
     }
@@ -146,7 +182,7 @@ impl Alerts {
                 + alerts * size_of::<StandingAlert>()
                 + stream.open.len() * (size_of::<Place>() + size_of::<Event>() + size_of::<Raise>())
         };
-        self.streams.values().map(of).sum()
+        self.streams.values().map(of).sum::<usize>() + self.listed.heap_bytes()
     }
 
     /// Events of epochs that are open.
@@ -185,7 +221,7 @@ impl Alerts {
         *sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(&text));
         let terms = self.terms(policy);
         let id = stream_id(&alert.subject, alert.hazard.as_ref());
-        let stream = self.streams.entry(id).or_insert_with(|| Stream {
+        self.streams.entry(id).or_insert_with(|| Stream {
             subject: alert.subject.clone(),
             hazard: alert.hazard.clone(),
             settled: Standing::default(),
@@ -194,7 +230,9 @@ impl Alerts {
         });
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
         let raise = Raise::new(alert, behind);
-        stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
+        self.change(id, |stream| {
+            stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
+        });
         self.lively.insert(id);
     }
 
@@ -204,9 +242,11 @@ impl Alerts {
         let Some(id) = stream_of(&order.alert) else {
             return;
         };
-        if let Some(stream) = self.streams.get_mut(&id) {
+        if self.streams.contains_key(&id) {
             let place = place_of(epoch, &order);
-            stream.insert(id, place, Event::Decided(Box::new(order)), &terms);
+            self.change(id, |stream| {
+                stream.insert(id, place, Event::Decided(Box::new(order)), &terms);
+            });
             self.lively.insert(id);
         }
     }
@@ -216,11 +256,9 @@ impl Alerts {
         let terms = self.terms(policy);
         let lively = std::mem::take(&mut self.lively);
         for id in lively {
-            let Some(stream) = self.streams.get_mut(&id) else {
-                continue;
-            };
-            stream.settle(id, epoch, ended_at, &terms);
-            if !stream.open.is_empty() || stream.snoozed() {
+            self.change(id, |stream| stream.settle(id, epoch, ended_at, &terms));
+            let stream = self.streams.get(&id);
+            if stream.is_some_and(|stream| !stream.open.is_empty() || stream.snoozed()) {
                 self.lively.insert(id);
             }
         }
@@ -252,11 +290,8 @@ impl Alerts {
 
     fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         self.streams.values().flat_map(|stream| {
-            stream.now.alerts.iter().map(|alert| AlertEntry {
-                subject: &stream.subject,
-                hazard: stream.hazard.as_ref(),
-                alert,
-            })
+            let alerts = stream.now.alerts.iter();
+            alerts.map(|alert| stream.entry(alert))
         })
     }
 
@@ -264,11 +299,7 @@ impl Alerts {
         let stream = self.streams.get(&stream_of(id)?)?;
         let alerts = &stream.now.alerts;
         let alert = alerts.iter().find(|alert| alert.id == *id)?;
-        Some(AlertEntry {
-            subject: &stream.subject,
-            hazard: stream.hazard.as_ref(),
-            alert,
-        })
+        Some(stream.entry(alert))
     }
 }
 
@@ -278,14 +309,6 @@ pub(super) fn place_of(epoch: Epoch, order: &AlertOrder) -> Place {
 }
 
 impl Engine {
-    /// Every alert, those that opened last first.
-    pub fn alerts(&self) -> Vec<AlertEntry<'_>> {
-        let mut all: Vec<_> = self.alerts.entries().collect();
-        let key = |entry: &AlertEntry<'_>| (entry.alert.opened_at, entry.alert.id.clone());
-        all.sort_by_cached_key(|entry| std::cmp::Reverse(key(entry)));
-        all
-    }
-
     /// Every alert that is not closed, in the order of their streams.
     pub fn open_alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         let all = self.alerts.entries();
@@ -304,21 +327,7 @@ impl Engine {
         hazard: Option<&HazardCode>,
     ) -> Option<AlertEntry<'_>> {
         let stream = self.alerts.streams.get(&stream_id(subject, hazard))?;
-        Some(AlertEntry {
-            subject: &stream.subject,
-            hazard: stream.hazard.as_ref(),
-            alert: stream.now.open()?,
-        })
-    }
-
-    /// Number of alerts by state and level.
-    pub fn alert_counts(&self) -> BTreeMap<(AlertState, AlertLevel), u64> {
-        let mut counts = BTreeMap::new();
-        for entry in self.alerts.entries() {
-            let key = (entry.alert.state, entry.alert.level);
-            *counts.entry(key).or_default() += 1;
-        }
-        counts
+        Some(stream.entry(stream.now.open()?))
     }
 
     /// What came of the alerts of each rule that were closed, by the code of the disposition（处置反馈）.

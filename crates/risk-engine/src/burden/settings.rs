@@ -4,7 +4,7 @@ use super::suspicion::WIDEST_BAND;
 use serde::Deserialize;
 
 /// How much inspection an enterprise bears（检查负担）, and what looks like evasion.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BurdenPolicy {
     /// Days after a visit before a routine one may come again, 0 to 3660.

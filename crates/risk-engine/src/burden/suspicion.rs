@@ -10,7 +10,7 @@ use risk_domain::inspection::{InspectionResult, TestItem};
 use risk_domain::time::Day;
 use risk_stats::false_discovery::benjamini_hochberg;
 use risk_stats::special::ln_choose;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most ledger entries that one sign names.
 const MOST_ENTRIES: usize = 50;
@@ -129,40 +129,45 @@ impl Burdens {
     /// Signs of evasion in the results up to a day.
     pub fn suspicions(&self, on: Day, policy: &BurdenPolicy) -> Vec<Suspicion> {
         let mut all = self.reregistered(on, policy);
-        all.extend(believed(self.clean_when_foreseen(on), policy));
-        all.extend(believed(self.heaped(on, policy), policy));
+        all.extend(self.clean_when_foreseen(on, policy));
+        all.extend(self.heaped(on, policy));
         all
     }
 
     /// Places where somebody failed, left, and somebody new came soon after.
     fn reregistered(&self, on: Day, policy: &BurdenPolicy) -> Vec<Suspicion> {
-        let mut first_seen: BTreeMap<u32, Day> = BTreeMap::new();
+        let mut first_seen: Vec<Option<Day>> = vec![None; self.of_enterprise.len()];
         let mut at_place: BTreeMap<u32, Vec<&Fact>> = BTreeMap::new();
         for fact in &self.facts {
             if fact.day > on || !self.stands(fact) {
                 continue;
             }
-            let first = first_seen.entry(fact.enterprise).or_insert(fact.day);
-            *first = (*first).min(fact.day);
+            if let Some(first) = first_seen.get_mut(fact.enterprise as usize) {
+                *first = Some(first.map_or(fact.day, |day| day.min(fact.day)));
+            }
             at_place.entry(fact.place).or_default().push(fact);
         }
         let mut found = Vec::new();
         for facts in at_place.values_mut() {
             facts.sort_by(|one, other| (one.day, &one.id).cmp(&(other.day, &other.id)));
+            let numbered = facts.iter().enumerate();
+            let last_at: BTreeMap<u32, usize> =
+                numbered.map(|(at, fact)| (fact.enterprise, at)).collect();
+            let mut seen = BTreeSet::new();
+            let mut failure: Option<&Fact> = None;
             for (at, new) in facts.iter().enumerate() {
-                let (earlier, later) = facts.split_at(at);
                 // The first that was ever seen of it.
-                let is_first = first_seen.get(&new.enterprise) == Some(&new.day)
-                    && !earlier.iter().any(|fact| fact.enterprise == new.enterprise);
-                let failure = earlier.iter().rev().find(|fact| {
-                    fact.failed() && fact.day.plus(policy.reregistered_days) >= new.day
-                });
-                if let (true, Some(failure)) = (is_first, failure)
-                    && !later
-                        .iter()
-                        .any(|fact| fact.enterprise == failure.enterprise)
-                {
+                let is_first = seen.insert(new.enterprise)
+                    && first_seen.get(new.enterprise as usize) == Some(&Some(new.day));
+                let soon = |failure: &&Fact| {
+                    let left = last_at.get(&failure.enterprise) < Some(&at);
+                    left && failure.day.plus(policy.reregistered_days) >= new.day
+                };
+                if let Some(failure) = failure.filter(soon).filter(|_| is_first) {
                     found.extend(self.came_back(failure, new));
+                }
+                if new.failed() {
+                    failure = Some(new);
                 }
             }
         }
@@ -193,12 +198,14 @@ impl Burdens {
     }
 
     /// Enterprises that fail less where a check can be foreseen than others do.
-    fn clean_when_foreseen(&self, on: Day) -> Vec<Suspicion> {
-        let mut of: BTreeMap<u32, Compared> = BTreeMap::new();
+    fn clean_when_foreseen(&self, on: Day, policy: &BurdenPolicy) -> Vec<Suspicion> {
+        let mut of: Vec<Compared> = vec![Compared::default(); self.of_enterprise.len()];
         let mut city = Compared::default();
         for fact in &self.facts {
             if fact.day <= on && fact.tested() && self.stands(fact) {
-                of.entry(fact.enterprise).or_default().add(fact);
+                if let Some(of) = of.get_mut(fact.enterprise as usize) {
+                    of.add(fact);
+                }
                 city.add(fact);
             }
         }
@@ -206,20 +213,25 @@ impl Burdens {
         let half = |count: u32| f64::from(count) + 0.5;
         let ln_odds = |sums: &Sums| libm::log(half(sums.failed) / half(sums.tested - sums.failed));
         let usual = ln_odds(&city.foreseen) - ln_odds(&city.unforeseen);
-        let compared = of.into_iter().filter_map(|(enterprise, compared)| {
+        let compared = (0..).zip(of).filter(|(_, of)| {
+            of.foreseen.tested >= LEAST_COMPARED && of.unforeseen.tested >= LEAST_COMPARED
+        });
+        let compared = compared.map(|(enterprise, of): (u32, _)| {
+            let p = lower_tail(of.foreseen, of.unforeseen, usual);
+            (p, (enterprise, of))
+        });
+        let told = believed(compared.collect(), policy).into_iter();
+        let told = told.filter_map(|(p, (enterprise, compared))| {
             let (foreseen, unforeseen) = (compared.foreseen, compared.unforeseen);
-            if foreseen.tested < LEAST_COMPARED || unforeseen.tested < LEAST_COMPARED {
-                return None;
-            }
-            let p = lower_tail(foreseen, unforeseen, usual);
             let subject = self.enterprises.name(enterprise)?;
+            let facts = self.facts_of(enterprise, on).filter(|fact| fact.tested());
             Some(Suspicion {
                 kind: SuspicionKind::CleanWhenForeseen,
                 subject: CompactString::new(subject.as_str()),
                 before: None,
                 item: None,
                 p_value: Some(p),
-                entries: compared.entries,
+                entries: facts.map(|fact| fact.entry).take(MOST_ENTRIES).collect(),
                 reason_zh: format!(
                     "可预见的检查{}批次中不合格{}批次，不可预见的检查{}批次中不合格{}批次；与全市的差别相比，出于偶然的概率为{p:.2e}",
                     foreseen.tested, foreseen.failed, unforeseen.tested, unforeseen.failed
@@ -230,7 +242,7 @@ impl Burdens {
                 ),
             })
         });
-        compared.collect()
+        sorted(told.collect())
     }
 
     /// Observers of whose measurements near a limit more lie within it than beyond it. Where nobody
@@ -248,18 +260,22 @@ impl Burdens {
             let (within, beyond, entries) = sums.entry((margin.observer, margin.item)).or_default();
             if margin.ratio <= 1.0 {
                 *within += 1;
-                entries.push(fact.entry);
+                if entries.len() < MOST_ENTRIES {
+                    entries.push(fact.entry);
+                }
             } else {
                 *beyond += 1;
             }
         }
-        let heaps = sums.into_iter().filter_map(|((observer, item), sums)| {
-            let (within, beyond, mut entries) = sums;
+        let heaps = sums.into_iter().map(|(of, (within, beyond, entries))| {
+            let p = upper_half_tail(within, within + beyond);
+            (p, (of, within, beyond, entries))
+        });
+        let told = believed(heaps.collect(), policy).into_iter();
+        let told = told.filter_map(|(p, ((observer, item), within, beyond, entries))| {
             let all = within + beyond;
             let observer = self.observers.name(observer)?;
             let item = self.items.name(item)?;
-            let p = upper_half_tail(within, all);
-            entries.truncate(MOST_ENTRIES);
             let percent = policy.heap_band * 100.0;
             Some(Suspicion {
                 kind: SuspicionKind::HeapedAtLimit,
@@ -276,7 +292,7 @@ impl Burdens {
                 ),
             })
         });
-        heaps.collect()
+        sorted(told.collect())
     }
 }
 
@@ -287,11 +303,10 @@ struct Sums {
     failed: u32,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Compared {
     foreseen: Sums,
     unforeseen: Sums,
-    entries: Vec<u64>,
 }
 
 impl Compared {
@@ -303,22 +318,24 @@ impl Compared {
         };
         sums.tested += 1;
         sums.failed += u32::from(fact.failed());
-        if self.entries.len() < MOST_ENTRIES {
-            self.entries.push(fact.entry);
-        }
     }
 }
 
-/// Those signs of one kind that are believed, the least probable by chance first.
-fn believed(mut signs: Vec<Suspicion>, policy: &BurdenPolicy) -> Vec<Suspicion> {
-    let p_values: Vec<f64> = signs.iter().filter_map(|sign| sign.p_value).collect();
+/// Those that are believed of all that were looked at for signs of one kind, each by its probability.
+fn believed<T>(mut all: Vec<(f64, T)>, policy: &BurdenPolicy) -> Vec<(f64, T)> {
+    let p_values: Vec<f64> = all.iter().map(|(p, _)| *p).collect();
     // A tail probability lies within [0, 1], so nothing is refused.
     let adjusted = benjamini_hochberg(&p_values).unwrap_or_default();
     let mut adjusted = adjusted.into_iter();
-    signs.retain(|_| {
+    all.retain(|_| {
         let adjusted = adjusted.next();
         adjusted.is_some_and(|p| p <= policy.false_share)
     });
+    all
+}
+
+/// The least probable by chance first.
+fn sorted(mut signs: Vec<Suspicion>) -> Vec<Suspicion> {
     signs.sort_by(|one, other| {
         let p = |sign: &Suspicion| sign.p_value.unwrap_or(1.0);
         let by_name = (&one.subject, &one.item).cmp(&(&other.subject, &other.item));

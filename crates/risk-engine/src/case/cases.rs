@@ -9,11 +9,14 @@ mod answering;
 mod change;
 mod kept;
 mod known;
+mod listed;
 
 use answering::{answers, field_of};
 pub(crate) use change::CaseChange;
 use change::{additions, difference, lengths};
 pub(crate) use kept::{Docketed, Unsettled};
+pub use listed::CaseFilter;
+use listed::{Lines, Listed};
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, ResultFact, Rules};
 use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
@@ -108,6 +111,8 @@ pub(crate) struct Cases {
     answering: BTreeMap<(EnterpriseId, ProductCode), BTreeSet<InspectionId>>,
     timers: BTreeSet<(Timestamp, u32)>,
     touched: BTreeMap<u32, Touch>,
+    /// The cases as they are listed: made of the dockets, by whatever changes one.
+    listed: Listed,
 }
 
 /// Whether a result may open a case by itself.
@@ -350,10 +355,7 @@ impl Cases {
         let mut changes = Vec::new();
         let rules = rules(policy, taxonomy);
         for (number, touch) in std::mem::take(&mut self.touched) {
-            let Some(docket) = self.dockets.get_mut(number as usize) else {
-                continue;
-            };
-            match touch {
+            self.change(number, |docket| match touch {
                 Touch::Added(fact) if docket.goes_on_with(&fact) => {
                     let lengths = lengths(&docket.cases);
                     docket.go_on_with(&fact, through, rules);
@@ -363,7 +365,7 @@ impl Cases {
                     let after = docket.refolded(through, rules);
                     changes.extend(difference(&docket.cases, after));
                 }
-            }
+            });
         }
         changes
     }
@@ -390,13 +392,16 @@ impl Cases {
         policy: &Policy,
         taxonomy: &Taxonomy,
     ) -> Vec<CaseChange> {
+        let mut changes = Vec::new();
         let due = self.timers.first().filter(|(at, _)| *at <= through);
-        let docket = due.and_then(|(_, number)| self.dockets.get_mut(*number as usize));
-        docket.map_or_else(Vec::new, |docket| {
-            let lengths = lengths(&docket.cases);
-            docket.lapse(through, rules(policy, taxonomy));
-            additions(&lengths, &docket.cases)
-        })
+        if let Some((_, number)) = due.copied() {
+            self.change(number, |docket| {
+                let lengths = lengths(&docket.cases);
+                docket.lapse(through, rules(policy, taxonomy));
+                changes.extend(additions(&lengths, &docket.cases));
+            });
+        }
+        changes
     }
 
     /// Puts a change in force, after whose events so many of the last stay. A change that was made already is made
@@ -404,7 +409,8 @@ impl Cases {
     pub(crate) fn apply(&mut self, moved: &CaseMove, stays: u32) {
         let number = self.docket(&moved.case.key);
         let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
-        self.change(number, |cases| {
+        self.change(number, |docket| {
+            let cases = &mut docket.cases;
             let stands = cases.iter().position(|case| case.id == moved.case.id);
             let before = stands.map(|place| cases.remove(place).events);
             let mut events = before.unwrap_or_default();
@@ -429,16 +435,20 @@ impl Cases {
     /// Takes away a case that the facts no longer make.
     pub(crate) fn apply_gone(&mut self, id: &CaseId) {
         if let Some(number) = self.by_id.get(id).copied() {
-            self.change(number, |cases| cases.retain(|case| case.id != *id));
+            self.change(number, |docket| docket.cases.retain(|case| case.id != *id));
         }
     }
 
-    fn change(&mut self, number: u32, change: impl FnOnce(&mut Vec<Case>)) {
+    /// Changes the cases of a docket: the one place where that is done, so that timers and lists follow.
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Docket)) {
         if let Some(docket) = self.dockets.get_mut(number as usize) {
             if let Some(at) = docket.timer {
                 self.timers.remove(&(at, number));
             }
-            change(&mut docket.cases);
+            let before = Lines::of(number, &docket.cases);
+            change(docket);
+            let after = Lines::of(number, &docket.cases);
+            self.listed.change(before, after);
             docket.timer = docket.next_lapse();
             if let Some(at) = docket.timer {
                 self.timers.insert((at, number));

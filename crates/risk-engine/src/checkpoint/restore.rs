@@ -158,6 +158,7 @@ impl Engine {
     ) -> Result<(), CheckpointError> {
         self.warning = decode(&pieces.warning)?;
         self.alerts = decode(&pieces.alerts)?;
+        self.alerts.list_anew();
         (
             self.signals,
             self.paths,
@@ -253,10 +254,14 @@ impl Engine {
                     digest,
                 }
             });
+            let at = SubjectIx(self.states.len() as u32);
             self.states.push(SubjectState {
                 tallies: Tallies::from_sums(sums),
-                standing,
+                standing: None,
             });
+            if let Some(standing) = standing {
+                self.stand(at, standing);
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use risk_domain::ids::{EnterpriseId, HazardCode, ItemCode, ProductCode, ZoneId};
 use risk_domain::named_scale;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 named_scale! {
     /// Where a row of the problem list stands（问题进度）.
@@ -73,6 +74,37 @@ pub struct ProblemRow {
 
 type Matter = (ProductCode, ItemCode);
 
+/// Problems that officers listed, by enterprise（已列问题）.
+#[doc(alias = "已列问题")]
+#[derive(Debug, Clone, Default)]
+pub struct ListedProblems(BTreeMap<EnterpriseId, Vec<ListedProblem>>);
+
+impl ListedProblems {
+    /// Those that were listed by the end of a day.
+    pub fn by(listed: impl Iterator<Item = ListedProblem>, on: Day, offset: CivilOffset) -> Self {
+        let before = offset.start_of(on.plus(1));
+        let mut by: BTreeMap<EnterpriseId, Vec<ListedProblem>> = BTreeMap::new();
+        for problem in listed.filter(|problem| problem.listed_at < before) {
+            by.entry(problem.enterprise.clone())
+                .or_default()
+                .push(problem);
+        }
+        for problems in by.values_mut() {
+            problems
+                .sort_by(|one, other| (one.listed_at, &one.id).cmp(&(other.listed_at, &other.id)));
+        }
+        Self(by)
+    }
+}
+
+/// The rows of one enterprise in a problem list, which is in the order of enterprises.
+pub fn rows_within<'a>(problems: &'a [ProblemRow], enterprise: &EnterpriseId) -> &'a [ProblemRow] {
+    let from = problems.partition_point(|row| row.enterprise < *enterprise);
+    let own = problems.get(from..).unwrap_or_default();
+    let until = own.partition_point(|row| row.enterprise == *enterprise);
+    own.get(..until).unwrap_or_default()
+}
+
 impl Lists {
     /// The problem list up to the end of a day: every problem that officers listed, and every item that
     /// failed and that none of them covers, in the order of enterprise, product and item. A problem covers
@@ -83,23 +115,49 @@ impl Lists {
         on: Day,
         offset: CivilOffset,
     ) -> Vec<ProblemRow> {
-        let before = offset.start_of(on.plus(1));
-        let mut of_enterprise: BTreeMap<EnterpriseId, Vec<ListedProblem>> = BTreeMap::new();
-        for problem in listed.filter(|problem| problem.listed_at < before) {
-            let of = of_enterprise.entry(problem.enterprise.clone());
-            of.or_default().push(problem);
-        }
-        let enterprises: BTreeSet<&EnterpriseId> =
-            self.failures.keys().chain(of_enterprise.keys()).collect();
-        let mut rows = Vec::new();
-        for enterprise in enterprises {
-            let mut problems = of_enterprise.get(enterprise).cloned().unwrap_or_default();
-            problems
-                .sort_by(|one, other| (one.listed_at, &one.id).cmp(&(other.listed_at, &other.id)));
-            let failures = self.failures_of(enterprise, before);
-            rows.extend(rows_of(enterprise, &problems, &failures, (on, offset)));
-        }
-        rows
+        let listed = ListedProblems::by(listed, on, offset);
+        let enterprises = self.enterprises(&listed, None);
+        let rows = enterprises.flat_map(|one| self.problems_of(one, &listed, on, offset));
+        rows.collect()
+    }
+
+    /// The rows of one enterprise in it.
+    pub fn problems_of(
+        &self,
+        enterprise: &EnterpriseId,
+        listed: &ListedProblems,
+        on: Day,
+        offset: CivilOffset,
+    ) -> Vec<ProblemRow> {
+        let failures = self.failures_of(enterprise, offset.start_of(on.plus(1)));
+        let problems = listed.0.get(enterprise).map_or(&[][..], Vec::as_slice);
+        rows_of(enterprise, problems, &failures, (on, offset))
+    }
+
+    /// Enterprises that have or may have a row in the problem list or in the assistance list, in the order of
+    /// their ids, from one on.
+    pub fn enterprises<'a>(
+        &'a self,
+        listed: &'a ListedProblems,
+        from: Option<&EnterpriseId>,
+    ) -> impl Iterator<Item = &'a EnterpriseId> + use<'a> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        let range = (from, Bound::Unbounded);
+        let mut failed = self.failures.range::<EnterpriseId, _>(range).peekable();
+        let mut heard = self.heard.range::<EnterpriseId, _>(range).peekable();
+        let mut noted = listed.0.range::<EnterpriseId, _>(range).peekable();
+        std::iter::from_fn(move || {
+            let heads = [
+                failed.peek().map(|(id, _)| *id),
+                heard.peek().map(|(id, _)| *id),
+                noted.peek().map(|(id, _)| *id),
+            ];
+            let next = heads.into_iter().flatten().min()?;
+            failed.next_if(|(id, _)| *id == next);
+            heard.next_if(|(id, _)| *id == next);
+            noted.next_if(|(id, _)| *id == next);
+            Some(next)
+        })
     }
 }
 

@@ -10,7 +10,8 @@ use risk_domain::ids::{AgencyId, EnterpriseId, InspectionId, LabId};
 use risk_domain::inspection::{Agency, AgencyLevel, InspectionResult, Producer, TestKind};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::time::{CivilOffset, DAY_MILLIS, Day, Timestamp};
-use risk_engine::{Burden, BurdenPolicy, Burdens, Policy, SuspicionKind};
+use risk_engine::{Burden, BurdenMeasure, BurdenPolicy, Burdens, Policy, SuspicionKind};
+use std::cmp::Reverse;
 
 fn policy() -> BurdenPolicy {
     Policy::builtin().unwrap().burden
@@ -298,5 +299,66 @@ proptest! {
             hash
         });
         prop_assert_eq!(&told(&shuffled), &expected);
+    }
+}
+
+/// All burdens by one measure, sorted anew.
+fn sorted(burdens: &Burdens, on: Day, by: BurdenMeasure) -> Vec<Burden> {
+    let mut all = burdens.all(on, &policy());
+    all.sort_by_key(|burden| {
+        let measured = match by {
+            BurdenMeasure::Visits => u64::from(burden.visits),
+            BurdenMeasure::RecentVisits => u64::from(burden.recent_visits),
+            BurdenMeasure::Tests => u64::from(burden.tests),
+            BurdenMeasure::Cost => burden.cost_fen,
+        };
+        (Reverse(measured), burden.enterprise.clone())
+    });
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    /// The league that follows results is what sorting all of them tells, whatever corrects what, of whichever
+    /// enterprise, in whichever order they come and whenever the day moves on.
+    #[test]
+    fn a_league_that_follows_results_is_all_burdens_sorted(
+        drawn in prop::collection::vec(
+            (0u32..4, 0i64..60, any::<bool>(), prop::option::of(any::<prop::sample::Index>())),
+            1..30,
+        ),
+        order in any::<prop::sample::Index>(),
+        days in prop::collection::vec((any::<prop::sample::Index>(), 0i32..80), 1..6),
+    ) {
+        let mut results: Vec<InspectionResult> = Vec::new();
+        for (id, (enterprise, at, failed, corrects)) in drawn.into_iter().enumerate() {
+            let mut one = result(id as u32, enterprise, 1, at, failed);
+            one.sample.cost_fen = Some(at as u64);
+            if let Some(corrects) = corrects.filter(|_| !results.is_empty()) {
+                one.supersedes = Some(corrects.get(&results).inspection_id.clone());
+            }
+            results.push(one);
+        }
+        let turn = order.index(results.len());
+        results.rotate_left(turn);
+        let mut burdens = Burdens::default();
+        let first = CivilOffset::CHINA.day_of(results[0].sampled_at).plus(-40);
+        for (entry, result) in results.iter().enumerate() {
+            burdens.admit(entry as u64, result, CivilOffset::CHINA);
+            let asked = days.iter().filter(|(at, _)| at.index(results.len()) == entry);
+            for (_, after) in asked {
+                let on = first.plus(*after);
+                burdens.settle(on, &policy());
+                prop_assert!(burdens.is_settled(on, &policy()));
+                for by in BurdenMeasure::ALL {
+                    let ranked: Vec<Burden> = burdens.ranked(*by).cloned().collect();
+                    prop_assert_eq!(&ranked, &sorted(&burdens, on, *by));
+                    let league = burdens.league_of(on, &policy());
+                    let other: Vec<Burden> = burdens.in_order(&league, *by).cloned().collect();
+                    prop_assert_eq!(ranked, other);
+                }
+            }
+        }
     }
 }

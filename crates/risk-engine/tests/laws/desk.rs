@@ -1,5 +1,6 @@
 //! An engine with a shell around it that looks up what the engine asks for.
 
+use crate::listed;
 use compact_str::CompactString;
 use risk_domain::decision::Command;
 use risk_domain::ids::{
@@ -317,7 +318,7 @@ impl Desk {
         self.engine.state_hash()
     }
 
-    /// Folds what was recorded into a new engine.
+    /// Folds what was recorded into a new engine. What either lists must be what sorting all tells.
     pub(crate) fn rebuilt(&self) -> StateHash {
         let mut engine = new_engine();
         // A record refers to what stands before it; what comes later is not known yet.
@@ -364,6 +365,8 @@ impl Desk {
                 Entry::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
             }
         }
+        listed::check(&self.engine, &self.effects);
+        listed::check(&engine, &self.effects);
         engine.state_hash()
     }
 

@@ -17,6 +17,7 @@ mod hazard_items;
 mod influence;
 mod laws;
 mod leads;
+mod listed;
 mod lists;
 mod model;
 mod peers;

@@ -10,7 +10,6 @@
 //! come again: a subject's row names the entries that it has seen ([`super::row`]), the events are found
 //! anew from it, and all other rows say the same when they are written twice.
 
-use super::cases::CaseChanges;
 use super::gather::{Changes, Gather};
 use super::outbox::{self, EventKind};
 use super::row::{GradeRow, KeyValue, grade_key};
@@ -18,7 +17,7 @@ use super::{Damaged, VIEW_VERSION, Views, guard, meta_key, provenance};
 use crate::keys::{Key, Table};
 use crate::ledger::LedgerReader;
 use crate::records::{CommandKeys, RejectionSummary, ResultOwners};
-use risk_domain::ids::{CaseId, SignalId};
+use risk_domain::ids::SignalId;
 use risk_domain::personal::Erasure;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
@@ -42,7 +41,6 @@ struct Writing {
     to: u64,
     rows: std::vec::IntoIter<KeyValue>,
     subjects: std::vec::IntoIter<(Subject, Changes)>,
-    cases: std::collections::btree_map::IntoIter<CaseId, CaseChanges>,
     /// Events found so far.
     events: Vec<(u64, u8)>,
     /// Lists of all events, once all are found.
@@ -147,12 +145,10 @@ impl Applier {
             Effect::SignalRaised(raised) => self.gather.alert(entry, &raised.alert)?,
             Effect::ResultsRaised(raised) => self.gather.alert(entry, &raised.alert)?,
             Effect::AlertMoved(moved) => self.gather.moved(entry, moved)?,
-            Effect::CaseMoved(moved) => {
-                self.gather.case_moved(entry, (**moved).clone().into());
-            }
-            Effect::CaseInserted(insert) => self.gather.case_moved(entry, (**insert).clone()),
-            Effect::CaseGone(id) => self.gather.case_gone(entry, id),
+            Effect::CaseMoved(moved) => self.gather.case_moved(entry, &moved.case.id),
+            Effect::CaseInserted(insert) => self.gather.case_moved(entry, &insert.moved.case.id),
             Effect::EpochClosed(_)
+            | Effect::CaseGone(_)
             | Effect::SnapshotFitted(_)
             | Effect::RatesTold(_)
             | Effect::LevelsTold(_)
@@ -246,7 +242,6 @@ impl Applier {
             to: self.position,
             rows: rows.into_iter(),
             subjects: subjects.into_iter(),
-            cases: gather.cases.into_iter(),
             events: gather.events,
             lists: None,
             rejected: gather.rejected,
@@ -319,8 +314,6 @@ impl Writing {
                 batch.put(key, value);
             } else if let Some((subject, changes)) = self.subjects.next() {
                 self.subject(views, &subject, changes, batch)?;
-            } else if let Some((id, changes)) = self.cases.next() {
-                views.write_case(&id, changes, batch)?;
             } else if let Some(lists) = &mut self.lists {
                 let Some((key, value)) = lists.next() else {
                     return Ok(Written::All { keys: self.keys });

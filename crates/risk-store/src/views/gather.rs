@@ -2,7 +2,7 @@
 //! meanwhile is written once. Nothing is read here.
 
 use super::Damaged;
-use super::cases::{CaseChanges, move_key};
+use super::cases::move_key;
 use super::outbox::EventKind;
 use super::results::NewResults;
 use super::row::KeyValue;
@@ -13,7 +13,7 @@ use risk_domain::ids::{CaseId, SignalId};
 use risk_domain::personal::Erasure;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::{Alert, AlertMoved, CaseInsert};
+use risk_engine::{Alert, AlertMoved};
 use std::collections::BTreeMap;
 
 /// Subjects from which a gather is full.
@@ -22,8 +22,6 @@ const FULL_SUBJECTS: usize = 100_000;
 const FULL_BYTES: usize = 64 << 20;
 /// Bytes of a gathered subject beside its assessment, about.
 const SUBJECT_BYTES: usize = 160;
-/// Bytes of a gathered case beside its events, about.
-const CASE_BYTES: usize = 1024;
 
 /// What happened to one subject.
 #[derive(Debug, Default)]
@@ -40,8 +38,6 @@ pub(super) struct Gather {
     pub(super) subjects: HashMap<Subject, Changes>,
     /// Entries of results.
     pub(super) results: NewResults,
-    /// What happened to cases.
-    pub(super) cases: BTreeMap<CaseId, CaseChanges>,
     /// Rows of no subject's grade, which may be written twice.
     pub(super) rows: Vec<KeyValue>,
     /// Events other than grades.
@@ -116,19 +112,9 @@ impl Gather {
         Ok(())
     }
 
-    pub(super) fn case_moved(&mut self, entry: u64, change: CaseInsert) {
-        self.row(move_key(&change.moved.case.id).number(entry), Vec::new());
-        let case = &change.moved.case;
-        self.bytes += CASE_BYTES + case.events.len() * SUBJECT_BYTES;
+    pub(super) fn case_moved(&mut self, entry: u64, id: &CaseId) {
+        self.row(move_key(id).number(entry), Vec::new());
         self.events.push((entry, EventKind::Case as u8));
-        let changes = self.cases.entry(case.id.clone()).or_default();
-        changes.push((entry, Some(change)));
-    }
-
-    pub(super) fn case_gone(&mut self, entry: u64, id: &CaseId) {
-        let changes = self.cases.entry(id.clone()).or_default();
-        changes.push((entry, None));
-        self.bytes += SUBJECT_BYTES;
     }
 
     pub(super) fn rejection(

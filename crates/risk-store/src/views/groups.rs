@@ -1,13 +1,14 @@
-//! Who is where（分组）: the order of subjects by probability, of a whole kind and of its groups.
+//! Who is where（分组）: the order of subjects by probability, of a kind level by level and of its groups.
 //!
 //! Subjects of a kind that were seen in the very same zones and sectors are a **group**. A subject
-//! stands in two orders only, that of its kind and that of its group, however deep its zone lies; what
-//! is seen in a zone or a sector is found by merging the groups that it holds. Which groups there are is
+//! stands in two orders only, that of its kind and level and that of its group, however deep its zone lies; what
+//! is seen in a zone or a sector is found by merging the groups that it holds, and a whole kind by merging its levels. Which groups there are is
 //! kept in memory; a group without subjects does no harm.
 
 use super::query::SubjectQuery;
 use super::{Damaged, Views, guard};
 use crate::keys::{Key, Parts, Table};
+use risk_domain::scales::RiskLevel;
 use risk_domain::subject::SubjectKind;
 use risk_engine::Assessment;
 use sled::Db;
@@ -24,7 +25,7 @@ const MERGED: usize = 256;
 /// What the key of a subject's place begins with, after its kind.
 #[derive(Debug, Clone, Copy)]
 enum Order<'a> {
-    Kind,
+    Level(RiskLevel),
     Group(&'a str),
 }
 
@@ -32,7 +33,7 @@ impl Order<'_> {
     fn prefix(self, kind: SubjectKind) -> Key {
         let key = Key::of(Table::Probability).kind(kind);
         match self {
-            Self::Kind => key.byte(0).text(""),
+            Self::Level(level) => key.byte(0).text(level.code()),
             Self::Group(group) => key.byte(1).text(group),
         }
     }
@@ -116,7 +117,8 @@ impl Views {
         let subject = assessment.subject.to_string();
         let kind = assessment.subject.kind();
         let group = group_of(assessment);
-        let keys = [Order::Kind, Order::Group(&group)].map(|order| {
+        let orders = [Order::Level(assessment.level), Order::Group(&group)];
+        let keys = orders.map(|order| {
             let key = order.prefix(kind).float_down(assessment.probability);
             key.text(&subject).into_bytes()
         });
@@ -127,9 +129,14 @@ impl Views {
 
     /// The orders to be merged for a question by probability, as prefixes of their keys.
     pub(super) fn orders(&self, kinds: &[SubjectKind], query: &SubjectQuery) -> Vec<Key> {
-        let whole = |kind: &SubjectKind| Order::Kind.prefix(*kind);
+        let whole = || {
+            let levels = RiskLevel::ALL.iter().copied();
+            let asked = levels.filter(|level| query.level.is_none_or(|wanted| wanted == *level));
+            let asked = asked.map(Order::Level);
+            asked.flat_map(|level| kinds.iter().map(move |kind| level.prefix(*kind)))
+        };
         if query.zone.is_none() && query.sector.is_none() {
-            return kinds.iter().map(whole).collect();
+            return whole().collect();
         }
         let groups = self.groups.0.read().unwrap_or_else(PoisonError::into_inner);
         let asked = groups
@@ -140,7 +147,7 @@ impl Views {
             .take(MERGED + 1)
             .collect();
         if merged.len() > MERGED {
-            kinds.iter().map(whole).collect()
+            whole().collect()
         } else {
             merged
         }

@@ -10,7 +10,7 @@ use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::case::{Deadline, Happened};
-use risk_engine::lists::{ProblemRow, ProblemStanding};
+use risk_engine::lists::{ProblemRow, ProblemStanding, rows_within};
 use risk_engine::{AlertEntry, Case, CaseKind};
 use std::collections::BTreeMap;
 
@@ -177,9 +177,7 @@ impl Sources<'_> {
         let rules = (&policy.lists, &policy.alert.signals);
         let assisted = self.lists.assistance(&all, on, rules, offset);
         let assisted = assisted.iter().filter(|row| {
-            let own = all
-                .iter()
-                .filter(|problem| problem.enterprise == row.enterprise);
+            let own = rows_within(&all, &row.enterprise).iter();
             scope.holds_enterprise(&row.enterprise, own, self.engine)
         });
         let assisted: Vec<_> = assisted.collect();

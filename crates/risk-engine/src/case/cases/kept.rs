@@ -69,10 +69,10 @@ impl Cases {
                 FactId::Command(_) | FactId::Signal(_) => {}
             }
         }
-        if let Some(docket) = self.dockets.get_mut(number as usize) {
+        self.change(number, |docket| {
             docket.facts = facts.into_iter().collect();
-        }
-        self.change(number, |known| *known = cases);
+            docket.cases = cases;
+        });
     }
 
     pub(crate) fn restore_unsettled(&mut self, unsettled: Unsettled, gone: Vec<(CaseId, u32)>) {

@@ -97,17 +97,13 @@ impl Cases {
                 + docket.cases.len() * size_of::<Case>()
                 + events * size_of::<CaseEvent>()
         };
-        self.dockets.iter().map(of).sum::<usize>() + self.loose.len() * size_of::<Loose>()
+        self.dockets.iter().map(of).sum::<usize>()
+            + self.loose.len() * size_of::<Loose>()
+            + self.listed.heap_bytes()
     }
 
     /// Open cases by kind, and those among them with a term that lapsed.
     pub(crate) fn counts(&self) -> BTreeMap<CaseKind, (u64, u64)> {
-        let mut counts: BTreeMap<CaseKind, (u64, u64)> = BTreeMap::new();
-        for case in self.all().filter(|case| case.state.is_open()) {
-            let count = counts.entry(case.state.kind()).or_default();
-            count.0 += 1;
-            count.1 += u64::from(case.is_overdue());
-        }
-        counts
+        self.listed.counts()
     }
 }
