@@ -15,7 +15,7 @@ help: ## Show this list
 .PHONY: demo
 demo: ## Build and start the demo city (make demo ARGS="--listen 127.0.0.1:9000")
 	@scripts/bootstrap.sh build console fonts
-	cargo run --release --locked --quiet -p spotcheck -- demo $(ARGS)
+	cargo run --profile demo --locked --quiet -p spotcheck -- demo $(ARGS)
 
 .PHONY: build
 build: ## Build the optimised binary, target/release/spotcheck

@@ -6,7 +6,8 @@ use anyhow::Context;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::{CivilOffset, Day};
 use risk_engine::{
-    Effect, Engine, Epoch, Input, Outcome, Policy, Recorder, ResultInput, SourcePartition, Taxonomy,
+    Assessment, Effect, Engine, Epoch, Input, Outcome, Policy, Recorder, ResultInput,
+    SourcePartition, Taxonomy,
 };
 use risk_sim::BulkStream;
 use std::iter::Peekable;
@@ -33,6 +34,8 @@ struct Counted {
 }
 
 impl Recorder for Counted {
+    type Assessments = u64;
+
     fn outcome(&mut self, _outcome: &Outcome) {}
 
     fn effect(&mut self, effect: Effect) {
@@ -43,7 +46,15 @@ impl Recorder for Counted {
                 self.daily += 1;
             }
         }
-        self.assessed += u64::from(matches!(effect, Effect::Assessed(_)));
+    }
+
+    fn gather(assessments: &mut u64, assessment: Assessment) {
+        drop(assessment);
+        *assessments += 1;
+    }
+
+    fn assessed(&mut self, assessments: u64) {
+        self.assessed += assessments;
     }
 }
 

@@ -248,7 +248,15 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   await visit.page.getByRole('button', { name: '新建计划' }).click();
   const budgets = { 风险评价: 8, 监督抽查: 10, 专项抽查: 4, 快检快处: 4, 执法抽检: 0 };
   for (const [mode, tests] of Object.entries(budgets)) await visit.page.getByLabel(mode).fill(String(tests));
-  for (let step = 0; step < 3; step += 1) await visit.page.getByRole('button', { name: '下一步' }).click();
+  const next = visit.page.getByRole('button', { name: '下一步' });
+  await next.click();
+  await next.click();
+  await visit.page.getByLabel('专项编号').fill('库存核查');
+  await visit.page.locator('#campaign-tests').fill('2');
+  await visit.page.getByLabel('批量判定').click();
+  await visit.page.getByTitle(/GB\/T 2828\.4/).click();
+  await visit.page.getByLabel('批量（件）').fill('500');
+  await next.click();
   await visit.page.getByLabel('来源').fill('drand quicknet');
   await visit.page.getByLabel('轮次').fill('12345');
   await visit.page.getByRole('button', { name: '生成计划' }).click();
@@ -263,6 +271,14 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   const plan = await (await ask(`/v1/plans/${encodeURIComponent(id)}`, 'planner')).json();
   assert.equal(plan.state, 'drawn');
   assert.ok(plan.lines.length > 10);
+  // Declared is 1 %: of 32 units two or more fail then in 4 % of stocks, of the next preferred size, 50, in 9 %.
+  const stocks = plan.lines.filter((line) => line.acceptance);
+  assert.equal(stocks.length, 2);
+  for (const { acceptance } of stocks) {
+    const { lot_size, sample_size, acceptance_number, rejection_number } = acceptance;
+    assert.deepEqual([lot_size, sample_size, acceptance_number, rejection_number], [500, 32, 1, 2]);
+  }
+  await visit.page.getByText('32, 1, 2', { exact: true }).first().waitFor();
   const [download] = await Promise.all([visit.page.waitForEvent('download'), visit.page.getByRole('button', { name: 'XLSX', exact: true }).click()]);
   const book = unzip(readFileSync(await download.path()));
   const texts = book.get('xl/sharedStrings.xml');

@@ -6,6 +6,7 @@
 
 use crate::alert::{self, Alert, Behind};
 use crate::appraise::{Judged, Surroundings};
+use crate::assessment::Assessment;
 use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::{Effect, Recorder};
@@ -15,9 +16,30 @@ use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
 use risk_domain::scales::RiskLevel;
 
+/// Assessments that stand in memory at a time while a close writes them out.
+const WRITTEN_AT_ONCE: usize = 65_536;
+
+/// What a thread wrote out of a close.
+struct Written<R: Recorder> {
+    assessments: R::Assessments,
+    standings: Vec<(SubjectIx, Standing)>,
+    /// Alerts of levels that rose.
+    rises: Vec<Alert>,
+}
+
+impl<R: Recorder> Default for Written<R> {
+    fn default() -> Self {
+        Self {
+            assessments: R::Assessments::default(),
+            standings: Vec::new(),
+            rises: Vec::new(),
+        }
+    }
+}
+
 impl Engine {
     /// Closes what the watermark allows. When a source `ended` and none holds, all that was seen closes.
-    pub(crate) fn close_due(&mut self, ended: bool, recorder: &mut dyn Recorder) {
+    pub(crate) fn close_due(&mut self, ended: bool, recorder: &mut impl Recorder) {
         let by_watermark = self
             .clocks
             .slowest()
@@ -65,7 +87,7 @@ impl Engine {
         (next <= through).then_some(next)
     }
 
-    fn close(&mut self, epoch: Epoch, recorder: &mut dyn Recorder) {
+    fn close(&mut self, epoch: Epoch, recorder: &mut impl Recorder) {
         let mut effects = Vec::new();
         self.conclude_rates(&mut effects);
         if let Some(snapshot) = self.take_fit() {
@@ -99,13 +121,12 @@ impl Engine {
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose. An assessment is written out when it is recorded and not before, because a close may
-    /// have a million of them.
-    fn assess(
+    /// that rose. Of a million assessments only some stand there at a time, in the recorder's form.
+    fn assess<R: Recorder>(
         &mut self,
         subjects: &[SubjectIx],
         epoch: Epoch,
-        recorder: &mut dyn Recorder,
+        recorder: &mut R,
     ) -> Vec<Alert> {
         let this = &*self;
         let outlook = this.outlook(None).of_all(subjects);
@@ -124,26 +145,46 @@ impl Engine {
             let name = |subject: &SubjectIx| this.subjects.name(*subject);
             one.cmp(other).then_with(|| name(first).cmp(name(second)))
         });
-        let ended_at = this.calendar.end_of(epoch);
-        let mut around = Surroundings::default();
         let mut standings = Vec::with_capacity(order.len());
         let mut rises = Vec::new();
-        for (_, subject, judged) in order {
-            let at = (&occasion, &mut around);
-            let Some(assessment) = this.written_out(&outlook, at, *subject, judged) else {
-                continue;
-            };
-            let before = this.state(*subject).standing;
-            let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
-            let rise = alert::of_rise(before, &assessment, ended_at, &this.policy);
-            rises.extend(rise);
-            standings.push((*subject, Standing::of(&assessment)));
-            recorder.effect(Effect::Assessed(Box::new(assessment)));
+        for some in order.chunks(WRITTEN_AT_ONCE) {
+            let written = spread(some.len(), |part| {
+                let mut written = Written::<R>::default();
+                let mut around = Surroundings::default();
+                for (_, subject, judged) in some.get(part).into_iter().flatten() {
+                    let at = (&occasion, &mut around);
+                    if let Some(assessment) = this.written_out(&outlook, at, *subject, judged) {
+                        this.write(*subject, assessment, &mut written);
+                    }
+                }
+                written
+            });
+            for part in written {
+                standings.extend(part.standings);
+                rises.extend(part.rises);
+                recorder.assessed(part.assessments);
+            }
         }
         for (subject, standing) in standings {
             self.stand(subject, standing);
         }
         rises
+    }
+
+    /// Adds what was concluded of a subject, and what follows from it.
+    fn write<R: Recorder>(
+        &self,
+        subject: SubjectIx,
+        assessment: Assessment,
+        written: &mut Written<R>,
+    ) {
+        let before = self.state(subject).standing;
+        let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
+        let ended_at = self.calendar.end_of(assessment.epoch);
+        let rise = alert::of_rise(before, &assessment, ended_at, &self.policy);
+        written.rises.extend(rise);
+        written.standings.push((subject, Standing::of(&assessment)));
+        R::gather(&mut written.assessments, assessment);
     }
 
     pub(crate) fn conclude(&mut self, effect: Effect, effects: &mut Vec<Effect>) -> Vec<SubjectIx> {

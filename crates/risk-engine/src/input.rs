@@ -100,10 +100,17 @@ pub struct Step {
 /// Who writes down what becomes of an input and what follows from it（记录者）.
 #[doc(alias = "记录者")]
 pub trait Recorder {
+    /// Assessments in the form in which they are recorded: a close may have a million of them, so they are put
+    /// into it by the thread that concludes them.
+    type Assessments: Default + Send;
     /// What became of the input; told before anything that follows from it.
     fn outcome(&mut self, outcome: &Outcome);
     /// What follows, one after the other.
     fn effect(&mut self, effect: Effect);
+    /// Adds what a close concluded of a subject.
+    fn gather(assessments: &mut Self::Assessments, assessment: Assessment);
+    /// What a close concluded of some subjects, in the order of their names.
+    fn assessed(&mut self, assessments: Self::Assessments);
     /// Several effects in their order.
     fn record_all(&mut self, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
@@ -114,9 +121,16 @@ pub trait Recorder {
 
 /// Keeps the effects.
 impl Recorder for Vec<Effect> {
+    type Assessments = Self;
     fn outcome(&mut self, _outcome: &Outcome) {}
     fn effect(&mut self, effect: Effect) {
         self.push(effect);
+    }
+    fn gather(assessments: &mut Self, assessment: Assessment) {
+        assessments.push(Effect::Assessed(Box::new(assessment)));
+    }
+    fn assessed(&mut self, mut assessments: Self) {
+        self.append(&mut assessments);
     }
 }
 

@@ -72,13 +72,14 @@ impl Rate {
         (results > 0).then(|| Self::wilson(value, results, results as f64))
     }
 
-    /// Standard error of a normal law with the same interval.
+    /// Standard error of a normal law whose interval is as wide.
     pub fn standard_error(&self) -> f64 {
         (self.upper - self.lower) / (2.0 * reach())
     }
 
-    /// Wilson's interval for so many results' worth (Wilson 1927), which is finite with no failure and
-    /// with nothing else. `effective` is above 0.
+    /// Wilson's interval for so many results' worth (Wilson 1927): the doubt at each end is that which
+    /// a rate there would leave, so that an estimate that came out low does not pass for a sure one. It is
+    /// finite with no failure and with nothing else. `effective` is above 0.
     fn wilson(value: f64, results: u64, effective: f64) -> Self {
         let z2 = reach() * reach();
         let centre = value + z2 / (2.0 * effective);
@@ -91,24 +92,6 @@ impl Rate {
             upper: ((centre + half) / scale).clamp(value, 1.0),
             results,
             effective,
-        }
-    }
-
-    /// A normal interval, cut at 0 and 1.
-    fn normal(value: f64, standard_error: f64, results: u64) -> Self {
-        let value = value.clamp(0.0, 1.0);
-        let half = reach() * standard_error;
-        let variance = standard_error * standard_error;
-        Self {
-            value,
-            lower: (value - half).max(0.0),
-            upper: (value + half).min(1.0),
-            results,
-            effective: if variance > 0.0 {
-                value * (1.0 - value) / variance
-            } else {
-                results as f64
-            },
         }
     }
 }
@@ -222,7 +205,15 @@ impl Rates {
                 variance,
                 results,
             } = corrections.estimate(&period, model, wandering)?;
-            Some(Rate::normal(model + value, libm::sqrt(variance), results))
+            // The variance is that of draws from a rate as the model tells it.
+            let usual = model.clamp(1e-6, 1.0 - 1e-6);
+            let effective = if variance > 0.0 {
+                usual * (1.0 - usual) / variance
+            } else {
+                results as f64
+            };
+            let value = (model + value).clamp(0.0, 1.0);
+            Some(Rate::wilson(value, results, effective))
         };
         Some(Self {
             raw: raw.collect(),

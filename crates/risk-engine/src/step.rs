@@ -267,7 +267,7 @@ impl Engine {
 
     /// Takes an input and hands what follows from it to `recorder`, one after the other, so that the
     /// conclusions of a close need not all be held at a time. They are applied to the state already.
-    pub fn step_into(&mut self, input: &Input<'_>, recorder: &mut dyn Recorder) -> Outcome {
+    pub fn step_into(&mut self, input: &Input<'_>, recorder: &mut impl Recorder) -> Outcome {
         let mut effects = Vec::new();
         let outcome = match input {
             Input::Result(result) => self.step_result(result, &mut effects),

@@ -8,11 +8,13 @@ use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, LedgerReader};
 use crate::records::{
-    BlockMetadata, Positions, Record, RecordKind, ResultRecord, decode_effect, encode_effect,
+    BlockMetadata, EncodedAssessments, Positions, Record, RecordKind, ResultRecord, decode_effect,
+    encode_effect,
 };
 use crate::writer::{BlockCache, linked_of};
 use risk_engine::{
-    Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, Recorder, ResultInput, SourcePartition,
+    Assessment, Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
+    SourcePartition,
 };
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
@@ -263,6 +265,8 @@ struct Expected {
 }
 
 impl Recorder for Expected {
+    type Assessments = EncodedAssessments;
+
     fn outcome(&mut self, _outcome: &Outcome) {}
 
     fn effect(&mut self, effect: Effect) {
@@ -271,6 +275,18 @@ impl Recorder for Expected {
             .take()
             .or_else(|| encode_effect(&mut self.bytes, &effect).err());
         self.ends.push(self.bytes.len());
+    }
+
+    fn gather(assessments: &mut EncodedAssessments, assessment: Assessment) {
+        assessments.push(assessment);
+    }
+
+    fn assessed(&mut self, assessments: EncodedAssessments) {
+        let all = assessments.each(|_, _, decision| {
+            self.bytes.extend_from_slice(decision);
+            self.ends.push(self.bytes.len());
+        });
+        self.failed = self.failed.take().or_else(|| all.err());
     }
 }
 

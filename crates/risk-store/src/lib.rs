@@ -41,9 +41,9 @@ pub use progress::ShownObserver;
 pub use reader::{MAX_PAGE, OutEvent, PlanMoved, Raise, Reader};
 pub use records::delivery::{DeliveryRecord, DeliveryState, EndpointRecord, Parked};
 pub use records::{
-    CommandRecord, DeadLetter, EncodedResult, HeardRecord, Placement, Positions, Record,
-    RecordKind, RegistryRecord, Rejected, RejectedRecord, Rejection, RejectionSummary,
-    ResultRecord, ShownEntry, SignalRecord, Told,
+    CommandRecord, DeadLetter, EncodedAssessments, EncodedResult, HeardRecord, Placement,
+    Positions, Record, RecordKind, RegistryRecord, Rejected, RejectedRecord, Rejection,
+    RejectionSummary, ResultRecord, ShownEntry, SignalRecord, Told,
 };
 pub use salt::fresh_seed;
 pub use shelf::{DRAW_RECORD, PlanShelf};

@@ -44,6 +44,7 @@ use std::fmt::Display;
 pub(crate) use command::CommandKeys;
 use command::CommandV1;
 
+pub use assessed::EncodedAssessments;
 pub(crate) use assessed::{assessment_bytes, assessment_in};
 pub use block::{BlockMetadata, Positions};
 pub use rejection::{DeadLetter, Rejected, RejectedRecord, Rejection, RejectionSummary};

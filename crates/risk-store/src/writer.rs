@@ -7,8 +7,8 @@ use crate::identity::{IdHash, Seen};
 use crate::ledger::{Block, Entry, Hash, LedgerReader};
 use crate::personal::{Keyring, RetentionPolicy};
 use crate::records::{
-    BlockMetadata, CommandRecord, EncodedResult, Placement, PlacementV1, Positions, Record,
-    RegistryRecord, Rejection, ResultOwners, SignalRecord,
+    BlockMetadata, CommandRecord, EncodedAssessments, EncodedResult, Placement, PlacementV1,
+    Positions, Record, RegistryRecord, Rejection, ResultOwners, SignalRecord,
 };
 use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
@@ -268,6 +268,15 @@ impl Writer {
             self.append_effect(effect)?;
         }
         Ok(())
+    }
+
+    /// Adds what a close concluded of subjects.
+    pub fn append_assessments(
+        &mut self,
+        assessments: EncodedAssessments,
+    ) -> Result<(), StoreError> {
+        let block = &mut self.block;
+        assessments.each(|subject, level, decision| block.push_assessed(subject, level, decision))
     }
 
     /// Counts a result that was read again and had no effect.

@@ -28,17 +28,10 @@ impl Target {
         self.0
     }
 
-    /// Probability that the true pass rate reaches the target, by a normal law of the estimate. An
-    /// estimate without doubt reaches it or does not.
+    /// Probability that the true pass rate reaches the target: that of Wilson's interval which ends there.
     pub fn probability_met(self, failures: &Rate) -> f64 {
-        let apart = (1.0 - self.0) - failures.value;
-        let deviation = failures.standard_error();
-        if deviation > 0.0 {
-            normal_cdf(apart / deviation)
-        } else if apart >= 0.0 {
-            1.0
-        } else {
-            0.0
-        }
+        let limit = 1.0 - self.0;
+        let deviation = libm::sqrt(limit * (1.0 - limit) / failures.effective);
+        normal_cdf((limit - failures.value) / deviation)
     }
 }

@@ -91,8 +91,11 @@ fn a_small_case_by_hand() {
     let (error, deviation) = by_hand(0.3, -0.175, variance, &[0.1, 0.2, 0.4, 0.8]);
     let design = rates.design.unwrap();
     assert!((design.value - (0.3 + error)).abs() < 1e-9);
-    let half = 1.959_963_984_540_054 * deviation;
-    assert!((design.upper - design.value - half).abs() < 1e-9);
+    // The doubt at an end is that of a rate which lies there, as .3 (1 − .3) is to the variance.
+    for end in [design.lower, design.upper] {
+        let half = 1.959_963_984_540_054 * deviation * (end * (1.0 - end) / 0.21).sqrt();
+        assert!(((end - design.value).abs() - half).abs() < 1e-9);
+    }
     let (error, _) = by_hand(0.3, -0.175, variance, &[0.025, 0.05, 0.1, 0.2]);
     let composite = rates.composite.unwrap();
     assert!((composite.value - (0.3 + error)).abs() < 1e-9);
@@ -128,7 +131,7 @@ fn earlier_draws_tell_of_an_error_that_persists() {
     let mut all = now.to_vec();
     all.extend([earlier(9, true); 20]);
     let told = estimate(&all, 0.1, &unshifted()).design.unwrap();
-    assert!(told.value > alone.value && told.standard_error() < alone.standard_error());
+    assert!(told.value > alone.value && told.effective > alone.effective);
     // What comes later, or long before, says nothing.
     let mut beyond = now.to_vec();
     beyond.push(earlier(11, true));
@@ -152,17 +155,25 @@ fn without_known_probabilities_nothing_is_corrected() {
 #[test]
 fn targets_are_met_with_a_probability() {
     let target = Target::new(0.99).unwrap();
-    let rate = Rate::normal(0.01, 0.002, 100);
-    assert!((target.probability_met(&rate) - 0.5).abs() < 1e-12);
-    let better = Rate::normal(0.006, 0.002, 100);
-    assert!((target.probability_met(&better) - 0.977_249_868_051_820_8).abs() < 1e-9);
-    assert!(target.probability_met(&Rate::normal(0.02, 0.0, 9)) < 1e-300);
+    let rate = |failures| Rate::of_counts(failures, 1_000).unwrap();
+    assert!((target.probability_met(&rate(10)) - 0.5).abs() < 1e-12);
+    // (.01 − .004) / √(.01 · .99 / 1000) = 1.906 925 178.
+    let better = target.probability_met(&rate(4));
+    assert!((better - 0.971_734_861_4).abs() < 1e-9, "{better}");
+    assert!(target.probability_met(&rate(200)) < 1e-300);
     assert!(Target::new(1.0).is_err() && Target::new(f64::NAN).is_err());
 }
 
 #[test]
 fn a_campaign_is_held_against_what_changed_anyhow() {
-    let rate = |value| Rate::normal(value, 0.01, 100);
+    let half = 1.959_963_984_540_054 * 0.01;
+    let rate = |value| Rate {
+        value,
+        lower: value - half,
+        upper: value + half,
+        results: 100,
+        effective: 100.0,
+    };
     let effect = campaign_effect((rate(0.20), rate(0.12)), Some((rate(0.10), rate(0.09))));
     assert!((effect.value + 0.07).abs() < 1e-12);
     assert!((effect.upper - effect.value - 1.959_963_984_540_054 * 0.02).abs() < 1e-12);

@@ -2,8 +2,10 @@
 
 use super::{Worker, WorkerError};
 use crate::metrics::PipelineMetrics;
-use risk_engine::{Accepted, Effect, Engine, Epoch, Input, Outcome, Recorder, ReferenceRefused};
-use risk_store::{StoreError, Writer};
+use risk_engine::{
+    Accepted, Assessment, Effect, Engine, Epoch, Input, Outcome, Recorder, ReferenceRefused,
+};
+use risk_store::{EncodedAssessments, StoreError, Writer};
 use std::sync::{Arc, PoisonError};
 
 /// Writes an input into the ledger's open block once it is accepted, and what follows after it.
@@ -40,6 +42,8 @@ impl<W> Recorder for Recording<'_, W>
 where
     W: FnMut(&mut Writer, Accepted) -> Result<(), StoreError>,
 {
+    type Assessments = EncodedAssessments;
+
     fn outcome(&mut self, outcome: &Outcome) {
         if let Outcome::Accepted(accepted) = outcome {
             self.keep(|this| (this.write)(this.writer, *accepted));
@@ -80,6 +84,14 @@ where
             | Effect::AlertTermsSet(_) => {}
         }
         self.keep(|this| this.writer.append_effect(effect).map(drop));
+    }
+
+    fn gather(assessments: &mut EncodedAssessments, assessment: Assessment) {
+        assessments.push(assessment);
+    }
+
+    fn assessed(&mut self, assessments: EncodedAssessments) {
+        self.keep(|this| this.writer.append_assessments(assessments));
     }
 }
 

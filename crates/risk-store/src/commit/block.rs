@@ -267,6 +267,14 @@ impl OpenBlock {
         Ok(index)
     }
 
+    pub(crate) fn push_assessed(&mut self, subject: Subject, level: RiskLevel, decision: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(decision);
+        let end = self.bytes.len();
+        let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
+        self.shown.push((index, Shown::Assessed(subject, level)));
+    }
+
     pub(crate) fn entry(&self, index: u64) -> Option<Entry<'_>> {
         let position = usize::try_from(index.checked_sub(self.first_entry)?).ok()?;
         let span = self.spans.get(position)?;

@@ -1,11 +1,56 @@
-//! Assessments in the ledger, taken out as they were written.
+//! Assessments in the ledger, put in by many threads and taken out as they were written.
 
-use super::unreadable;
+use super::{encode_effect, unreadable};
 use crate::error::StoreError;
 use risk_domain::scales::RiskLevel;
 use risk_domain::subject::Subject;
-use risk_engine::Epoch;
+use risk_engine::{Assessment, Effect, Epoch};
 use serde::Deserialize;
+
+/// Assessments as their entries have them, encoded by the thread that concluded them: what it allocated, it
+/// frees, and only their bytes go on.
+#[derive(Debug, Default)]
+pub struct EncodedAssessments {
+    bytes: Vec<u8>,
+    /// Whom each is of, what it says, and where its bytes end.
+    entries: Vec<(Subject, RiskLevel, usize)>,
+    failed: Option<StoreError>,
+}
+
+impl EncodedAssessments {
+    /// Adds one. One that cannot be recorded fails whoever records them.
+    pub fn push(&mut self, assessment: Assessment) {
+        let effect = Effect::Assessed(Box::new(assessment));
+        if let Err(error) = encode_effect(&mut self.bytes, &effect) {
+            self.failed.get_or_insert(error);
+        }
+        if let Effect::Assessed(assessment) = effect {
+            let end = self.bytes.len();
+            self.entries
+                .push((assessment.subject, assessment.level, end));
+        }
+    }
+
+    /// Takes them one after the other: subject, level and the decision of its entry.
+    pub(crate) fn each(
+        self,
+        mut take: impl FnMut(Subject, RiskLevel, &[u8]),
+    ) -> Result<(), StoreError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut start = 0;
+        for (subject, level, end) in self.entries {
+            take(
+                subject,
+                level,
+                self.bytes.get(start..end).unwrap_or_default(),
+            );
+            start = end;
+        }
+        Ok(())
+    }
+}
 
 /// An assessment found in an effect's entry.
 pub(crate) struct FoundAssessment<'a> {

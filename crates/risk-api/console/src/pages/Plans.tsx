@@ -7,8 +7,9 @@ import { codes } from '../codes';
 import { freshId } from '../commands';
 import { moment } from '../format';
 import { useSpeech } from '../language';
+import { AcceptanceFields, type Acceptance } from '../parts/Acceptance';
 import { Failure } from '../parts/Failure';
-import { List, useSectorChoices, useZoneChoices } from '../parts/List';
+import { List, useProductChoices, useSectorChoices, useZoneChoices } from '../parts/List';
 import { Title } from '../parts/small';
 import { plain } from '../parts/Table';
 
@@ -25,12 +26,13 @@ function Wizard({ done }: { done: () => void }) {
   const queries = useQueryClient();
   const zones = useZoneChoices();
   const sectors = useSectorChoices();
+  const products = useProductChoices();
   const [step, setStep] = useState(0);
   const [day, setDay] = useState('');
   const [budgets, setBudgets] = useState<Record<Mode, number>>(USUAL);
   const [teams, setTeams] = useState<{ zone: string; days: number }[]>([]);
   const [minimum, setMinimum] = useState<{ sector: string; tests: number } | null>(null);
-  const [campaign, setCampaign] = useState({ id: '', tests: 20, zones: [] as string[], sectors: [] as string[] });
+  const [campaign, setCampaign] = useState({ id: '', tests: 20, zones: [] as string[], sectors: [] as string[], products: [] as string[], acceptance: null as Acceptance });
   const [beacon, setBeacon] = useState({ source: '', round: '' });
   const [key] = useState(() => freshId('PLAN'));
   const make = useMutation({
@@ -40,7 +42,7 @@ function Wizard({ done }: { done: () => void }) {
         budgets: budgets as Budgets,
         ...(teams.length > 0 ? { team_days: Object.fromEntries(teams.filter((one) => one.zone).map((one) => [one.zone, one.days])) } : {}),
         ...(minimum?.sector ? { minima: [{ sector: minimum.sector, tests: minimum.tests }] } : {}),
-        ...(campaign.id ? { campaigns: [{ id: campaign.id, tests: campaign.tests, zones: campaign.zones, sectors: campaign.sectors, products: [], enterprises: [] }] } : {}),
+        ...(campaign.id ? { campaigns: [campaign] } : {}),
         ...(beacon.source ? { beacon } : {}),
       };
       return told(client.POST('/v1/plans', { body: body as unknown as Schemas['PlanRequest'], params: { header: { 'Idempotency-Key': key } } }));
@@ -109,6 +111,11 @@ function Wizard({ done }: { done: () => void }) {
         <label htmlFor="campaign-sectors">{t('grade.sector')}</label>
         <Select id="campaign-sectors" mode="multiple" style={{ minWidth: 240 }} options={sectors} value={campaign.sectors} onChange={(value) => setCampaign({ ...campaign, sectors: value })} />
       </div>
+      <div className="field">
+        <label htmlFor="campaign-products">{t('lists.product')}</label>
+        <Select id="campaign-products" mode="multiple" style={{ minWidth: 240 }} showSearch={{ optionFilterProp: 'label' }} options={products} value={campaign.products} onChange={(value) => setCampaign({ ...campaign, products: value })} />
+      </div>
+      <AcceptanceFields value={campaign.acceptance} onChange={(acceptance) => setCampaign({ ...campaign, acceptance })} />
     </div>,
     <div key="draw">
       <p>{t('plan.beacon.note')}</p>

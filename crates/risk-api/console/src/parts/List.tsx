@@ -65,6 +65,12 @@ export function useSectorChoices(): Choice[] {
   return (data?.sectors ?? []).map((sector) => ({ value: sector.code, label: of(sector.zh, sector.en) }));
 }
 
+export function useProductChoices(): Choice[] {
+  const { data } = useNames();
+  const { of } = useSpeech();
+  return (data?.products ?? []).map((product) => ({ value: product.code, label: of(product.zh, product.en) }));
+}
+
 function FilterField({ filter, value, onChange }: { filter: Filter; value: string; onChange: (value: string) => void }) {
   const id = useId();
   const { t } = useSpeech();

@@ -159,7 +159,29 @@ impl<'a> Report<'a> {
             "true_rate": mean(|one| one.true_rate),
             "coverage": mean(|one| one.coverage),
             "modes": by_mode.collect::<serde_json::Map<String, Value>>(),
+            "quarters": self.quarters(at),
         })
+    }
+
+    /// Every city's quarters, so that others can judge the rates by figures of their own.
+    fn quarters(&self, at: usize) -> Vec<Value> {
+        let cities = self.seeds.clone().zip(&self.played[at]);
+        let quarters = cities.flat_map(|(seed, one)| one.quarters.iter().map(move |of| (seed, of)));
+        quarters
+            .map(|(seed, quarter)| {
+                let design = quarter.design;
+                json!({
+                    "seed": seed,
+                    "truth": quarter.truth,
+                    "design": design.map(|(value, _, _)| value),
+                    "lower": design.map(|(_, lower, _)| lower),
+                    "upper": design.map(|(_, _, upper)| upper),
+                    "composite": quarter.composite,
+                    "random": quarter.random,
+                    "pooled": quarter.pooled,
+                })
+            })
+            .collect()
     }
 
     pub(super) fn table(&self) -> Vec<String> {
