@@ -222,7 +222,7 @@ impl ObserversDto {
         as_of: String,
     ) -> Self {
         let history = &report.history;
-        let first = history.periods.iter().rev().take(limit).last();
+        let first = history.periods.iter().rev().take(limit).next_back();
         let since = first.map_or(0, |weeks| weeks.start);
         let method = |one: &MethodAccuracy| MethodDto::new(one, history, since);
         Self {
