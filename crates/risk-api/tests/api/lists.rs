@@ -261,3 +261,36 @@ async fn what_paths_lend_stands_beside_the_grade_with_its_bound() {
         .await
         .expect_problem(404, "not-found");
 }
+
+#[tokio::test]
+async fn pages_of_a_list_are_the_whole_list() {
+    let city = City::lived();
+    for path in [
+        "/v1/lists/problems?state=open",
+        "/v1/lists/assistance?on=2026-06-30",
+        "/v1/burden?sort=-cost",
+        "/v1/alerts?state=open",
+        "/v1/cases?open=true",
+        "/v1/cases?due_before=2027-01-01T00:00:00%2B08:00",
+    ] {
+        let all = items(&city, &format!("{path}&limit=500")).await;
+        let (mut paged, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = get(&city, &format!("{path}&limit=2{cursor}")).await.json();
+            let rows = page["items"].as_array().unwrap();
+            assert!(rows.len() <= 2, "{path}");
+            paged.extend(rows.iter().cloned());
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            assert_eq!(rows.len(), 2, "{path}: a page before the last is full");
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(paged, all, "{path}");
+        get(&city, &format!("{path}&cursor=none"))
+            .await
+            .expect_problem(400, "bad-parameter");
+    }
+    let all = items(&city, "/v1/lists/problems?state=open&limit=500").await;
+    assert!(all.len() > 2, "there is something to page through: {all:?}");
+}
