@@ -476,19 +476,6 @@ impl Cases {
             !answering.is_empty()
         });
     }
-
-    /// The case with this id.
-    pub(crate) fn case(&self, id: &CaseId) -> Option<&Case> {
-        let docket = self.dockets.get(*self.by_id.get(id)? as usize)?;
-        docket.cases.iter().find(|case| case.id == *id)
-    }
-
-    /// Every case, by what it is about.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Case> {
-        let dockets = self.by_key.values();
-        let dockets = dockets.filter_map(|number| self.dockets.get(*number as usize));
-        dockets.flat_map(|docket| &docket.cases)
-    }
 }
 
 fn rules<'a>(policy: &'a Policy, taxonomy: &'a Taxonomy) -> Rules<'a> {

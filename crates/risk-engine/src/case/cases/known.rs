@@ -11,6 +11,19 @@ use risk_domain::signal::{Reporter, Signal, SignalKind};
 use std::collections::BTreeMap;
 
 impl Cases {
+    /// The case with this id.
+    pub(crate) fn case(&self, id: &CaseId) -> Option<&Case> {
+        let docket = self.dockets.get(*self.by_id.get(id)? as usize)?;
+        docket.cases.iter().find(|case| case.id == *id)
+    }
+
+    /// Every case, by what it is about.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Case> {
+        let dockets = self.by_key.values();
+        let dockets = dockets.filter_map(|number| self.dockets.get(*number as usize));
+        dockets.flat_map(|docket| &docket.cases)
+    }
+
     /// The docket of a case that was open by the close of an epoch: which partition was read ahead of the
     /// others must not show.
     pub(super) fn docket_by(&self, id: &CaseId, epoch: Epoch) -> Option<u32> {
