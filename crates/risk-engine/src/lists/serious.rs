@@ -137,17 +137,26 @@ pub fn candidates<'a>(
     let since = offset.start_of(on.plus(1 - settings.days));
     let mut found: BTreeMap<EnterpriseId, (Facts, Vec<CaseId>)> = BTreeMap::new();
     for case in cases {
-        let (facts, listed) = found.entry(case.key.enterprise.clone()).or_default();
-        facts_of(case, facts);
-        if let CaseState::Enforcement(state) = case.state
-            && matches!(
-                state.stage,
-                enforcement::Stage::Listed | enforcement::Stage::Removable
-            )
-        {
-            listed.push(case.id.clone());
+        let mut facts = Facts::new();
+        facts_of(case, &mut facts);
+        let stands_listed = matches!(
+            case.state,
+            CaseState::Enforcement(enforcement::State {
+                stage: enforcement::Stage::Listed | enforcement::Stage::Removable,
+                ..
+            })
+        );
+        // Most cases say nothing for the list.
+        if facts.is_empty() && !stands_listed {
+            continue;
         }
+        let (known, listed) = found.entry(case.key.enterprise.clone()).or_default();
+        for (criterion, of) in facts {
+            known.entry(criterion).or_default().extend(of);
+        }
+        listed.extend(stands_listed.then(|| case.id.clone()));
     }
+    found.retain(|_, (facts, _)| facts.keys().any(|criterion| criterion.is_penalty()));
     let mut all = Vec::new();
     for (enterprise, (mut facts, listed)) in found {
         let failures = lists.failures_of(&enterprise, before);
