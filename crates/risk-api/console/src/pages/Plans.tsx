@@ -18,6 +18,73 @@ type Mode = keyof typeof codes.mode;
 const MODES = Object.keys(codes.mode) as Mode[];
 const USUAL: Record<Mode, number> = { risk_evaluation: 30, supervisory_check: 60, special_check: 40, fast_test: 60, enforcement_test: 10 };
 
+/** Limits of GB/T 2828.1, in percent nonconforming, as the standard prints them. */
+const AQLS = [0.01, 0.015, 0.025, 0.04, 0.065, 0.1, 0.15, 0.25, 0.4, 0.65, 1, 1.5, 2.5, 4, 6.5, 10];
+
+/** How the lots or stocks of a campaign are judged; `quality` is the AQL of the one standard, the DQL of the other. */
+interface Acceptance {
+  standard: '2828.1' | '2828.4';
+  quality: number;
+  level: string;
+  lot: number | null;
+}
+
+const USUAL_OF: Record<Acceptance['standard'], Acceptance> = {
+  '2828.1': { standard: '2828.1', quality: 2.5, level: 'II', lot: null },
+  '2828.4': { standard: '2828.4', quality: 1, level: 'I', lot: null },
+};
+const LEVELS: Record<Acceptance['standard'], string[]> = { '2828.1': ['S-1', 'S-2', 'S-3', 'S-4', 'I', 'II', 'III'], '2828.4': ['0', 'I', 'II', 'III'] };
+
+/** What a campaign asks of its lots, as the API takes it. */
+function asked({ standard, quality, level, lot }: Acceptance) {
+  return { standard, ...(standard === '2828.1' ? { aql: quality } : { dql: quality }), level, ...(lot ? { lot_size: lot } : {}) };
+}
+
+/** Whether the lots of a campaign are sampled by a standard, and by which. */
+function AcceptanceFields({ value, onChange }: { value: Acceptance | null; onChange: (value: Acceptance | null) => void }) {
+  const { t } = useSpeech();
+  return (
+    <>
+      <div className="field">
+        <label htmlFor="accept-standard">{t('plan.accept')}</label>
+        <Select
+          id="accept-standard"
+          style={{ width: 300 }}
+          allowClear
+          placeholder={t('plan.accept.none')}
+          value={value?.standard ?? null}
+          onChange={(standard) => onChange(standard ? USUAL_OF[standard] : null)}
+          options={[
+            { value: '2828.1', label: t('plan.accept.lot') },
+            { value: '2828.4', label: t('plan.accept.stock') },
+          ]}
+        />
+      </div>
+      {value && (
+        <>
+          <div className="field">
+            <label htmlFor="accept-quality">{t(value.standard === '2828.1' ? 'plan.accept.aql' : 'plan.accept.dql')}</label>
+            {value.standard === '2828.1' ? (
+              <Select id="accept-quality" style={{ width: 120 }} value={value.quality} onChange={(quality) => onChange({ ...value, quality })} options={AQLS.map((one) => ({ value: one, label: String(one) }))} />
+            ) : (
+              <InputNumber id="accept-quality" min={0.01} max={99} step={0.5} value={value.quality} onChange={(quality) => onChange({ ...value, quality: quality ?? 1 })} />
+            )}
+          </div>
+          <div className="field">
+            <label htmlFor="accept-level">{t('plan.accept.level')}</label>
+            <Select id="accept-level" style={{ width: 90 }} value={value.level} onChange={(level) => onChange({ ...value, level })} options={LEVELS[value.standard].map((one) => ({ value: one, label: one }))} />
+          </div>
+          <div className="field">
+            <label htmlFor="accept-size">{t('plan.accept.size')}</label>
+            <InputNumber id="accept-size" min={2} value={value.lot} onChange={(lot) => onChange({ ...value, lot })} />
+          </div>
+          <p className="quiet">{t(value.standard === '2828.1' ? 'plan.accept.lot.note' : 'plan.accept.stock.note')}</p>
+        </>
+      )}
+    </>
+  );
+}
+
 /** Budget, capacity, campaign, draw: what a plan is asked for, step by step. */
 function Wizard({ done }: { done: () => void }) {
   const { t, code } = useSpeech();
@@ -31,6 +98,7 @@ function Wizard({ done }: { done: () => void }) {
   const [teams, setTeams] = useState<{ zone: string; days: number }[]>([]);
   const [minimum, setMinimum] = useState<{ sector: string; tests: number } | null>(null);
   const [campaign, setCampaign] = useState({ id: '', tests: 20, zones: [] as string[], sectors: [] as string[] });
+  const [acceptance, setAcceptance] = useState<Acceptance | null>(null);
   const [beacon, setBeacon] = useState({ source: '', round: '' });
   const [key] = useState(() => freshId('PLAN'));
   const make = useMutation({
@@ -40,7 +108,7 @@ function Wizard({ done }: { done: () => void }) {
         budgets: budgets as Budgets,
         ...(teams.length > 0 ? { team_days: Object.fromEntries(teams.filter((one) => one.zone).map((one) => [one.zone, one.days])) } : {}),
         ...(minimum?.sector ? { minima: [{ sector: minimum.sector, tests: minimum.tests }] } : {}),
-        ...(campaign.id ? { campaigns: [{ id: campaign.id, tests: campaign.tests, zones: campaign.zones, sectors: campaign.sectors, products: [], enterprises: [] }] } : {}),
+        ...(campaign.id ? { campaigns: [{ ...campaign, products: [], enterprises: [], ...(acceptance ? { acceptance: asked(acceptance) } : {}) }] } : {}),
         ...(beacon.source ? { beacon } : {}),
       };
       return told(client.POST('/v1/plans', { body: body as unknown as Schemas['PlanRequest'], params: { header: { 'Idempotency-Key': key } } }));
@@ -109,6 +177,7 @@ function Wizard({ done }: { done: () => void }) {
         <label htmlFor="campaign-sectors">{t('grade.sector')}</label>
         <Select id="campaign-sectors" mode="multiple" style={{ minWidth: 240 }} options={sectors} value={campaign.sectors} onChange={(value) => setCampaign({ ...campaign, sectors: value })} />
       </div>
+      {campaign.id && <AcceptanceFields value={acceptance} onChange={setAcceptance} />}
     </div>,
     <div key="draw">
       <p>{t('plan.beacon.note')}</p>
