@@ -24,8 +24,8 @@ import sys
 
 SECTIONS = ("facts", "party", "personal", "decision")
 # Packs of the first form have no comparables and no counterfactual, those of the second neither signals nor what
-# raised an alert.
-FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3")
+# raised an alert; those of the third, where redacted, withhold parties alone.
+FORMATS = ("spotcheck-evidence/1", "spotcheck-evidence/2", "spotcheck-evidence/3", "spotcheck-evidence/4")
 ROLES = ("conclusion", "raise", "result", "decision", "draw", "comparable", "signal", "erasure")
 EFFECT, RESULT, COMMAND, SIGNAL, ERASURE = 7, 1, 9, 10, 21
 ASSESSED, ALERT_RAISED, CASE_MOVED, ALERT_MOVED, SIGNAL_RAISED, RESULTS_RAISED = 1, 2, 6, 9, 10, 14
@@ -246,6 +246,9 @@ PARTY = (
     "text site_name;text booth?;text platform?;text producer_name?;text producer_region?;text product_name;"
     "text brand?;text model?"
 )
+# Since version 2 these stand with the party, and their places among the facts are empty.
+NAMES = ("producer_id", "supplier_id")
+PARTY_2 = f"{PARTY};text producer_id?;text supplier_id?;extra extra"
 LISTS = {
     "mode": ("risk_evaluation", "supervisory_check", "special_check", "fast_test", "enforcement_test"),
     "agency": ("national", "provincial", "municipal", "county"),
@@ -281,15 +284,19 @@ def read_fields(reader, fields, absent):
 
 def read_result(shown):
     """A result's sections as they are shown to people."""
-    reader = Reader(shown["facts"])
-    said = {"facts": {"v": reader.number()}}
-    need(said["facts"]["v"] == 1, "a result is of another version")
-    said["facts"].update(read_fields(reader, FACTS, False))
-    reader.end()
-    if "party" in shown:
-        reader = Reader(shown["party"])
-        said["party"] = read_fields(reader, PARTY, False)
+    said = {}
+    if "facts" in shown:
+        reader = Reader(shown["facts"])
+        facts = said["facts"] = {"v": reader.number()}
+        need(facts["v"] in (1, 2), "a result is of another version")
+        facts.update(read_fields(reader, FACTS, False))
         reader.end()
+        names = facts["extra"] or any(name in facts for name in NAMES)
+        need(facts["v"] == 1 or not names, "the facts of a result have what stands with the party")
+        if "party" in shown:
+            reader = Reader(shown["party"])
+            said["party"] = read_fields(reader, PARTY if facts["v"] == 1 else PARTY_2, False)
+            reader.end()
     reader = Reader(shown["decision"])
     said["decision"] = {
         "partition": reader.number(), "offset": reader.number(), "epoch": reader.signed(),
@@ -345,6 +352,14 @@ def read_alert_move(data):
     return hazard, reader.maybe(reader.text)
 
 
+def is_own(facts, subject):
+    """Whether a result is of whoever a pack is about; of a product, a zone, a sector or a draw nobody is."""
+    kind, _, name = subject.partition(":")
+    if kind == "site":
+        return facts["site_id"] == name
+    return kind in ("enterprise", "cell") and facts["enterprise_id"] == name.split(":")[0]
+
+
 def touches(facts, subject):
     """Whether a result is of a subject. Of zones and sectors the bytes do not say what lies in them."""
     kind = subject.split(":")[0]
@@ -370,13 +385,14 @@ def check_raises(pack, shown):
     named = {result for said in raises for result in said["results"]} | {result for _, result in moves if result}
     of_subject = any(said["of_subject"] for said in raises)
     listed = set()
-    for entry in pack["entries"]:
-        if entry["role"] == "result":
-            facts = entry["shows"]["facts"]
-            listed.add(facts["inspection_id"])
-            behind = facts["inspection_id"] in named or (of_subject and touches(facts, about["subject"]))
-            need(behind, f"result {facts['inspection_id']} did not raise the alert")
-    need(pack["more_results"] or named <= listed, "a result that raised the alert is missing")
+    for facts in results_of(pack):
+        listed.add(facts["inspection_id"])
+        behind = facts["inspection_id"] in named or (of_subject and touches(facts, about["subject"]))
+        need(behind, f"result {facts['inspection_id']} did not raise the alert")
+    # Of those that are withheld the number is known.
+    withheld = sum(entry["role"] == "result" for entry in pack["entries"]) - len(listed)
+    need(of_subject or len(listed) + withheld <= len(named), "more results are withheld than raised the alert")
+    need(pack["more_results"] or len(named - listed) <= withheld, "a result that raised the alert is missing")
     heard = {signal for said in raises for signal in said["signals"]}
     signals = [entry["shows"] for entry in pack["entries"] if entry["role"] == "signal"]
     # A redacted pack shows nothing of them.
@@ -385,12 +401,18 @@ def check_raises(pack, shown):
     need(behind, "a signal that raised the alert is missing, or did not")
 
 
+def results_of(pack):
+    """The facts of the results that are shown."""
+    results = (entry["shows"] for entry in pack["entries"] if entry["role"] == "result")
+    return [shows["facts"] for shows in results if "facts" in shows]
+
+
 def read_command(entry, shown):
-    """What somebody decided. Its bytes are JSON, and are shown as they are."""
+    """What somebody decided, and apart from it why. Its bytes are JSON, and are shown as they are."""
     need(entry["kind"] == COMMAND, f"entry {entry['index']} is no command")
-    said = json.loads(shown["facts"])
-    need(entry["shows"] == {"facts": said}, f"entry {entry['index']} shows what was not recorded")
-    told = said["told"]
+    said = {section: json.loads(data) for section, data in shown.items()}
+    need(entry["shows"] == said, f"entry {entry['index']} shows what was not recorded")
+    told = said["facts"]["told"]
     need(entry["actor"] == f"officer:{told['actor']['id']}", f"entry {entry['index']} is another officer's")
     return told
 
@@ -406,7 +428,7 @@ def check_signals(pack, shown):
         need(entry["kind"] == (SIGNAL if role == "signal" else ERASURE), f"entry {index} is no {role}")
         withheld = role == "signal" and pack["redacted"]
         need(("facts" in shown[index]) != withheld, f"entry {index} is not redacted as the pack says")
-        said = {} if withheld else {"facts": json.loads(shown[index]["facts"])}
+        said = {section: json.loads(data) for section, data in shown[index].items()}
         need(entry["shows"] == said, f"entry {index} shows what was not recorded")
         if role == "erasure":
             erasures.add(index)
@@ -439,8 +461,7 @@ def check_draws(pack, shown):
         need(set(draws) == {about["draw"]}, "the pack is about another draw")
     else:
         draws = steps_of(pack, shown, "draw")
-    results = [entry["shows"]["facts"] for entry in pack["entries"] if entry["role"] == "result"]
-    named = {facts.get("draw_id") for facts in results}
+    named = {facts.get("draw_id") for facts in results_of(pack)}
     if about["kind"] == "draw":
         need(named <= set(draws), "a result is of another draw")
     else:
@@ -542,11 +563,10 @@ def check_documents(pack, folder):
         else:
             said.append(f"draw {draw}: drawn again, {draw_again(record, pool.decode())} tests as recorded")
         listed = {line["target"] for line in record["lines"] + record["reserves"]}
-        for entry in pack["entries"]:
-            facts = entry["shows"].get("facts", {})
+        for facts in results_of(pack):
             random = facts.get("draw_id") == draw and facts["basis"] == "random"
-            target = f"{facts.get('enterprise_id')}/{facts.get('site_id')}/{facts.get('category')}"
-            if entry["role"] == "result" and random and target not in listed:
+            target = f"{facts['enterprise_id']}/{facts['site_id']}/{facts['category']}"
+            if random and target not in listed:
                 said.append(f"draw {draw}: result {facts['inspection_id']} is of a target that was not drawn")
     return said
 
@@ -630,9 +650,8 @@ def check_statement(pack, shown):
     counted = sum(of["results"] for of in said["evidence"].values())
     need(pack.get("counted_results", counted) == counted, "the grade counts more or fewer results")
     need("counted_results" in pack or pack["format"] in FORMATS[:2], "how many results it counts is missing")
-    for entry in pack["entries"]:
-        of_it = entry["role"] != "result" or touches(entry["shows"]["facts"], said["subject"])
-        need(of_it, f"entry {entry['index']} is a result of another subject")
+    for facts in results_of(pack):
+        need(touches(facts, said["subject"]), f"{facts['inspection_id']} is a result of another subject")
     parts, log_odds = said.pop("parts"), said.pop("log_odds")
     del said["variance"], said["estimated"]
     for field, value in said.items():
@@ -646,11 +665,29 @@ def check_statement(pack, shown):
     need(total == log_odds, "the parts do not add up to the score")
 
 
-def check_result(entry, shown):
+def check_result(pack, entry, shown):
+    """A redacted pack shows no party, and facts only of whoever it is about."""
+    index, redacted = entry["index"], pack["redacted"]
     need(entry["kind"] == RESULT, "a result is of another kind")
+    need(("party" in shown) != redacted, f"entry {index} is not redacted as the pack says")
     said = read_result(shown)
-    for section, fields in said.items():
-        need(entry["shows"][section] == fields, f"{section} of entry {entry['index']} is not what was recorded")
+    need(entry["shows"] == said, f"entry {index} shows what was not recorded")
+    if redacted and pack["format"] not in FORMATS[:3]:
+        own = "facts" not in said or is_own(said["facts"], pack["about"].get("subject", ""))
+        need(own, f"entry {index} is a result of another party")
+    else:
+        need("facts" in said, f"entry {index} is withheld without a reason")
+
+
+def check_words(entry, data):
+    """Sentences and what officers wrote, which stand apart from what was concluded."""
+    reader = Reader(data)
+    words = reader.texts()
+    reader.end()
+    told = []
+    for text in entry["shows"]["party"].values():
+        told += text if isinstance(text, list) else [text]
+    need(sorted(told) == sorted(words), f"entry {entry['index']} says in words what was not recorded")
 
 
 def check_pack(pack, key):
@@ -675,8 +712,9 @@ def check_pack(pack, key):
         need(isinstance(pack["redacted"], bool), "`redacted` is neither true nor false")
         need(not pack["redacted"] or "party" not in shown[index], f"entry {index} shows a party")
         if entry["role"] == "result":
-            need(("party" in shown[index]) != pack["redacted"], f"entry {index} is not redacted as the pack says")
-            check_result(entry, shown[index])
+            check_result(pack, entry, shown[index])
+        if entry["kind"] == EFFECT and "party" in shown[index]:
+            check_words(entry, shown[index]["party"])
         if entry["role"] == "decision":
             read_command(entry, shown[index])
         if entry["role"] == "raise":

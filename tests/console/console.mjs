@@ -161,6 +161,8 @@ test('every page shows itself without serious faults of accessibility, in both l
     sheet: '/reports?kind=sheet&zone=330782-futian',
     policy: '/policy',
     audit: '/audit',
+    personal: '/personal',
+    sessions: '/sessions',
     help: '/help',
   };
   const grave = [];
@@ -253,8 +255,7 @@ test('a planner signs in, plans, draws, and carries the list away', async () => 
   await next.click();
   await visit.page.getByLabel('专项编号').fill('库存核查');
   await visit.page.locator('#campaign-tests').fill('2');
-  await visit.page.getByLabel('批量判定').click();
-  await visit.page.getByTitle(/GB\/T 2828\.4/).click();
+  await choose(visit.page, '批量判定', 'GB/T 2828.4');
   await visit.page.getByLabel('批量（件）').fill('500');
   await next.click();
   await visit.page.getByLabel('来源').fill('drand quicknet');
@@ -565,8 +566,65 @@ test('a person signs in at the provider in the browser, and out again', async ()
   assert.equal(session.actor, 'officer-7');
   const [noted] = await itemsOf('/v1/audit?actor=officer-7&kind=note&limit=5', 'approver');
   assert.equal(noted.reason, '登录后核对');
+  // They see their own session alone; an administrator sees it among all, and ends it.
+  await visit.page.goto(`${GUARDED}/console/sessions`);
+  const row = (page) => page.locator('table.data tbody tr').filter({ hasText: 'officer-7' });
+  await row(visit.page).getByRole('cell', { name: '是', exact: true }).waitFor();
+  assert.equal(await visit.page.getByRole('combobox', { name: '范围' }).count(), 0);
+  const desk = await open(GUARDED, { token: tokens.administrator });
+  await desk.go('/sessions?everybody=true');
+  await row(desk.page).getByRole('button', { name: '结束', exact: true }).click();
+  await desk.page.getByRole('dialog').getByRole('button', { name: '结束' }).click();
+  await row(desk.page).waitFor({ state: 'detached' });
+  await desk.close();
+  await visit.page.reload();
+  await visit.page.getByRole('link', { name: '使用统一身份登录' }).click();
+  // The provider still knows them.
+  await visit.page.getByRole('banner').getByText('officer-7').waitFor();
   await visit.page.getByRole('button', { name: '退出' }).click();
   await visit.page.getByRole('link', { name: '使用统一身份登录' }).waitFor();
   assert.equal(await visit.page.evaluate(async () => (await fetch('/v1/session')).status), 401);
   await visit.close();
+});
+
+test('an administrator erases what a person said, who is named twice first', async () => {
+  const heard = {
+    signal_id: 'CONSOLE-P1', kind: 'complaint', observed_at: new Date(Date.now() - 3_600_000).toISOString(), enterprise_id: 'CONSOLE-E1',
+    source: '12315', summary: '小零件脱落', personal: { person: '周小满', contact: '13700009999', words: '孩子差点吞下去' },
+  };
+  const posted = await fetch(`${GUARDED}/v1/signals`, { method: 'POST', headers: { ...headers('feeder'), 'content-type': 'application/json' }, body: JSON.stringify([heard]) });
+  assert.equal((await posted.json()).accepted, 1);
+  const personal = async () => (await ask('/v1/signals/CONSOLE-P1/personal', 'administrator')).json();
+  assert.equal((await personal()).person, '周小满');
+
+  const visit = await open(GUARDED, { token: tokens.administrator });
+  await visit.go('/personal');
+  const kept = visit.page.getByRole('region', { name: '保存期限' });
+  await kept.getByRole('cell', { name: '投诉', exact: true }).waitFor();
+  await visit.page.getByLabel('信号编号').fill('CONSOLE-P1');
+  await choose(visit.page, '删除依据', '个人撤回同意');
+  await visit.page.getByLabel('事由').fill('书面申请');
+  await visit.page.getByRole('button', { name: '删除个人信息' }).click();
+  const dialogue = visit.page.getByRole('dialog');
+  const sure = dialogue.getByRole('button', { name: '删除个人信息' });
+  assert.ok(await sure.isDisabled(), 'it is named once only');
+  await dialogue.getByLabel(/再次输入/).fill('CONSOLE-P2');
+  assert.ok(await sure.isDisabled(), 'another is named');
+  assert.equal((await personal()).person, '周小满');
+  await dialogue.getByLabel(/再次输入/).fill('CONSOLE-P1');
+  await sure.click();
+  await visit.page.getByText('CONSOLE-P1：已删除，共 1 把密钥。').waitFor();
+  await visit.page.getByRole('region', { name: '已删除' }).getByText('书面申请').waitFor();
+  await visit.page.screenshot({ path: join(ARTEFACTS, 'erased.png'), fullPage: true });
+  const gone = await personal();
+  assert.equal(gone.person, null);
+  assert.equal(gone.erased.rule, 'consent_withdrawn');
+  await visit.close();
+
+  const officer = await open(GUARDED, { token: tokens.officer });
+  await officer.go('/sessions');
+  assert.doesNotMatch(await officer.page.getByRole('navigation', { name: '主导航' }).innerText(), /个人信息/);
+  assert.equal((await ask('/v1/personal', 'officer')).status, 403);
+  assert.equal((await ask('/v1/sessions?everybody=true', 'officer')).status, 403);
+  await officer.close();
 });

@@ -57,9 +57,12 @@ def main():
     with open(file, encoding="utf-8") as text:
         pack = json.load(text)
     verify.check_pack(pack, key)
-    # An alert's wording is not read again from its bytes; what is told twice is compared.
-    paths = [path for path in leaves(pack) if "shows" not in path or pack["about"]["kind"] == "assessment"]
-    paths = [path for path in paths if path != ("more_results",)]
+    # What is told people of a raise beyond its words is not read again from its bytes.
+    raises = [at for at, entry in enumerate(pack["entries"]) if entry["role"] == "raise"]
+    paths = [
+        path for path in leaves(pack)
+        if path != ("more_results",) and not (path[2:4] == ("shows", "decision") and path[1] in raises)
+    ]
     # Others are withheld from other parties, so that what is told of them is proved by the full pack alone.
     if pack["redacted"]:
         paths = [path for path in paths if path[0] != "comparables" or path[-1] == "entry"]

@@ -31,6 +31,7 @@ mod outbreaks;
 mod personal;
 mod played;
 mod publishing;
+mod redaction;
 mod reports;
 mod secured_kafka;
 mod seeds;

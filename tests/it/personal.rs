@@ -2,58 +2,12 @@
 //! backups too; and packs hold before and after.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use risk_tests::packs::{Held, refused_when_altered};
 use risk_tests::{city, http, process};
 use serde_json::{Value, json};
-
-fn python(arguments: &[&str]) -> Result<Command> {
-    let root = process::workspace_root()?;
-    let mut command = Command::new(root.join(".cache/verifier/bin/python"));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").args(arguments);
-    Ok(command)
-}
-
-/// A pack that was fetched and unpacked, and that holds.
-struct Held {
-    dir: PathBuf,
-    text: String,
-    pack: Value,
-}
-
-impl Held {
-    fn fetch(url: &str, key: &str, dir: PathBuf) -> Result<Self> {
-        let archive = dir.with_extension("zip");
-        fs::write(&archive, http::bytes(url)?)?;
-        let (from, into) = (archive.display().to_string(), dir.display().to_string());
-        process::run(&mut python(&["-m", "zipfile", "-e", &from, &into])?)?;
-        let text = fs::read_to_string(dir.join("pack.json"))?;
-        let pack = serde_json::from_str(&text)?;
-        let held = Self { dir, text, pack };
-        held.holds(key)?;
-        Ok(held)
-    }
-
-    fn holds(&self, key: &str) -> Result<()> {
-        let program = process::workspace_root()?.join("docs/verify/verify.py");
-        let mut command = python(&[])?;
-        command.arg(program).arg(self.dir.join("pack.json"));
-        let said = process::run(command.args(["--key", key]))?;
-        ensure!(said.contains("holds"), "{said}");
-        Ok(())
-    }
-
-    fn entry(&self, role: &str) -> Option<&Value> {
-        let mut entries = self.pack["entries"].as_array()?.iter();
-        entries.find(|entry| entry["role"] == role)
-    }
-
-    fn page(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.dir.join("pack.html"))?)
-    }
-}
 
 fn complaint(id: &str, enterprise: &str, (person, contact, words): (&str, &str, &str)) -> Value {
     json!({
@@ -130,19 +84,6 @@ fn secrets_of(data: &Path) -> Result<String> {
     Ok(secrets)
 }
 
-/// A pack that was altered anywhere does not hold.
-fn refused_when_altered(held: &Held, key: &str) -> Result<()> {
-    let driver = process::workspace_root()?.join("tests/evidence/alter.py");
-    let mut command = python(&[])?;
-    command
-        .arg(&driver)
-        .arg(held.dir.join("pack.json"))
-        .arg(key);
-    let said = process::run(command.args(["100", "7"]))?;
-    ensure!(said.contains("100 of 100 refused"), "{said}");
-    Ok(())
-}
-
 /// Erases what the second complainant said over a directory at rest, whose state stays what it is.
 fn erased_by_command(data: &Path, state: &str) -> Result<()> {
     let erased = [
@@ -182,30 +123,33 @@ fn what_is_erased_is_gone_everywhere_and_every_proof_stays() -> Result<()> {
     let (size, key) = (signed["size"].to_string(), city::text(&signed, "key")?);
     let pack = |name: &str, query: &str| {
         let url = format!("{address}/v1/cases/{case}/pack?{query}");
-        Held::fetch(&url, &key, home.path().join(name))
+        Held::fetch(&url, &key, &home.path().join(format!("{name}.zip")))
     };
     let before = pack("before", &format!("size={size}"))?;
     let signal = before
-        .entry("signal")
+        .entries("signal")
+        .pop()
         .context("the complaint is not in the pack")?;
     ensure!(
         signal["shows"]["facts"]["told"]["signal_id"] == "T1",
         "{signal}"
     );
-    ensure!(signal["erased"].is_null() && before.entry("erasure").is_none());
+    ensure!(signal["erased"].is_null() && before.entries("erasure").is_empty());
     ensure!(before.page()?.contains("不予提供 withheld"));
     let kept = home.path().join("kept");
     city::over(&["backup", "--to", &kept.display().to_string()], &data)?;
 
     erase(&address)?;
     let after = pack("after", "")?;
-    let erasure = after.entry("erasure").context("the pack has no erasure")?;
+    let erasure = after.entries("erasure").pop();
+    let erasure = erasure.context("the pack has no erasure")?;
     ensure!(
-        erasure["shows"]["facts"]["reason"] == "书面申请",
+        erasure["shows"]["party"]["reason"] == "书面申请",
         "{erasure}"
     );
     let signal = after
-        .entry("signal")
+        .entries("signal")
+        .pop()
         .context("the complaint is not in the pack")?;
     ensure!(signal["erased"] == erasure["index"], "{signal}");
     ensure!(
@@ -221,7 +165,7 @@ fn what_is_erased_is_gone_everywhere_and_every_proof_stays() -> Result<()> {
         "who complained may be told from the summary"
     );
     for held in [&before, &after, &redacted] {
-        refused_when_altered(held, &key)?;
+        refused_when_altered(&held.dir.join("pack.json"), &key, 100, 7)?;
     }
     server.stop(std::time::Duration::from_mins(1))?;
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use risk_domain::{access, case_act, case_action, inspection, reference, scales, selection};
+use risk_domain::{
+    access, case_act, case_action, inspection, personal, reference, scales, selection,
+};
 use risk_domain::{signal, subject};
 use risk_engine::{case, lists};
 use risk_tests::process;
@@ -87,6 +89,8 @@ fn program() -> Vec<(&'static str, Vec<String>)> {
         ("assist", codes!(lists::AssistedReason::ALL)),
         ("criterion", codes!(lists::Criterion::ALL)),
         ("dutyStep", codes!(lists::DutyStep::ALL)),
+        ("personalKind", codes!(personal::PersonalKind::ALL)),
+        ("erasureRule", codes!(personal::ErasureRule::ALL)),
         // What officers decide on a grade stands in the audit beside what people did through the API.
         (
             "access",

@@ -13,6 +13,7 @@ pub mod browser;
 pub mod city;
 pub mod http;
 pub mod kafka;
+pub mod packs;
 pub mod process;
 pub mod prometheus;
 pub mod receiver;

@@ -58,7 +58,7 @@ pub use observers::{
     MethodDto, MethodPeriodDto, ObserverPeriodDto, ObserversDto, OddsRatioDto, ShareDto,
     StrictnessDto,
 };
-pub use personal::{ErasedDto, ErasureAsk, ErasureDto, PersonalDto};
+pub use personal::{ErasedDto, ErasureAsk, ErasureDto, KeptDto, KeptMonthDto, PersonalDto};
 pub use plan::{
     BudgetPointDto, ClashDto, ExpectedDto, PlanDto, PlanLineDto, PlanListDto, PlanRatioDto,
     PlanSamplesDto, PlanSelectionDto, PlanSummaryDto, PlanTargetDto, PrecisionDto, ReserveDto,

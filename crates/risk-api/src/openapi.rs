@@ -56,6 +56,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::identity::open_sessions::list,
         crate::identity::open_sessions::end,
         crate::identity::open_sessions::end_all,
+        crate::personal::kept,
         crate::personal::of_signal,
         crate::personal::erase_of_signal,
         crate::personal::erase_dead_letter,

@@ -10,6 +10,7 @@ mod comparables;
 mod draw;
 mod grade;
 mod page;
+mod redact;
 pub(crate) mod routes;
 
 use crate::document::{Document as Paper, html};
@@ -26,7 +27,7 @@ use risk_domain::subject::Subject;
 use risk_engine::Engine;
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::ledger::{Proofs, Section};
-use risk_store::{PlanShelf, Reader, ResultsOf, StoreError};
+use risk_store::{PlanShelf, ProvedEntry, Reader, ResultsOf, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
@@ -57,6 +58,11 @@ pub enum PackError {
     /// The ledger or its views could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Names stand where they cannot be withheld.
+    #[error(
+        "must be false: entry {0} was recorded by an earlier program, with names among what was concluded"
+    )]
+    NamesWithin(u64),
     /// The archive could not be written.
     #[error("the archive was not written: {0}")]
     Written(String),
@@ -70,6 +76,10 @@ impl From<PackError> for ApiError {
         match error {
             PackError::Size(_) => Self::BadParameter {
                 field: "size".to_owned(),
+                rule: error.to_string(),
+            },
+            PackError::NamesWithin(_) => Self::BadParameter {
+                field: "redacted".to_owned(),
                 rule: error.to_string(),
             },
             PackError::Behind => Self::Rebuilding,
@@ -125,7 +135,7 @@ pub struct PackRequest {
     pub about: About,
     /// Of the ledger's first so many entries; of all that the views show if none is given.
     pub size: Option<u64>,
-    /// For other parties: without the names that stand in results.
+    /// For the party that it is about: without the names of others, and what may name them.
     pub redacted: bool,
 }
 
@@ -221,6 +231,7 @@ impl Packer<'_> {
         let mut reach = Reach {
             size,
             redacted: request.redacted,
+            party: None,
             proofs: proofs.map_err(StoreError::from)?,
         };
         let told = match &request.about {
@@ -241,6 +252,12 @@ impl Packer<'_> {
         }) = told
         else {
             return Ok(None);
+        };
+        // They list every target of a draw.
+        let documents = if request.redacted {
+            Vec::new()
+        } else {
+            documents
         };
         let head = reach.proofs.head();
         let checkpoint = self.signer.sign(&head);
@@ -265,8 +282,8 @@ impl Packer<'_> {
     }
 
     fn entry(&self, role: Role, at: u64, reach: &mut Reach) -> Result<EntryDto, PackError> {
-        let show = shows(role, reach.redacted);
-        let proved = self.reader.proved(at, &mut reach.proofs, show)?;
+        let mut proved = self.reader.proved(at, &mut reach.proofs, is_public)?;
+        reach.redact(role, &mut proved)?;
         Ok(EntryDto::new(role, &proved))
     }
 
@@ -288,12 +305,11 @@ impl Packer<'_> {
         most: usize,
         reach: &mut Reach,
     ) -> Result<Found, PackError> {
-        let show = shows(Role::Result, reach.redacted);
         let proofs = &mut reach.proofs;
         // One more than is listed tells whether there are more.
         let found = self
             .reader
-            .proved_results((of, below), keep, most + 1, proofs, show)?;
+            .proved_results((of, below), keep, most + 1, proofs, is_public)?;
         let (mut found, more) = found;
         let mut results = Found {
             more: more || found.len() > most,
@@ -301,9 +317,13 @@ impl Packer<'_> {
         };
         found.truncate(most);
         found.reverse();
-        for (_, result, proved) in found {
-            results.draws.extend(result.selection.draw_id);
+        for (_, result, mut proved) in found {
+            reach.redact(Role::Result, &mut proved)?;
             let entry = EntryDto::new(Role::Result, &proved);
+            // A result that is withheld names no draw.
+            if entry.shows.contains_key("facts") {
+                results.draws.extend(result.selection.draw_id);
+            }
             results.entries.push(entry);
         }
         Ok(results)
@@ -371,16 +391,9 @@ impl Packer<'_> {
     }
 }
 
-/// Which sections are shown.
-fn shows(role: Role, redacted: bool) -> impl Fn(Section) -> bool {
-    move |section| match section {
-        // What was told of an enterprise may tell it by whom.
-        Section::Facts => !(redacted && role == Role::Signal),
-        // The grade of another party names it.
-        Section::Decision => !(redacted && role == Role::Comparable),
-        Section::Party => !redacted,
-        Section::Personal => false,
-    }
+/// What is personal is in no pack.
+fn is_public(section: Section) -> bool {
+    section != Section::Personal
 }
 
 /// How far a pack reaches, and what it shows.
@@ -388,8 +401,21 @@ struct Reach {
     /// The ledger's first so many entries.
     size: u64,
     redacted: bool,
+    /// Whom the pack is about, once that is known.
+    party: Option<Subject>,
     /// Proofs in them.
     proofs: Proofs,
+}
+
+impl Reach {
+    /// Withholds what this version does not show.
+    fn redact(&self, role: Role, entry: &mut ProvedEntry) -> Result<(), PackError> {
+        if self.redacted {
+            redact::redact(entry, role, self.party.as_ref())
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Results behind something.

@@ -1,7 +1,9 @@
 //! What is personal（个人信息）: shown to whoever decides, who is noted first, and erased by an administrator.
 
 use crate::audit::{means_of, note, wait_noted};
-use crate::dto::{ErasedDto, ErasureAsk, ErasureDto, PersonalDto, ProblemDto};
+use crate::dto::{
+    ErasedDto, ErasureAsk, ErasureDto, KeptDto, KeptMonthDto, PersonalDto, ProblemDto,
+};
 use crate::error::ApiError;
 use crate::identity::{ADMINISTRATORS, DECIDERS, Identity};
 use crate::params::Id;
@@ -21,6 +23,8 @@ use risk_store::Disclosed;
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
 
+/// What is kept of people, and until when.
+pub(crate) const KEPT: Operation = read("/v1/personal", ADMINISTRATORS, &[], || get(kept));
 /// What of a signal is personal.
 pub(crate) const OF_SIGNAL: Operation = read("/v1/signals/{id}/personal", DECIDERS, &[], || {
     get(of_signal)
@@ -35,6 +39,34 @@ pub(crate) const ERASE_DEAD_LETTER: Operation =
     write("/v1/dead-letters/{id}/erase", ADMINISTRATORS, || {
         post(erase_dead_letter)
     });
+
+/// How much is kept of people, by kind and month, and on which day the policy erases it. What was erased stands in
+/// `/v1/audit?kind=erase_personal`.
+#[utoipa::path(get, path = "/v1/personal", tag = "personal",
+    responses((status = 200, description = "What is kept", body = KeptDto)))]
+pub(crate) async fn kept(State(state): State<ApiState>) -> Result<Json<KeptDto>, ApiError> {
+    let read = |parts: &ApiParts| {
+        let policy = parts.reader.retention();
+        let counts = parts.reader.key_counts().into_iter();
+        let mut kept: Vec<_> = counts.map(|((kind, of), keys)| (of, kind, keys)).collect();
+        kept.sort_unstable();
+        let kept = kept.into_iter().filter_map(|(of, kind, keys)| {
+            let (year, month) = of;
+            Some(KeptMonthDto {
+                kind: kind.code().to_owned(),
+                month: format!("{year:04}-{month:02}"),
+                keys,
+                kept_months: policy.months(kind),
+                erased_from: policy.erased_from(kind, of)?.to_string(),
+            })
+        });
+        Ok(Json(KeptDto {
+            retention_version: policy.version().to_owned(),
+            kept: kept.collect(),
+        }))
+    };
+    state.read(read).await
+}
 
 fn entry_of(parts: &ApiParts, id: &str) -> Result<u64, ApiError> {
     let missing = || ApiError::NotFound(format!("there is no signal {id}"));

@@ -62,7 +62,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 88] = [
+pub(crate) static OPERATIONS: [Operation; 89] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -107,6 +107,7 @@ pub(crate) static OPERATIONS: [Operation; 88] = [
     open_sessions::LIST,
     open_sessions::END,
     open_sessions::END_ALL,
+    personal::KEPT,
     personal::OF_SIGNAL,
     personal::ERASE_OF_SIGNAL,
     personal::ERASE_DEAD_LETTER,

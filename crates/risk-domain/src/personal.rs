@@ -143,6 +143,7 @@ pub struct Erasure {
     /// On which ground.
     pub rule: ErasureRule,
     /// Why, without people's names; of the policy: which of its lines, in which version.
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
     pub reason: CompactString,
     /// The keys that were destroyed.
     pub keys: Vec<KeyId>,

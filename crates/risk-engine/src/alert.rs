@@ -88,6 +88,28 @@ impl AlertRule {
         Self::ALL.into_iter().find(|rule| rule.code() == code)
     }
 
+    /// Whether the sentence of a raise may name others than the subject: it quotes a record, a source or what came by
+    /// a supply path. That of the other rules is made of numbers, levels, places and items.
+    pub fn names_others(self) -> bool {
+        match self {
+            Self::FastTestFailed
+            | Self::SevereItemFailed
+            | Self::BannedSubstance
+            | Self::MediaExposure
+            | Self::Recall
+            | Self::Accident
+            | Self::ExternalCheckFailed
+            | Self::SupplyPath => true,
+            Self::LevelRose
+            | Self::Outbreak
+            | Self::EnterpriseChanged
+            | Self::ComplaintCluster
+            | Self::LatentRisk
+            | Self::HazardItem
+            | Self::DutyMissed => false,
+        }
+    }
+
     /// The rule's code.
     pub fn code(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use crate::ledger::merkle::TreeHead;
 use crate::ledger::note::CheckpointSigner;
 use crate::ledger::{Block, Disclosure, Hash, Proofs, Section};
 use crate::reader::Reader;
-use crate::records::ShownEntry;
+use crate::records::{ShownEntry, are_apart};
 use crate::salt::fresh_seed;
 use crate::views::ResultsOf;
 use base64::Engine as _;
@@ -31,6 +31,16 @@ pub struct ProvedEntry {
     pub proof: Vec<Hash>,
     /// The same entry for people; the personal section is never among it.
     pub shown: ShownEntry,
+    /// Whether the names in it stand in its party and personal sections alone. Entries that earlier programs recorded
+    /// may have them in the others, too.
+    pub names_apart: bool,
+}
+
+impl ProvedEntry {
+    /// Withholds a section.
+    pub fn withhold(&mut self, section: Section) {
+        self.disclosure.withhold(section);
+    }
 }
 
 /// A result that can be proved, with its entry.
@@ -94,6 +104,7 @@ fn proved(
     let entry = block.entry(index).ok_or_else(missing)?;
     Ok(ProvedEntry {
         shown: ShownEntry::of(block.number(), index, &entry)?,
+        names_apart: are_apart(index, &entry)?,
         disclosure: block.disclose(index, show).ok_or_else(missing)?,
         proof: proofs.inclusion(index)?,
     })

@@ -22,6 +22,13 @@ use std::thread;
 /// Blocks decoded ahead.
 const AHEAD: usize = 2;
 
+/// The party and the decision of an effect.
+type Written<'a> = (&'a [u8], &'a [u8]);
+
+fn read_effect(entry: u64, (party, decision): Written<'_>) -> Result<Effect, StoreError> {
+    decode_effect(entry, party, decision)
+}
+
 /// A block with its entries decoded.
 struct Decoded {
     metadata: BlockMetadata,
@@ -56,11 +63,11 @@ impl Decoded {
     }
 
     /// Recorded effects from entry `from` on and before `until`, as they were written.
-    fn effects(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    fn effects(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, Written<'_>)> {
         let entries = (from..until).filter_map(|index| Some((index, self.block.entry(index)?)));
         entries
             .filter(|(_, entry)| entry.kind.0 == RecordKind::Effect as u8)
-            .map(|(index, entry)| (index, entry.decision))
+            .map(|(index, entry)| (index, (entry.party, entry.decision)))
     }
 }
 
@@ -256,9 +263,9 @@ pub struct ReplayReport {
 #[derive(Default)]
 struct Expected {
     input: u64,
-    /// All effects, one after the other, and where each ends.
+    /// All effects, one after the other, and where the party and the decision of each end.
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<(usize, usize)>,
     /// How many were met in the ledger.
     met: usize,
     failed: Option<StoreError>,
@@ -269,12 +276,11 @@ impl Recorder for Expected {
 
     fn outcome(&mut self, _outcome: &Outcome) {}
 
-    fn effect(&mut self, effect: Effect) {
-        self.failed = self
-            .failed
-            .take()
-            .or_else(|| encode_effect(&mut self.bytes, &effect).err());
-        self.ends.push(self.bytes.len());
+    fn effect(&mut self, mut effect: Effect) {
+        match encode_effect(&mut self.bytes, &mut effect) {
+            Ok(party) => self.ends.push((party, self.bytes.len())),
+            Err(error) => self.failed = self.failed.take().or(Some(error)),
+        }
     }
 
     fn gather(assessments: &mut EncodedAssessments, assessment: Assessment) {
@@ -283,8 +289,9 @@ impl Recorder for Expected {
 
     fn assessed(&mut self, assessments: EncodedAssessments) {
         let all = assessments.each(|_, _, decision| {
+            let party = self.bytes.len();
             self.bytes.extend_from_slice(decision);
-            self.ends.push(self.bytes.len());
+            self.ends.push((party, self.bytes.len()));
         });
         self.failed = self.failed.take().or_else(|| all.err());
     }
@@ -300,10 +307,11 @@ impl Expected {
     }
 
     /// The first that was not met yet.
-    fn next(&self) -> Option<&[u8]> {
-        let end = *self.ends.get(self.met)?;
-        let start = self.met.checked_sub(1).and_then(|at| self.ends.get(at));
-        self.bytes.get(start.copied().unwrap_or_default()..end)
+    fn next(&self) -> Option<Written<'_>> {
+        let (party, end) = *self.ends.get(self.met)?;
+        let before = self.met.checked_sub(1).and_then(|at| self.ends.get(at));
+        let start = before.map_or(0, |(_, end)| *end);
+        Some((self.bytes.get(start..party)?, self.bytes.get(party..end)?))
     }
 }
 
@@ -311,7 +319,7 @@ impl ReplayReport {
     fn leave(&mut self, expected: &mut Expected) -> Result<(), StoreError> {
         while let Some(now) = expected.next() {
             let entry = expected.input;
-            let now = Box::new(decode_effect(entry, now)?);
+            let now = Box::new(read_effect(entry, now)?);
             self.differences.push(Difference::Unrecorded { entry, now });
             expected.met += 1;
         }
@@ -328,22 +336,26 @@ impl ReplayReport {
         }
     }
 
-    /// Compares a recorded effect with what follows now, byte by byte.
+    /// Compares a recorded effect with what follows now: byte by byte, and where these differ by what they say,
+    /// which an earlier form says in other bytes.
     fn compare(
         &mut self,
         expected: &mut Expected,
         entry: u64,
-        recorded: &[u8],
+        recorded: Written<'_>,
     ) -> Result<(), StoreError> {
         self.effects += 1;
         let now = expected.next();
         if now != Some(recorded) {
-            let now = now.map(|now| decode_effect(entry, now)).transpose()?;
-            self.differences.push(Difference::Effect {
-                entry,
-                recorded: Box::new(decode_effect(entry, recorded)?),
-                now: now.map(Box::new),
-            });
+            let now = now.map(|now| read_effect(entry, now)).transpose()?;
+            let recorded = read_effect(entry, recorded)?;
+            if now.as_ref() != Some(&recorded) {
+                self.differences.push(Difference::Effect {
+                    entry,
+                    recorded: Box::new(recorded),
+                    now: now.map(Box::new),
+                });
+            }
         }
         expected.met += 1;
         Ok(())

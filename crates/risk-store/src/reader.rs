@@ -13,7 +13,7 @@ use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::identities::KnownIds;
 use crate::ledger::{Block, LedgerReader};
-use crate::personal::Keyring;
+use crate::personal::{Keyring, RetentionPolicy};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, ResultRecord, ShownEntry};
 use crate::shelf::PlanShelf;
@@ -49,6 +49,7 @@ pub struct Reader {
     deliveries: Deliveries,
     shelf: PlanShelf,
     keys: Keyring,
+    retention: Arc<RetentionPolicy>,
     cache: Arc<Mutex<BlockCache>>,
 }
 
@@ -59,7 +60,7 @@ impl Reader {
         shared: Arc<Shared>,
         (shard_dir, shard): (&Path, u16),
         shelf: PlanShelf,
-        keys: Keyring,
+        (keys, retention): (Keyring, Arc<RetentionPolicy>),
     ) -> Self {
         Self {
             ids,
@@ -69,6 +70,7 @@ impl Reader {
             deliveries: Deliveries::of(shard_dir, shard),
             shelf,
             keys,
+            retention,
             cache: Arc::default(),
         }
     }

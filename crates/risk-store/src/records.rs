@@ -2,15 +2,15 @@
 //!
 //! | kind | facts | party | personal | decision |
 //! |---|---|---|---|---|
-//! | result | everything but names | public names | – | where it was read, its epoch |
+//! | result | everything but names | public names, who made and supplied it | – | where it was read, its epoch |
 //! | rejection | code, field, rule, where it was read | – | the record, whole, and the value at fault | – |
 //! | registration, hold, tick, end | the input | – | – | – |
 //! | registry | what was said, where it was read, its epoch | – | – | – |
-//! | command | what was decided and by whom, where it was read, its epoch | – | – | – |
+//! | command | what was decided and by whom, where it was read, its epoch | why | – | – |
 //! | signal | what was heard but of people, where it was read, its epoch | – | people and their words | – |
 //! | access | who did what in which request | – | – | – |
-//! | erasure | which keys of personal sections were destroyed | – | – | – |
-//! | effect | – | – | – | what was concluded |
+//! | erasure | which keys of personal sections were destroyed | why | – | – |
+//! | effect | – | words that may name somebody | – | what was concluded |
 //!
 //! Results, their placement and effects, of which there are many, are in postcard, field by field in the
 //! order of `docs/ledger-records.md`; everything else is in JSON. A form is frozen: a change of one is a
@@ -27,6 +27,7 @@ mod rejection;
 mod result;
 mod shown;
 mod signal;
+mod words;
 
 use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
@@ -42,7 +43,6 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 pub(crate) use command::CommandKeys;
-use command::CommandV1;
 
 pub use assessed::EncodedAssessments;
 pub(crate) use assessed::{assessment_bytes, assessment_in};
@@ -54,6 +54,7 @@ pub use result::{EncodedResult, content_digest};
 pub use shown::ShownEntry;
 pub use signal::{HeardRecord, SignalRecord};
 pub(crate) use signal::{decode_personal, encode_personal};
+pub(crate) use words::{are_apart, decode_effect, encode_command, encode_effect, encode_erasure};
 
 /// Who reads results and rejects them, and tells the time.
 pub(crate) const ACTOR_PIPELINE: &str = "system:pipeline";
@@ -362,14 +363,17 @@ impl Record {
                 let TickV1 { now, idle } = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Input(InputRecord::Tick { now, idle }))
             }
-            RecordKind::Effect => Ok(Self::Effect(decode_effect(index, entry.decision)?)),
+            RecordKind::Effect => {
+                let effect = decode_effect(index, entry.party, entry.decision)?;
+                Ok(Self::Effect(effect))
+            }
             RecordKind::Registry => {
                 let record = serde_json::from_slice(facts).map_err(unreadable)?;
                 Ok(Self::Registry(Box::new(record)))
             }
             RecordKind::Command => {
-                let record: Told<CommandV1> = serde_json::from_slice(facts).map_err(unreadable)?;
-                Ok(Self::Command(Box::new(record.map(CommandV1::into))))
+                let record = words::decode_command(index, facts, entry.party)?;
+                Ok(Self::Command(Box::new(record)))
             }
             RecordKind::Signal => {
                 let heard = serde_json::from_slice(facts).map_err(unreadable)?;
@@ -381,7 +385,7 @@ impl Record {
                 Ok(Self::Access(Box::new(note)))
             }
             RecordKind::Erasure => {
-                let erasure = serde_json::from_slice(facts).map_err(unreadable)?;
+                let erasure = words::decode_erasure(index, facts, entry.party)?;
                 Ok(Self::Erasure(Box::new(erasure)))
             }
         }
@@ -422,19 +426,6 @@ pub(crate) fn encode_told<T: Serialize>(
     json(bytes, record)
 }
 
-/// Appends the facts of a command's entry.
-pub(crate) fn encode_command(
-    bytes: &mut Vec<u8>,
-    record: &CommandRecord,
-) -> Result<(), StoreError> {
-    json(bytes, &record.clone().map(CommandV1::from))
-}
-
-/// Appends the facts of an erasure.
-pub(crate) fn encode_erasure(bytes: &mut Vec<u8>, erasure: &Erasure) -> Result<(), StoreError> {
-    json(bytes, erasure)
-}
-
 /// Appends the facts of a note.
 pub(crate) fn encode_access(bytes: &mut Vec<u8>, note: &AccessNote) -> Result<(), StoreError> {
     json(bytes, note)
@@ -470,14 +461,4 @@ pub(crate) fn encode_input(
         }
     };
     Ok(Some(kind))
-}
-
-/// Appends the decision of an effect's entry.
-pub(crate) fn encode_effect(bytes: &mut Vec<u8>, effect: &Effect) -> Result<(), StoreError> {
-    compact(bytes, effect)
-}
-
-/// Reads the decision of an effect's entry.
-pub(crate) fn decode_effect(entry: u64, bytes: &[u8]) -> Result<Effect, StoreError> {
-    read(entry, bytes)
 }

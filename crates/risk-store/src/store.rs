@@ -224,15 +224,21 @@ impl Store {
         }
         let views = Arc::new(views);
         let ids = KnownIds::new(identities);
+        let retention = match &self.options.retention {
+            Some(retention) => Arc::clone(retention),
+            None => Arc::new(RetentionPolicy::builtin()?),
+        };
+        let kept = (keys.clone(), Arc::clone(&retention));
         let asked = Reader::new(
             ids.clone(),
             Arc::clone(&views),
             Arc::clone(&shared),
             (&self.shard_dir(), self.options.shard),
             PlanShelf::of(&self.dir),
-            keys.clone(),
+            kept,
         );
-        let mut writer = self.start(ledger, views, shared, ids, (positions.clone(), keys))?;
+        let held = (keys, retention);
+        let mut writer = self.start(ledger, views, shared, ids, (positions.clone(), held))?;
         asked.settle_erasures()?;
         for erasure in asked.erasures_to_repeat() {
             writer.append_erasure(&erasure)?;
@@ -252,12 +258,8 @@ impl Store {
         views: Arc<ViewsHandle>,
         shared: Arc<Shared>,
         ids: KnownIds,
-        (positions, keys): (Positions, Keyring),
+        (positions, (keys, retention)): (Positions, (Keyring, Arc<RetentionPolicy>)),
     ) -> Result<Writer, StoreError> {
-        let retention = match &self.options.retention {
-            Some(retention) => Arc::clone(retention),
-            None => Arc::new(RetentionPolicy::builtin()?),
-        };
         let reader = ledger.reader().clone();
         let builder = BlockBuilder::new(ledger.chain().clone(), self.options.compression)?;
         let (to_views, queue) = sync_channel(VIEW_QUEUE);

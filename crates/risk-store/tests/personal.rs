@@ -7,7 +7,7 @@
 )]
 
 use risk_domain::ids::{ActorId, EnterpriseId, SignalId};
-use risk_domain::personal::{Erasure, ErasureRule, KeyId};
+use risk_domain::personal::{Erasure, ErasureRule, KeyId, PersonalKind};
 use risk_domain::scales::Role;
 use risk_domain::signal::{Signal, SignalKind, SignalPersonal};
 use risk_domain::time::Timestamp;
@@ -456,6 +456,16 @@ fn an_older_copy_shows_nothing_that_was_erased_even_before_it_says_so() {
 fn what_is_kept_long_enough_goes_by_the_policy() {
     let home = Home::new();
     let mut town = town(&home);
+    let told = |town: &Town, kind| {
+        let policy = town.0.reader.retention();
+        let counts = town.0.reader.key_counts();
+        let of_kind = counts.keys().filter(|(of, _)| *of == kind);
+        let mut days = of_kind.map(|(of, month)| policy.erased_from(*of, *month).unwrap());
+        days.next().map(|day| day.to_string())
+    };
+    let first = |kind, day: &str| assert_eq!(told(&town, kind).as_deref(), Some(day));
+    first(PersonalKind::DeadLetter, "2027-12-01");
+    first(PersonalKind::Complaint, "2029-12-01");
     // Dead letters of November 2026 are kept through November 2027; complaints for three years.
     let last = at("2027-11-30T23:59:59+08:00");
     assert_eq!(town.0.writer.append_due_erasures(last).unwrap(), 0);
@@ -480,6 +490,7 @@ fn what_is_kept_long_enough_goes_by_the_policy() {
     town.settle();
     assert_eq!((town.words("S1"), town.words("S2")), (None, None));
     assert_eq!(town.words("S3").as_deref(), Some(WANG.2));
+    assert_eq!(told(&town, PersonalKind::DeadLetter), None);
 }
 
 /// No part of a signal that a fold reads is personal: without any key the state is the same.

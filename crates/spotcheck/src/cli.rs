@@ -288,7 +288,7 @@ pub(crate) struct Evidence {
     /// Of the ledger's first so many entries; default: all. The same size gives the same JSON
     #[arg(long)]
     pub(crate) size: Option<u64>,
-    /// For other parties: names that stand in results are withheld, and proved all the same
+    /// For the party that it is about: what names others is withheld, and proved all the same
     #[arg(long)]
     pub(crate) redacted: bool,
 }

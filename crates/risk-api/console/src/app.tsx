@@ -8,6 +8,8 @@ import {
   FolderOpenOutlined,
   FundOutlined,
   HomeOutlined,
+  IdcardOutlined,
+  LaptopOutlined,
   MoonOutlined,
   ProfileOutlined,
   QuestionCircleOutlined,
@@ -90,6 +92,8 @@ const ENTRIES: Entry[] = [
   { path: 'reports', word: 'nav.reports', icon: <FileTextOutlined />, roles: SEES, page: lazy(() => import('./pages/Reports')) },
   { path: 'policy', word: 'nav.policy', icon: <FileProtectOutlined />, roles: STAFF, page: lazy(() => import('./pages/Policy')) },
   { path: 'audit', word: 'nav.audit', icon: <AuditOutlined />, roles: ['approver', 'administrator'], page: lazy(() => import('./pages/Audit')) },
+  { path: 'personal', word: 'nav.personal', icon: <IdcardOutlined />, roles: ['administrator'], page: lazy(() => import('./pages/Personal')) },
+  { path: 'sessions', word: 'nav.sessions', icon: <LaptopOutlined />, roles: EVERYBODY, page: lazy(() => import('./pages/Sessions')) },
   { path: 'help', word: 'nav.help', icon: <QuestionCircleOutlined />, roles: EVERYBODY, page: lazy(() => import('./pages/Help')) },
 ];
 

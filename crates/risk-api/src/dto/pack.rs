@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Version of the pack's form.
-pub(crate) const FORMAT: &str = "spotcheck-evidence/3";
+pub(crate) const FORMAT: &str = "spotcheck-evidence/4";
 
 /// What was concluded, what it rests on, and how each of it is proved. `docs/verify/README.md` has its form.
 #[derive(Debug, Serialize)]
 pub(crate) struct PackDto {
     pub(crate) format: &'static str,
     pub(crate) about: AboutDto,
-    /// The version for other parties: names that stand in results are withheld, and proved all the same.
+    /// The version for the party: what names others is withheld, and proved all the same.
     pub(crate) redacted: bool,
     pub(crate) ledger: PackLedgerDto,
     /// Tree head, signed.
@@ -225,11 +225,23 @@ fn name(section: Section) -> &'static str {
 }
 
 impl EntryDto {
+    /// Whether it has a section that is not shown.
+    pub(crate) fn withholds(&self, section: Section) -> bool {
+        match self.sections.get(name(section)) {
+            // An empty section has zeros for a commitment.
+            Some(SectionDto::Withheld { commitment }) => {
+                commitment.bytes().any(|digit| digit != b'0')
+            }
+            Some(SectionDto::Shown { .. }) | None => false,
+        }
+    }
+
     pub(crate) fn new(role: Role, entry: &ProvedEntry) -> Self {
         let ProvedEntry {
             disclosure,
             proof,
             shown,
+            names_apart: _,
         } = entry;
         let mut shows = BTreeMap::new();
         let sections = Section::ALL.iter().zip(&disclosure.sections);

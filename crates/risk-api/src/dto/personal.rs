@@ -70,3 +70,27 @@ pub struct ErasureDto {
     /// The keys that were destroyed: one for each kind of record and month.
     pub keys: Vec<String>,
 }
+
+/// What the ledger still holds of people（个人信息留存）.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeptDto {
+    /// Version of the policy that says how long it is kept.
+    pub retention_version: String,
+    /// By kind and month, the oldest first.
+    pub kept: Vec<KeptMonthDto>,
+}
+
+/// What of one kind was taken in in one month.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeptMonthDto {
+    /// complaint, tip, signal or dead_letter.
+    pub kind: String,
+    /// The month in which it was taken in, as `2026-03`.
+    pub month: String,
+    /// Keys: of complaints, tips and signals one a person, of dead letters one each.
+    pub keys: u64,
+    /// For how many whole months after it the policy keeps it.
+    pub kept_months: u32,
+    /// The day on which the policy erases it.
+    pub erased_from: String,
+}

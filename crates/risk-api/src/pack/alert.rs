@@ -33,6 +33,7 @@ impl Packer<'_> {
             return Ok(None);
         };
         let subject = first.subject.clone();
+        reach.party = Some(subject.clone());
         let of = (&subject, first.hazard.as_ref());
         let span = span(first, last);
         let (raises, more_raises) = self.reader.raises(of, &span, reach.size, MAX_RAISES)?;

@@ -48,6 +48,7 @@ impl Packer<'_> {
             return Ok(None);
         };
         let subject = first.case.key.subject();
+        reach.party = Some(subject.clone());
         let named = Named::of(&moves);
         let found = self.named(&named.results, reach)?;
         let mut entries = self.entries(Role::Conclusion, moves.iter().map(|(at, _)| *at), reach)?;

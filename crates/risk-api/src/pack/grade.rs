@@ -18,6 +18,7 @@ impl Packer<'_> {
         let Some(assessment) = self.reader.assessment_at(at)? else {
             return Ok(None);
         };
+        reach.party = Some(subject.clone());
         let found = self.of_subject((subject, None), at, reach)?;
         let mut conclusion = self.entry(Role::Conclusion, at, reach)?;
         // The statement says it for people.

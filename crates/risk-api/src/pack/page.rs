@@ -8,7 +8,11 @@ use crate::dto::AssessmentDto;
 use crate::dto::pack::{AboutDto, EntryDto, PackDto, Role, StatementDto};
 use risk_domain::personal::ErasureRule;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
+use risk_store::ledger::Section;
 use serde_json::Value;
+
+/// In the place of what names others.
+const WITHHELD: &str = "（隐去：涉及其他当事人 withheld: names other parties）";
 
 pub(super) fn document(pack: &PackDto) -> Document {
     let about = match &pack.about {
@@ -18,18 +22,18 @@ pub(super) fn document(pack: &PackDto) -> Document {
         AboutDto::Draw { draw } => format!("抽样计划 {draw}"),
     };
     let version = if pack.redacted {
-        "对外版本（其他当事人名称已隐去） · for other parties, names withheld"
+        "对外版本（凡涉及其他当事人的内容均已隐去） · for the party: what names others is withheld"
     } else {
         "完整版本 · full"
     };
     let mut blocks = vec![Block::Text(version.to_owned())];
     match &pack.statement {
         StatementDto::Assessment(assessment) => grade(&mut blocks, assessment),
-        StatementDto::Alert(moves) => {
-            story(&mut blocks, "预警经过 What became of the alert", moves);
+        StatementDto::Alert(_) => {
+            story(&mut blocks, "预警经过 What became of the alert", pack);
             raises(&mut blocks, pack);
         }
-        StatementDto::Case(moves) => story(&mut blocks, "案件经过 What became of the case", moves),
+        StatementDto::Case(_) => story(&mut blocks, "案件经过 What became of the case", pack),
         StatementDto::Draw(_) => {}
     }
     carried(&mut blocks, pack);
@@ -64,15 +68,50 @@ pub(super) fn document(pack: &PackDto) -> Document {
     }
 }
 
-/// The day of the conclusion; of an alert, that of the last result behind it.
+/// The day of the last conclusion.
 fn day_of(pack: &PackDto) -> Day {
     if let StatementDto::Assessment(grade) = &pack.statement
         && let Ok(at) = Timestamp::parse(&grade.as_of)
     {
         return CivilOffset::CHINA.day_of(at);
     }
-    let days = pack.entries.iter().map(sampled);
-    days.max().unwrap_or(Day::new(0))
+    let times = of_role(pack, Role::Conclusion).filter_map(|entry| {
+        let said = |section: &str, path: &str| entry.shows.get(section)?.pointer(path)?.as_i64();
+        said("decision", "/alert_moved/at")
+            .or_else(|| said("decision", "/case_moved/case/entered_at"))
+            .or_else(|| said("decision", "/case_inserted/moved/case/entered_at"))
+            .or_else(|| said("facts", "/told/decided_at"))
+    });
+    let last = times.max().unwrap_or_default();
+    CivilOffset::CHINA.day_of(Timestamp::from_millis(last))
+}
+
+fn of_role(pack: &PackDto, role: Role) -> impl Iterator<Item = &EntryDto> {
+    pack.entries.iter().filter(move |entry| entry.role == role)
+}
+
+/// What somebody wrote, or a sentence that may name somebody: as it is recorded, or that it is withheld.
+fn words(entry: &EntryDto, field: &str) -> String {
+    if entry.withholds(Section::Party) {
+        return WITHHELD.to_owned();
+    }
+    text(entry, "party", field)
+}
+
+/// A heading with a table under it, called after the Chinese half of its heading.
+fn tabled(
+    blocks: &mut Vec<Block>,
+    heading: &str,
+    columns: Vec<Column>,
+    rows: impl IntoIterator<Item = Vec<Cell>>,
+) {
+    let name = heading.split(' ').next().unwrap_or_default();
+    blocks.push(Block::Heading(heading.to_owned()));
+    blocks.push(Block::Table(Table {
+        name: name.to_owned(),
+        columns,
+        rows: rows.into_iter().collect(),
+    }));
 }
 
 fn grade(blocks: &mut Vec<Block>, grade: &AssessmentDto) {
@@ -98,7 +137,6 @@ fn grade(blocks: &mut Vec<Block>, grade: &AssessmentDto) {
     ];
     let facts = facts.map(|(label, said)| (label.to_owned(), said));
     blocks.push(Block::Facts(facts.to_vec()));
-    blocks.push(Block::Heading("分值构成 Parts of the score".to_owned()));
     let rows = grade.contributions.iter().map(|part| {
         vec![
             part.zh.as_str().into(),
@@ -106,50 +144,60 @@ fn grade(blocks: &mut Vec<Block>, grade: &AssessmentDto) {
             format!("{} {}", part.reason_zh, part.reason_en).into(),
         ]
     });
-    blocks.push(Block::Table(Table {
-        name: "分值构成".to_owned(),
-        columns: vec![
-            Column::text("项目 Part", 3),
-            Column::number("分 Points", 2),
-            Column::text("说明 Why", 11),
-        ],
-        rows: rows.collect(),
-    }));
+    let columns = vec![
+        Column::text("项目 Part", 3),
+        Column::number("分 Points", 2),
+        Column::text("说明 Why", 11),
+    ];
+    tabled(blocks, "分值构成 Parts of the score", columns, rows);
 }
 
-fn story(blocks: &mut Vec<Block>, title: &str, moves: &[Value]) {
+/// What changed, each with the words that go with it.
+fn story(blocks: &mut Vec<Block>, title: &str, pack: &PackDto) {
     blocks.push(Block::Heading(title.to_owned()));
-    for moved in moves {
-        let text = serde_json::to_string_pretty(moved).unwrap_or_default();
-        blocks.push(Block::Code(text));
+    for moved in of_role(pack, Role::Conclusion) {
+        if moved.withholds(Section::Party) {
+            blocks.push(Block::Text(format!("理由 Why {WITHHELD}")));
+        }
+        for section in ["party", "decision"] {
+            if let Some(said) = moved.shows.get(section) {
+                let said = serde_json::to_string_pretty(said).unwrap_or_default();
+                blocks.push(Block::Code(said));
+            }
+        }
     }
 }
 
 /// What raised an alert, one row each.
 fn raises(blocks: &mut Vec<Block>, pack: &PackDto) {
-    let raised = pack.entries.iter();
-    let raised = raised.filter(|entry| entry.role == Role::Raise);
-    let rows = raised.filter_map(|entry| {
+    let rows = of_role(pack, Role::Raise).filter_map(|entry| {
         let told = entry.shows.get("decision")?.as_object()?.values().next()?;
         let alert = told.get("alert").unwrap_or(told);
         let said = |field: &str| alert.get(field).and_then(Value::as_str).unwrap_or_default();
+        let why = match said("reason_zh") {
+            "" if entry.withholds(Section::Party) => WITHHELD.to_owned(),
+            "" => format!(
+                "{} {}",
+                words(entry, "reason_zh"),
+                words(entry, "reason_en")
+            ),
+            reason => format!("{reason} {}", said("reason_en")),
+        };
         let at = alert.get("raised_at").and_then(Value::as_i64);
         Some(vec![
             Timestamp::from_millis(at?).to_string().into(),
-            format!("{} {}", said("reason_zh"), said("reason_en")).into(),
+            said("rule").into(),
+            why.into(),
             entry.index.into(),
         ])
     });
-    blocks.push(Block::Heading("预警触发 What raised it".to_owned()));
-    blocks.push(Block::Table(Table {
-        name: "预警触发".to_owned(),
-        columns: vec![
-            Column::text("时间 Time", 3),
-            Column::text("理由 Why", 12),
-            Column::number("账本条目 Entry", 2),
-        ],
-        rows: rows.collect(),
-    }));
+    let columns = vec![
+        Column::text("时间 Time", 3),
+        Column::text("规则 Rule", 3),
+        Column::text("理由 Why", 9),
+        Column::number("账本条目 Entry", 2),
+    ];
+    tabled(blocks, "预警触发 What raised it", columns, rows);
 }
 
 /// What would have made another grade.
@@ -192,9 +240,7 @@ fn compared(blocks: &mut Vec<Block>, pack: &PackDto) {
         let differences = differences.map(|of| format!("{} {:+.1}", of.zh, of.points));
         let subject = other.subject.clone();
         vec![
-            subject
-                .unwrap_or_else(|| "（隐去 withheld）".to_owned())
-                .into(),
+            subject.unwrap_or_else(|| WITHHELD.to_owned()).into(),
             format!("{} {}", other.level_zh, other.level).into(),
             Held::Share(other.probability).into(),
             differences.collect::<Vec<_>>().join("；").into(),
@@ -220,28 +266,24 @@ fn draws(blocks: &mut Vec<Block>, pack: &PackDto) {
         AboutDto::Draw { .. } => Role::Conclusion,
         AboutDto::Assessment { .. } | AboutDto::Alert { .. } | AboutDto::Case { .. } => Role::Draw,
     };
-    let steps = pack.entries.iter().filter(|entry| entry.role == about);
-    let rows: Vec<_> = steps.map(step).collect();
+    let rows: Vec<_> = of_role(pack, about).map(step).collect();
     if rows.is_empty() {
         return;
     }
-    blocks.push(Block::Heading("随机抽取 Random draws".to_owned()));
-    blocks.push(Block::Table(Table {
-        name: "随机抽取".to_owned(),
-        columns: vec![
-            Column::text("计划 Plan", 3),
-            Column::text("步骤 Step", 2),
-            Column::text("时间 Time", 3),
-            Column::text("经办 By", 2),
-            Column::text("理由 Reason", 3),
-            Column::text("文件摘要 Hashes", 6),
-            Column::number("账本条目 Entry", 2),
-        ],
-        rows,
-    }));
+    let columns = vec![
+        Column::text("计划 Plan", 3),
+        Column::text("步骤 Step", 2),
+        Column::text("时间 Time", 3),
+        Column::text("经办 By", 2),
+        Column::text("理由 Reason", 3),
+        Column::text("文件摘要 Hashes", 6),
+        Column::number("账本条目 Entry", 2),
+    ];
+    tabled(blocks, "随机抽取 Random draws", columns, rows);
     blocks.push(Block::Note(
-        "公开后，抽取记录（record-….json）和抽样池（pool-….txt）附于包内或可另行索取，其摘要须与上表一致；任何人可据此重新抽取。\
-         Once revealed, record and pool must have these hashes, and anyone can draw again."
+        "公开后，抽取记录（record-….json）和抽样池（pool-….txt）附于完整版本内或可另行索取，其摘要须与上表一致；任何人可据此重新抽取。\
+         Once revealed, record and pool, which lie in the full version or can be asked for, must have these hashes, and \
+         anyone can draw again."
             .to_owned(),
     ));
 }
@@ -278,7 +320,7 @@ fn step(entry: &EntryDto) -> Vec<Cell> {
             .to_string()
             .into(),
         text("/actor/id").into(),
-        text("/reason").into(),
+        words(entry, "reason").into(),
         hashes.into(),
         entry.index.into(),
     ]
@@ -286,14 +328,15 @@ fn step(entry: &EntryDto) -> Vec<Cell> {
 
 /// Complaints and other signals, and what became of what was personal of them.
 fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
-    let heard = pack.entries.iter();
-    let heard = heard.filter(|entry| entry.role == Role::Signal);
-    let rows: Vec<Vec<Cell>> = heard
+    let rows: Vec<Vec<Cell>> = of_role(pack, Role::Signal)
         .map(|entry| {
-            let said = |path: &str| {
-                let facts = entry.shows.get("facts");
-                let said = facts.and_then(|facts| facts.pointer(path));
-                said.and_then(Value::as_str).unwrap_or("—").to_owned()
+            let said = |path: &str| match entry.shows.get("facts") {
+                Some(facts) => {
+                    let said = facts.pointer(path).and_then(Value::as_str);
+                    said.unwrap_or("—").to_owned()
+                }
+                None if path == "/told/summary" => WITHHELD.to_owned(),
+                None => "—".to_owned(),
             };
             vec![
                 said("/told/signal_id").into(),
@@ -307,18 +350,14 @@ fn signals(blocks: &mut Vec<Block>, pack: &PackDto) {
     if rows.is_empty() {
         return;
     }
-    blocks.push(Block::Heading("风险信号 Signals behind it".to_owned()));
-    blocks.push(Block::Table(Table {
-        name: "风险信号".to_owned(),
-        columns: vec![
-            Column::text("编号 Id", 3),
-            Column::text("来源 Source", 2),
-            Column::text("内容 Summary", 4),
-            Column::text("个人信息 Personal data", 4),
-            Column::number("账本条目 Entry", 2),
-        ],
-        rows,
-    }));
+    let columns = vec![
+        Column::text("编号 Id", 3),
+        Column::text("来源 Source", 2),
+        Column::text("内容 Summary", 4),
+        Column::text("个人信息 Personal data", 4),
+        Column::number("账本条目 Entry", 2),
+    ];
+    tabled(blocks, "风险信号 Signals behind it", columns, rows);
 }
 
 /// What became of what was personal of a signal: it is withheld, or erased by a rule on a day.
@@ -341,11 +380,8 @@ fn personal(signal: &EntryDto, pack: &PackDto) -> String {
 }
 
 fn results(blocks: &mut Vec<Block>, pack: &PackDto) {
-    blocks.push(Block::Heading(
-        "依据的检验结果 Results behind it".to_owned(),
-    ));
-    let listed = pack.entries.iter();
-    let listed = listed.filter(|entry| entry.role == Role::Result);
+    let is_shown = |entry: &&EntryDto| entry.shows.contains_key("facts");
+    let listed = of_role(pack, Role::Result).filter(is_shown);
     let rows = listed.map(|entry| {
         let fact = |field: &str| text(entry, "facts", field);
         let site = text(entry, "party", "site_name");
@@ -362,27 +398,29 @@ fn results(blocks: &mut Vec<Block>, pack: &PackDto) {
             entry.index.into(),
         ]
     });
-    blocks.push(Block::Table(Table {
-        name: "检验结果".to_owned(),
-        columns: vec![
-            Column::text("编号 Id", 4),
-            Column::text("日期 Sampled", 2),
-            Column::text("结论 Outcome", 3),
-            Column::text("被抽样单位 Site", 4),
-            Column::number("账本条目 Entry", 2),
-        ],
-        rows: rows.collect(),
-    }));
+    let columns = vec![
+        Column::text("编号 Id", 4),
+        Column::text("日期 Sampled", 2),
+        Column::text("结论 Outcome", 3),
+        Column::text("被抽样单位 Site", 4),
+        Column::number("账本条目 Entry", 2),
+    ];
+    tabled(blocks, "依据的检验结果 Results behind it", columns, rows);
+    let all = of_role(pack, Role::Result).count();
+    let withheld = all - of_role(pack, Role::Result).filter(is_shown).count();
+    if withheld > 0 {
+        blocks.push(Block::Note(format!(
+            "另有 {withheld} 个结果{WITHHELD}，以承诺值证明。{withheld} more results are proved by their commitments."
+        )));
+    }
     if pack.more_results {
-        let shown = pack.entries.iter();
-        let shown = shown.filter(|entry| entry.role == Role::Result).count();
         let note = match pack.counted_results {
-            Some(all) => format!(
-                "结论计入 {all} 个结果，此处列出最近 {shown} 个。The conclusion counts {all} results; the newest \
-                 {shown} are listed."
+            Some(counted) => format!(
+                "结论计入 {counted} 个结果，此处列出最近 {all} 个。The conclusion counts {counted} results; the newest \
+                 {all} are listed."
             ),
             None => format!(
-                "此处列出最近 {shown} 个结果，未全部列出。The newest {shown} are listed, and there are more."
+                "此处列出最近 {all} 个结果，未全部列出。The newest {all} are listed, and there are more."
             ),
         };
         blocks.push(Block::Note(note));

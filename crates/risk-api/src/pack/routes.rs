@@ -102,7 +102,7 @@ macro_rules! route {
             params(
                 ("id" = String, Path, description = $of),
                 ("size" = Option<u64>, Query, description = "of the ledger's first so many entries; the same size gives the same JSON"),
-                ("redacted" = Option<bool>, Query, description = "for other parties: names that stand in results are withheld"),
+                ("redacted" = Option<bool>, Query, description = "for the party that it is about: what names others is withheld"),
                 ("format" = Option<String>, Query, description = "zip (the default), or pdf: the page of the archive, printed")),
             responses(
                 (status = 200, description = "The archive", content((Vec<u8> = "application/zip"), (Vec<u8> = "application/pdf"))),

@@ -143,6 +143,41 @@ async fn an_administrator_erases_a_person_and_the_ledger_says_who_did_it_and_why
 }
 
 #[tokio::test]
+async fn an_administrator_is_told_what_is_kept_and_on_which_day_it_goes() {
+    let mut gate = Gate::new(heard());
+    let officer = gate.token("officer-7", &[Role::Officer], &[]);
+    let administrator = gate.token("admin-1", &[Role::Administrator], &[]);
+    let refused = gate.get("/v1/personal", &officer).await;
+    refused.expect_problem(403, "forbidden");
+    let kept = |told: &Value, kind: &str| {
+        let rows = told["kept"].as_array().unwrap().clone();
+        let of_kind = rows.into_iter().filter(|row| row["kind"] == kind);
+        of_kind.collect::<Vec<_>>()
+    };
+    let told = gate.get("/v1/personal", &administrator).await.json();
+    assert_eq!(told["retention_version"], "2026.1");
+    let complaints = kept(&told, "complaint");
+    let [row] = complaints.as_slice() else {
+        panic!("{told}");
+    };
+    // Two people complained.
+    assert_eq!((&row["keys"], &row["kept_months"]), (&json!(2), &json!(36)));
+    let goes = row["erased_from"].as_str().unwrap();
+    let (year, month) = row["month"].as_str().unwrap().split_once('-').unwrap();
+    let (year, month): (u32, u32) = (year.parse().unwrap(), month.parse().unwrap());
+    let next = if month == 12 {
+        (year + 4, 1)
+    } else {
+        (year + 3, month + 1)
+    };
+    assert_eq!(goes, format!("{:04}-{:02}-01", next.0, next.1));
+    erase(&gate, "/v1/signals/S3/erase", &administrator, PLEASE).await;
+    gate.city.settle();
+    let told = gate.get("/v1/personal", &administrator).await.json();
+    assert_eq!(kept(&told, "complaint")[0]["keys"], 1);
+}
+
+#[tokio::test]
 async fn a_dead_letter_is_erased_and_still_says_why_it_was_rejected() {
     let mut gate = Gate::new(City::lived());
     let administrator = gate.token("admin-1", &[Role::Administrator], &[]);

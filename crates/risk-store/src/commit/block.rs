@@ -151,12 +151,15 @@ impl OpenBlock {
     }
 
     pub(crate) fn push_registry(&mut self, record: &RegistryRecord) -> Result<u64, StoreError> {
-        self.push_told(RecordKind::Registry, |bytes| encode_told(bytes, record))
+        let start = self.bytes.len();
+        encode_told(&mut self.bytes, record).inspect_err(|_| self.bytes.truncate(start))?;
+        let end = self.bytes.len();
+        Ok(self.close(RecordKind::Registry, start, [end; 4]))
     }
 
     pub(crate) fn push_command(&mut self, record: &CommandRecord) -> Result<u64, StoreError> {
         let encode = |bytes: &mut Vec<u8>| encode_command(bytes, record);
-        let index = self.push_told(RecordKind::Command, encode)?;
+        let index = self.push_written(RecordKind::Command, encode)?;
         let actor = format!("officer:{}", record.told.actor.id);
         self.actors.push((index, actor));
         let keys = CommandKeys::of(&record.told);
@@ -175,7 +178,8 @@ impl OpenBlock {
 
     /// Appends an erasure; the commit thread does it once it is durable.
     pub(crate) fn push_erasure(&mut self, erasure: &Erasure) -> Result<u64, StoreError> {
-        let index = self.push_told(RecordKind::Erasure, |bytes| encode_erasure(bytes, erasure))?;
+        let encode = |bytes: &mut Vec<u8>| encode_erasure(bytes, erasure);
+        let index = self.push_written(RecordKind::Erasure, encode)?;
         let actor = match &erasure.actor {
             Some(actor) => format!("user:{actor}"),
             None => ACTOR_RETENTION.to_owned(),
@@ -213,16 +217,16 @@ impl OpenBlock {
         Ok(index)
     }
 
-    /// Appends an entry that has facts alone.
-    fn push_told(
+    /// Appends an entry of facts, and of words beside them; `encode` says where the facts end.
+    fn push_written(
         &mut self,
         kind: RecordKind,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), StoreError>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<usize, StoreError>,
     ) -> Result<u64, StoreError> {
         let start = self.bytes.len();
-        encode(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))?;
+        let facts = encode(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        Ok(self.close(kind, start, [end; 4]))
+        Ok(self.close(kind, start, [facts, end, end, end]))
     }
 
     pub(crate) fn push_rejection(
@@ -253,11 +257,12 @@ impl OpenBlock {
         Ok(index)
     }
 
-    pub(crate) fn push_effect(&mut self, effect: Effect) -> Result<u64, StoreError> {
+    pub(crate) fn push_effect(&mut self, mut effect: Effect) -> Result<u64, StoreError> {
         let start = self.bytes.len();
-        encode_effect(&mut self.bytes, &effect).inspect_err(|_| self.bytes.truncate(start))?;
+        let party = encode_effect(&mut self.bytes, &mut effect)
+            .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
+        let index = self.close(RecordKind::Effect, start, [start, party, party, end]);
         let shown = if let Effect::Assessed(assessment) = effect {
             Shown::Assessed(assessment.subject, assessment.level)
         } else {

@@ -159,6 +159,14 @@ impl Disclosure {
         }
     }
 
+    /// Withholds a section that was shown.
+    pub(crate) fn withhold(&mut self, section: Section) {
+        let disclosed = &mut self.sections[section.position()];
+        if let DisclosedSection::Shown { salt, bytes } = disclosed {
+            *disclosed = DisclosedSection::Withheld(commitment(salt, section, bytes));
+        }
+    }
+
     /// The leaf hash that the shown and withheld sections lead to; `None` if the actor is longer
     /// than any entry's can be. Check it with [`super::merkle::verify_inclusion`].
     pub fn leaf_hash(&self) -> Option<Hash> {

@@ -1,6 +1,7 @@
 //! The retention policy（保存期限策略）: how long what is personal is kept, as data.
 
 use risk_domain::personal::PersonalKind;
+use risk_domain::time::Day;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -91,6 +92,13 @@ impl RetentionPolicy {
         self.keep
             .get(&kind)
             .map_or(MAX_MONTHS, |(months, _)| *months)
+    }
+
+    /// The first day on which what was taken in in a month, as year and month, is kept no longer.
+    pub fn erased_from(&self, kind: PersonalKind, (year, month): (u32, u32)) -> Option<Day> {
+        let (year, month) = (year.try_into().ok()?, month.try_into().ok()?);
+        let months = i32::try_from(self.months(kind)).ok()?;
+        Some(Day::from_ymd(year, month, 1)?.plus_months(months + 1))
     }
 
     /// What an erasure of this kind says of itself.

@@ -2,7 +2,7 @@
 
 use super::{DeadLetterRow, Reader, Views};
 use crate::error::StoreError;
-use crate::personal::{Disclosed, Gone, KeyCounts, Place, key_of};
+use crate::personal::{Disclosed, Gone, KeyCounts, Place, RetentionPolicy, key_of};
 use crate::records::{
     DeadLetter, Record, RecordKind, RejectedRecord, decode_personal, decode_rejected,
 };
@@ -119,6 +119,11 @@ impl Reader {
     /// with what the person is heard to say later.
     pub fn keys_of_same_person(&self, key: KeyId) -> Vec<KeyId> {
         self.keys.of_same_person(key)
+    }
+
+    /// For how long what is personal is kept.
+    pub fn retention(&self) -> &RetentionPolicy {
+        &self.retention
     }
 
     /// How many keys of personal sections there are, by kind, year and month.

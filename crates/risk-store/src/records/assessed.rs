@@ -18,10 +18,11 @@ pub struct EncodedAssessments {
 }
 
 impl EncodedAssessments {
-    /// Adds one. One that cannot be recorded fails whoever records them.
+    /// Adds one. One that cannot be recorded fails whoever records them. It holds no words of anybody, so that all of
+    /// it is the decision.
     pub fn push(&mut self, assessment: Assessment) {
-        let effect = Effect::Assessed(Box::new(assessment));
-        if let Err(error) = encode_effect(&mut self.bytes, &effect) {
+        let mut effect = Effect::Assessed(Box::new(assessment));
+        if let Err(error) = encode_effect(&mut self.bytes, &mut effect) {
             self.failed.get_or_insert(error);
         }
         if let Effect::Assessed(assessment) = effect {

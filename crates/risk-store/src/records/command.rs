@@ -1,12 +1,14 @@
-//! What an officer decided, as it is kept: what it acts on tells which kind of command it is.
+//! What an officer decided, as it is kept: what it acts on tells which kind of command it is. Its reason stands
+//! apart (`words`); ledgers of the first form have it here.
 
 use compact_str::CompactString;
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_action::CaseAction;
-use risk_domain::decision::{Actor, Command, GradeCommand, Order};
+use risk_domain::decision::{Actor, Command, Decision, Order, subject_text};
 use risk_domain::ids::{AlertId, CaseId, CommandId, DrawId, EnterpriseId};
 use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
+use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +47,7 @@ fn acts_on(order: &Order) -> String {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum CommandV1 {
-    Grade(GradeCommand),
+    Grade(GradeCommandV1),
     Alert(AlertCommandV1),
     Case(CaseCommandV1),
     Problem(ProblemCommandV1),
@@ -54,10 +56,24 @@ pub(super) enum CommandV1 {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct GradeCommandV1 {
+    command_id: CommandId,
+    decided_at: Timestamp,
+    actor: Actor,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
+    reason: CompactString,
+    #[serde(with = "subject_text")]
+    subject: Subject,
+    decision: Decision,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AlertCommandV1 {
     command_id: CommandId,
     decided_at: Timestamp,
     actor: Actor,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
     reason: CompactString,
     alert_id: AlertId,
     action: AlertAction,
@@ -69,6 +85,7 @@ pub(super) struct CaseCommandV1 {
     command_id: CommandId,
     decided_at: Timestamp,
     actor: Actor,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
     reason: CompactString,
     case_id: CaseId,
     action: CaseAction,
@@ -80,6 +97,7 @@ pub(super) struct ProblemCommandV1 {
     command_id: CommandId,
     decided_at: Timestamp,
     actor: Actor,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
     reason: CompactString,
     enterprise_id: EnterpriseId,
     action: ProblemAction,
@@ -91,6 +109,7 @@ pub(super) struct PlanCommandV1 {
     command_id: CommandId,
     decided_at: Timestamp,
     actor: Actor,
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
     reason: CompactString,
     plan_id: DrawId,
     action: PlanAction,
@@ -106,7 +125,7 @@ impl From<Command> for CommandV1 {
             order,
         } = command;
         match order {
-            Order::Grade { subject, decision } => Self::Grade(GradeCommand {
+            Order::Grade { subject, decision } => Self::Grade(GradeCommandV1 {
                 command_id,
                 decided_at,
                 actor,
@@ -153,7 +172,16 @@ impl From<Command> for CommandV1 {
 impl From<CommandV1> for Command {
     fn from(record: CommandV1) -> Self {
         match record {
-            CommandV1::Grade(command) => command.into(),
+            CommandV1::Grade(record) => Self {
+                command_id: record.command_id,
+                decided_at: record.decided_at,
+                actor: record.actor,
+                reason: record.reason,
+                order: Order::Grade {
+                    subject: record.subject,
+                    decision: record.decision,
+                },
+            },
             CommandV1::Alert(record) => Self {
                 command_id: record.command_id,
                 decided_at: record.decided_at,

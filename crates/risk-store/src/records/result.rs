@@ -1,9 +1,14 @@
 //! An inspection result in two sections: facts without names, and public names.
 //!
+//! Version 1 has maker, supplier and what the form does not know among the facts. Since version 2 they stand with
+//! the names, so that whoever was inspected can be shown the facts, proved, and nobody else is named. In the facts
+//! their places are empty.
+//!
 //! The bytes are canonical, because postcard has one way to write a value: so the same content always
 //! has the same bytes, and their digest tells a repeated record from one that uses its id again for
 //! something else. `docs/ledger-records.md` lists the fields in their order; it is frozen.
 
+use super::shown::json_of;
 use super::{compact, read, unreadable};
 use crate::error::StoreError;
 use compact_str::CompactString;
@@ -19,15 +24,22 @@ use risk_domain::scales::Severity;
 use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, SelectionMode};
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+/// In the place of what stands with the party.
+static NOTHING: BTreeMap<CompactString, CompactString> = BTreeMap::new();
+
 type Text<'a> = Option<Cow<'a, CompactString>>;
 type Id<'a, T> = Option<Cow<'a, T>>;
 
+/// Version of the form that is written.
+const VERSION: u8 = 2;
+
 #[derive(Serialize, Deserialize)]
-pub(super) struct FactsV1<'a> {
+pub(super) struct Facts<'a> {
     v: u8,
     inspection_id: Cow<'a, InspectionId>,
     supersedes: Id<'a, InspectionId>,
@@ -46,7 +58,7 @@ pub(super) struct FactsV1<'a> {
     enterprise_id: Cow<'a, EnterpriseId>,
     zone_id: Cow<'a, ZoneId>,
     channel: Channel,
-    /// Whether a producer is named at all; its name stands with the party.
+    /// Of version 1 only, as are `supplier_id` and `extra`.
     producer_id: Id<'a, EnterpriseId>,
     supplier_id: Id<'a, EnterpriseId>,
     category: Cow<'a, ProductCode>,
@@ -84,7 +96,7 @@ struct ItemV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct PartyV1<'a> {
+struct PartyV1<'a> {
     site_name: Cow<'a, CompactString>,
     booth: Text<'a>,
     platform: Text<'a>,
@@ -95,6 +107,23 @@ pub(super) struct PartyV1<'a> {
     model: Text<'a>,
 }
 
+/// As version 1, and three fields more.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PartyV2<'a> {
+    site_name: Cow<'a, CompactString>,
+    booth: Text<'a>,
+    platform: Text<'a>,
+    /// Whether a producer is named at all.
+    producer_name: Text<'a>,
+    producer_region: Text<'a>,
+    product_name: Cow<'a, CompactString>,
+    brand: Text<'a>,
+    model: Text<'a>,
+    producer_id: Id<'a, EnterpriseId>,
+    supplier_id: Id<'a, EnterpriseId>,
+    extra: Cow<'a, BTreeMap<CompactString, CompactString>>,
+}
+
 fn lend<T: Clone>(value: Option<&T>) -> Option<Cow<'_, T>> {
     value.map(Cow::Borrowed)
 }
@@ -103,7 +132,7 @@ fn own<T: Clone>(value: Option<Cow<'_, T>>) -> Option<T> {
     value.map(Cow::into_owned)
 }
 
-impl<'a> FactsV1<'a> {
+impl<'a> Facts<'a> {
     fn of(result: &'a InspectionResult) -> Self {
         let InspectionResult {
             inspection_id,
@@ -116,8 +145,9 @@ impl<'a> FactsV1<'a> {
             team_id,
             selection,
             site,
-            producer,
-            supplier,
+            // With the party.
+            producer: _,
+            supplier: _,
             product,
             sample,
             test,
@@ -126,11 +156,10 @@ impl<'a> FactsV1<'a> {
             confirms,
             follow_up_of,
             case_id,
-            extra,
+            extra: _,
         } = result;
-        let producer_id = producer.as_ref().and_then(|it| it.enterprise_id.as_ref());
         Self {
-            v: 1,
+            v: VERSION,
             inspection_id: Cow::Borrowed(inspection_id),
             supersedes: lend(supersedes.as_ref()),
             sampled_at: *sampled_at,
@@ -148,8 +177,8 @@ impl<'a> FactsV1<'a> {
             enterprise_id: Cow::Borrowed(&site.enterprise_id),
             zone_id: Cow::Borrowed(&site.zone_id),
             channel: site.channel,
-            producer_id: lend(producer_id),
-            supplier_id: lend(supplier.as_ref()),
+            producer_id: None,
+            supplier_id: None,
             category: Cow::Borrowed(&product.category),
             standard: lend(product.standard.as_ref()),
             lot_no: lend(product.lot_no.as_ref()),
@@ -167,12 +196,12 @@ impl<'a> FactsV1<'a> {
             confirms: lend(confirms.as_ref()),
             follow_up_of: lend(follow_up_of.as_ref()),
             case_id: lend(case_id.as_ref()),
-            extra: Cow::Borrowed(extra),
+            extra: Cow::Borrowed(&NOTHING),
         }
     }
 
-    fn with(self, party: PartyV1<'_>) -> InspectionResult {
-        let producer_id = own(self.producer_id);
+    fn with(self, party: PartyV2<'_>) -> InspectionResult {
+        let producer_id = own(party.producer_id);
         InspectionResult {
             inspection_id: self.inspection_id.into_owned(),
             supersedes: own(self.supersedes),
@@ -205,7 +234,7 @@ impl<'a> FactsV1<'a> {
                 name,
                 region: own(party.producer_region),
             }),
-            supplier: own(self.supplier_id),
+            supplier: own(party.supplier_id),
             product: ProductRef {
                 category: self.category.into_owned(),
                 name: party.product_name.into_owned(),
@@ -232,7 +261,7 @@ impl<'a> FactsV1<'a> {
             confirms: own(self.confirms),
             follow_up_of: own(self.follow_up_of),
             case_id: own(self.case_id),
-            extra: self.extra.into_owned(),
+            extra: party.extra.into_owned(),
         }
     }
 }
@@ -283,7 +312,7 @@ impl<'a> ItemV1<'a> {
     }
 }
 
-impl<'a> PartyV1<'a> {
+impl<'a> PartyV2<'a> {
     fn of(result: &'a InspectionResult) -> Self {
         let producer = result.producer.as_ref();
         Self {
@@ -295,6 +324,36 @@ impl<'a> PartyV1<'a> {
             product_name: Cow::Borrowed(&result.product.name),
             brand: lend(result.product.brand.as_ref()),
             model: lend(result.product.model.as_ref()),
+            producer_id: lend(producer.and_then(|producer| producer.enterprise_id.as_ref())),
+            supplier_id: lend(result.supplier.as_ref()),
+            extra: Cow::Borrowed(&result.extra),
+        }
+    }
+
+    /// Of version 1, with what its facts had.
+    fn of_first(party: PartyV1<'a>, facts: &mut Facts<'a>) -> Self {
+        let PartyV1 {
+            site_name,
+            booth,
+            platform,
+            producer_name,
+            producer_region,
+            product_name,
+            brand,
+            model,
+        } = party;
+        Self {
+            site_name,
+            booth,
+            platform,
+            producer_name,
+            producer_region,
+            product_name,
+            brand,
+            model,
+            producer_id: facts.producer_id.take(),
+            supplier_id: facts.supplier_id.take(),
+            extra: std::mem::take(&mut facts.extra),
         }
     }
 }
@@ -320,11 +379,46 @@ impl EncodedResult {
     /// Encodes a result in place of the one before.
     pub fn encode(&mut self, result: &InspectionResult) -> Result<(), StoreError> {
         self.bytes.clear();
-        compact(&mut self.bytes, &FactsV1::of(result))?;
+        compact(&mut self.bytes, &Facts::of(result))?;
         self.facts_len = self.bytes.len();
-        compact(&mut self.bytes, &PartyV1::of(result))?;
+        compact(&mut self.bytes, &PartyV2::of(result))?;
         self.digest = content_digest(self.facts(), self.party());
         Ok(())
+    }
+
+    /// Digest of the same content as version 1 writes it: by it a ledger of that version knows what it has.
+    pub fn first_digest(&self) -> Result<u128, StoreError> {
+        let mut facts: Facts<'_> = read(0, self.facts())?;
+        let PartyV2 {
+            site_name,
+            booth,
+            platform,
+            producer_name,
+            producer_region,
+            product_name,
+            brand,
+            model,
+            producer_id,
+            supplier_id,
+            extra,
+        } = read(0, self.party())?;
+        facts.v = 1;
+        (facts.producer_id, facts.supplier_id) = (producer_id, supplier_id);
+        facts.extra = extra;
+        let party = PartyV1 {
+            site_name,
+            booth,
+            platform,
+            producer_name,
+            producer_region,
+            product_name,
+            brand,
+            model,
+        };
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        compact(&mut first, &facts)?;
+        compact(&mut second, &party)?;
+        Ok(content_digest(&first, &second))
     }
 
     /// The facts section.
@@ -343,21 +437,34 @@ impl EncodedResult {
     }
 }
 
-/// The sections of a result, read.
-pub(super) fn sections<'a>(
+/// The sections of a result, read, in the form of the last version.
+fn sections<'a>(
     index: u64,
     facts: &'a [u8],
     party: &'a [u8],
-) -> Result<(FactsV1<'a>, PartyV1<'a>), StoreError> {
-    let facts: FactsV1<'a> = read(index, facts)?;
-    if facts.v != 1 {
-        let reason = format!("unknown version {}", facts.v);
-        return Err(StoreError::Record {
-            entry: index,
-            reason,
-        });
-    }
-    Ok((facts, read(index, party)?))
+) -> Result<(Facts<'a>, PartyV2<'a>), StoreError> {
+    let mut facts: Facts<'a> = read(index, facts)?;
+    let party = match facts.v {
+        1 => PartyV2::of_first(read(index, party)?, &mut facts),
+        VERSION => read(index, party)?,
+        other => {
+            return Err(StoreError::Record {
+                entry: index,
+                reason: format!("unknown version {other}"),
+            });
+        }
+    };
+    Ok((facts, party))
+}
+
+/// The sections of a result for people, each with what stands in it.
+pub(super) fn shown(index: u64, facts: &[u8], party: &[u8]) -> Result<(Value, Value), StoreError> {
+    let facts: Facts<'_> = read(index, facts)?;
+    let party = match facts.v {
+        1 => json_of(&read::<PartyV1<'_>>(index, party)?),
+        _later => json_of(&read::<PartyV2<'_>>(index, party)?),
+    };
+    Ok((json_of(&facts), party))
 }
 
 /// Reads a result back.
@@ -368,6 +475,11 @@ pub(super) fn decode(
 ) -> Result<InspectionResult, StoreError> {
     let (facts, party) = sections(index, facts, party)?;
     Ok(facts.with(party))
+}
+
+/// Whether the facts of a result name nobody but whoever was inspected.
+pub(super) fn names_are_apart(facts: &[u8]) -> bool {
+    facts.first().is_some_and(|version| *version >= VERSION)
 }
 
 /// The id of a result, without reading the rest.
@@ -401,7 +513,7 @@ impl ResultOwners {
     }
 }
 
-/// The first fields of [`FactsV1`], up to the site.
+/// The first fields of [`Facts`], up to the site.
 type FactsToSite<'a> = (
     u8,
     &'a str,

@@ -1,6 +1,6 @@
 //! Entries for people.
 
-use super::{PlacementV1, RecordKind, read, result};
+use super::{PlacementV1, RecordKind, read, result, words};
 use crate::error::StoreError;
 use crate::ledger::Entry;
 use risk_engine::Effect;
@@ -33,13 +33,14 @@ impl ShownEntry {
         let json = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_default();
         let (facts, party, decision) = match kind {
             Some(RecordKind::Result) => {
-                let (facts, party) = result::sections(index, entry.facts, entry.party)?;
+                let (facts, party) = result::shown(index, entry.facts, entry.party)?;
                 let placed: PlacementV1 = read(index, entry.decision)?;
-                (shown(&facts), shown(&party), shown(&placed))
+                (facts, party, json_of(&placed))
             }
             Some(RecordKind::Effect) => {
                 let effect: Effect = read(index, entry.decision)?;
-                (Value::Null, Value::Null, shown(&effect))
+                let words = words::shown(index, entry.party, &effect)?;
+                (Value::Null, words, json_of(&effect))
             }
             Some(
                 RecordKind::Rejection
@@ -68,7 +69,7 @@ impl ShownEntry {
 }
 
 /// A section as JSON, without what is absent.
-fn shown<T: Serialize>(section: &T) -> Value {
+pub(super) fn json_of<T: Serialize>(section: &T) -> Value {
     let mut value = serde_json::to_value(section).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.retain(|_, field| !field.is_null());

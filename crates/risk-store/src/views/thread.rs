@@ -234,7 +234,8 @@ impl ViewThread {
                                 applier.assessment(index, found.subject, found.level, found.bytes);
                             }
                             None => {
-                                applier.effect(index, &decode_effect(index, entry.decision)?)?;
+                                let effect = decode_effect(index, entry.party, entry.decision)?;
+                                applier.effect(index, &effect)?;
                             }
                         },
                         Some(RecordKind::Rejection) => {

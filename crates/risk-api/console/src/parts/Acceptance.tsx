@@ -59,7 +59,7 @@ export function AcceptanceFields({ value, onChange }: { value: Acceptance; onCha
             <label htmlFor="acceptance-lot">{t('plan.acceptance.lot')}</label>
             <InputNumber id="acceptance-lot" min={2} precision={0} placeholder={t('act.optional')} value={value.lot_size ?? null} onChange={(lot_size) => onChange({ ...value, lot_size })} />
           </div>
-          <p className="quiet">{t('plan.acceptance.note')}</p>
+          <p className="quiet">{t(value.standard === '2828.1' ? 'plan.acceptance.lots.note' : 'plan.acceptance.stocks.note')}</p>
         </>
       )}
     </>

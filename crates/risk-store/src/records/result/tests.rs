@@ -149,6 +149,33 @@ prop_compose! {
     }
 }
 
+/// A result as the first version wrote it.
+fn first_version(result: &InspectionResult) -> (Vec<u8>, Vec<u8>) {
+    let producer = result.producer.as_ref();
+    let producer_id = producer.and_then(|producer| producer.enterprise_id.as_ref());
+    let facts = Facts {
+        v: 1,
+        producer_id: lend(producer_id),
+        supplier_id: lend(result.supplier.as_ref()),
+        extra: Cow::Borrowed(&result.extra),
+        ..Facts::of(result)
+    };
+    let party = PartyV1 {
+        site_name: Cow::Borrowed(&result.site.name),
+        booth: lend(result.site.booth.as_ref()),
+        platform: lend(result.site.platform.as_ref()),
+        producer_name: lend(producer.map(|producer| &producer.name)),
+        producer_region: lend(producer.and_then(|producer| producer.region.as_ref())),
+        product_name: Cow::Borrowed(&result.product.name),
+        brand: lend(result.product.brand.as_ref()),
+        model: lend(result.product.model.as_ref()),
+    };
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    compact(&mut first, &facts).unwrap();
+    compact(&mut second, &party).unwrap();
+    (first, second)
+}
+
 proptest! {
     #[test]
     fn any_result_reads_back_and_has_one_digest(result in any_result()) {
@@ -164,8 +191,23 @@ proptest! {
     }
 
     #[test]
+    fn a_result_of_the_first_version_reads_back_and_is_known_when_it_comes_again(result in any_result()) {
+        let (facts, party) = first_version(&result);
+        prop_assert_eq!(&decode(7, &facts, &party).unwrap(), &result);
+        prop_assert_eq!(owners_of(0, &facts).unwrap(), ResultOwners::of(&result));
+        prop_assert!(!names_are_apart(&facts));
+        let mut encoded = EncodedResult::default();
+        encoded.encode(&result).unwrap();
+        prop_assert!(names_are_apart(encoded.facts()));
+        prop_assert_eq!(encoded.first_digest().unwrap(), content_digest(&facts, &party));
+    }
+
+    #[test]
     fn names_stand_with_the_party_only(mut result in any_result()) {
         result.site.name = CompactString::from("义乌国际商贸城张记玩具");
+        result.supplier = Some(EnterpriseId::new("张记").unwrap());
+        result.producer = Some(Producer { enterprise_id: result.supplier.clone(), name: "张记厂".into(), region: None });
+        result.extra.insert("remark".into(), "张记供货".into());
         let mut encoded = EncodedResult::default();
         encoded.encode(&result).unwrap();
         let name = "张记".as_bytes();
@@ -208,7 +250,7 @@ proptest! {
     }
 }
 
-/// The bytes of the form's first fields, so that nobody changes them unknowingly: version 1; the id as
+/// The bytes of the form's first fields, so that nobody changes them unknowingly: version 2; the id as
 /// its length and text; nothing superseded; 2024-01-01T00:00:00Z in milliseconds, zigzag and varint.
 #[test]
 fn the_form_begins_as_it_is_documented() {
@@ -221,7 +263,7 @@ fn the_form_begins_as_it_is_documented() {
     let mut encoded = EncodedResult::default();
     encoded.encode(&result).unwrap();
     let zigzag = 2 * 1_704_067_200_000_u64;
-    let mut expected = vec![1, 2, b'R', b'1', 0];
+    let mut expected = vec![2, 2, b'R', b'1', 0];
     let mut left = zigzag;
     while left >= 0x80 {
         expected.push(left as u8 | 0x80);

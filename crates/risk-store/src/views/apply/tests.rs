@@ -270,8 +270,8 @@ proptest! {
 fn an_assessment_is_found_in_its_entry_as_it_was_written() {
     let assessment = assessment(2, RiskLevel::High, 31);
     let mut decision = Vec::new();
-    let effect = Effect::Assessed(Box::new(assessment.clone()));
-    encode_effect(&mut decision, &effect).unwrap();
+    let mut effect = Effect::Assessed(Box::new(assessment.clone()));
+    encode_effect(&mut decision, &mut effect).unwrap();
     let found = assessment_in(0, &decision).unwrap().unwrap();
     assert_eq!(found.subject, assessment.subject);
     assert_eq!(found.level, assessment.level);
@@ -280,6 +280,6 @@ fn an_assessment_is_found_in_its_entry_as_it_was_written() {
         assessment
     );
     let mut closed = Vec::new();
-    encode_effect(&mut closed, &Effect::EpochClosed(Epoch(1))).unwrap();
+    encode_effect(&mut closed, &mut Effect::EpochClosed(Epoch(1))).unwrap();
     assert!(assessment_in(0, &closed).unwrap().is_none());
 }
