@@ -113,7 +113,7 @@ fn place(measure: BurdenMeasure, burden: &Burden) -> Place {
 }
 
 impl Burdens {
-    /// Whether [`Self::league`] is what the results up to a day say.
+    /// Whether [`Self::ranked`] is what the results up to a day say.
     pub fn is_settled(&self, on: Day, policy: &BurdenPolicy) -> bool {
         let league = self.league.as_ref();
         league.is_some_and(|league| league.is_of(on, policy) && league.touched.is_empty())
