@@ -229,15 +229,14 @@ impl ViewThread {
                                 applier.signal(index, &record.heard.told.signal_id);
                             }
                         }
-                        Some(RecordKind::Effect) => match assessment_in(index, entry.decision)? {
-                            Some(found) => {
+                        Some(RecordKind::Effect) => {
+                            if let Some(found) = assessment_in(index, entry.decision)? {
                                 applier.assessment(index, found.subject, found.level, found.bytes);
-                            }
-                            None => {
+                            } else {
                                 let effect = decode_effect(index, entry.party, entry.decision)?;
                                 applier.effect(index, &effect)?;
                             }
-                        },
+                        }
                         Some(RecordKind::Rejection) => {
                             if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
                                 applier.rejection(index, &rejection.summary)?;
