@@ -48,11 +48,11 @@ pub(super) struct Class {
     state: AlertState,
     level: AlertLevel,
     /// A bit for each rule.
-    rules: u16,
+    rules: u32,
 }
 
-fn bit(rule: AlertRule) -> u16 {
-    1 << (rule as u16)
+fn bit(rule: AlertRule) -> u32 {
+    1 << (rule as u32)
 }
 
 /// Those that opened last come first; of those that opened at once, the greater stream, then the later alert.
