@@ -12,7 +12,14 @@ use serde_json::json;
 const ENTERPRISES: u32 = 120;
 /// How long a server may take to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
-const ROLES: [&str; 5] = ["planner", "officer", "approver", "feeder", "zone_manager"];
+const ROLES: [&str; 6] = [
+    "planner",
+    "officer",
+    "approver",
+    "administrator",
+    "feeder",
+    "zone_manager",
+];
 
 #[test]
 fn people_of_every_role_find_their_way_in_a_real_browser() -> Result<()> {

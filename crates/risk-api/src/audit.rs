@@ -1,28 +1,28 @@
 //! Who did what, and who saw what（审计）: notes are taken before anything comes of a request, and read
 //! back from the ledger.
 
-use crate::dto::{AuditDto, FieldChangeDto, Page, ProblemDto};
+mod changes;
+
+use crate::dto::{AuditDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::identity::{Identity, Means};
 use crate::params::Params;
 use crate::state::{ApiParts, ApiState, PostError, Receipts};
 use axum::Json;
 use axum::extract::State;
+use changes::{change, of_alert, of_case, of_grade, of_plan, of_problem};
 use compact_str::CompactString;
 use risk_domain::access::{AccessNote, Act, MAX_NAMED};
 use risk_domain::alert_action::AlertAction;
 use risk_domain::case_act::CaseAct;
 use risk_domain::case_action::CaseAction;
 use risk_domain::decision::{Command, Decision, Order};
-use risk_domain::ids::{AlertId, CaseId, DrawId};
 use risk_domain::personal::Erasure;
 use risk_domain::plan_act::PlanAction;
 use risk_domain::problem::ProblemAction;
-use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use risk_engine::case::{CaseEvent, CaseState, Cause};
-use risk_engine::{AlertMoved, AlertState, DecisionState, Engine, MoveCause, PlanState};
+use risk_engine::Engine;
 use risk_store::Record;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -123,20 +123,33 @@ struct Wanted {
     until: Option<Timestamp>,
 }
 
+/// About whom a decision is; nobody where it is on a plan, or on what was never there.
+fn subject_of(engine: &Engine, order: &Order) -> Option<Subject> {
+    match order {
+        Order::Grade { subject, .. } => Some(subject.clone()),
+        Order::Alert { alert, .. } => engine.alert(alert).map(|entry| entry.subject.clone()),
+        Order::Case { case, .. } => engine.case(case).map(|case| case.key.subject()),
+        Order::Problem { enterprise, .. } => Some(Subject::Enterprise(enterprise.clone())),
+        Order::Plan { .. } => None,
+    }
+}
+
+/// Whether a subject is the one that is asked for, or a product of that enterprise.
+fn is_of(wanted: &Subject, subject: &Subject) -> bool {
+    match (wanted, subject) {
+        (Subject::Enterprise(wanted), Subject::Cell(enterprise, _)) => wanted == enterprise,
+        _other => wanted == subject,
+    }
+}
+
 impl Wanted {
-    fn fits(&self, record: &Record) -> bool {
-        let (actor, subject, kind, at) = match record {
+    fn fits(&self, parts: &ApiParts, record: &Record) -> bool {
+        let (actor, order, kind, at) = match record {
             Record::Command(record) => {
                 let command = &record.told;
-                let subject = match &command.order {
-                    Order::Grade { subject, .. } => Some(subject),
-                    Order::Alert { .. }
-                    | Order::Case { .. }
-                    | Order::Problem { .. }
-                    | Order::Plan { .. } => None,
-                };
                 let kind = kind_of(&command.order);
-                (Some(&command.actor.id), subject, kind, command.decided_at)
+                let order = Some(&command.order);
+                (Some(&command.actor.id), order, kind, command.decided_at)
             }
             Record::Access(note) => (Some(&note.actor), None, note.act.code(), note.at),
             Record::Erasure(erasure) => (erasure.actor.as_ref(), None, ERASE, erasure.at),
@@ -150,13 +163,13 @@ impl Wanted {
         self.actor
             .as_ref()
             .is_none_or(|wanted| actor.is_some_and(|actor| wanted == actor.as_str()))
-            && self
-                .subject
-                .as_ref()
-                .is_none_or(|wanted| Some(wanted) == subject)
             && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
+            && self.subject.as_ref().is_none_or(|wanted| {
+                let subject = order.and_then(|order| subject_of(&parts.engine(), order));
+                subject.is_some_and(|subject| is_of(wanted, &subject))
+            })
     }
 }
 
@@ -166,7 +179,7 @@ impl Wanted {
 #[utoipa::path(get, path = "/v1/audit", tag = "audit",
     params(
         ("actor" = Option<String>, Query, description = "only what this one did"),
-        ("subject" = Option<String>, Query, description = "only decisions on the grade of this subject, as `kind:id`"),
+        ("subject" = Option<String>, Query, description = "only decisions on this subject, as `kind:id`: on its grade, its alerts, its cases, its problems; of an enterprise on its products', too"),
         ("kind" = Option<String>, Query, description = "only this: the kind of a command on a grade, an alert or a case, as override, close or notify; or post_results, post_registry, post_commands, post_signals, read_dead_letters, read_personal, read_plan, resend_delivery, unpark_webhook, end_sessions or erase_personal"),
         ("since" = Option<String>, Query, description = "only at this time or later, RFC 3339"),
         ("until" = Option<String>, Query, description = "only before this time, RFC 3339"),
@@ -202,7 +215,7 @@ pub(crate) async fn list(
     })?;
     let limit = params.limit(MAX_ROWS)?;
     let read = move |parts: &ApiParts| {
-        let fits = |record: &Record| wanted.fits(record);
+        let fits = |record: &Record| wanted.fits(parts, record);
         let page = parts.reader.deeds(&fits, limit, LOOKED_AT, below)?;
         let items = page
             .items
@@ -216,70 +229,16 @@ pub(crate) async fn list(
     state.read(read).await
 }
 
-/// What a command on a problem sets.
-fn of_problem(action: &ProblemAction) -> Vec<FieldChangeDto> {
-    let set = |field: &str, after: String| FieldChangeDto {
-        field: field.to_owned(),
-        before: None,
-        after: Some(after),
-    };
-    match action {
-        ProblemAction::List { problem } => vec![set("problem", problem.text.to_string())],
-        ProblemAction::Plan { of, plan } => vec![
-            set("of", of.to_string()),
-            set("cause", plan.cause.to_string()),
-            set("measure", plan.measure.to_string()),
-            set("owner", plan.owner.to_string()),
-            set("due", plan.due.to_string()),
-        ],
-        ProblemAction::Verify { of } | ProblemAction::Withdraw { of } => {
-            vec![set("of", of.to_string())]
-        }
-    }
-}
-
-/// What a command on a sampling plan sets: hashes, and no target.
-fn of_plan(plan: &DrawId, action: &PlanAction) -> Vec<FieldChangeDto> {
-    let mut changes = vec![change("plan_id", None, plan.as_str())];
-    let (before, after) = match action {
-        PlanAction::Commit(of) => {
-            changes.push(change("day", None, &of.day.to_string()));
-            for (field, hash) in [
-                ("design_sha256", of.design_sha256),
-                ("pool_sha256", of.pool_sha256),
-                ("secret_sha256", of.secret_sha256),
-            ] {
-                changes.push(change(field, None, &hash.to_string()));
-            }
-            (None, PlanState::Committed)
-        }
-        PlanAction::Draw(of) => {
-            changes.push(change("list_sha256", None, &of.list_sha256.to_string()));
-            changes.push(change("record_sha256", None, &of.record_sha256.to_string()));
-            changes.push(change("tests", None, &of.tests.to_string()));
-            (Some(PlanState::Committed), PlanState::Drawn)
-        }
-        PlanAction::Reveal => (Some(PlanState::Drawn), PlanState::Revealed),
-    };
-    changes.push(change("state", before.map(PlanState::code), after.code()));
-    changes
-}
-
 fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiError> {
     match record {
         Record::Command(record) => {
             let command = record.told;
             let request = request_of(parts, entry, &command)?;
             let (means, request_id) = request.unzip();
-            let (mut subject, mut alert_id, mut case_id) = (None, None, None);
+            let subject = subject_of(&parts.engine(), &command.order);
+            let (mut alert_id, mut case_id) = (None, None);
             let changes = match &command.order {
-                Order::Grade {
-                    subject: of,
-                    decision,
-                } => {
-                    subject = Some(of.to_string());
-                    of_grade(&parts.engine(), decision)
-                }
+                Order::Grade { decision, .. } => of_grade(&parts.engine(), decision),
                 Order::Alert { alert, .. } => {
                     alert_id = Some(alert.to_string());
                     of_alert(parts, alert, &command)?
@@ -288,10 +247,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
                     case_id = Some(case.to_string());
                     of_case(parts, case, &command)
                 }
-                Order::Problem { enterprise, action } => {
-                    subject = Some(Subject::Enterprise(enterprise.clone()).to_string());
-                    of_problem(action)
-                }
+                Order::Problem { action, .. } => of_problem(action),
                 Order::Plan { plan, action } => of_plan(plan, action),
             };
             Ok(AuditDto {
@@ -303,7 +259,7 @@ fn shown(parts: &ApiParts, entry: u64, record: Record) -> Result<AuditDto, ApiEr
                 means,
                 request_id,
                 reason: Some(command.reason.to_string()),
-                subject,
+                subject: subject.map(|subject| subject.to_string()),
                 alert_id,
                 case_id,
                 command_id: Some(command.command_id.to_string()),
@@ -396,93 +352,4 @@ fn request_of(
         | Record::Input(_)
         | Record::Effect(_) => None,
     }))
-}
-
-fn change(field: &str, before: Option<&str>, after: &str) -> FieldChangeDto {
-    FieldChangeDto {
-        field: field.to_owned(),
-        before: before.map(str::to_owned),
-        after: Some(after.to_owned()),
-    }
-}
-
-/// What a command changed of an alert, as the alert's history has it; nothing where it was a note.
-fn of_alert(
-    parts: &ApiParts,
-    alert: &AlertId,
-    command: &Command,
-) -> Result<Vec<FieldChangeDto>, ApiError> {
-    let moves = parts.reader.alert_moves(alert, MOVES)?;
-    let brought = |moved: &AlertMoved| match &moved.cause {
-        MoveCause::Decided { command_id, .. } => *command_id == command.command_id,
-        MoveCause::Raised { .. } | MoveCause::SnoozeEnded => false,
-    };
-    let mut changes = Vec::new();
-    let Some((_, moved)) = moves.into_iter().find(|(_, moved)| brought(moved)) else {
-        return Ok(changes);
-    };
-    let (state, level) = moved.before.unzip();
-    if state != Some(moved.state) {
-        let before = state.map(AlertState::code);
-        changes.push(change("state", before, moved.state.code()));
-    }
-    if level != Some(moved.level) {
-        let before = level.map(AlertLevel::code);
-        changes.push(change("level", before, moved.level.code()));
-    }
-    Ok(changes)
-}
-
-/// What a command changed of a case, as the case's history has it.
-fn of_case(parts: &ApiParts, case: &CaseId, command: &Command) -> Vec<FieldChangeDto> {
-    let engine = parts.engine();
-    let Some(case) = engine.case(case) else {
-        return Vec::new();
-    };
-    let brought = |event: &CaseEvent| match &event.cause {
-        Cause::Command(id) => *id == command.command_id,
-        Cause::Result(_) | Cause::Term(_) | Cause::Signal(_) => false,
-    };
-    let mut before = None;
-    let mut changes = Vec::new();
-    for event in &case.events {
-        if brought(event) && before != Some(event.state) {
-            let stood = before.map(CaseState::code);
-            changes.push(change("state", stood, event.state.code()));
-        }
-        before = Some(event.state);
-    }
-    changes
-}
-
-/// What a decision changed. It was accepted, so the rules of the engine say what stood before: an
-/// override waits until it is approved, and nothing that is over is approved or withdrawn.
-fn of_grade(engine: &Engine, decision: &Decision) -> Vec<FieldChangeDto> {
-    let (waits, holds) = (
-        DecisionState::AwaitsApproval.code(),
-        DecisionState::InForce.code(),
-    );
-    match decision {
-        Decision::Override { level, until } => vec![
-            change("level", None, level.code()),
-            change("until", None, &until.to_string()),
-            change("state", None, waits),
-        ],
-        Decision::Floor { level, until } => vec![
-            change("level", None, level.code()),
-            change("until", None, &until.to_string()),
-            change("state", None, holds),
-        ],
-        Decision::Approve { .. } => vec![change("state", Some(waits), holds)],
-        Decision::Withdraw { of } => {
-            let named = engine.command(of).map(|named| &named.decision);
-            let waited = matches!(named, Some(Decision::Override { .. }))
-                && !engine
-                    .commands_naming(of)
-                    .any(|answer| matches!(answer.decision, Decision::Approve { .. }));
-            let before = if waited { waits } else { holds };
-            let after = DecisionState::Withdrawn.code();
-            vec![change("state", Some(before), after)]
-        }
-    }
 }

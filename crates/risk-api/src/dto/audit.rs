@@ -37,7 +37,7 @@ pub struct AuditDto {
     pub request_id: Option<String>,
     /// Of a decision or an erasure: why.
     pub reason: Option<String>,
-    /// Of a decision on a grade or a problem: on whose, as `kind:id`.
+    /// Of a decision on a grade, an alert, a case or a problem: on whose, as `kind:id`.
     pub subject: Option<String>,
     /// Of a decision on an alert: on which.
     pub alert_id: Option<String>,

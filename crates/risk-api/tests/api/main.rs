@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod audit;
 mod burden;
 mod city;
 mod contract;

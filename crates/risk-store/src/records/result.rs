@@ -8,6 +8,8 @@
 //! has the same bytes, and their digest tells a repeated record from one that uses its id again for
 //! something else. `docs/ledger-records.md` lists the fields in their order; it is frozen.
 
+mod owners;
+
 use super::shown::json_of;
 use super::{compact, read, unreadable};
 use crate::error::StoreError;
@@ -28,6 +30,9 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+pub(crate) use owners::ResultOwners;
+pub(super) use owners::owners_of;
 
 /// In the place of what stands with the party.
 static NOTHING: BTreeMap<CompactString, CompactString> = BTreeMap::new();
@@ -487,71 +492,6 @@ pub(super) fn id_of(index: u64, facts: &[u8]) -> Result<&str, StoreError> {
     let ((_version, id), _rest): ((u8, &str), &[u8]) =
         postcard::take_from_bytes(facts).map_err(unreadable(index))?;
     Ok(id)
-}
-
-/// By whom and by what a result is found again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ResultOwners {
-    /// The enterprise of its site.
-    pub(crate) enterprise: EnterpriseId,
-    /// The zone of its site.
-    pub(crate) zone: ZoneId,
-    /// What was tested.
-    pub(crate) product: ProductCode,
-    /// The draw by which it was sampled, where it names one.
-    pub(crate) draw: Option<DrawId>,
-}
-
-impl ResultOwners {
-    pub(crate) fn of(result: &InspectionResult) -> Self {
-        Self {
-            enterprise: result.site.enterprise_id.clone(),
-            zone: result.site.zone_id.clone(),
-            product: result.product.category.clone(),
-            draw: result.selection.draw_id.clone(),
-        }
-    }
-}
-
-/// The first fields of [`Facts`], up to the site.
-type FactsToSite<'a> = (
-    u8,
-    &'a str,
-    Option<&'a str>,
-    Timestamp,
-    Option<Timestamp>,
-    Timestamp,
-    SelectionMode,
-    &'a str,
-    AgencyLevel,
-    &'a str,
-    SelectionBasis,
-    Option<DrawId>,
-    Option<InclusionProbability>,
-    Option<&'a str>,
-    &'a str,
-);
-
-/// Those that follow, from the enterprise up to the product.
-type FactsToProduct<'a> = (
-    EnterpriseId,
-    ZoneId,
-    Channel,
-    Option<&'a str>,
-    Option<&'a str>,
-    ProductCode,
-);
-
-/// Whose a result is, without reading the rest.
-pub(super) fn owners_of(index: u64, facts: &[u8]) -> Result<ResultOwners, StoreError> {
-    let ((site, product), _rest): ((FactsToSite<'_>, FactsToProduct<'_>), &[u8]) =
-        postcard::take_from_bytes(facts).map_err(unreadable(index))?;
-    Ok(ResultOwners {
-        draw: site.11,
-        enterprise: product.0,
-        zone: product.1,
-        product: product.5,
-    })
 }
 
 #[cfg(test)]

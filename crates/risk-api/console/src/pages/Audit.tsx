@@ -44,11 +44,10 @@ export default function Audit() {
             title: t('audit.on'),
             show: (row) =>
               row.subject ? (
-                <SubjectLink subject={row.subject} />
-              ) : row.case_id ? (
-                <Link to={`/cases/${row.case_id}`}>{t('case.case')}</Link>
-              ) : row.alert_id ? (
-                <Link to={`/alerts/${row.alert_id}`}>{t('nav.alerts')}</Link>
+                <>
+                  <SubjectLink subject={row.subject} /> {row.case_id && <Link to={`/cases/${row.case_id}`}>{t('case.case')}</Link>}
+                  {row.alert_id && <Link to={`/alerts/${row.alert_id}`}>{t('nav.alerts')}</Link>}
+                </>
               ) : (
                 (row.count ?? '')
               ),
