@@ -4,8 +4,9 @@ use crate::dto::{DecisionDto, Page, ProblemDto};
 use crate::error::ApiError;
 use crate::etag::{matches, tagged_json};
 use crate::identity::Identity;
+use crate::lists::listed_problem;
 use crate::params::{Id, Params};
-use crate::state::{ApiParts, ApiState};
+use crate::state::{ApiParts, ApiState, Shared};
 use crate::{alerts, cases};
 use axum::Json;
 use axum::extract::State;
@@ -109,10 +110,11 @@ fn decision(parts: &ApiParts, id: &str) -> Option<DecisionDto> {
     Some(DecisionDto::new(command, state, engine))
 }
 
-/// Fails unless what a single posted command acts on is still what its sender saw: an alert, a case, or the
-/// decision that it approves or withdraws. Between this look and the worker's another command may come; the
+/// Fails unless what a single posted command acts on is still what its sender saw: an alert, a case, the
+/// decision that it approves or withdraws, or the problem that it plans or verifies. Between this look and the worker's another command may come; the
 /// worker's own rules then decide, which refuse steps that do not fit and to approve or withdraw twice.
 pub(crate) fn check_unchanged(
+    shared: &Shared,
     parts: &ApiParts,
     identity: &Identity,
     headers: &HeaderMap,
@@ -132,11 +134,14 @@ pub(crate) fn check_unchanged(
         (None, Some(case), _) => stands(headers, cases::file(parts, identity, case))?,
         (None, None, Some(of)) => match decision(parts, of) {
             Some(decision) => matches(headers, &decision)?,
-            None => false,
+            None => match listed_problem(shared, parts, of)? {
+                Some(problem) => matches(headers, &problem)?,
+                None => false,
+            },
         },
         (None, None, None) => {
             return Err(rule(
-                "goes with a command on an alert or a case, or one that approves or withdraws another, named in `of`",
+                "goes with a command on an alert or a case, or one that names in `of` the decision or the problem that it is about",
             ));
         }
     };

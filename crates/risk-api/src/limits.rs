@@ -1,15 +1,29 @@
 //! Limits（限流）, told in headers: how often somebody may ask, and how many may ask at once.
 
 use crate::error::ApiError;
+use crate::state::ApiParts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 /// The window of every quota, in milliseconds.
 const WINDOW: i64 = 60_000;
 /// Askers told apart at once; beyond it the one whose window began first is forgotten.
 const MOST: usize = 20_000;
+
+/// Levels of objects and arrays in a document: the bound of the JSON parser.
+const DEPTH: usize = 128;
+
+/// Tells the limits that are the same for everybody in a field, a dictionary (RFC 9651): bytes of a body, levels of a
+/// document, requests that are worked on at once.
+pub(crate) fn told(parts: &ApiParts) -> SetResponseHeaderLayer<Option<HeaderValue>> {
+    let (body, at_once) = (parts.max_body_bytes, parts.access.concurrent_requests);
+    let limits = format!("body={body}, depth={DEPTH}, concurrency={at_once}");
+    let field = HeaderName::from_static("spotcheck-limits");
+    SetResponseHeaderLayer::if_not_present(field, HeaderValue::from_str(&limits).ok())
+}
 
 /// What is left of somebody's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,13 +9,16 @@ use crate::dto::{
     Page, ProblemDto, ProblemRowDto,
 };
 use crate::error::ApiError;
+use crate::etag::tagged_json;
 use crate::identity::Identity;
-use crate::params::Params;
-use crate::state::{ApiParts, ApiState};
+use crate::params::{Id, Params};
+use crate::state::{ApiParts, ApiState, Shared};
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use risk_domain::case_act::MeasureKind;
-use risk_domain::ids::{EnterpriseId, ZoneId};
+use risk_domain::ids::{CommandId, EnterpriseId, ZoneId};
 use risk_domain::scales::CreditRiskClass;
 use risk_domain::signal::Duty;
 use risk_domain::subject::Subject;
@@ -25,6 +28,7 @@ use risk_engine::lists::{
     Assisted, AssistedReason, DutyStep, ListedProblems, ProblemStanding, candidates,
     corrective_actions,
 };
+use std::sync::Arc;
 
 /// The most rows of a page.
 const MAX_ROWS: usize = 500;
@@ -183,6 +187,56 @@ pub(crate) async fn problems(
         Ok(Json(page))
     };
     state.read(read).await
+}
+
+/// One problem that was listed, with its plan, as of now. Its tag changes with whatever changes it; a command that
+/// plans, verifies or withdraws it may bring the tag along in `If-Match`.
+#[utoipa::path(get, path = "/v1/lists/problems/{id}", tag = "lists",
+    params(
+        ("id" = String, Path, description = "the command that listed it"),
+        ("If-None-Match" = Option<String>, Header, description = "the ETag of an answer at hand")),
+    responses(
+        (status = 200, description = "The problem", body = ProblemRowDto),
+        (status = 304, description = "The answer at hand still stands"),
+        (status = 404, description = "No such problem", body = ProblemDto, content_type = "application/problem+json"),
+        (status = 503, description = "The view is catching up with the ledger", body = ProblemDto, content_type = "application/problem+json")))]
+pub(crate) async fn problem(
+    State(state): State<ApiState>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let shared = Arc::clone(&state.0);
+    let read = move |parts: &ApiParts| {
+        let missing = || ApiError::NotFound(format!("there is no listed problem {id}"));
+        let problem = listed_problem(&shared, parts, &id)?.ok_or_else(missing)?;
+        tagged_json(&headers, &problem)
+    };
+    state.read(read).await
+}
+
+/// A problem by the command that listed it, among the others of its enterprise.
+pub(crate) fn listed_problem(
+    shared: &Shared,
+    parts: &ApiParts,
+    id: &str,
+) -> Result<Option<ProblemRowDto>, ApiError> {
+    let held = shared.books.read(parts)?;
+    let engine = parts.engine();
+    let named = CommandId::new(id).ok();
+    let Some(named) = named.and_then(|id| engine.problem(&id)) else {
+        return Ok(None);
+    };
+    let offset = engine.policy().time.offset;
+    let today = offset.day_of((parts.now)());
+    let own = engine.problems();
+    let own = own.filter(|problem| problem.enterprise == named.enterprise);
+    let listed = ListedProblems::by(own, today, offset);
+    let rows = held
+        .lists
+        .problems_of(&named.enterprise, &listed, today, offset);
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.listed.as_ref().is_some_and(|of| of.id == named.id));
+    Ok(row.map(|row| ProblemRowDto::new(row, &engine)))
 }
 
 /// The assistance list（帮扶清单）: enterprises that the media exposed, that failed repeatedly, or of which many

@@ -72,6 +72,7 @@ use utoipa::openapi::{ContentBuilder, Ref, Required, ResponseBuilder};
         crate::burden::suspicions,
         crate::burden::one,
         crate::lists::problems,
+        crate::lists::problem,
         crate::lists::assistance,
         crate::lists::credit,
         crate::lists::serious_violations,

@@ -80,7 +80,7 @@ pub(crate) async fn post_registry(
 /// is decided on an alert or a case takes effect at once. The actor is whoever posts: leave it out, or
 /// name yourself in a role that you hold.
 #[utoipa::path(post, path = "/v1/commands", tag = "decisions",
-    params(("If-Match" = Option<String>, Header, description = "the ETag of the alert, the case or the decision that a single command acts on")),
+    params(("If-Match" = Option<String>, Header, description = "the ETag of the alert, the case, the decision or the problem that a single command acts on")),
     request_body(content = String, content_type = "application/x-ndjson", description = "records of docs/schema/command.v1.json: a line each, or a JSON object or array as application/json"),
     responses(
         (status = 200, description = "Every record was handled and is durable; each may still have been rejected", body = PostedDto),
@@ -108,8 +108,9 @@ pub(crate) async fn post_commands(
     identity.sign(&mut posted.records)?;
     if headers.contains_key(header::IF_MATCH) {
         let asks = identity.clone();
+        let shared = Arc::clone(&state.0);
         let check = move |parts: &ApiParts| {
-            check_unchanged(parts, &asks, &headers, &posted.records)?;
+            check_unchanged(&shared, parts, &asks, &headers, &posted.records)?;
             Ok(posted)
         };
         posted = state.read(check).await?;

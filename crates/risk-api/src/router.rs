@@ -7,13 +7,12 @@ use crate::identity::{
 };
 use crate::params::Params;
 use crate::reports::routes as reports;
-use crate::request;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
     alerts, audit, burden, cases, compare, console, dead_letters, decisions, deliveries, evidence,
-    health, heat, idempotency, lists, live, metrics, openapi, pack, personal, plans, rates,
-    reference, results, signals, subjects, supply, watch,
+    health, heat, idempotency, limits, lists, live, metrics, openapi, pack, personal, plans, rates,
+    reference, request, results, signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -62,7 +61,7 @@ pub(crate) struct Operation {
 /// The table of operations. The router is made of it, whoever asks is checked against it, and so are
 /// queries; the OpenAPI document takes its security from it; and tests compare it with the document
 /// and ask every operation in every role.
-pub(crate) static OPERATIONS: [Operation; 89] = [
+pub(crate) static OPERATIONS: [Operation; 90] = [
     write("/v1/results", FEEDERS, || post(results::post)),
     write("/v1/registry", FEEDERS, || post(results::post_registry)),
     write("/v1/commands", DECIDERS, || post(results::post_commands)),
@@ -224,6 +223,9 @@ pub(crate) static OPERATIONS: [Operation; 89] = [
         &["enterprise", "zone", "state", "on", "limit", "cursor"],
         || get(lists::problems),
     ),
+    read("/v1/lists/problems/{id}", STAFF, &[], || {
+        get(lists::problem)
+    }),
     read(
         "/v1/lists/assistance",
         STAFF_AND_ZONES,
@@ -417,7 +419,6 @@ pub(crate) fn operation_of(request: &Request) -> Option<&'static Operation> {
 /// The whole API.
 pub fn router(state: ApiState) -> Router {
     let measured = state.0.parts.metrics.clone();
-    let max_body = state.0.parts.max_body_bytes;
     let mut router = Router::new();
     for operation in &OPERATIONS {
         router = router.route(operation.path, (operation.handler)());
@@ -426,7 +427,7 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("see /openapi.json for the routes".to_owned()))
         .with_state(state.clone())
-        .layer(DefaultBodyLimit::max(max_body))
+        .layer(DefaultBodyLimit::max(state.0.parts.max_body_bytes))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             idempotency::repeat,
@@ -434,6 +435,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(middleware::from_fn(check_query))
         .layer(middleware::from_fn_with_state(state.clone(), guard::guard))
         .layer(CompressionLayer::new())
+        .layer(limits::told(&state.0.parts))
         .layer(middleware::from_fn_with_state(measured, metrics::measure))
         .layer(middleware::from_fn_with_state(state, request::identify));
     for (name, value) in HEADERS {

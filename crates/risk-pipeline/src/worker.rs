@@ -235,11 +235,8 @@ impl Worker {
         batch: &SourceBatch,
         tickets: Vec<intake::Ticket>,
     ) -> Result<(), WorkerError> {
-        let now = self.parts.clock.now();
-        for partition in &batch.reached_end {
-            self.lanes.of(*partition).at_end.get_or_insert(now);
-        }
         if batch.is_empty() && tickets.is_empty() {
+            self.note_ends(batch);
             return Ok(());
         }
         let timer = self.parts.metrics.batch_seconds.start_timer();
@@ -260,6 +257,7 @@ impl Worker {
             }
             self.decoder.give_back(chunk);
         }
+        self.note_ends(batch);
         let receipts = tickets.into_iter().filter_map(|ticket| {
             // A ticket with a record that was not handled is dropped: its owner hears that the
             // pipeline stopped, and may send the record again.
@@ -275,6 +273,14 @@ impl Worker {
             self.checkpoint()?;
         }
         self.balance()
+    }
+
+    /// Notes which partitions are at their end once the batch is taken: its records may be the last of them.
+    fn note_ends(&mut self, batch: &SourceBatch) {
+        let now = self.parts.clock.now();
+        for partition in &batch.reached_end {
+            self.lanes.of(*partition).at_end.get_or_insert(now);
+        }
     }
 
     /// Handles one record; `None` when its partition has stopped.

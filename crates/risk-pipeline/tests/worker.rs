@@ -21,6 +21,7 @@ use risk_store::records::{BlockMetadata, Record};
 use risk_store::{DeadLetterQuery, Disclosed, Opened, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -143,6 +144,94 @@ fn an_idle_source_is_waited_for() {
     let worker = worker(&store(dir.path()), Box::new(source), &status, 500);
     worker.run().unwrap();
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);
+}
+
+/// A partition's end is told with its last record; hours pass, and nothing comes.
+struct Ending {
+    polls: u32,
+    hours: Arc<AtomicI64>,
+    status: Arc<WorkerStatus>,
+}
+
+impl Source for Ending {
+    fn name(&self, _feed: Feed) -> &'static str {
+        "ending"
+    }
+
+    fn partitions(&self) -> Vec<Partition> {
+        vec![Partition::results(0), Partition::results(1)]
+    }
+
+    fn seek(&mut self, _positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn poll(&mut self, _max: usize, _wait: Duration) -> Result<SourceBatch, SourceError> {
+        let mut batch = SourceBatch::default();
+        if self.polls == 0 {
+            for partition in [0, 1] {
+                let at = Timestamp::parse("2026-03-10T00:00:00Z").unwrap();
+                let place = (Partition::results(partition), Offset(0));
+                assert!(batch.push(place, at, None, &record(partition, 1)));
+                batch.reached_end.push(Partition::results(partition));
+            }
+        }
+        self.polls += 1;
+        self.hours.fetch_add(1, Ordering::SeqCst);
+        if self.polls == 6 {
+            self.status.stop();
+        }
+        Ok(batch)
+    }
+
+    fn pause(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn resume(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn durable(&mut self, _positions: &BTreeMap<Partition, Offset>) {}
+
+    fn bounded(&self) -> bool {
+        false
+    }
+}
+
+/// Hours after a moment.
+#[derive(Debug)]
+struct Later(Arc<AtomicI64>);
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        let hours = self.0.load(Ordering::SeqCst);
+        Timestamp::parse("2026-03-10T00:00:00Z")
+            .unwrap()
+            .plus_millis(hours * 3_600_000)
+    }
+}
+
+/// What comes with the word of the end may be the last for long: time goes on without it.
+#[test]
+fn a_partition_whose_last_record_comes_with_its_end_holds_nothing_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let status = Arc::new(WorkerStatus::default());
+    let hours = Arc::new(AtomicI64::new(0));
+    let source = Ending {
+        polls: 0,
+        hours: Arc::clone(&hours),
+        status: Arc::clone(&status),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(Later(hours));
+    let worker = worker_at(&store, Box::new(source), &status, (500, clock));
+    worker.run().unwrap();
+    let opened = store.open().unwrap();
+    let closed = opened.engine.last_closed().map(|(_, end)| end);
+    let read = Timestamp::parse("2026-03-06T16:00:00Z").unwrap();
+    assert!(closed >= Some(read), "{closed:?}");
+    opened.writer.close().unwrap();
 }
 
 /// A clock that stands.

@@ -263,3 +263,23 @@ pub(crate) async fn letter(
     };
     state.read(read).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_file_leads_nowhere() {
+        for (name, shown) in [
+            ("../../etc/passwd", "------etc-passwd"),
+            ("a\"; filename=\"b", "a---filename--b"),
+            ("C:\\x\r\ny", "C--x--y"),
+            ("义乌", "--"),
+        ] {
+            let mut response = Response::default();
+            named(&mut response, name, "pdf");
+            let field = &response.headers()[header::CONTENT_DISPOSITION];
+            assert_eq!(*field, format!("attachment; filename=\"{shown}.pdf\""));
+        }
+    }
+}

@@ -18,6 +18,9 @@ async fn a_quota_is_told_and_kept_for_each_asker() {
     let first = gate.get("/v1/status", &one).await;
     assert_eq!(first.header("ratelimit-policy"), "\"minute\";q=2;w=60");
     assert_eq!(first.header("ratelimit"), "\"minute\";r=1;t=60");
+    let told = first.header("spotcheck-limits");
+    assert!(told.starts_with("body="), "{told}");
+    assert!(told.contains(", depth=128, concurrency="), "{told}");
     let second = gate.get("/v1/status", &one).await;
     assert!(second.header("ratelimit").starts_with("\"minute\";r=0;"));
     let third = gate.get("/v1/status", &one).await;

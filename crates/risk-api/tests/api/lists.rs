@@ -1,7 +1,10 @@
 //! Lists of a supervision plan: what was posted shows, to whom it may.
 
-use crate::city::{City, at, get, items, result};
+use crate::city::{Answer, City, Desk, ask, at, get, items, result};
 use crate::identity::Gate;
+use axum::body::Body;
+use axum::http::Request;
+use risk_api::Receipt;
 use risk_domain::decision::{Actor, Command, Order};
 use risk_domain::ids::{ActorId, CommandId, EnterpriseId, ItemCode, ProductCode, SignalId};
 use risk_domain::problem::{Problem, ProblemAction, RectificationPlan};
@@ -293,4 +296,43 @@ async fn pages_of_a_list_are_the_whole_list() {
     }
     let all = items(&city, "/v1/lists/problems?state=open&limit=500").await;
     assert!(all.len() > 2, "there is something to page through: {all:?}");
+}
+
+#[tokio::test]
+async fn a_command_on_a_problem_goes_with_what_its_sender_saw() {
+    let mut city = city();
+    city.settle();
+    let at = "/v1/lists/problems/K1";
+    let seen = get(&city, at).await;
+    assert_eq!(seen.json()["state"], "listed");
+    let tag = seen.header("etag").to_owned();
+    let body = r#"{"kind":"verify_problem","of":"K1"}"#;
+    *city.around.desk.lock().unwrap() = Desk::Answers(vec![Receipt::Accepted]);
+    assert_eq!(conditional(&city, &tag, body).await.status, 200);
+    assert_eq!(city.around.posted.lock().unwrap().drain(..).count(), 1);
+    // Somebody plans it meanwhile.
+    let plan = RectificationPlan {
+        cause: "胶水固化不足".into(),
+        measure: "更换胶水".into(),
+        owner: "质量安全总监".into(),
+        due: Day::from_ymd(2026, 3, 31).unwrap(),
+    };
+    let of = CommandId::new("K1").unwrap();
+    city.command(&command("K2", "A", 7, ProblemAction::Plan { of, plan }));
+    city.settle();
+    let changed = conditional(&city, &tag, body).await;
+    changed.expect_problem(412, "changed");
+    assert!(city.around.posted.lock().unwrap().is_empty());
+    assert_ne!(get(&city, at).await.header("etag"), tag);
+    let missing = get(&city, "/v1/lists/problems/K2").await;
+    missing.expect_problem(404, "not-found");
+}
+
+/// Posts a command under a condition.
+async fn conditional(city: &City, tag: &str, body: &'static str) -> Answer {
+    let request = Request::post("/v1/commands")
+        .header("content-type", "application/json")
+        .header("if-match", tag)
+        .body(Body::from(body));
+    ask(city.router(), request.unwrap()).await
 }

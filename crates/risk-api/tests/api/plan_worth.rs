@@ -198,13 +198,13 @@ async fn evaluations_are_not_counted_as_draws_of_checks() {
         !other["warnings"].as_array().unwrap().is_empty(),
         "six results are few"
     );
-    // 14 of the 16 tests were drawn.
+    // What was drawn may leave one target only for a special check.
     assert_eq!(
         (
             told["exploration"]["drawn"].as_u64(),
             told["exploration"]["tests"].as_u64()
         ),
-        (Some(14), Some(16))
+        (Some(14), Some(lines.len() as u64))
     );
     let teams: Vec<(&str, f64)> = told["fairness"]["teams"]
         .as_array()

@@ -130,6 +130,8 @@ impl Reader {
             },
             None => None,
         };
+        // More came: it is told again where that ends.
+        batch.reached_end.retain(|ended| *ended != partition);
         // Only a broker that stamps arrivals tells a time that no producer could set.
         let received_at = match message.timestamp() {
             KafkaTimestamp::LogAppendTime(millis) => Timestamp::from_millis(millis),
