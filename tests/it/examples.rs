@@ -50,8 +50,13 @@ fn the_examples_of_the_guide_run_as_they_stand() -> Result<()> {
             let script = block
                 .replace(WRITTEN, &format!("http://{listen}"))
                 .replace("curl -s", "curl --fail-with-body --max-time 60 -sS");
-            // Curl is told to fail by any answer but a good one; `head` may leave it early.
-            let output = Command::new("bash").args(["-euc", &script]).output()?;
+            // Curl is told to fail by any answer but a good one; `head` may leave it early. What is kept in a
+            // file goes with the city.
+            let mut shell = Command::new("bash");
+            let output = shell
+                .args(["-euc", &script])
+                .current_dir(home.path())
+                .output()?;
             let said = String::from_utf8_lossy(&output.stdout);
             let good = output.status.success() && !said.trim().is_empty();
             if !good || said.contains("\"type\":\"/problems/") {
