@@ -307,11 +307,6 @@ impl Sender {
         };
         let endpoint = &self.parts.endpoint;
         let told = match request(endpoint, what, now) {
-            Ok(made) if made.body.len() > endpoint.max_body_bytes => Told::unsendable(format!(
-                "it has {} bytes, and max_body_bytes is {}",
-                made.body.len(),
-                endpoint.max_body_bytes
-            )),
             Ok(made) => {
                 self.queue.ask(now);
                 self.post.send(&made)

@@ -35,12 +35,23 @@ pub(super) struct Addressed<'a> {
     pub(super) event: &'a OutEvent,
 }
 
-/// The request that brings an event to an endpoint, signed as of `now`.
+/// The request that brings an event to an endpoint, signed as of `now`; else why it cannot be sent.
 pub(super) fn request(
     endpoint: &Endpoint,
     what: Addressed<'_>,
     now: Timestamp,
 ) -> Result<Request, String> {
+    let made = made(endpoint, what, now)?;
+    let (bytes, most) = (made.body.len(), endpoint.max_body_bytes);
+    if bytes > most {
+        return Err(format!(
+            "it has {bytes} bytes, and max_body_bytes is {most}"
+        ));
+    }
+    Ok(made)
+}
+
+fn made(endpoint: &Endpoint, what: Addressed<'_>, now: Timestamp) -> Result<Request, String> {
     match endpoint.kind {
         EndpointKind::Webhook => webhook(endpoint, what, now),
         EndpointKind::Dingtalk => Ok(Request {
@@ -292,6 +303,16 @@ mod tests {
         let now = Timestamp::from_millis(1_700_000_000_999);
         let made = request(&endpoint, what, now).unwrap();
         assert_eq!(made.body, message(0, 41, &event).unwrap().value);
+        let limited = |max_body_bytes| Endpoint {
+            max_body_bytes,
+            ..endpoint.clone()
+        };
+        let bytes = made.body.len();
+        assert!(request(&limited(bytes), what, now).is_ok());
+        let refused = request(&limited(bytes - 1), what, now).err();
+        let most = bytes - 1;
+        let why = format!("it has {bytes} bytes, and max_body_bytes is {most}");
+        assert_eq!(refused, Some(why));
         let header = |name| {
             let found = made.headers.iter().find(|(known, _)| *known == name);
             found.unwrap().1.clone()
