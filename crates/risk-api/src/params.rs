@@ -109,15 +109,7 @@ impl Params {
         most: usize,
         row: impl Fn(&T) -> R,
     ) -> Result<Page<R>, ApiError> {
-        let limit = self.limit(most)?;
-        let from = self.parse("cursor", "must be the `next` of a page", |text| {
-            text.parse::<usize>().ok()
-        })?;
-        let from = from.unwrap_or(0);
-        let items: Vec<R> = all.iter().skip(from).take(limit).map(row).collect();
-        let next = from + items.len();
-        let next = (next < all.len()).then(|| next.to_string());
-        Ok(Page { items, next })
+        self.page_of(all.iter(), most, row)
     }
 
     /// Some of the rows that a walk finds, and where the next page begins. A route gives at most `most` of them.
