@@ -4,7 +4,7 @@
 use crate::error::StoreError;
 use crate::ledger::merkle::TreeHead;
 use crate::ledger::note::CheckpointSigner;
-use crate::ledger::{Block, Disclosure, Hash, Proofs, Section};
+use crate::ledger::{Disclosure, Excerpt, Hash, Proofs, Section};
 use crate::reader::Reader;
 use crate::records::{ShownEntry, are_apart};
 use crate::salt::fresh_seed;
@@ -60,10 +60,10 @@ impl Reader {
         proofs: &mut Proofs,
         show: impl Fn(Section) -> bool,
     ) -> Result<ProvedEntry, StoreError> {
-        proved(&*self.block_with(index)?, index, proofs, show)
+        proved(&*self.excerpt_with(index)?, index, proofs, show)
     }
 
-    /// Results as [`Reader::results`] finds them, each with its proof; each block that holds some is read once.
+    /// Results as [`Reader::results`] finds them, each with its proof.
     /// Says whether there may be more than `limit`.
     pub fn proved_results(
         &self,
@@ -74,9 +74,9 @@ impl Reader {
         show: impl Fn(Section) -> bool,
     ) -> Result<(Vec<ProvedResult>, bool), StoreError> {
         let mut found: Vec<ProvedResult> = Vec::new();
-        let next = self.walk_results(of, Some(below), &mut |entry, block, record| {
+        let next = self.walk_results(of, Some(below), &mut |entry, excerpt, record| {
             if keep(&record.result) {
-                let proof = proved(block, entry, proofs, &show)?;
+                let proof = proved(excerpt, entry, proofs, &show)?;
                 found.push((entry, record.result, proof));
             }
             Ok(found.len() < limit)
@@ -92,7 +92,7 @@ impl Reader {
 }
 
 fn proved(
-    block: &Block,
+    excerpt: &Excerpt,
     index: u64,
     proofs: &mut Proofs,
     show: impl Fn(Section) -> bool,
@@ -101,11 +101,11 @@ fn proved(
         entry: index,
         reason: "not in its block".to_owned(),
     };
-    let entry = block.entry(index).ok_or_else(missing)?;
+    let entry = excerpt.entry(index).ok_or_else(missing)?;
     Ok(ProvedEntry {
-        shown: ShownEntry::of(block.number(), index, &entry)?,
+        shown: ShownEntry::of(excerpt.block(), index, &entry)?,
         names_apart: are_apart(index, &entry)?,
-        disclosure: block.disclose(index, show).ok_or_else(missing)?,
+        disclosure: excerpt.disclose(index, show).ok_or_else(missing)?,
         proof: proofs.inclusion(index)?,
     })
 }

@@ -11,7 +11,7 @@ use crate::records::{
     BlockMetadata, EncodedAssessments, Positions, Record, RecordKind, ResultRecord, decode_effect,
     encode_effect,
 };
-use crate::writer::{BlockCache, linked_of};
+use crate::writer::{ExcerptCache, linked_of};
 use risk_engine::{
     Assessment, Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
     SourcePartition,
@@ -108,7 +108,7 @@ fn for_each_block(
 struct Links<'a> {
     identities: &'a mut Identities,
     ledger: &'a LedgerReader,
-    cache: BlockCache,
+    cache: ExcerptCache,
 }
 
 impl Links<'_> {
@@ -127,8 +127,11 @@ impl Links<'_> {
             let seen = self.identities.lookup(IdHash::of(id.as_str().as_bytes()))?;
             // The index may know entries that come after this one.
             if let Some(seen) = seen.filter(|seen| seen.entry_index < index) {
-                let block = self.cache.block_of(self.ledger, seen.entry_index)?;
-                links.push(linked_of(seen.entry_index, block.entry(seen.entry_index))?);
+                let excerpt = self.cache.holding(self.ledger, seen.entry_index)?;
+                links.push(linked_of(
+                    seen.entry_index,
+                    excerpt.entry(seen.entry_index),
+                )?);
             }
         }
         Ok(links)
@@ -159,7 +162,7 @@ pub(crate) fn fold(
     let mut links = Links {
         identities,
         ledger,
-        cache: BlockCache::default(),
+        cache: ExcerptCache::default(),
     };
     for_each_block(ledger, from_block, Effects::Decoded, |block| {
         for (index, record) in &block.records {
@@ -374,7 +377,7 @@ pub(crate) fn replay(
     let mut links = Links {
         identities,
         ledger,
-        cache: BlockCache::default(),
+        cache: ExcerptCache::default(),
     };
     for_each_block(ledger, 0, Effects::Raw, |block| {
         let header = block.block.header();

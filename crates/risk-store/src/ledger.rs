@@ -15,10 +15,12 @@
 //! A block's trip: [`BlockBuilder`] hashes and compresses (any thread) → [`Ledger::append`] writes →
 //! [`Ledger::sync`] makes it durable and visible to every [`LedgerReader`].
 
+mod block;
 mod builder;
 pub mod checkpoint;
 mod error;
 mod format;
+mod frames;
 mod leaf;
 pub mod merkle;
 pub mod note;
@@ -31,12 +33,13 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+pub use block::{Block, Excerpt};
 pub use builder::{BlockBuilder, Chain, PreparedBlock};
 pub use error::{DamageKind, LedgerError};
 pub use format::{BlockHeader, Entry, EntryKind, FORMAT_VERSION, HEADER_LEN, Section, TRAILER_LEN};
 pub use leaf::{DisclosedSection, Disclosure, Salt, commitment};
 pub use merkle::Hash;
-pub use read::{Block, Blocks, LedgerReader, Proofs};
+pub use read::{Blocks, LedgerReader, Proofs};
 pub use segment::TornTail;
 pub use verify::{VerifyReport, verify};
 

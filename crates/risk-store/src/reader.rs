@@ -12,7 +12,7 @@ use crate::commit::{Observer, Shared, Ticket};
 use crate::deliveries::Deliveries;
 use crate::error::StoreError;
 use crate::identities::KnownIds;
-use crate::ledger::{Block, LedgerReader};
+use crate::ledger::{Excerpt, LedgerReader};
 use crate::personal::{Keyring, RetentionPolicy};
 use crate::progress::ShownObserver;
 use crate::records::{Record, RecordKind, ResultRecord, ShownEntry};
@@ -22,7 +22,7 @@ use crate::views::{
     ViewsHandle,
 };
 use crate::views::{HistoryList, List, ResultsOf, Views};
-use crate::writer::BlockCache;
+use crate::writer::ExcerptCache;
 use risk_domain::ids::{AlertId, InspectionId};
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
@@ -50,7 +50,7 @@ pub struct Reader {
     shelf: PlanShelf,
     keys: Keyring,
     retention: Arc<RetentionPolicy>,
-    cache: Arc<Mutex<BlockCache>>,
+    cache: Arc<Mutex<ExcerptCache>>,
 }
 
 impl Reader {
@@ -320,18 +320,18 @@ impl Reader {
         &self.views.ledger
     }
 
-    pub(crate) fn block_with(&self, entry: u64) -> Result<Arc<Block>, StoreError> {
+    pub(crate) fn excerpt_with(&self, entry: u64) -> Result<Arc<Excerpt>, StoreError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.block_of(&self.views.ledger, entry)
+        cache.holding(&self.views.ledger, entry)
     }
 
     fn record(&self, entry: u64) -> Result<Record, StoreError> {
-        record_in(&*self.block_with(entry)?, entry)
+        record_in(&*self.excerpt_with(entry)?, entry)
     }
 }
 
-fn record_in(block: &Block, entry: u64) -> Result<Record, StoreError> {
-    let found = block.entry(entry).ok_or_else(|| StoreError::Record {
+fn record_in(excerpt: &Excerpt, entry: u64) -> Result<Record, StoreError> {
+    let found = excerpt.entry(entry).ok_or_else(|| StoreError::Record {
         entry,
         reason: "not in its block".to_owned(),
     })?;

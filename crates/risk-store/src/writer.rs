@@ -4,7 +4,7 @@ use crate::commit::{Checkpoint, Job, Observer, OpenBlock, SealedBlock, Shared, T
 use crate::error::StoreError;
 use crate::identities::KnownIds;
 use crate::identity::{IdHash, Seen};
-use crate::ledger::{Block, Entry, Hash, LedgerReader};
+use crate::ledger::{Entry, Excerpt, Hash, LedgerReader};
 use crate::personal::{Keyring, RetentionPolicy};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedAssessments, EncodedResult, Placement, PlacementV1,
@@ -21,33 +21,31 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
-/// Bytes of entries from which a block should be committed, so that reading one entry back never
-/// means reading much more.
+/// Bytes of entries from which a block should be committed, so that little memory holds blocks.
 const FULL_BLOCK: usize = 4 << 20;
 /// Durable blocks whose memory is kept for new ones.
 const SPENT_BLOCKS: usize = 4;
-/// Blocks kept decompressed for results that refer to older ones.
-const CACHED_BLOCKS: usize = 8;
+/// Excerpts kept decompressed for results that refer to older ones; a quarter of a mebibyte each, about.
+const KEPT_EXCERPTS: usize = 64;
 
-/// A few blocks of the ledger, decompressed; the one used last is kept longest.
+/// A few excerpts of the ledger, decompressed; the one used last is kept longest.
 #[derive(Debug, Default)]
-pub(crate) struct BlockCache(VecDeque<Arc<Block>>);
+pub(crate) struct ExcerptCache(VecDeque<Arc<Excerpt>>);
 
-impl BlockCache {
-    pub(crate) fn block_of(
+impl ExcerptCache {
+    pub(crate) fn holding(
         &mut self,
         ledger: &LedgerReader,
         entry: u64,
-    ) -> Result<Arc<Block>, StoreError> {
-        let holds = |block: &Arc<Block>| block.entry(entry).is_some();
-        let found = self.0.iter().position(holds);
-        let block = match found.and_then(|at| self.0.remove(at)) {
-            Some(block) => block,
+    ) -> Result<Arc<Excerpt>, StoreError> {
+        let found = self.0.iter().position(|kept| kept.holds(entry));
+        let excerpt = match found.and_then(|at| self.0.remove(at)) {
+            Some(excerpt) => excerpt,
             None => Arc::new(ledger.read_entry(entry)?),
         };
-        self.0.push_front(Arc::clone(&block));
-        self.0.truncate(CACHED_BLOCKS);
-        Ok(block)
+        self.0.push_front(Arc::clone(&excerpt));
+        self.0.truncate(KEPT_EXCERPTS);
+        Ok(excerpt)
     }
 }
 
@@ -108,7 +106,7 @@ pub struct Writer {
     jobs: Option<SyncSender<Job>>,
     shared: Arc<Shared>,
     ledger: LedgerReader,
-    cache: BlockCache,
+    cache: ExcerptCache,
     keys: Keyring,
     retention: Arc<RetentionPolicy>,
     versions: BlockMetadata,
@@ -129,7 +127,7 @@ impl Writer {
             jobs: Some(parts.jobs),
             shared: parts.shared,
             ledger: parts.ledger,
-            cache: BlockCache::default(),
+            cache: ExcerptCache::default(),
             keys: parts.keys,
             retention: parts.retention,
             versions: parts.versions,
@@ -162,8 +160,8 @@ impl Writer {
                 return linked_of(index, Some(entry)).map(Some);
             }
         }
-        let block = self.cache.block_of(&self.ledger, index)?;
-        linked_of(index, block.entry(index)).map(Some)
+        let excerpt = self.cache.holding(&self.ledger, index)?;
+        linked_of(index, excerpt.entry(index)).map(Some)
     }
 
     /// The results that the engine must be shown with this one.

@@ -100,7 +100,7 @@ fn blocks_come_back_as_they_were_written() {
     assert_eq!(reader.block_of(3).unwrap(), 2);
     assert_eq!(reader.block_of(4).unwrap(), 3);
     assert_eq!(reader.block_of(304).unwrap(), 5);
-    let block = reader.read_entry(303).unwrap();
+    let block = reader.read_block(reader.block_of(303).unwrap()).unwrap();
     assert_eq!(block.metadata(), b"positions 300");
     assert_eq!(block.entry(303).unwrap(), entry("{\"id\":\"r303\"}"));
     assert_eq!(block.entry(304), None);
@@ -464,9 +464,9 @@ fn one_entry_is_proved_with_a_section_withheld() {
         (255, 256),
     ] {
         let root = reader.root_at(size).unwrap();
-        let block = reader.read_entry(index).unwrap();
+        let excerpt = reader.read_entry(index).unwrap();
         let proof = reader.inclusion_proof(index, size).unwrap();
-        let shown = block
+        let shown = excerpt
             .disclose(index, |section| section != Section::Personal)
             .unwrap();
         assert!(matches!(shown.sections[2], DisclosedSection::Withheld(_)));

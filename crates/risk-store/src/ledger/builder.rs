@@ -7,12 +7,12 @@ use std::fmt;
 use std::path::Path;
 
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::compress_bound;
 
 use super::error::LedgerError;
 use super::format::{
-    BlockHeader, ENTRY_VERSION, Entry, HEADER_LEN, MAX_METADATA, MAX_PAYLOAD, SEED_LEN, TRAILER_LEN,
+    BlockHeader, ENTRY_VERSION, Entry, HEADER_LEN, MAX_METADATA, MAX_PAYLOAD, SEED_LEN,
 };
+use super::frames::FrameCuts;
 use super::leaf::{Salts, entry_leaf};
 use super::merkle::{CompactRange, Hash};
 
@@ -105,6 +105,7 @@ pub struct BlockBuilder {
     open: Option<OpenBlock>,
     compressor: Compressor<'static>,
     raw: Vec<u8>,
+    frames: FrameCuts,
     spare: PreparedBlock,
 }
 
@@ -138,6 +139,7 @@ impl BlockBuilder {
             open: None,
             compressor,
             raw: Vec::new(),
+            frames: FrameCuts::default(),
             spare: PreparedBlock::default(),
         })
     }
@@ -147,6 +149,7 @@ impl BlockBuilder {
     pub fn begin(&mut self, seed: [u8; SEED_LEN]) {
         self.raw.clear();
         self.raw.extend_from_slice(&seed);
+        self.frames.clear();
         for level in &mut self.spare.tiles {
             level.clear();
         }
@@ -174,6 +177,7 @@ impl BlockBuilder {
         let tiles = &mut self.spare.tiles;
         open.tree
             .push(leaf, |level, hash| collect_tile_hash(tiles, level, hash));
+        self.frames.entry_at(open.count, self.raw.len());
         open.count += 1;
 
         self.raw
@@ -222,16 +226,13 @@ impl BlockBuilder {
         let open = self.open.take().ok_or(LedgerError::NoOpenBlock)?;
 
         let mut block = std::mem::take(&mut self.spare);
-        let payload_at = HEADER_LEN + metadata.len();
-        block
-            .bytes
-            .resize(payload_at + compress_bound(self.raw.len()) + TRAILER_LEN, 0);
-        block.bytes[HEADER_LEN..payload_at].copy_from_slice(metadata);
-        let payload_len = self
-            .compressor
-            .compress_to_buffer(&self.raw, &mut block.bytes[payload_at..])
-            .map_err(LedgerError::io("compress a block of", Path::new("ledger")))?;
-        let payload_end = payload_at + payload_len;
+        block.bytes.clear();
+        block.bytes.resize(HEADER_LEN, 0);
+        block.bytes.extend_from_slice(metadata);
+        let payload_at = block.bytes.len();
+        let payload_len =
+            self.frames
+                .compress(&self.raw, &mut self.compressor, &mut block.bytes)?;
 
         let header = BlockHeader {
             shard: self.committed.shard,
@@ -243,11 +244,10 @@ impl BlockBuilder {
             payload_len: payload_len as u64,
             previous: self.committed.last_hash,
             metadata_hash: Hash::of(metadata),
-            payload_hash: Hash::of(&block.bytes[payload_at..payload_end]),
+            payload_hash: Hash::of(&block.bytes[payload_at..]),
             root: open.tree.root(),
         };
         block.bytes[..HEADER_LEN].copy_from_slice(&header.encode());
-        block.bytes.truncate(payload_end);
         block.bytes.extend_from_slice(&header.trailer());
         block.previous = header.previous;
         block.number = header.number;

@@ -131,6 +131,9 @@ pub enum DamageKind {
     /// The payload matches its hash but cannot be decompressed to its stated length.
     #[error("payload cannot be decompressed")]
     Compression,
+    /// The table of the payload's frames is not what the frames are.
+    #[error("payload's table of frames fails its checksum or its frames")]
+    Frames,
     /// The payload cannot be read as entries.
     #[error("payload cannot be read as entries")]
     Entry,

@@ -4,13 +4,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use zstd::bulk::Decompressor;
-
+use super::block::{Block, Excerpt};
 use super::error::{DamageKind, LedgerError};
-use super::format::{BlockHeader, Entry, SEED_LEN, Section};
-use super::leaf::{Disclosure, Salts, entry_leaf};
+use super::format::BlockHeader;
 use super::merkle::{self, Hash, TreeHead};
-use super::segment::{BlockBody, Segment};
+use super::segment::Segment;
 use super::tiles::TileReader;
 
 /// Where a block lies: 24 bytes of memory each.
@@ -26,105 +24,6 @@ pub(crate) struct BlockAddress {
 pub(crate) struct BlockIndex {
     pub(crate) blocks: Vec<BlockAddress>,
     pub(crate) entries: u64,
-}
-
-/// A block that was read（已读区块）, whose every byte matches the hashes in its header.
-#[doc(alias = "已读区块")]
-#[derive(Clone, Debug)]
-pub struct Block {
-    header: BlockHeader,
-    metadata: Vec<u8>,
-    raw: Vec<u8>,
-    /// Where each entry starts in `raw`.
-    starts: Vec<u32>,
-    seed: [u8; SEED_LEN],
-}
-
-impl Block {
-    pub(crate) fn from_body(header: BlockHeader, body: BlockBody) -> Result<Self, DamageKind> {
-        let raw_len = header.raw_len as usize;
-        let raw = Decompressor::new()
-            .and_then(|mut decompressor| decompressor.decompress(&body.payload, raw_len))
-            .map_err(|_| DamageKind::Compression)?;
-        if raw.len() != raw_len {
-            return Err(DamageKind::Compression);
-        }
-        let (seed, mut rest) = raw.split_first_chunk().ok_or(DamageKind::Entry)?;
-        let seed = *seed;
-        // The count comes from a checked header, but memory follows only what was really there.
-        let mut starts = Vec::with_capacity((header.entry_count as usize).min(raw_len / 16));
-        while !rest.is_empty() {
-            starts.push((raw_len - rest.len()) as u32);
-            (_, rest) = Entry::decode(rest).ok_or(DamageKind::Entry)?;
-        }
-        if starts.len() as u64 != u64::from(header.entry_count) {
-            return Err(DamageKind::Entry);
-        }
-        Ok(Self {
-            header,
-            metadata: body.metadata,
-            raw,
-            starts,
-            seed,
-        })
-    }
-
-    /// The block's header.
-    pub fn header(&self) -> &BlockHeader {
-        &self.header
-    }
-
-    /// Number of the block.
-    pub fn number(&self) -> u64 {
-        self.header.number
-    }
-
-    /// The metadata given when it was finished.
-    pub fn metadata(&self) -> &[u8] {
-        &self.metadata
-    }
-
-    /// Its entries, each with its index in the ledger.
-    pub fn entries(&self) -> impl Iterator<Item = (u64, Entry<'_>)> {
-        let entries = (0..self.header.entry_count).filter_map(|position| self.at(position));
-        (self.header.first_entry..).zip(entries)
-    }
-
-    /// The entry with this index in the ledger, if it is in this block.
-    pub fn entry(&self, index: u64) -> Option<Entry<'_>> {
-        self.at(self.position(index)?)
-    }
-
-    /// The entry as it may be shown to somebody: only the sections that `show` allows.
-    pub fn disclose(&self, index: u64, show: impl Fn(Section) -> bool) -> Option<Disclosure> {
-        let position = self.position(index)?;
-        let salts = Salts::at(self.seed, position).next_entry();
-        Some(Disclosure::new(
-            &self.at(position)?,
-            (self.header.shard, index),
-            &salts,
-            show,
-        ))
-    }
-
-    /// Leaf hashes of all entries, computed from their bytes.
-    pub fn leaf_hashes(&self) -> impl Iterator<Item = Hash> {
-        let mut salts = Salts::new(self.seed);
-        let shard = self.header.shard;
-        self.entries()
-            .map(move |(index, entry)| entry_leaf(&entry, shard, index, &salts.next_entry()))
-    }
-
-    fn position(&self, index: u64) -> Option<u32> {
-        let position = u32::try_from(index.checked_sub(self.header.first_entry)?).ok()?;
-        (position < self.header.entry_count).then_some(position)
-    }
-
-    fn at(&self, position: u32) -> Option<Entry<'_>> {
-        let start = *self.starts.get(position as usize)? as usize;
-        // Decoded once already when the block was read.
-        Entry::decode(self.raw.get(start..)?).map(|(entry, _)| entry)
-    }
 }
 
 /// Reads the durable blocks of an open ledger（账本读取器）. Clones share one index; reading takes no lock
@@ -210,9 +109,20 @@ impl LedgerReader {
         block_of(&segment, number, address)
     }
 
-    /// Reads the block that holds entry `index`.
-    pub fn read_entry(&self, index: u64) -> Result<Block, LedgerError> {
-        self.read_block(self.block_of(index)?)
+    /// Reads entry `index`, and what its block keeps in one frame with it: of a large block a small part,
+    /// whose every byte is checked by checksums; the proof of an entry checks it by hashes.
+    pub fn read_entry(&self, index: u64) -> Result<Excerpt, LedgerError> {
+        let number = self.block_of(index)?;
+        let address = self.address(number)?;
+        let segment = Segment::open(&self.dir, address.segment)?;
+        let header = header_of(&segment, number, address)?;
+        // Below the count of entries, which is a u32.
+        let position = (index - address.first_entry) as u32;
+        let damaged = damaged(number, address);
+        segment
+            .excerpt(address.offset, &header, position)
+            .map_err(|error| or_truncated(error, &damaged))?
+            .map_err(&damaged)
     }
 
     /// All blocks from number `first` on, read one by one as the iterator is driven. Ends at the

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::block::{Block, Excerpt};
 use super::builder::Chain;
 use super::error::{DamageKind, LedgerError};
 use super::format::{BlockHeader, HEADER_LEN, SEGMENT_EXTENSION, TRAILER_LEN, ZERO_TAIL};
+use super::frames::{FrameBytes, FrameTable, TABLE_HEAD, decompress};
 use super::merkle::Hash;
 
 /// Path of the segment whose first block is `first_block`.
@@ -169,6 +171,48 @@ impl Segment {
             return Ok(Err(DamageKind::Payload));
         }
         Ok(Ok(BlockBody { metadata, payload }))
+    }
+
+    /// Reads the entry at a position of the block at `offset`, with what stands in one frame with it.
+    pub(crate) fn excerpt(
+        &self,
+        offset: u64,
+        header: &BlockHeader,
+        position: u32,
+    ) -> Result<Result<Excerpt, DamageKind>, LedgerError> {
+        let payload_at = offset + HEADER_LEN as u64 + u64::from(header.metadata_len);
+        let read = |at: u64, length: usize| {
+            let mut bytes = vec![0; length];
+            self.read_at(&mut bytes, payload_at + at)?;
+            Ok(bytes)
+        };
+        let head = read(0, TABLE_HEAD.min(header.payload_len as usize))?;
+        let table_len = head.first_chunk().and_then(FrameTable::len_of);
+        let Some(table_len) = table_len else {
+            let body = self.body(offset, header)?;
+            return Ok(body
+                .and_then(|body| Block::from_body(header.clone(), body).map(Block::into_excerpt)));
+        };
+        if table_len as u64 > header.payload_len {
+            return Ok(Err(DamageKind::Frames));
+        }
+        let table = read(0, table_len)?;
+        let table = match FrameTable::decode(&table, header.raw_len, header.payload_len) {
+            Ok(table) => table,
+            Err(kind) => return Ok(Err(kind)),
+        };
+        let frame = |frame: &FrameBytes| {
+            let (begin, end) = (frame.stored.start, frame.stored.end);
+            let stored = read(u64::from(begin), (end - begin) as usize)?;
+            Ok(decompress(&stored, frame.raw_len))
+        };
+        let (held, first) = table.holding(position);
+        let seed = frame(&table.seed())?;
+        let raw = frame(&held)?;
+        Ok(seed.and_then(|seed| {
+            let seed = *seed.first_chunk().ok_or(DamageKind::Frames)?;
+            Excerpt::new(header.clone(), seed, (raw?, 0), first)
+        }))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::block::Block;
 use super::builder::Chain;
 use super::error::{DamageKind, LedgerError};
 use super::merkle::Hash;
-use super::read::Block;
 use super::segment::{TornTail, walk};
 
 /// What a verification found in a ledger that is whole（验证结果）.

@@ -89,8 +89,10 @@ impl Reader {
 
     /// The key that sealed what is personal of an entry; none where nothing is.
     pub fn key_of_entry(&self, entry: u64) -> Result<Option<KeyId>, StoreError> {
-        let block = self.block_with(entry)?;
-        Ok(block.entry(entry).and_then(|found| key_of(found.personal)))
+        let excerpt = self.excerpt_with(entry)?;
+        Ok(excerpt
+            .entry(entry)
+            .and_then(|found| key_of(found.personal)))
     }
 
     /// The erasure of a key and its entry.

@@ -3,7 +3,7 @@
 use super::{MAX_PAGE, Reader, page, record_in};
 use crate::error::StoreError;
 use crate::keys::Key;
-use crate::ledger::Block;
+use crate::ledger::Excerpt;
 use crate::records::{Record, RecordKind, ResultRecord, assessment_in};
 use crate::views::{Page, ResultsOf};
 use risk_domain::decision::Command;
@@ -12,10 +12,9 @@ use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::Subject;
 use risk_engine::{Assessment, CaseMove, Effect};
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
-/// Is given a result with its entry and block, and says whether it wants another.
-type TakeResult<'a> = dyn FnMut(u64, &Block, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
+/// Is given a result with its entry and what it was read with, and says whether it wants another.
+type TakeResult<'a> = dyn FnMut(u64, &Excerpt, Box<ResultRecord>) -> Result<bool, StoreError> + 'a;
 /// Entries looked at for one page of results.
 const SCANNED_RESULTS: usize = 50_000;
 
@@ -39,9 +38,9 @@ impl Reader {
             for entry in found {
                 at = entry;
                 looked_at += 1;
-                let block = self.block_with(entry)?;
-                if let Record::Result(record) = record_in(&block, entry)?
-                    && !take(entry, &block, record)?
+                let excerpt = self.excerpt_with(entry)?;
+                if let Record::Result(record) = record_in(&excerpt, entry)?
+                    && !take(entry, &excerpt, record)?
                 {
                     return Ok(Some(at));
                 }
@@ -199,8 +198,7 @@ impl Reader {
         below: Option<u64>,
     ) -> Result<Page<(u64, Record)>, StoreError> {
         let limit = page(limit);
-        let ledger = &self.views.ledger;
-        let mut at = below.unwrap_or(u64::MAX).min(ledger.entry_count());
+        let mut at = below.unwrap_or(u64::MAX).min(self.ledger().entry_count());
         let mut items = Vec::new();
         let mut looked_at = 0;
         while let Some(last) = at.checked_sub(1) {
@@ -208,18 +206,15 @@ impl Reader {
                 let next = Some(at.to_string());
                 return Ok(Page { items, next });
             }
-            let block = {
-                let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                cache.block_of(ledger, last)?
-            };
-            let first = block.header().first_entry;
+            let excerpt = self.excerpt_with(last)?;
+            let first = excerpt.first_entry();
             for index in (first..=last).rev() {
                 if items.len() >= limit {
                     break;
                 }
                 at = index;
                 looked_at += 1;
-                let Some(entry) = block.entry(index) else {
+                let Some(entry) = excerpt.entry(index) else {
                     continue;
                 };
                 let kind = RecordKind::of(entry.kind);
