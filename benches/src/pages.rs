@@ -38,7 +38,7 @@ const FOLLOWED: Duration = Duration::from_mins(5);
 
 /// Calls by page, with the parameters that it opens with and those that cost the most; `{…}` is filled in with
 /// something that is there. What is only downloaded is not among them.
-const CALLS: [(&str, &str); 81] = [
+const CALLS: [(&str, &str); 90] = [
     ("every page", "/v1/session"),
     ("every page", "/v1/reference"),
     ("overview", "/v1/status"),
@@ -147,9 +147,18 @@ const CALLS: [(&str, &str); 81] = [
     ("policy", "/v1/policy"),
     ("policy", "/v1/subjects/zone:{root}/history?limit=1000"),
     ("audit", "/v1/audit?limit=100"),
+    ("sessions", "/v1/sessions?limit=100"),
+    ("personal", "/v1/personal"),
     ("plans", "/v1/plans?limit=100"),
+    ("plan", "/v1/plans/{plan}"),
+    ("plan", "/v1/plans/{plan}/results"),
+    ("plan", "/v1/draws/{plan}"),
     ("reports", "/v1/reports/weekly?domain=city"),
+    ("reports", "/v1/reports/weekly?domain=sector:{sector}"),
+    ("reports", "/v1/reports/weekly?domain=zone:{zone}"),
+    ("reports", "/v1/reports/monthly?domain=city"),
     ("reports", "/v1/reports/zone?zone={zone}"),
+    ("letter", "/v1/subjects/{subject}/letter"),
 ];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -161,7 +170,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let (shown, took) = timed(|| all_shown(&address));
     shown?;
     say("views made anew", &format!("{:.1} s", took.as_secs_f64()));
-    let known = known(&address)?;
+    let (warm, took) = timed(|| all_counted(&address));
+    warm?;
+    say(
+        "views in memory",
+        &format!("{:.1} s later", took.as_secs_f64()),
+    );
+    let mut known = known(&address)?;
+    let (plan, took) = timed(|| planned(&address));
+    say(
+        "a plan of 600 tests",
+        &format!("{:.1} s", took.as_secs_f64()),
+    );
+    known.insert("plan", plan?);
     let mut late = Vec::new();
     for (page, path) in CALLS {
         let wanted = args.only.as_deref();
@@ -205,6 +226,30 @@ fn all_shown(address: &str) -> anyhow::Result<()> {
         }
         process::pause(Duration::from_millis(500));
     }
+}
+
+/// Waits until what is made of the ledger in memory is there: after a start it is read through once, and while
+/// it is, who asks is told to come again.
+fn all_counted(address: &str) -> anyhow::Result<()> {
+    for path in [
+        "burden?limit=1",
+        "heat",
+        "observers?period=month",
+        "observers?period=quarter",
+        "burden/suspicions",
+    ] {
+        call(&format!("{address}/v1/{path}"), 0)?;
+    }
+    Ok(())
+}
+
+/// Plans a week over all that there is; says the plan's id.
+fn planned(address: &str) -> anyhow::Result<String> {
+    let budgets = br#"{"budgets": {"risk_evaluation": 100, "supervisory_check": 300, "special_check": 100, "fast_test": 100}}"#;
+    let plan = http::post(&format!("{address}/v1/plans"), "application/json", budgets)?;
+    let plan = plan.expect_status(201)?.json()?;
+    let id = plan["plan_id"].as_str().context("a plan without an id")?;
+    Ok(id.to_owned())
 }
 
 /// How long a call took.

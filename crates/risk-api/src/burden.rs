@@ -82,7 +82,7 @@ pub(crate) async fn list(
             let league = book.0.league.or_made((held.position(), on), || {
                 burdens.league_of(on, &engine.policy().burden)
             });
-            let rows = burdens.in_order(&league, order).filter(wanted);
+            let rows = league.in_order(order).filter(wanted);
             params.page_of(rows, MAX_ROWS, row)?
         } else {
             let rows = burdens.ranked(order).filter(wanted);

@@ -455,7 +455,7 @@ pub(crate) async fn taken(
         let mut rows = corrective_actions(engine.cases(), (from, on), offset);
         rows.retain(|row| {
             let enterprise = asked.enterprise.as_ref();
-            let lies = |zone| engine.taxonomy().zone_path(&row.zone).contains(zone);
+            let lies = |zone| engine.taxonomy().is_within(&row.zone, zone);
             enterprise.is_none_or(|one| *one == row.enterprise)
                 && asked.zone.as_ref().is_none_or(lies)
                 && kind.is_none_or(|kind| row.kind == kind)

@@ -70,7 +70,7 @@ impl Taxonomy {
             Subject::Product(id) => id == product,
             Subject::Enterprise(id) => *id == site.enterprise_id,
             Subject::Site(id) => *id == site.site_id,
-            Subject::Zone(id) => self.zone_path(&site.zone_id).contains(id),
+            Subject::Zone(id) => self.is_within(&site.zone_id, id),
             Subject::Sector(id) => self.sector_of(product) == Some(id),
             Subject::Cell(enterprise, of) => *enterprise == site.enterprise_id && of == product,
         }
@@ -104,19 +104,24 @@ impl Engine {
         owners.into_iter().collect()
     }
 
-    /// Whether any of a subject's targets lies in a zone or below it.
+    /// Whether an enterprise, a site or an enterprise's product has a place in a zone or below it. Who asks
+    /// of very many asks [`Engine::within`].
     pub fn lies_in(&self, subject: &Subject, zone: &ZoneId) -> bool {
-        let Some(at) = self.subjects.find(subject) else {
-            return false;
-        };
-        let mut targets = self.subjects.kin(at).targets.iter();
-        targets.any(|target| {
-            let above = self.subjects.above(self.subjects.base(*target).above);
-            let own = above.get(ZONE).map(|at| self.subjects.name(*at));
-            match own {
-                Some(Subject::Zone(own)) => self.taxonomy.zone_path(own).contains(zone),
-                Some(_) | None => false,
-            }
+        let mut own = self.places_of(subject);
+        own.any(|own| self.taxonomy.is_within(own, zone))
+    }
+
+    /// The innermost zones in which an enterprise, a site or an enterprise's product has a place.
+    pub(crate) fn places_of(&self, subject: &Subject) -> impl Iterator<Item = &ZoneId> {
+        let at = self.subjects.find(subject).into_iter();
+        let zones = at.flat_map(|at| &self.subjects.kin(at).zones);
+        zones.filter_map(|at| match self.subjects.name(*at) {
+            Subject::Zone(zone) => Some(zone),
+            Subject::Product(_)
+            | Subject::Enterprise(_)
+            | Subject::Site(_)
+            | Subject::Sector(_)
+            | Subject::Cell(..) => None,
         })
     }
 

@@ -58,6 +58,7 @@ mod supply;
 mod targets;
 pub mod taxonomy;
 mod warning;
+mod within;
 
 pub use alert::lifecycle::{AlertRefusal, AlertState, LifeRule};
 pub use alert::moved::{AlertMoved, MoveCause};
@@ -107,6 +108,7 @@ pub use step::Engine;
 pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
 pub use warning::Outbreak;
+pub use within::Within;
 
 /// Version of the judging code; recorded with what it concluded.
 pub const ENGINE_VERSION: &str = "1";

@@ -9,6 +9,7 @@ mod assistance;
 mod credit;
 mod duties;
 mod found;
+mod overview;
 mod serious;
 mod settings;
 mod taken;
@@ -17,12 +18,14 @@ pub use assistance::{Assisted, AssistedFor, AssistedReason};
 pub use credit::{ClassRow, CreditMonth, CreditRow};
 pub use duties::{DutyRow, DutyStep};
 pub(crate) use duties::{asked_from, missed, step_of};
-pub use found::{ListedProblems, ProblemRow, ProblemStanding, rows_within};
+pub use found::{ListedProblems, ProblemRow, ProblemStanding};
+pub use overview::{ListsOverview, ListsScope};
 pub use serious::{Candidate, Criterion, Met, candidates};
 pub use settings::{CreditBand, DutySettings, ListsPolicy};
 pub use taken::{CorrectiveAction, corrective_actions};
 
 use crate::corrections::Corrections;
+use crate::problems::ListedProblem;
 use compact_str::CompactString;
 use risk_domain::ids::{
     EnterpriseId, HazardCode, InspectionId, ItemCode, ProductCode, SignalId, ZoneId,
@@ -32,6 +35,7 @@ use risk_domain::scales::{CreditRiskClass, Severity};
 use risk_domain::signal::{DutyRecord, Signal, SignalKind};
 use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// An item that failed.
 #[derive(Debug, Clone)]
@@ -132,36 +136,77 @@ impl Lists {
         }
     }
 
-    /// Failures that count of an enterprise, observed before a time, the oldest first: neither corrected
-    /// nor cleared by a laboratory.
-    fn failures_of(&self, enterprise: &EnterpriseId, before: Timestamp) -> Vec<&Failure> {
-        self.counted(&self.failures, enterprise, before)
-    }
-
-    fn counted<'a>(
-        &'a self,
-        kept: &'a BTreeMap<EnterpriseId, Vec<Failure>>,
-        enterprise: &EnterpriseId,
-        before: Timestamp,
-    ) -> Vec<&'a Failure> {
-        let of = kept.get(enterprise).into_iter().flatten();
+    /// Those of an enterprise's failures or refusals that count, observed before a time, the oldest first:
+    /// neither corrected nor cleared by a laboratory.
+    fn counted<'a>(&self, of: &'a [Failure], before: Timestamp) -> Vec<&'a Failure> {
         let counts = |failure: &&Failure| {
             let supersedes = failure.supersedes.as_ref();
             failure.observed_at < before && self.corrections.counts(&failure.id, supersedes)
         };
-        let mut found: Vec<&Failure> = of.filter(counts).collect();
+        let mut found: Vec<&Failure> = of.iter().filter(counts).collect();
         found.sort_by(|one, other| (one.observed_at, &one.id).cmp(&(other.observed_at, &other.id)));
         found
     }
 
-    /// Signals of kinds heard of an enterprise within a time.
-    fn heard_of(
+    /// What is known of one enterprise for the problem list and the assistance list.
+    fn known<'a>(&'a self, enterprise: &'a EnterpriseId, listed: &'a ListedProblems) -> Known<'a> {
+        Known {
+            enterprise,
+            failures: self.failures.get(enterprise).map_or(&[], Vec::as_slice),
+            heard: self.heard.get(enterprise),
+            listed: listed.of(enterprise),
+        }
+    }
+
+    /// The same of every enterprise that has or may have a row in either list, in the order of their ids,
+    /// from one on.
+    fn all_known<'a>(
+        &'a self,
+        listed: &'a ListedProblems,
+        from: Option<&EnterpriseId>,
+    ) -> impl Iterator<Item = Known<'a>> + use<'a> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        let range = (from, Bound::Unbounded);
+        let mut failed = self.failures.range::<EnterpriseId, _>(range).peekable();
+        let mut heard = self.heard.range::<EnterpriseId, _>(range).peekable();
+        let mut noted = listed.from(from).peekable();
+        std::iter::from_fn(move || {
+            let heads = [
+                failed.peek().map(|(id, _)| *id),
+                heard.peek().map(|(id, _)| *id),
+                noted.peek().map(|(id, _)| *id),
+            ];
+            let enterprise = heads.into_iter().flatten().min()?;
+            let failures = failed.next_if(|(id, _)| *id == enterprise);
+            let heard = heard.next_if(|(id, _)| *id == enterprise);
+            let listed = noted.next_if(|(id, _)| *id == enterprise);
+            Some(Known {
+                enterprise,
+                failures: failures.map_or(&[], |(_, of)| of.as_slice()),
+                heard: heard.map(|(_, of)| of),
+                listed: listed.map_or(&[], |(_, of)| of.as_slice()),
+            })
+        })
+    }
+}
+
+/// What is known of one enterprise for the problem list and the assistance list.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    enterprise: &'a EnterpriseId,
+    failures: &'a [Failure],
+    heard: Option<&'a BTreeMap<SignalId, Heard>>,
+    listed: &'a [ListedProblem],
+}
+
+impl<'a> Known<'a> {
+    /// Signals of kinds heard of it within a time, in its order.
+    fn heard(
         &self,
-        enterprise: &EnterpriseId,
         kinds: &[SignalKind],
         (since, before): (Timestamp, Timestamp),
-    ) -> Vec<(Timestamp, &SignalId)> {
-        let of = self.heard.get(enterprise).into_iter().flatten();
+    ) -> Vec<(Timestamp, &'a SignalId)> {
+        let of = self.heard.into_iter().flatten();
         let fits =
             |heard: &Heard| kinds.contains(&heard.kind) && heard.at >= since && heard.at < before;
         let mut found: Vec<_> = of

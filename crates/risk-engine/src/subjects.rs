@@ -314,8 +314,18 @@ impl Subjects {
         (0..self.names.len() as u32).map(SubjectIx)
     }
 
+    /// Hash of a name, of this run.
+    pub(crate) fn name_hash(&self, subject: &Subject) -> u64 {
+        self.hasher.hash_one(subject)
+    }
+
+    /// The innermost zone of what stands above a base.
+    pub(crate) fn zone_of(&self, above: u32) -> Option<SubjectIx> {
+        self.above(above).get(ZONE).copied()
+    }
+
     pub(crate) fn find(&self, subject: &Subject) -> Option<SubjectIx> {
-        let hash = self.hasher.hash_one(subject);
+        let hash = self.name_hash(subject);
         let found = self
             .by_name
             .find(hash, |at| self.names[*at as usize] == *subject);

@@ -145,6 +145,8 @@ impl Sources<'_> {
         let uncorrected = history.iter().any(|one| one.design.is_none());
         let (name, name_en) = self.names(scope);
         let city = *scope == Scope::City;
+        let extent = scope.extent(self.engine);
+        let (cases, due) = self.cases(&extent, span);
         Ok(ReportDto {
             kind: kind.code().to_owned(),
             notices: NoticeDto::of_rates(frame, uncorrected, &self.engine.cautions()),
@@ -156,10 +158,10 @@ impl Sources<'_> {
             rates,
             history,
             parts: self.parts(scope, kind, span),
-            alerts: self.alerts(scope, span),
-            cases: self.cases(scope, span),
-            due: self.due(scope, span),
-            lists: self.lists(scope, span),
+            alerts: self.alerts(&extent, span),
+            cases,
+            due,
+            lists: self.lists(&extent, span),
             plans: if city { self.plans(span) } else { Vec::new() },
             quality: self.quality(&domain, city, span),
             domain,
@@ -180,16 +182,18 @@ impl Sources<'_> {
         });
         let scope = &Scope::Zone(zone);
         let (name, name_en) = self.names(scope);
+        let extent = scope.extent(self.engine);
+        let (cases, due) = self.cases(&extent, span);
         ZoneSheetDto {
             zone: scope.domain(),
             name,
             name_en,
             basis: self.basis(span),
             grade,
-            alerts: self.alerts(scope, span),
-            cases: self.cases(scope, span),
-            due: self.due(scope, span),
-            lists: self.lists(scope, span),
+            alerts: self.alerts(&extent, span),
+            cases,
+            due,
+            lists: self.lists(&extent, span),
         }
     }
 

@@ -1,11 +1,10 @@
 //! What a report is about, and what of the city belongs to it.
 
 use super::ReportError;
-use risk_domain::ids::{EnterpriseId, SectorCode, ZoneId};
+use risk_domain::ids::{EnterpriseId, ProductCode, SectorCode, ZoneId};
 use risk_domain::subject::Subject;
-use risk_engine::lists::ProblemRow;
 use risk_engine::series::CITY;
-use risk_engine::{AlertEntry, Case, Engine};
+use risk_engine::{AlertEntry, Case, Engine, Taxonomy, Within};
 
 /// About what a report is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,64 +37,76 @@ impl Scope {
             .map_or_else(|| CITY.to_owned(), |subject| subject.to_string())
     }
 
-    pub(super) fn holds_alert(&self, entry: &AlertEntry<'_>, engine: &Engine) -> bool {
-        let taxonomy = engine.taxonomy();
+    /// What of the city belongs to it.
+    pub(super) fn extent<'a>(&'a self, engine: &'a Engine) -> Extent<'a> {
+        match self {
+            Self::City => Extent::City,
+            Self::Sector(sector) => Extent::Sector(engine.taxonomy(), sector),
+            Self::Zone(zone) => Extent::Zone(engine.within(zone)),
+        }
+    }
+}
+
+/// What of the city belongs to what a report is about.
+pub(super) enum Extent<'a> {
+    City,
+    Sector(&'a Taxonomy, &'a SectorCode),
+    Zone(Within<'a>),
+}
+
+impl Extent<'_> {
+    pub(super) fn holds_alert(&self, entry: &AlertEntry<'_>) -> bool {
         match self {
             Self::City => true,
-            Self::Sector(sector) => match entry.subject {
+            Self::Sector(_, sector) => match entry.subject {
                 Subject::Product(product) | Subject::Cell(_, product) => {
-                    taxonomy.sector_of(product) == Some(sector)
+                    self.holds_product(product)
                 }
-                Subject::Sector(own) => own == sector,
+                Subject::Sector(own) => own == *sector,
                 Subject::Enterprise(_) | Subject::Site(_) | Subject::Zone(_) => false,
             },
-            Self::Zone(zone) => {
-                let lies = |own: &ZoneId| taxonomy.zone_path(own).contains(zone);
-                if !entry.alert.zones.is_empty() {
-                    return entry.alert.zones.iter().any(lies);
+            Self::Zone(within) => match entry.subject {
+                _ if !entry.alert.zones.is_empty() => {
+                    entry.alert.zones.iter().any(|own| within.holds_zone(own))
                 }
-                match entry.subject {
-                    Subject::Zone(own) => lies(own),
-                    Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
-                        engine.lies_in(entry.subject, zone)
-                    }
-                    Subject::Product(_) | Subject::Sector(_) => false,
+                Subject::Zone(own) => within.holds_zone(own),
+                Subject::Enterprise(_) | Subject::Site(_) | Subject::Cell(..) => {
+                    within.holds(entry.subject)
                 }
-            }
+                Subject::Product(_) | Subject::Sector(_) => false,
+            },
         }
     }
 
-    pub(super) fn holds_case(&self, case: &Case, engine: &Engine) -> bool {
-        let taxonomy = engine.taxonomy();
+    pub(super) fn holds_case(&self, case: &Case) -> bool {
         match self {
             Self::City => true,
-            Self::Sector(sector) => taxonomy.sector_of(&case.key.product) == Some(sector),
-            Self::Zone(zone) => taxonomy.zone_path(&case.zone).contains(zone),
+            Self::Sector(..) => self.holds_product(&case.key.product),
+            Self::Zone(within) => within.holds_zone(&case.zone),
         }
     }
 
-    pub(super) fn holds_problem(&self, row: &ProblemRow, engine: &Engine) -> bool {
+    /// Whether it is of some products, wherever they are.
+    pub(super) fn is_of_products(&self) -> bool {
         match self {
-            Self::City => true,
-            Self::Sector(sector) => {
-                let product = row.product.as_ref();
-                product.and_then(|product| engine.taxonomy().sector_of(product)) == Some(sector)
-            }
-            Self::Zone(zone) => engine.lies_in(&Subject::Enterprise(row.enterprise.clone()), zone),
+            Self::City | Self::Zone(_) => false,
+            Self::Sector(..) => true,
         }
     }
 
-    /// An enterprise is a zone's where it has a place there, a sector's where a problem of it is.
-    pub(super) fn holds_enterprise<'a>(
-        &self,
-        enterprise: &EnterpriseId,
-        mut problems: impl Iterator<Item = &'a ProblemRow>,
-        engine: &Engine,
-    ) -> bool {
+    /// Whether problems of a product belong to it.
+    pub(super) fn holds_product(&self, product: &ProductCode) -> bool {
         match self {
-            Self::City => true,
-            Self::Sector(_) => problems.any(|row| self.holds_problem(row, engine)),
-            Self::Zone(zone) => engine.lies_in(&Subject::Enterprise(enterprise.clone()), zone),
+            Self::City | Self::Zone(_) => true,
+            Self::Sector(taxonomy, sector) => taxonomy.sector_of(product) == Some(*sector),
+        }
+    }
+
+    /// Whether an enterprise belongs to it: to a zone where it has a place there.
+    pub(super) fn holds_enterprise(&self, enterprise: &EnterpriseId) -> bool {
+        match self {
+            Self::City | Self::Sector(..) => true,
+            Self::Zone(within) => within.holds(&Subject::Enterprise(enterprise.clone())),
         }
     }
 }

@@ -163,11 +163,9 @@ impl Engine {
         self.alerts.list(filter, place)
     }
 
-    /// Every alert, those that opened last first.
-    pub fn alerts(&self) -> Vec<AlertEntry<'_>> {
-        let all = self.alerts.listed.alerts.behind(|_| true, None);
-        all.filter_map(|((_, stream, number), _)| self.alerts.of_stream(stream.0, number.0))
-            .collect()
+    /// Every alert, by whom it is about: for who counts them all.
+    pub fn alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
+        self.alerts.all()
     }
 
     /// Number of alerts by state and level.

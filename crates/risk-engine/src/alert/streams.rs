@@ -150,6 +150,11 @@ impl Alerts {
         self.streams.get(&id)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = AlertEntry<'_>> {
+        let streams = self.streams.values();
+        streams.flat_map(|stream| stream.now.alerts.iter().map(|alert| stream.entry(alert)))
+    }
+
     /// Changes a stream: the one place where that is done, so that what is listed is what stands.
     fn change(&mut self, id: u128, change: impl FnOnce(&mut Stream)) {
         if let Some(stream) = self.streams.get_mut(&id) {

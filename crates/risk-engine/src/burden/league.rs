@@ -33,8 +33,8 @@ impl BurdenMeasure {
     }
 }
 
-/// The greatest first; of equal ones by id.
-type Place = (Reverse<u64>, EnterpriseId);
+/// The greatest first; of equal ones by id. The enterprise's number leads to its burden.
+type Place = (Reverse<u64>, EnterpriseId, u32);
 
 /// The burdens of all enterprises up to a day（负担排名）.
 #[doc(alias = "负担排名")]
@@ -67,8 +67,11 @@ impl League {
             .collect();
         // Made of all at once, trees are made quicker than one by one.
         for (measure, places) in BurdenMeasure::ALL.iter().zip(&mut league.places) {
-            let known = league.burdens.iter().flatten();
-            *places = known.map(|burden| place(*measure, burden)).collect();
+            let known = (0..).zip(&league.burdens);
+            let known = known.filter_map(|(number, burden)| Some((number, burden.as_ref()?)));
+            *places = known
+                .map(|(number, burden)| place(*measure, number, burden))
+                .collect();
         }
         league
     }
@@ -94,10 +97,10 @@ impl League {
         let before = std::mem::replace(known, burden);
         for (measure, places) in BurdenMeasure::ALL.iter().zip(&mut self.places) {
             if let Some(before) = &before {
-                places.remove(&place(*measure, before));
+                places.remove(&place(*measure, number, before));
             }
             if let Some(now) = known {
-                places.insert(place(*measure, now));
+                places.insert(place(*measure, number, now));
             }
         }
     }
@@ -106,10 +109,19 @@ impl League {
     pub fn on(&self) -> Day {
         self.on
     }
+
+    /// Its burdens in an order, the greatest first.
+    pub fn in_order(&self, by: BurdenMeasure) -> impl Iterator<Item = &Burden> {
+        let places = BurdenMeasure::ALL.iter().zip(&self.places);
+        let places = places.filter(move |(measure, _)| **measure == by);
+        let ordered = places.flat_map(|(_, places)| places);
+        ordered.filter_map(|(_, _, number)| self.burdens.get(*number as usize)?.as_ref())
+    }
 }
 
-fn place(measure: BurdenMeasure, burden: &Burden) -> Place {
-    (Reverse(measure.of(burden)), burden.enterprise.clone())
+fn place(measure: BurdenMeasure, number: u32, burden: &Burden) -> Place {
+    let greatest_first = Reverse(measure.of(burden));
+    (greatest_first, burden.enterprise.clone(), number)
 }
 
 impl Burdens {
@@ -135,26 +147,11 @@ impl Burdens {
     /// The burdens of all enterprises in an order, the greatest first, as they were settled last.
     pub fn ranked(&self, by: BurdenMeasure) -> impl Iterator<Item = &Burden> {
         let league = self.league.iter();
-        league.flat_map(move |league| self.in_order(league, by))
+        league.flat_map(move |league| league.in_order(by))
     }
 
     /// The same of any other day, which takes as long as to sum up every enterprise.
     pub fn league_of(&self, on: Day, policy: &BurdenPolicy) -> League {
         League::new(self, on, policy)
-    }
-
-    /// The burdens of a league in an order, the greatest first.
-    pub fn in_order<'a>(
-        &'a self,
-        league: &'a League,
-        by: BurdenMeasure,
-    ) -> impl Iterator<Item = &'a Burden> {
-        let places = BurdenMeasure::ALL.iter().zip(&league.places);
-        let places = places.filter(move |(measure, _)| **measure == by);
-        let ordered = places.flat_map(|(_, places)| places);
-        ordered.filter_map(|(_, enterprise)| {
-            let number = *self.enterprises.0.get(enterprise)?;
-            league.burdens.get(number as usize)?.as_ref()
-        })
     }
 }

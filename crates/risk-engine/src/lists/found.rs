@@ -1,6 +1,6 @@
 //! The problem list（问题清单）: what failed and nobody has listed yet, and what was listed.
 
-use super::{Failure, Lists};
+use super::{Failure, Known, Lists};
 use crate::problems::{ListedProblem, ProblemState};
 use compact_str::CompactString;
 use risk_domain::ids::{EnterpriseId, HazardCode, ItemCode, ProductCode, ZoneId};
@@ -72,8 +72,6 @@ pub struct ProblemRow {
     pub entries: Vec<u64>,
 }
 
-type Matter = (ProductCode, ItemCode);
-
 /// Problems that officers listed, by enterprise（已列问题）.
 #[doc(alias = "已列问题")]
 #[derive(Debug, Clone, Default)]
@@ -95,14 +93,19 @@ impl ListedProblems {
         }
         Self(by)
     }
-}
 
-/// The rows of one enterprise in a problem list, which is in the order of enterprises.
-pub fn rows_within<'a>(problems: &'a [ProblemRow], enterprise: &EnterpriseId) -> &'a [ProblemRow] {
-    let from = problems.partition_point(|row| row.enterprise < *enterprise);
-    let own = problems.get(from..).unwrap_or_default();
-    let until = own.partition_point(|row| row.enterprise == *enterprise);
-    own.get(..until).unwrap_or_default()
+    /// Those of an enterprise, in the order in which they were listed.
+    pub(super) fn of(&self, enterprise: &EnterpriseId) -> &[ListedProblem] {
+        self.0.get(enterprise).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of every enterprise from one on.
+    pub(super) fn from(
+        &self,
+        from: Bound<&EnterpriseId>,
+    ) -> impl Iterator<Item = (&EnterpriseId, &Vec<ListedProblem>)> + use<'_> {
+        self.0.range::<EnterpriseId, _>((from, Bound::Unbounded))
+    }
 }
 
 impl Lists {
@@ -116,8 +119,8 @@ impl Lists {
         offset: CivilOffset,
     ) -> Vec<ProblemRow> {
         let listed = ListedProblems::by(listed, on, offset);
-        let enterprises = self.enterprises(&listed, None);
-        let rows = enterprises.flat_map(|one| self.problems_of(one, &listed, on, offset));
+        let known = self.all_known(&listed, None);
+        let rows = known.flat_map(|known| self.rows_of(&known, on, offset));
         rows.collect()
     }
 
@@ -129,9 +132,7 @@ impl Lists {
         on: Day,
         offset: CivilOffset,
     ) -> Vec<ProblemRow> {
-        let failures = self.failures_of(enterprise, offset.start_of(on.plus(1)));
-        let problems = listed.0.get(enterprise).map_or(&[][..], Vec::as_slice);
-        rows_of(enterprise, problems, &failures, (on, offset))
+        self.rows_of(&self.known(enterprise, listed), on, offset)
     }
 
     /// Enterprises that have or may have a row in the problem list or in the assistance list, in the order of
@@ -141,151 +142,165 @@ impl Lists {
         listed: &'a ListedProblems,
         from: Option<&EnterpriseId>,
     ) -> impl Iterator<Item = &'a EnterpriseId> + use<'a> {
-        let from = from.map_or(Bound::Unbounded, Bound::Included);
-        let range = (from, Bound::Unbounded);
-        let mut failed = self.failures.range::<EnterpriseId, _>(range).peekable();
-        let mut heard = self.heard.range::<EnterpriseId, _>(range).peekable();
-        let mut noted = listed.0.range::<EnterpriseId, _>(range).peekable();
-        std::iter::from_fn(move || {
-            let heads = [
-                failed.peek().map(|(id, _)| *id),
-                heard.peek().map(|(id, _)| *id),
-                noted.peek().map(|(id, _)| *id),
-            ];
-            let next = heads.into_iter().flatten().min()?;
-            failed.next_if(|(id, _)| *id == next);
-            heard.next_if(|(id, _)| *id == next);
-            noted.next_if(|(id, _)| *id == next);
-            Some(next)
-        })
+        self.all_known(listed, from).map(|known| known.enterprise)
+    }
+
+    pub(super) fn rows_of(
+        &self,
+        known: &Known<'_>,
+        on: Day,
+        offset: CivilOffset,
+    ) -> Vec<ProblemRow> {
+        let failures = self.counted(known.failures, offset.start_of(on.plus(1)));
+        let found = found(known.listed, &failures, on);
+        let rows = found
+            .iter()
+            .map(|one| one.row(known.enterprise, (on, offset)));
+        rows.collect()
     }
 }
 
+/// A problem before it is written out as a row.
+#[derive(Debug)]
+pub(super) struct FoundProblem<'a> {
+    pub(super) standing: ProblemStanding,
+    pub(super) listed: Option<&'a ListedProblem>,
+    pub(super) product: Option<&'a ProductCode>,
+    pub(super) item: Option<&'a ItemCode>,
+    pub(super) recurs: bool,
+    /// Failures that it covers, the oldest first, and the item as each has it.
+    pub(super) failures: Vec<(&'a Failure, usize)>,
+}
+
+impl FoundProblem<'_> {
+    pub(super) fn row(
+        &self,
+        enterprise: &EnterpriseId,
+        (on, offset): (Day, CivilOffset),
+    ) -> ProblemRow {
+        let otherwise = self
+            .listed
+            .map_or(on, |listed| offset.day_of(listed.listed_at));
+        let day = |of: Option<&(&Failure, usize)>| {
+            of.map_or(otherwise, |(failure, _)| offset.day_of(failure.observed_at))
+        };
+        let failures = &self.failures;
+        let last = failures.last();
+        let last = last.and_then(|(failure, place)| failure.items.get(*place));
+        let told = self.listed.and_then(|listed| listed.problem.clause.clone());
+        ProblemRow {
+            enterprise: enterprise.clone(),
+            standing: self.standing,
+            listed: self.listed.cloned(),
+            product: self.product.cloned(),
+            item: self.item.cloned(),
+            item_name: last.map(|item| item.name.clone()),
+            clause: told.or_else(|| last.and_then(|item| item.clause.clone())),
+            hazard: last.and_then(|item| item.hazard.clone()),
+            failures: failures.len() as u32,
+            first: day(failures.first()),
+            last: day(failures.last()),
+            recurs: self.recurs,
+            zones: failures
+                .iter()
+                .map(|(failure, _)| failure.zone.clone())
+                .collect(),
+            entries: failures.iter().map(|(failure, _)| failure.entry).collect(),
+        }
+    }
+}
+
+type Matter<'a> = (&'a ProductCode, &'a ItemCode);
+
 /// Failures of an item, and the item as each has it.
-fn by_matter<'a>(failures: &[&'a Failure]) -> BTreeMap<Matter, Vec<(&'a Failure, usize)>> {
-    let mut found: BTreeMap<Matter, Vec<(&Failure, usize)>> = BTreeMap::new();
+fn by_matter<'a>(failures: &[&'a Failure]) -> BTreeMap<Matter<'a>, Vec<(&'a Failure, usize)>> {
+    let mut found: BTreeMap<Matter<'a>, Vec<(&'a Failure, usize)>> = BTreeMap::new();
     for failure in failures {
-        let mut seen = BTreeSet::new();
         for (place, item) in failure.items.iter().enumerate() {
-            if seen.insert(&item.code) {
-                let matter = (failure.product.clone(), item.code.clone());
-                found.entry(matter).or_default().push((failure, place));
+            let of = found.entry((&failure.product, &item.code)).or_default();
+            // Of an item that stands there twice the first counts.
+            let known = of
+                .last()
+                .is_some_and(|(last, _)| std::ptr::eq(*last, *failure));
+            if !known {
+                of.push((failure, place));
             }
         }
     }
     found
 }
 
-fn rows_of(
-    enterprise: &EnterpriseId,
-    problems: &[ListedProblem],
-    failures: &[&Failure],
-    (on, offset): (Day, CivilOffset),
-) -> Vec<ProblemRow> {
-    let matters = by_matter(failures);
-    let of_problem = |problem: &ListedProblem| -> Option<Matter> {
-        let problem = &problem.problem;
-        problem.product.clone().zip(problem.item.clone())
-    };
-    let covers = |problem: &ListedProblem, at: Timestamp| match problem.state {
+fn matter_of(problem: &ListedProblem) -> Option<Matter<'_>> {
+    let problem = &problem.problem;
+    problem.product.as_ref().zip(problem.item.as_ref())
+}
+
+fn covers(problem: &ListedProblem, at: Timestamp) -> bool {
+    match problem.state {
         ProblemState::Withdrawn => false,
         ProblemState::Listed | ProblemState::Planned | ProblemState::Verified => {
             let until = problem.verified.as_ref().map(|(until, _)| *until);
             until.is_none_or(|until| at <= until)
         }
-    };
-    let mut rows = Vec::new();
-    let first_to_cover = |matter: &Matter, at: Timestamp| {
-        let mut of = problems.iter();
-        of.position(|problem| of_problem(problem).as_ref() == Some(matter) && covers(problem, at))
-    };
-    for (place, problem) in problems.iter().enumerate() {
-        let matter = of_problem(problem);
-        let of = matter.as_ref().and_then(|matter| matters.get(matter));
-        let own = of.into_iter().flatten().copied().filter(|(failure, _)| {
-            let matter = matter.as_ref();
-            matter.is_some_and(|matter| first_to_cover(matter, failure.observed_at) == Some(place))
-        });
-        let listed_on = offset.day_of(problem.listed_at);
-        let mut row = row(enterprise, &own.collect::<Vec<_>>(), listed_on, offset);
-        let late = problem.plan.as_ref().is_some_and(|plan| plan.due < on);
-        row.standing = match problem.state {
-            ProblemState::Listed => ProblemStanding::Listed,
-            ProblemState::Planned if late => ProblemStanding::Overdue,
-            ProblemState::Planned => ProblemStanding::Planned,
-            ProblemState::Verified => ProblemStanding::Verified,
-            ProblemState::Withdrawn => ProblemStanding::Withdrawn,
-        };
-        row.product.clone_from(&problem.problem.product);
-        row.item.clone_from(&problem.problem.item);
-        row.clause = problem.problem.clause.clone().or(row.clause);
-        row.recurs = problems
-            .iter()
-            .take(place)
-            .any(|earlier| earlier.verified.is_some() && of_problem(earlier) == matter)
-            && matter.is_some();
-        row.listed = Some(problem.clone());
-        rows.push(row);
     }
-    for (matter, of) in &matters {
-        let bare = of.iter().copied();
-        let bare =
-            bare.filter(|(failure, _)| first_to_cover(matter, failure.observed_at).is_none());
-        let bare: Vec<_> = bare.collect();
-        if bare.is_empty() {
-            continue;
-        }
-        let mut row = row(enterprise, &bare, on, offset);
-        row.product = Some(matter.0.clone());
-        row.item = Some(matter.1.clone());
-        row.recurs = problems.iter().any(|problem| {
-            problem.verified.is_some() && of_problem(problem).as_ref() == Some(matter)
-        });
-        rows.push(row);
-    }
-    rows.sort_by(|one, other| {
-        let key = |row: &ProblemRow| {
-            let id = row
-                .listed
-                .as_ref()
-                .map(|listed| (listed.listed_at, listed.id.clone()));
-            (row.product.clone(), row.item.clone(), id)
-        };
-        key(one).cmp(&key(other))
-    });
-    rows
 }
 
-/// A row of these failures, else as of a day.
-fn row(
-    enterprise: &EnterpriseId,
-    failures: &[(&Failure, usize)],
-    otherwise: Day,
-    offset: CivilOffset,
-) -> ProblemRow {
-    let day = |of: Option<&(&Failure, usize)>| {
-        of.map_or(otherwise, |(failure, _)| offset.day_of(failure.observed_at))
+/// The problems of an enterprise: those that officers listed, and what failed and none of these covers, in the
+/// order of product and item.
+pub(super) fn found<'a>(
+    problems: &'a [ListedProblem],
+    failures: &[&'a Failure],
+    on: Day,
+) -> Vec<FoundProblem<'a>> {
+    let matters = by_matter(failures);
+    let first_to_cover = |matter: Matter<'_>, at: Timestamp| {
+        let mut of = problems.iter();
+        of.position(|problem| matter_of(problem) == Some(matter) && covers(problem, at))
     };
-    let last = failures
-        .last()
-        .and_then(|(failure, place)| failure.items.get(*place));
-    ProblemRow {
-        enterprise: enterprise.clone(),
-        standing: ProblemStanding::Found,
-        listed: None,
-        product: None,
-        item: None,
-        item_name: last.map(|item| item.name.clone()),
-        clause: last.and_then(|item| item.clause.clone()),
-        hazard: last.and_then(|item| item.hazard.clone()),
-        failures: failures.len() as u32,
-        first: day(failures.first()),
-        last: day(failures.last()),
-        recurs: false,
-        zones: failures
-            .iter()
-            .map(|(failure, _)| failure.zone.clone())
-            .collect(),
-        entries: failures.iter().map(|(failure, _)| failure.entry).collect(),
+    let of_place = |matter: Matter<'_>, place: Option<usize>| {
+        let of = matters.get(&matter).into_iter().flatten().copied();
+        of.filter(|(failure, _)| first_to_cover(matter, failure.observed_at) == place)
+            .collect::<Vec<_>>()
+    };
+    let verified_before = |matter: Matter<'_>, place: usize| {
+        let mut earlier = problems.iter().take(place);
+        earlier.any(|one| one.verified.is_some() && matter_of(one) == Some(matter))
+    };
+    let mut found = Vec::new();
+    for (place, problem) in problems.iter().enumerate() {
+        let matter = matter_of(problem);
+        let late = problem.plan.as_ref().is_some_and(|plan| plan.due < on);
+        found.push(FoundProblem {
+            standing: match problem.state {
+                ProblemState::Listed => ProblemStanding::Listed,
+                ProblemState::Planned if late => ProblemStanding::Overdue,
+                ProblemState::Planned => ProblemStanding::Planned,
+                ProblemState::Verified => ProblemStanding::Verified,
+                ProblemState::Withdrawn => ProblemStanding::Withdrawn,
+            },
+            listed: Some(problem),
+            product: problem.problem.product.as_ref(),
+            item: problem.problem.item.as_ref(),
+            recurs: matter.is_some_and(|matter| verified_before(matter, place)),
+            failures: matter.map_or_else(Vec::new, |matter| of_place(matter, Some(place))),
+        });
     }
+    for matter in matters.keys() {
+        let bare = of_place(*matter, None);
+        if !bare.is_empty() {
+            found.push(FoundProblem {
+                standing: ProblemStanding::Found,
+                listed: None,
+                product: Some(matter.0),
+                item: Some(matter.1),
+                recurs: verified_before(*matter, problems.len()),
+                failures: bare,
+            });
+        }
+    }
+    found.sort_by_key(|one| {
+        let listed = one.listed.map(|listed| (listed.listed_at, &listed.id));
+        (one.product, one.item, listed)
+    });
+    found
 }

@@ -159,7 +159,15 @@ pub fn candidates<'a>(
     found.retain(|_, (facts, _)| facts.keys().any(|criterion| criterion.is_penalty()));
     let mut all = Vec::new();
     for (enterprise, (mut facts, listed)) in found {
-        let failures = lists.failures_of(&enterprise, before);
+        let failed = lists
+            .failures
+            .get(&enterprise)
+            .map_or(&[][..], Vec::as_slice);
+        let refused = lists
+            .refusals
+            .get(&enterprise)
+            .map_or(&[][..], Vec::as_slice);
+        let failures = lists.counted(failed, before);
         for failure in &failures {
             let grave = |severity| severity == Some(Severity::Four);
             let told = (failure.observed_at, failure.id.to_string());
@@ -174,7 +182,7 @@ pub fn candidates<'a>(
                 .or_default()
                 .push(told);
         }
-        for refusal in lists.counted(&lists.refusals, &enterprise, before) {
+        for refusal in lists.counted(refused, before) {
             let told = (refusal.observed_at, refusal.id.to_string());
             facts.entry(Criterion::Refusal).or_default().push(told);
         }

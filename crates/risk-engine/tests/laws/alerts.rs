@@ -78,7 +78,7 @@ fn close(disposition: Disposition) -> AlertAction {
 /// The alert of enterprise 1 with product 0 that was opened last.
 fn alert(desk: &Desk) -> StandingAlert {
     let subject = "cell:E1:P0".parse().unwrap();
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     let found = all.into_iter().find(|entry| *entry.subject == subject);
     found.unwrap().alert.clone()
 }
@@ -169,7 +169,7 @@ fn what_is_raised_of_one_subject_and_hazard_merges_and_the_gravest_counts() {
     let mut other = screened(4, 1, 3);
     other.items[0].hazard = Some(HazardCode::new("choking").unwrap());
     desk.post(0, &other);
-    assert_eq!(desk.engine.alerts().len(), 2);
+    assert_eq!(desk.alerts().len(), 2);
     assert_eq!(whats(&desk), ["opened", "escalated", "opened"]);
     ended(&mut desk);
 }
@@ -496,7 +496,7 @@ fn a_false_alarm_quiets_its_stream_for_a_while_but_nothing_grave() {
     );
     // Another enterprise is another stream.
     desk.post(0, &screened(3, 2, 1));
-    assert_eq!(desk.engine.alerts().len(), 2);
+    assert_eq!(desk.alerts().len(), 2);
     desk.post(0, &severe(4, 1, 2));
     assert!(alert(&desk).id != id, "level two is not quieted");
     ended(&mut desk);
@@ -535,7 +535,7 @@ fn a_storm_over_as_many_enterprises_stays_within_what_each_failure_may_weigh() {
         one.observed_at = Timestamp::from_millis(START + i64::from(number) * 12);
         desk.post(0, &one);
     }
-    assert_eq!(desk.engine.alerts().len(), 5_000);
+    assert_eq!(desk.alerts().len(), 5_000);
     let grown = weight(&desk) - before;
     println!("{grown} bytes for 5,000 failures of as many enterprises");
     assert!(grown < 5_000 * BYTES_OF_A_FAILURE, "{grown} bytes");
@@ -552,7 +552,7 @@ fn a_storm_of_failures_is_one_alert_for_each_subject_and_hazard_and_leaves_nothi
     for number in 0..5_000 {
         desk.post(0, &storm(number));
     }
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     assert_eq!(all.len(), 3);
     assert_eq!(all.iter().map(|one| one.alert.raises).sum::<u64>(), 5_000);
     assert!(all.iter().all(|one| one.alert.inspections.len() <= 16));
@@ -587,7 +587,7 @@ fn a_correction_of_what_raised_an_alert_merges_into_it() {
     let mut corrected = screened(2, 1, 1);
     corrected.supersedes = Some(first.inspection_id.clone());
     desk.post(0, &corrected);
-    assert_eq!(desk.engine.alerts().len(), 1);
+    assert_eq!(desk.alerts().len(), 1);
     assert_eq!(alert(&desk).raises, 2);
     ended(&mut desk);
 }
@@ -632,7 +632,7 @@ proptest! {
                 };
                 assert!(!matches!(outcome, Outcome::Rejected(_)), "{number}: {outcome:?}");
             }
-            let standing: Vec<StandingAlert> = desk.engine.alerts().iter().map(|one| one.alert.clone()).collect();
+            let standing: Vec<StandingAlert> = desk.alerts().iter().map(|one| one.alert.clone()).collect();
             let hash = desk.end(2);
             assert_eq!(desk.rebuilt(), hash);
             (standing, hash)

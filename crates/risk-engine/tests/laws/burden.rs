@@ -355,7 +355,7 @@ proptest! {
                     let ranked: Vec<Burden> = burdens.ranked(*by).cloned().collect();
                     prop_assert_eq!(&ranked, &sorted(&burdens, on, *by));
                     let league = burdens.league_of(on, &policy());
-                    let other: Vec<Burden> = burdens.in_order(&league, *by).cloned().collect();
+                    let other: Vec<Burden> = league.in_order(*by).cloned().collect();
                     prop_assert_eq!(ranked, other);
                 }
             }

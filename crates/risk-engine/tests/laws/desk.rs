@@ -16,9 +16,10 @@ use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::signal::Signal;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
-    Effect, Engine, Input, Linked, Outcome, Policy, Recorded, Registration, ResultInput,
-    SourcePartition, StateHash, Taxonomy,
+    AlertEntry, Effect, Engine, Input, Linked, Outcome, Policy, Recorded, Registration,
+    ResultInput, SourcePartition, StateHash, Taxonomy,
 };
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -187,6 +188,13 @@ pub(crate) fn registrations() -> Vec<Registration> {
 }
 
 impl Desk {
+    /// Every alert, those that opened last first.
+    pub(crate) fn alerts(&self) -> Vec<AlertEntry<'_>> {
+        let mut all: Vec<_> = self.engine.alerts().collect();
+        all.sort_by_key(|entry| Reverse((entry.alert.opened_at, entry.alert.id.clone())));
+        all
+    }
+
     pub(crate) fn new(partitions: i32) -> Self {
         let mut desk = Self {
             engine: new_engine(),

@@ -60,7 +60,7 @@ fn reminded(last: i64, records: &[Signal]) -> Vec<(String, StandingAlert)> {
     }
     let hash = desk.end(1);
     assert_eq!(desk.rebuilt(), hash);
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     let told = all.iter();
     let told = told.filter(|entry| entry.alert.rules.contains(&AlertRule::DutyMissed));
     told.map(|entry| (entry.subject.to_string(), entry.alert.clone()))

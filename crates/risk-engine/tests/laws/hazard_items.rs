@@ -36,7 +36,7 @@ fn found(results: &[InspectionResult], partitions: i32) -> (Vec<(String, String)
     let hash = desk.end(partitions);
     assert_eq!(desk.rebuilt(), hash);
     let mut told = Vec::new();
-    for entry in desk.engine.alerts() {
+    for entry in desk.alerts() {
         if entry.alert.rules.contains(&AlertRule::HazardItem) {
             told.push((entry.subject.to_string(), entry.alert.reason_en.clone()));
         }
@@ -57,7 +57,7 @@ fn an_item_that_fails_more_than_it_used_to_is_told_and_one_that_fails_as_ever_is
 #[test]
 fn the_alert_leads_to_the_failures_of_its_item() {
     let (_, desk) = found(&year(true), 1);
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     let raised = all
         .iter()
         .find(|entry| entry.alert.rules.contains(&AlertRule::HazardItem));

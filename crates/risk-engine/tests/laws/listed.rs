@@ -90,7 +90,7 @@ fn check_alerts(engine: &Engine, effects: &[Effect]) {
         }
         assert_eq!(paged, sorted, "{filter:?}");
     }
-    assert_eq!(engine.alerts().len(), all.len());
+    assert_eq!(engine.alerts().count(), all.len());
     let mut counts = BTreeMap::new();
     for entry in &all {
         let of = (entry.alert.state, entry.alert.level);

@@ -17,12 +17,14 @@ use risk_domain::selection::SelectionMode;
 use risk_domain::signal::{Duty, DutyRecord, Signal, SignalKind};
 use risk_domain::time::{CivilOffset, DAY_MILLIS, Day, Timestamp};
 use risk_engine::lists::{
-    AssistedReason, Criterion, DutyStep, Lists, ProblemRow, ProblemStanding, candidates,
-    corrective_actions,
+    Assisted, AssistedReason, Criterion, DutyStep, ListedProblems, Lists, ListsScope, ProblemRow,
+    ProblemStanding, candidates, corrective_actions,
 };
 use risk_engine::{
-    Burdens, EngineRejection, Outcome, Policy, ProblemRefusal, ProblemRule, ProblemState,
+    Burdens, EngineRejection, ListedProblem, Outcome, Policy, ProblemRefusal, ProblemRule,
+    ProblemState,
 };
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 const OFFSET_MINUTES: i32 = 480;
@@ -173,6 +175,15 @@ fn a_problem_is_planned_and_verified_by_two_persons_and_all_else_is_refused_with
     assert_eq!(desk.rebuilt(), desk.engine.state_hash());
 }
 
+fn assisted(lists: &Lists, on: Day) -> Vec<Assisted> {
+    let policy = policy();
+    let rules = (&policy.lists, &policy.alert.signals);
+    let none = ListedProblems::default();
+    let all = lists.enterprises(&none, None);
+    all.filter_map(|one| lists.assisted(one, &none, on, rules, offset()))
+        .collect()
+}
+
 fn rows(lists: &Lists, desk: &Desk, on: Day) -> Vec<ProblemRow> {
     lists.problems(desk.engine.problems(), on, offset())
 }
@@ -244,12 +255,9 @@ fn a_laboratory_that_clears_a_fast_test_takes_its_problem_away_unless_it_is_corr
 
 #[test]
 fn an_enterprise_is_assisted_from_the_count_of_the_policy_on_and_no_longer_than_its_days() {
-    let policy = policy();
-    let rules = (&policy.lists, &policy.alert.signals);
     let mut lists = Lists::default();
     let reasons = |lists: &Lists, on: Day| -> Vec<(EnterpriseId, AssistedReason, u32)> {
-        let rows = lists.problems(std::iter::empty(), on, offset());
-        let all = lists.assistance(&rows, on, rules, offset());
+        let all = assisted(lists, on);
         let flat = all.into_iter().flat_map(|one| {
             let of = one.enterprise.clone();
             let reasons = one.reasons.into_iter();
@@ -512,23 +520,117 @@ fn history(seeds: &[(u32, u32, u8)]) -> Vec<InspectionResult> {
     all
 }
 
+/// A problem that was listed, and perhaps planned, verified or withdrawn.
+fn noted(number: usize, (of, days, state): (u32, u32, u8)) -> ListedProblem {
+    let ProblemAction::List { problem } = list_problem() else {
+        panic!("it lists");
+    };
+    let ProblemAction::Plan { plan, .. } = plan("K", day(days as i32 + 20)) else {
+        panic!("it plans");
+    };
+    let somebody = ActorId::new("B").unwrap();
+    let verified = (at(i64::from(days) + 30, 0), somebody.clone());
+    let state = [
+        ProblemState::Listed,
+        ProblemState::Planned,
+        ProblemState::Verified,
+        ProblemState::Withdrawn,
+    ][usize::from(state % 4)];
+    ListedProblem {
+        id: CommandId::new(format!("K{number:02}")).unwrap(),
+        enterprise: enterprise(of),
+        problem,
+        listed_at: at(i64::from(days), 0),
+        listed_by: somebody.clone(),
+        plan: (state != ProblemState::Listed).then_some(plan),
+        planned_by: Some(somebody),
+        verified: (state == ProblemState::Verified).then_some(verified),
+        state,
+    }
+}
+
 proptest! {
+    /// What a report counts is what the lists say row by row.
+    #[test]
+    fn an_overview_counts_the_rows_of_the_lists(
+        seeds in proptest::collection::vec((0_u32..60, 0_u32..200, 0_u8..60), 1..120),
+        notes in proptest::collection::vec((0_u32..3, 0_u32..200, 0_u8..8), 0..12),
+        heard in proptest::collection::vec((0_u32..3, 0_i64..200, 0_u8..3), 0..20),
+        (on, whole, even) in (0_i32..260, any::<bool>(), any::<bool>()),
+    ) {
+        let policy = policy();
+        let rules = (&policy.lists, &policy.alert.signals);
+        let mut lists = Lists::default();
+        for (entry, one) in (0..).zip(&history(&seeds)) {
+            lists.admit_result(entry, one);
+        }
+        for (id, (of, days, kind)) in (0..).zip(heard) {
+            let kinds = [SignalKind::Complaint, SignalKind::Tip, SignalKind::MediaExposure];
+            lists.admit_signal(&signal(id, kinds[usize::from(kind)], of, days));
+        }
+        let notes: Vec<ListedProblem> =
+            notes.into_iter().enumerate().map(|(number, note)| noted(number, note)).collect();
+        let on = day(on);
+        let listed = ListedProblems::by(notes.iter().cloned(), on, offset());
+        let of_product = |product: &ProductCode| product.as_str() == "P0";
+        let of_enterprise = |one: &EnterpriseId| !even || *one != enterprise(1);
+        let scope = ListsScope {
+            enterprise: &of_enterprise,
+            product: (!whole).then_some(&of_product),
+        };
+        let within = at(0, 0)..at(120, 0);
+        let told = lists.overview(&listed, &scope, (on, &within), (rules, offset()), 5);
+
+        let mut rows = lists.problems(notes.iter().cloned(), on, offset());
+        rows.retain(|row| {
+            of_enterprise(&row.enterprise)
+                && (whole || row.product.as_ref().is_some_and(of_product))
+        });
+        let mut standings = BTreeMap::new();
+        for row in &rows {
+            *standings.entry(row.standing).or_insert(0) += 1;
+        }
+        prop_assert_eq!(&told.problems, &standings);
+        let verified = |row: &&ProblemRow| {
+            let listed = row.listed.as_ref().and_then(|listed| listed.verified.as_ref());
+            listed.is_some_and(|(at, _)| within.contains(at))
+        };
+        prop_assert_eq!(told.verified, rows.iter().filter(verified).count() as u64);
+        let concerned = |one: &&EnterpriseId| {
+            of_enterprise(one) && (whole || rows.iter().any(|row| row.enterprise == **one))
+        };
+        let all = lists.enterprises(&listed, None).filter(concerned);
+        let assisted: Vec<Assisted> = all
+            .filter_map(|one| lists.assisted(one, &listed, on, rules, offset()))
+            .collect();
+        prop_assert_eq!(told.assisted, assisted.len() as u64);
+        let mut reasons = BTreeMap::new();
+        for reason in assisted.iter().flat_map(|one| &one.reasons) {
+            *reasons.entry(reason.reason).or_insert(0) += 1;
+        }
+        prop_assert_eq!(&told.assisted_by, &reasons);
+        rows.retain(|row| row.standing.is_open());
+        prop_assert_eq!(told.recurring, rows.iter().filter(|row| row.recurs).count() as u64);
+        rows.sort_by_key(|row| {
+            (row.standing != ProblemStanding::Overdue, std::cmp::Reverse(row.failures))
+        });
+        rows.truncate(5);
+        prop_assert_eq!(told.gravest, rows);
+    }
+
     #[test]
     fn the_order_of_reading_does_not_show(
         seeds in proptest::collection::vec((0_u32..9, 0_u32..200, 0_u8..60), 1..30),
         turn in 0_usize..30,
     ) {
         let results = history(&seeds);
-        let policy = policy();
         let shown = |order: &[usize]| {
             let mut lists = Lists::default();
             for at in order {
                 lists.admit_result(*at as u64, &results[*at]);
             }
             let rows = lists.problems(std::iter::empty(), day(300), offset());
-            let rules = (&policy.lists, &policy.alert.signals);
-            let assisted = lists.assistance(&rows, day(300), rules, offset());
-            (rows, assisted)
+            (rows, assisted(&lists, day(300)))
         };
         let straight: Vec<usize> = (0..results.len()).collect();
         let mut turned = straight.clone();

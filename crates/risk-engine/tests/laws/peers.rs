@@ -53,7 +53,7 @@ fn cases(desk: &Desk) -> BTreeMap<CaseId, Case> {
 }
 
 fn alerts(desk: &Desk) -> BTreeMap<String, StandingAlert> {
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     all.iter()
         .map(|entry| (entry.alert.id.to_string(), entry.alert.clone()))
         .collect()

@@ -33,7 +33,7 @@ fn signal(id: u32, kind: SignalKind, day: i64) -> Signal {
 }
 
 fn alerts(desk: &Desk) -> Vec<StandingAlert> {
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     all.iter().map(|entry| entry.alert.clone()).collect()
 }
 

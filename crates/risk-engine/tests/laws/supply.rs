@@ -19,7 +19,7 @@ fn supplied(id: u32, enterprise: u32, day: i64) -> InspectionResult {
 
 /// Results that the alerts by supply path name.
 fn behind(desk: &Desk) -> Vec<String> {
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     let of_paths = all
         .iter()
         .filter(|one| one.alert.rules.contains(&AlertRule::SupplyPath));
@@ -29,7 +29,7 @@ fn behind(desk: &Desk) -> Vec<String> {
 
 /// Subjects and sentences of alerts by supply path.
 fn found(desk: &Desk) -> Vec<(String, String)> {
-    let all = desk.engine.alerts();
+    let all = desk.alerts();
     let of_paths = all
         .iter()
         .filter(|one| one.alert.rules.contains(&AlertRule::SupplyPath));

@@ -5,13 +5,15 @@ use crate::dto::{
     Names, ReportAlertDto, ReportAlertsDto, ReportCasesDto, ReportDueDto, ReportLevelDto,
     ReportListsDto, ReportProblemDto,
 };
-use crate::reports::scope::Scope;
+use crate::reports::scope::Extent;
+use risk_domain::ids::ProductCode;
 use risk_domain::scales::AlertLevel;
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::case::{Deadline, Happened};
-use risk_engine::lists::{ProblemRow, ProblemStanding, rows_within};
+use risk_engine::lists::{AssistedReason, ListedProblems, ListsScope, ProblemRow, ProblemStanding};
 use risk_engine::{AlertEntry, Case, CaseKind};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Rows of a list in a report.
@@ -19,44 +21,49 @@ const ROWS: usize = 20;
 /// Days after a period in which a term is soon to lapse.
 const SOON: i64 = 14;
 
+/// Whether a case is not overdue yet, when its term lapses, the case, and the term.
+type DueCase<'a> = (bool, Timestamp, &'a Case, &'a Deadline);
+
 impl Sources<'_> {
-    pub(super) fn alerts(&self, scope: &Scope, span: &Span) -> ReportAlertsDto {
-        let all = self.engine.alerts();
-        let mut own: Vec<&AlertEntry<'_>> = all
-            .iter()
-            .filter(|entry| scope.holds_alert(entry, self.engine))
-            .collect();
-        own.sort_by_key(|entry| {
-            let alert = entry.alert;
-            (alert.level, alert.opened_at, alert.id.clone())
-        });
-        let opened = |entry: &AlertEntry<'_>| span.holds(entry.alert.opened_at);
-        let open =
-            |entry: &AlertEntry<'_>| span.ends_within(entry.alert.opened_at, entry.alert.closed_at);
-        let closed =
-            |entry: &AlertEntry<'_>| entry.alert.closed_at.is_some_and(|at| span.holds(at));
-        let count = |fits: &dyn Fn(&AlertEntry<'_>) -> bool| {
-            own.iter().filter(|entry| fits(entry)).count() as u64
+    pub(super) fn alerts(&self, extent: &Extent<'_>, span: &Span) -> ReportAlertsDto {
+        let (mut gravest, mut open, mut closed) = (Vec::new(), 0, 0);
+        let graver = |one: &AlertEntry<'_>, other: &AlertEntry<'_>| {
+            let key = |entry: &AlertEntry<'_>| (entry.alert.level, entry.alert.opened_at);
+            let of_one = key(one).cmp(&key(other));
+            of_one.then_with(|| one.alert.id.cmp(&other.alert.id))
         };
-        let levels = AlertLevel::ALL.iter().map(|&level| ReportLevelDto {
-            level: level.to_string(),
-            opened: count(&|entry| entry.alert.level == level && opened(entry)),
-            open: count(&|entry| entry.alert.level == level && open(entry)),
-        });
-        let mut by_rule = BTreeMap::new();
-        for entry in own.iter().filter(|entry| opened(entry)) {
-            *by_rule
-                .entry(entry.alert.rule.code().to_owned())
-                .or_default() += 1;
+        let mut by_rule: BTreeMap<String, u64> = BTreeMap::new();
+        let mut by_level: BTreeMap<AlertLevel, (u64, u64)> = AlertLevel::ALL
+            .iter()
+            .map(|&level| (level, (0, 0)))
+            .collect();
+        let all = self.engine.alerts();
+        for entry in all.filter(|entry| extent.holds_alert(entry)) {
+            let alert = entry.alert;
+            let (opened_of, open_of) = by_level.entry(alert.level).or_default();
+            if span.holds(alert.opened_at) {
+                *opened_of += 1;
+                *by_rule.entry(alert.rule.code().to_owned()).or_default() += 1;
+            }
+            closed += u64::from(alert.closed_at.is_some_and(|at| span.holds(at)));
+            if span.ends_within(alert.opened_at, alert.closed_at) {
+                *open_of += 1;
+                open += 1;
+                keep_first(&mut gravest, entry, graver);
+            }
         }
-        let gravest = own.iter().filter(|entry| open(entry)).take(ROWS);
+        let level = |(level, (opened, open)): (AlertLevel, (u64, u64))| ReportLevelDto {
+            level: level.to_string(),
+            opened,
+            open,
+        };
         ReportAlertsDto {
-            opened: count(&opened),
-            closed: count(&closed),
-            open: count(&open),
-            by_level: levels.collect(),
+            opened: by_rule.values().sum(),
+            closed,
+            open,
+            by_level: by_level.into_iter().map(level).collect(),
             by_rule,
-            gravest: gravest.map(|entry| self.alert(entry)).collect(),
+            gravest: gravest.iter().map(|entry| self.alert(entry)).collect(),
         }
     }
 
@@ -101,13 +108,21 @@ impl Sources<'_> {
         }
     }
 
-    pub(super) fn cases(&self, scope: &Scope, span: &Span) -> Vec<ReportCasesDto> {
+    /// Cases by kind, and those that are overdue or will be soon.
+    pub(super) fn cases(
+        &self,
+        extent: &Extent<'_>,
+        span: &Span,
+    ) -> (Vec<ReportCasesDto>, Vec<ReportDueDto>) {
+        let soon = span.ends.plus_millis(SOON * DAY_MILLIS);
+        let mut due = Vec::new();
+        let sooner = |one: &DueCase<'_>, other: &DueCase<'_>| {
+            let of_one = (one.0, one.1).cmp(&(other.0, other.1));
+            of_one.then_with(|| one.2.id.cmp(&other.2.id))
+        };
         let mut counts: BTreeMap<CaseKind, ReportCasesDto> = BTreeMap::new();
-        for case in self
-            .engine
-            .cases()
-            .filter(|case| scope.holds_case(case, self.engine))
-        {
+        let all = self.engine.cases();
+        for case in all.filter(|case| extent.holds_case(case)) {
             let kind = case.state.kind();
             let of = counts.entry(kind).or_insert_with(|| ReportCasesDto {
                 kind: kind.code().to_owned(),
@@ -121,33 +136,24 @@ impl Sources<'_> {
             of.closed += u64::from(case.closed_at.is_some_and(|at| span.holds(at)));
             of.open += u64::from(span.ends_within(case.opened_at, case.closed_at));
             of.overdue += u64::from(Self::was_overdue(span, case));
-        }
-        counts.into_values().collect()
-    }
-
-    pub(super) fn due(&self, scope: &Scope, span: &Span) -> Vec<ReportDueDto> {
-        let soon = span.ends.plus_millis(SOON * DAY_MILLIS);
-        let mut found = Vec::new();
-        let cases = self.engine.cases();
-        let cases = cases.filter(|case| {
-            case.state.is_open()
-                && span.ends_within(case.opened_at, None)
-                && scope.holds_case(case, self.engine)
-        });
-        for case in cases {
-            let lapsed = case.deadlines.iter().filter(|term| term.lapsed);
-            let lapsed = lapsed.filter(|term| term.lapses_at < span.ends);
-            let overdue = lapsed.min_by_key(|term| term.lapses_at);
-            let next = case.next_deadline().filter(|term| term.lapses_at < soon);
-            if let Some(term) = overdue.or(next) {
-                found.push((overdue.is_none(), term.lapses_at, case, term));
+            if case.state.is_open() && span.ends_within(case.opened_at, None) {
+                let lapsed = case.deadlines.iter().filter(|term| term.lapsed);
+                let lapsed = lapsed.filter(|term| term.lapses_at < span.ends);
+                let overdue = lapsed.min_by_key(|term| term.lapses_at);
+                let next = case.next_deadline().filter(|term| term.lapses_at < soon);
+                if let Some(term) = overdue.or(next) {
+                    let one = (overdue.is_none(), term.lapses_at, case, term);
+                    keep_first(&mut due, one, sooner);
+                }
             }
         }
-        found.sort_by_key(|(later, at, case, _)| (*later, *at, case.id.clone()));
-        let rows = found.into_iter().take(ROWS);
+        (counts.into_values().collect(), self.due(due))
+    }
+
+    fn due(&self, cases: Vec<DueCase<'_>>) -> Vec<ReportDueDto> {
         let policy = &self.engine.policy().cases;
         let offset = self.engine.policy().time.offset;
-        let row = |(later, at, case, term): (bool, Timestamp, &Case, &Deadline)| {
+        let row = |(later, at, case, term): DueCase<'_>| {
             let subject = case.key.subject();
             let names = Names::of(&subject, self.engine, self.reference);
             let kind = case.state.kind();
@@ -167,58 +173,35 @@ impl Sources<'_> {
                 overdue: !later,
             }
         };
-        rows.map(row).collect()
+        cases.into_iter().map(row).collect()
     }
 
-    pub(super) fn lists(&self, scope: &Scope, span: &Span) -> ReportListsDto {
+    pub(super) fn lists(&self, extent: &Extent<'_>, span: &Span) -> ReportListsDto {
         let policy = self.engine.policy();
         let (on, offset) = (span.until.plus(-1), policy.time.offset);
-        let all = self.lists.problems(self.engine.problems(), on, offset);
-        let rules = (&policy.lists, &policy.alert.signals);
-        let assisted = self.lists.assistance(&all, on, rules, offset);
-        let assisted = assisted.iter().filter(|row| {
-            let own = rows_within(&all, &row.enterprise).iter();
-            scope.holds_enterprise(&row.enterprise, own, self.engine)
-        });
-        let assisted: Vec<_> = assisted.collect();
-        let mut assisted_by = BTreeMap::new();
-        for reason in assisted.iter().flat_map(|row| &row.reasons) {
-            *assisted_by
-                .entry(reason.reason.code().to_owned())
-                .or_default() += 1;
-        }
-        let own: Vec<&ProblemRow> = all
-            .iter()
-            .filter(|row| scope.holds_problem(row, self.engine))
-            .collect();
-        let mut problems = BTreeMap::new();
-        for row in &own {
-            *problems.entry(row.standing.code().to_owned()).or_default() += 1;
-        }
-        let verified = own
-            .iter()
-            .filter_map(|row| row.listed.as_ref()?.verified.as_ref());
-        let mut open: Vec<&&ProblemRow> = own.iter().filter(|row| row.standing.is_open()).collect();
-        let recurring = open.iter().filter(|row| row.recurs).count() as u64;
-        open.sort_by_key(|row| {
-            (
-                row.standing != ProblemStanding::Overdue,
-                std::cmp::Reverse(row.failures),
-                row.enterprise.clone(),
-                row.item.clone(),
-            )
-        });
+        let listed = ListedProblems::by(self.engine.problems(), on, offset);
+        let of_product = |product: &ProductCode| extent.holds_product(product);
+        let within = ListsScope {
+            enterprise: &|enterprise| extent.holds_enterprise(enterprise),
+            product: extent.is_of_products().then_some(&of_product),
+        };
+        let told = self.lists.overview(
+            &listed,
+            &within,
+            (on, &(span.starts..span.ends)),
+            ((&policy.lists, &policy.alert.signals), offset),
+            ROWS,
+        );
+        let standing =
+            |(standing, count): (ProblemStanding, u64)| (standing.code().to_owned(), count);
+        let reason = |(reason, count): (AssistedReason, u64)| (reason.code().to_owned(), count);
         ReportListsDto {
-            problems,
-            verified: verified.filter(|(at, _)| span.holds(*at)).count() as u64,
-            recurring,
-            assisted: assisted.len() as u64,
-            assisted_by,
-            open: open
-                .into_iter()
-                .take(ROWS)
-                .map(|row| self.problem(row))
-                .collect(),
+            problems: told.problems.into_iter().map(standing).collect(),
+            verified: told.verified,
+            recurring: told.recurring,
+            assisted: told.assisted,
+            assisted_by: told.assisted_by.into_iter().map(reason).collect(),
+            open: told.gravest.iter().map(|row| self.problem(row)).collect(),
         }
     }
 
@@ -245,4 +228,15 @@ impl Sources<'_> {
             due: plan.map(|plan| plan.due.to_string()),
         }
     }
+}
+
+/// Keeps the first rows in an order of what comes one by one: most of it is told by its first comparison.
+fn keep_first<T>(kept: &mut Vec<T>, one: T, order: impl Fn(&T, &T) -> Ordering) {
+    let behind = kept.last().is_some_and(|last| order(last, &one).is_le());
+    if kept.len() == ROWS && behind {
+        return;
+    }
+    let at = kept.partition_point(|other| order(other, &one).is_le());
+    kept.insert(at, one);
+    kept.truncate(ROWS);
 }
