@@ -3,11 +3,13 @@
 use crate::measure::{now, say, timed};
 use crate::stream;
 use anyhow::{Context, ensure};
+use risk_domain::ids::EnterpriseId;
+use risk_domain::time::Day;
 use risk_pipeline::wire;
 use risk_tests::http::{self, Answer};
 use risk_tests::process::{self, Spotcheck};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,10 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
+/// Signals that are still to be posted, in the folder of a kept city.
+const SIGNALS: &str = "signals.ndjson";
+/// Signals of one post.
+const POSTED_AT_ONCE: usize = 2_000;
 /// No page's call may take longer.
 const LIMIT: Duration = Duration::from_millis(100);
 /// How long views may follow the ledger, in which they answer 503, before a call counts as not answered.
@@ -38,7 +44,7 @@ const FOLLOWED: Duration = Duration::from_mins(5);
 
 /// Calls by page, with the parameters that it opens with and those that cost the most; `{…}` is filled in with
 /// something that is there. What is only downloaded is not among them.
-const CALLS: [(&str, &str); 90] = [
+const CALLS: [(&str, &str); 94] = [
     ("every page", "/v1/session"),
     ("every page", "/v1/reference"),
     ("overview", "/v1/status"),
@@ -141,8 +147,12 @@ const CALLS: [(&str, &str); 90] = [
         "/v1/lists/assistance?reason=media_exposure&limit=100",
     ),
     ("lists", "/v1/lists/credit?limit=1"),
+    ("lists", "/v1/lists/credit?limit=100"),
+    ("lists", "/v1/lists/credit?class=D&limit=100"),
     ("lists", "/v1/lists/serious-violations?limit=100"),
     ("lists", "/v1/lists/duties?limit=100"),
+    ("lists", "/v1/lists/duties?step=order&limit=100"),
+    ("lists", "/v1/lists/duties?zone={zone}&limit=100"),
     ("lists", "/v1/lists/corrective-actions?limit=100"),
     ("policy", "/v1/policy"),
     ("policy", "/v1/subjects/zone:{root}/history?limit=1000"),
@@ -167,6 +177,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut server = served(dir, args)?;
     let address = server.address().to_owned();
     say("subjects", &subjects(&address)?.to_string());
+    let (heard, took) = timed(|| heard(&address, &dir.join(SIGNALS)));
+    say(
+        "signals",
+        &format!("{} in {:.1} s", heard?, took.as_secs_f64()),
+    );
     let (shown, took) = timed(|| all_shown(&address));
     shown?;
     say("views made anew", &format!("{:.1} s", took.as_secs_f64()));
@@ -226,6 +241,28 @@ fn all_shown(address: &str) -> anyhow::Result<()> {
         }
         process::pause(Duration::from_millis(500));
     }
+}
+
+/// Posts what is heard of enterprises, if it was not yet; says how many signals.
+fn heard(address: &str, file: &Path) -> anyhow::Result<usize> {
+    if !file.is_file() {
+        return Ok(0);
+    }
+    let lines = std::fs::read_to_string(file)?;
+    let lines: Vec<&str> = lines.lines().collect();
+    for batch in lines.chunks(POSTED_AT_ONCE) {
+        let body = batch.join("\n");
+        let url = format!("{address}/v1/signals");
+        let answer = http::post(&url, "application/x-ndjson", body.as_bytes())?;
+        ensure!(
+            matches!(answer.status, 200 | 202),
+            "{}: {}",
+            answer.status,
+            answer.body
+        );
+    }
+    std::fs::remove_file(file)?;
+    Ok(lines.len())
 }
 
 /// Waits until what is made of the ledger in memory is there: after a start it is read through once, and while
@@ -368,11 +405,14 @@ fn import(program: &Path, dir: &Path, args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir)?;
     let file = dir.join("results.ndjson");
     let mut out = BufWriter::new(File::create(&file)?);
+    let mut enterprises = BTreeSet::new();
     for result in args.stream.results()? {
         out.write_all(&wire::encode(&result))?;
         out.write_all(b"\n")?;
+        enterprises.insert(result.site.enterprise_id);
     }
     out.into_inner()?.sync_all()?;
+    std::fs::write(dir.join(SIGNALS), signals(&enterprises, args.stream.days))?;
     let begun = dir.join("importing");
     let mut import = Command::new(program);
     import
@@ -389,6 +429,52 @@ fn import(program: &Path, dir: &Path, args: &Args) -> anyhow::Result<()> {
         &format!("{:.1} s: {}", took.as_secs_f64(), said.trim()),
     );
     Ok(())
+}
+
+/// What is heard of enterprises, with their results: a credit class of each, and of every tenth the daily, weekly
+/// and monthly records of duty.
+fn signals(enterprises: &BTreeSet<EnterpriseId>, days: u32) -> String {
+    let mut lines = String::new();
+    let begin = Day::from_ymd(2024, 1, 1).unwrap_or(Day::new(0));
+    let mut say = |id: String, on: Day, enterprise: &EnterpriseId, kind: &str, more: Value| {
+        let mut line = json!({
+            "signal_id": id, "kind": kind, "observed_at": format!("{on}T12:00:00+08:00"),
+            "enterprise_id": enterprise.as_str(), "source": "bench",
+        });
+        if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
+            line.extend(more);
+        }
+        lines.push_str(&line.to_string());
+        lines.push('\n');
+    };
+    for (number, enterprise) in enterprises.iter().enumerate() {
+        let class = ["A", "B", "B", "C", "D"][number % 5];
+        let more = json!({ "credit_class": class });
+        say(
+            format!("C-{number}"),
+            begin,
+            enterprise,
+            "credit_class",
+            more,
+        );
+        if number % 10 != 0 {
+            continue;
+        }
+        for day in 0..days as i32 {
+            let on = begin.plus(day);
+            let records = [("daily", 1), ("weekly", 7), ("monthly", 28)];
+            for (duty, length) in records
+                .into_iter()
+                .filter(|(_, length)| (day + 1) % length == 0)
+            {
+                let from = on.plus(1 - length).to_string();
+                let duty = json!({ "kind": duty, "from": from, "until": on.to_string() });
+                let id = format!("D-{number}-{day}-{length}");
+                say(id, on, enterprise, "duty_record", json!({ "duty": duty }));
+            }
+        }
+    }
+    lines
 }
 
 /// How many subjects the server knows.

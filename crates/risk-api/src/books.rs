@@ -203,5 +203,6 @@ fn catch_up(shared: &Shared) -> Result<(), ApiError> {
         shared.observers(period);
     }
     shared.signs()?;
+    shared.credit()?;
     Ok(())
 }

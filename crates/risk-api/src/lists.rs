@@ -3,7 +3,8 @@
 //!
 //! The answers come from a view in memory ([`crate::books`]). A zone manager is shown the enterprises and cases of their own zones.
 
-use crate::burden::day_of;
+use crate::books::Books;
+use crate::burden::{day_of, last_day};
 use crate::dto::{
     AssistedDto, CandidateDto, ClassDto, CorrectiveActionDto, CreditDto, CreditRowDto, DutyDto,
     Page, ProblemDto, ProblemRowDto,
@@ -25,7 +26,7 @@ use risk_domain::subject::Subject;
 use risk_domain::time::Day;
 use risk_engine::Engine;
 use risk_engine::lists::{
-    Assisted, AssistedReason, DutyStep, ListedProblems, ProblemStanding, candidates,
+    Assisted, AssistedReason, CreditMonth, DutyStep, ListedProblems, ProblemStanding, candidates,
     corrective_actions,
 };
 use std::sync::Arc;
@@ -295,7 +296,7 @@ pub(crate) async fn assistance(
 /// inspected within the months that count, and what share of it is to be.
 #[utoipa::path(get, path = "/v1/lists/credit", tag = "lists",
     params(
-        ("month" = Option<String>, Query, description = "as 2026-06; the month of the last close by default"),
+        ("month" = Option<String>, Query, description = "as 2026-06; by default the month of the last close, as it stood when that was over"),
         ("class" = Option<String>, Query, description = "only enterprises of this class: A, B, C or D"),
         ("limit" = Option<u32>, Query, description = "rows of the page, 1 to 500, 50 by default"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before")),
@@ -320,17 +321,15 @@ pub(crate) async fn credit(
     })?;
     let book = state.clone();
     let read = move |parts: &ApiParts| {
-        let month = match month {
-            Some(month) => month,
-            None => day_of(&params, parts)?,
+        let told = match month {
+            Some(month) => {
+                let held = book.0.books.read(parts)?;
+                let of = (held.position(), month);
+                book.0.credit_of.or_made(of, || held.credit(month, parts))
+            }
+            None => book.0.credit()?,
         };
-        let held = book.0.books.read(parts)?;
         let engine = parts.engine();
-        let policy = engine.policy();
-        let told = book.0.credit.or_made((held.position(), month), || {
-            let (lists, offset) = (&held.lists, policy.time.offset);
-            lists.credit(month, &held.burdens, &policy.lists, offset)
-        });
         let rows = told.enterprises.iter();
         let rows = rows.filter(|row| class.is_none_or(|class| row.class == class));
         let row = |row: &_| CreditRowDto::new(row, &engine);
@@ -344,6 +343,29 @@ pub(crate) async fn credit(
         }))
     };
     state.read(read).await
+}
+
+impl Books {
+    /// Credit classes of a month.
+    fn credit(&self, month: Day, parts: &ApiParts) -> CreditMonth {
+        let engine = parts.engine();
+        let policy = engine.policy();
+        let offset = policy.time.offset;
+        self.lists
+            .credit(month, &self.burdens, &policy.lists, offset)
+    }
+}
+
+impl Shared {
+    /// Credit classes of the month of the last close, counted once for each close.
+    pub(crate) fn credit(&self) -> Result<Arc<CreditMonth>, ApiError> {
+        let count = || {
+            let held = self.books.read(&self.parts)?;
+            Ok::<_, ApiError>(held.credit(last_day(&self.parts), &self.parts))
+        };
+        let (_, told) = self.credit.get(&self.parts, count)?;
+        Ok(told)
+    }
 }
 
 /// Candidates for the list of serious violations（拟列入严重违法失信名单对象）with the criteria that they meet: who bears a grave
@@ -407,16 +429,22 @@ pub(crate) async fn duties(
         let asked = Asked::of(&params, &identity, &engine)?;
         let policy = engine.policy();
         let (settings, offset) = (&policy.lists.duties, policy.time.offset);
-        let mut rows = held
-            .lists
-            .duties((from, on), settings, engine.calendar(), offset);
-        rows.retain(|row| {
-            asked.wants(&row.enterprise, &engine)
-                && duty.is_none_or(|duty| row.duty == duty)
-                && step.is_none_or(|step| row.step == step)
-        });
-        let row = |row: &_| DutyDto::new(row, &engine);
-        Ok(Json(params.page(&rows, MAX_ROWS, row)?))
+        let (lists, calendar) = (&held.lists, engine.calendar());
+        let rows = |enterprise: &EnterpriseId| {
+            let mut rows = lists.duties_of(enterprise, (from, on), settings, calendar, offset);
+            rows.retain(|row| {
+                duty.is_none_or(|duty| row.duty == duty) && step.is_none_or(|step| row.step == step)
+            });
+            rows
+        };
+        let page = page_by_enterprise(
+            &params,
+            (&asked, &engine),
+            |from| Box::new(lists.on_duty(from)),
+            rows,
+            |row| DutyDto::new(row, &engine),
+        )?;
+        Ok(Json(page))
     };
     state.read(read).await
 }

@@ -180,8 +180,9 @@ pub(crate) struct Shared {
     pub(crate) books: Shelf,
     /// Burdens of a day other than that of the last close.
     pub(crate) league: Kept<(u64, Day), League>,
-    /// Credit classes of a month.
-    pub(crate) credit: Kept<(u64, Day), CreditMonth>,
+    /// Credit classes of the month of the last close, and of a month that somebody names.
+    pub(crate) credit: OfClose<CreditMonth>,
+    pub(crate) credit_of: Kept<(u64, Day), CreditMonth>,
     pub(crate) heat: OfClose<Vec<PlaceEstimate>>,
     pub(crate) signs: OfClose<Vec<Suspicion>>,
     /// Those who test, by month and by quarter; none before the first fit.
@@ -236,7 +237,8 @@ impl ApiState {
             reads: Arc::new(Semaphore::new(READS)),
             books: Shelf::default(),
             league: Kept::default(),
-            credit: Kept::default(),
+            credit: OfClose::default(),
+            credit_of: Kept::default(),
             heat: OfClose::default(),
             signs: OfClose::default(),
             observers: Default::default(),

@@ -4,7 +4,8 @@ use super::ReportError;
 use risk_domain::ids::{EnterpriseId, ProductCode, SectorCode, ZoneId};
 use risk_domain::subject::Subject;
 use risk_engine::series::CITY;
-use risk_engine::{AlertEntry, Case, Engine, Taxonomy, Within};
+use risk_engine::{AlertEntry, Case, Engine, Within};
+use std::collections::BTreeSet;
 
 /// About what a report is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,10 @@ impl Scope {
     pub(super) fn extent<'a>(&'a self, engine: &'a Engine) -> Extent<'a> {
         match self {
             Self::City => Extent::City,
-            Self::Sector(sector) => Extent::Sector(engine.taxonomy(), sector),
+            Self::Sector(sector) => {
+                let products = engine.taxonomy().products_of(sector);
+                Extent::Sector(sector, products.into_iter().collect())
+            }
             Self::Zone(zone) => Extent::Zone(engine.within(zone)),
         }
     }
@@ -50,7 +54,8 @@ impl Scope {
 /// What of the city belongs to what a report is about.
 pub(super) enum Extent<'a> {
     City,
-    Sector(&'a Taxonomy, &'a SectorCode),
+    /// A sector with its products.
+    Sector(&'a SectorCode, BTreeSet<ProductCode>),
     Zone(Within<'a>),
 }
 
@@ -58,7 +63,7 @@ impl Extent<'_> {
     pub(super) fn holds_alert(&self, entry: &AlertEntry<'_>) -> bool {
         match self {
             Self::City => true,
-            Self::Sector(_, sector) => match entry.subject {
+            Self::Sector(sector, _) => match entry.subject {
                 Subject::Product(product) | Subject::Cell(_, product) => {
                     self.holds_product(product)
                 }
@@ -98,7 +103,7 @@ impl Extent<'_> {
     pub(super) fn holds_product(&self, product: &ProductCode) -> bool {
         match self {
             Self::City | Self::Zone(_) => true,
-            Self::Sector(taxonomy, sector) => taxonomy.sector_of(product) == Some(*sector),
+            Self::Sector(_, products) => products.contains(product),
         }
     }
 

@@ -10,6 +10,7 @@ use risk_domain::named_scale;
 use risk_domain::signal::{Duty, DutyRecord};
 use risk_domain::time::{CivilOffset, Day};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The longest time that one list looks back, in days.
 const LONGEST: i32 = 3660;
@@ -86,14 +87,21 @@ pub(crate) fn missed(
         Duty::Weekly => (settings.weekly_grace, true),
         Duty::Monthly => (settings.monthly_grace, true),
     };
+    let mut records = records.to_vec();
+    records.sort_unstable();
+    let mut begun = records.iter().peekable();
+    // The last day of all records that have begun by the end of a period.
+    let mut reached = None;
     let mut missing = Vec::new();
     let mut period = period_of(duty, begin);
     // What ended so long ago that its grace is over.
     while after(duty, period).plus(grace) <= on {
         let owed = all || calendar.is_working_day(period);
         let end = after(duty, period);
-        let recorded = |(from, until): &(Day, Day)| *from < end && *until >= period;
-        if owed && !records.iter().any(recorded) {
+        while let Some((_, until)) = begun.next_if(|(from, _)| *from < end) {
+            reached = reached.max(Some(*until));
+        }
+        if owed && reached < Some(period) {
             missing.push(period);
         }
         period = end;
@@ -119,29 +127,42 @@ pub(crate) fn step_of(missing: usize, settings: &DutySettings) -> DutyStep {
 }
 
 impl Lists {
-    /// Records of duty by the end of a day, in the order of enterprise and duty, of a window that ends
+    /// Enterprises that told records of duty, in the order of their ids, from one on.
+    pub fn on_duty(
+        &self,
+        from: Option<&EnterpriseId>,
+    ) -> impl Iterator<Item = &EnterpriseId> + use<'_> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        let told = self
+            .duties
+            .range::<EnterpriseId, _>((from, Bound::Unbounded));
+        told.map(|(enterprise, _)| enterprise)
+    }
+
+    /// Records of duty of one enterprise by the end of a day, in the order of duties, of a window that ends
     /// there and begins on `from` where that is given. A record that was told later stands in the place of
     /// an earlier one for the same days.
-    pub fn duties(
+    pub fn duties_of(
         &self,
+        enterprise: &EnterpriseId,
         (from, on): (Option<Day>, Day),
         settings: &DutySettings,
         calendar: &Calendar,
         offset: CivilOffset,
     ) -> Vec<DutyRow> {
         let before = offset.start_of(on.plus(1));
-        let mut rows = Vec::new();
-        for (enterprise, records) in &self.duties {
-            for duty in Duty::ALL {
-                let told = records.iter().filter(|((at, _), _)| *at < before);
-                let told = told.map(|(_, record)| record);
-                let told: Vec<&DutyRecord> = told.filter(|record| record.duty == *duty).collect();
-                let window = (from, on);
-                let row = row_of(enterprise, *duty, &told, window, settings, calendar);
-                rows.extend(row);
-            }
-        }
-        rows
+        let told = self.duties.get(enterprise).into_iter().flatten();
+        let told = told.filter(|((at, _), _)| *at < before);
+        let told: Vec<&DutyRecord> = told.map(|(_, record)| record).collect();
+        let row = |duty: &Duty| {
+            let own: Vec<&DutyRecord> = told
+                .iter()
+                .copied()
+                .filter(|record| record.duty == *duty)
+                .collect();
+            row_of(enterprise, *duty, &own, (from, on), settings, calendar)
+        };
+        Duty::ALL.iter().filter_map(row).collect()
     }
 }
 

@@ -132,9 +132,8 @@ pub fn candidates<'a>(
     policy: &ListsPolicy,
     offset: CivilOffset,
 ) -> Vec<Candidate> {
-    let settings = &policy.serious;
     let before = offset.start_of(on.plus(1));
-    let since = offset.start_of(on.plus(1 - settings.days));
+    let since = offset.start_of(on.plus(1 - policy.serious.days));
     let mut found: BTreeMap<EnterpriseId, (Facts, Vec<CaseId>)> = BTreeMap::new();
     for case in cases {
         let mut facts = Facts::new();
@@ -186,29 +185,7 @@ pub fn candidates<'a>(
             let told = (refusal.observed_at, refusal.id.to_string());
             facts.entry(Criterion::Refusal).or_default().push(told);
         }
-        let mut met = Vec::new();
-        for (criterion, mut of) in facts {
-            of.retain(|(at, _)| *at >= since && *at < before);
-            of.sort();
-            of.dedup();
-            let least = match criterion {
-                Criterion::RepeatedFailures => settings.repeated_failures as usize,
-                Criterion::HeavyPenalty
-                | Criterion::LicenceRevoked
-                | Criterion::BusinessStopped
-                | Criterion::SevereHazard
-                | Criterion::Refusal
-                | Criterion::Tampering => 1,
-            };
-            if let Some((last, _)) = of.last().filter(|_| of.len() >= least) {
-                met.push(Met {
-                    criterion,
-                    count: of.len() as u32,
-                    last: offset.day_of(*last),
-                    behind: of.iter().map(|(_, behind)| behind.clone()).collect(),
-                });
-            }
-        }
+        let met = met_of(facts, (since, before), policy, offset);
         if met.iter().any(|one| one.criterion.is_penalty()) {
             all.push(Candidate {
                 enterprise,
@@ -218,4 +195,37 @@ pub fn candidates<'a>(
         }
     }
     all
+}
+
+/// The criteria that facts within a time meet.
+fn met_of(
+    facts: Facts,
+    (since, before): (Timestamp, Timestamp),
+    policy: &ListsPolicy,
+    offset: CivilOffset,
+) -> Vec<Met> {
+    let mut met = Vec::new();
+    for (criterion, mut of) in facts {
+        of.retain(|(at, _)| *at >= since && *at < before);
+        of.sort();
+        of.dedup();
+        let least = match criterion {
+            Criterion::RepeatedFailures => policy.serious.repeated_failures as usize,
+            Criterion::HeavyPenalty
+            | Criterion::LicenceRevoked
+            | Criterion::BusinessStopped
+            | Criterion::SevereHazard
+            | Criterion::Refusal
+            | Criterion::Tampering => 1,
+        };
+        if let Some((last, _)) = of.last().filter(|_| of.len() >= least) {
+            met.push(Met {
+                criterion,
+                count: of.len() as u32,
+                last: offset.day_of(*last),
+                behind: of.iter().map(|(_, behind)| behind.clone()).collect(),
+            });
+        }
+    }
+    met
 }

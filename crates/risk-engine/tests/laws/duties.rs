@@ -148,7 +148,9 @@ fn the_list_counts_what_the_reminder_counts_however_long_ago_the_first_was_misse
             && alert.rule == AlertRule::DutyMissed
         {
             let on = offset.day_of(alert.raised_at.plus_millis(-1));
-            let rows = lists.duties((None, on), &policy.lists.duties, calendar, offset);
+            let settings = &policy.lists.duties;
+            let of = |one| lists.duties_of(one, (None, on), settings, calendar, offset);
+            let rows: Vec<DutyRow> = lists.on_duty(None).flat_map(of).collect();
             let told = |row: &DutyRow| {
                 let count = format!("{} {} records", row.missing_lately, row.duty.code());
                 alert.reason_en.starts_with(&count)

@@ -88,26 +88,32 @@ fn command(id: &str, actor: &str, role: Role, days: i64, action: ProblemAction) 
     }
 }
 
+fn problem() -> Problem {
+    Problem {
+        text: "小零件易脱落".into(),
+        clause: Some("GB 6675.2 4.4".into()),
+        product: ProductCode::new("P0").ok(),
+        item: ItemCode::new("small-parts").ok(),
+    }
+}
+
 fn list_problem() -> ProblemAction {
-    ProblemAction::List {
-        problem: Problem {
-            text: "小零件易脱落".into(),
-            clause: Some("GB 6675.2 4.4".into()),
-            product: ProductCode::new("P0").ok(),
-            item: ItemCode::new("small-parts").ok(),
-        },
+    ProblemAction::List { problem: problem() }
+}
+
+fn measures(due: Day) -> RectificationPlan {
+    RectificationPlan {
+        cause: "胶水固化不足".into(),
+        measure: "更换胶水，逐批拉力试验".into(),
+        owner: "质量安全总监".into(),
+        due,
     }
 }
 
 fn plan(of: &str, due: Day) -> ProblemAction {
     ProblemAction::Plan {
         of: CommandId::new(of).unwrap(),
-        plan: RectificationPlan {
-            cause: "胶水固化不足".into(),
-            measure: "更换胶水，逐批拉力试验".into(),
-            owner: "质量安全总监".into(),
-            due,
-        },
+        plan: measures(due),
     }
 }
 
@@ -354,8 +360,9 @@ fn zero_risk_days_count_missing_ones_are_named_and_days_off_are_not_owed() {
     lists.admit_signal(&duty(2, Duty::Weekly, (5, 11), &[]));
     let of = |lists: &Lists, on: i32, duty: Duty| {
         let calendar = desk.engine.calendar();
-        let rows = lists.duties((None, day(on)), settings, calendar, offset());
-        rows.into_iter().find(|row| row.duty == duty).unwrap()
+        let of = |one| lists.duties_of(one, (None, day(on)), settings, calendar, offset());
+        let mut rows = lists.on_duty(None).flat_map(of);
+        rows.find(|row| row.duty == duty).unwrap()
     };
     let daily = of(&lists, 9, Duty::Daily);
     assert_eq!((daily.recorded, daily.zero_risk), (3, 2));
@@ -522,12 +529,6 @@ fn history(seeds: &[(u32, u32, u8)]) -> Vec<InspectionResult> {
 
 /// A problem that was listed, and perhaps planned, verified or withdrawn.
 fn noted(number: usize, (of, days, state): (u32, u32, u8)) -> ListedProblem {
-    let ProblemAction::List { problem } = list_problem() else {
-        panic!("it lists");
-    };
-    let ProblemAction::Plan { plan, .. } = plan("K", day(days as i32 + 20)) else {
-        panic!("it plans");
-    };
     let somebody = ActorId::new("B").unwrap();
     let verified = (at(i64::from(days) + 30, 0), somebody.clone());
     let state = [
@@ -539,10 +540,10 @@ fn noted(number: usize, (of, days, state): (u32, u32, u8)) -> ListedProblem {
     ListedProblem {
         id: CommandId::new(format!("K{number:02}")).unwrap(),
         enterprise: enterprise(of),
-        problem,
+        problem: problem(),
         listed_at: at(i64::from(days), 0),
         listed_by: somebody.clone(),
-        plan: (state != ProblemState::Listed).then_some(plan),
+        plan: (state != ProblemState::Listed).then(|| measures(day(days as i32 + 20))),
         planned_by: Some(somebody),
         verified: (state == ProblemState::Verified).then_some(verified),
         state,

@@ -52,7 +52,7 @@ pub(crate) struct FrameBytes {
 impl FrameTable {
     /// Bytes of the whole skippable frame whose head this is; none where a payload begins otherwise, which
     /// is one frame.
-    pub(crate) fn len_of(head: &[u8; TABLE_HEAD]) -> Option<usize> {
+    pub(crate) fn len_of(head: [u8; TABLE_HEAD]) -> Option<usize> {
         let (magic, length) = head.split_first_chunk::<4>()?;
         let length = u32::from_le_bytes(length.try_into().ok()?);
         (*magic == TABLE_MAGIC).then_some(TABLE_HEAD + length as usize)
@@ -222,7 +222,7 @@ pub(crate) fn decompress_all(
     payload: &[u8],
     raw_len: usize,
 ) -> Result<(Vec<u8>, Vec<FrameStart>), DamageKind> {
-    let table_len = payload.first_chunk().and_then(FrameTable::len_of);
+    let table_len = payload.first_chunk().copied().and_then(FrameTable::len_of);
     let Some(table_len) = table_len else {
         return Ok((decompress(payload, raw_len)?, Vec::new()));
     };

@@ -187,7 +187,7 @@ impl Segment {
             Ok(bytes)
         };
         let head = read(0, TABLE_HEAD.min(header.payload_len as usize))?;
-        let table_len = head.first_chunk().and_then(FrameTable::len_of);
+        let table_len = head.first_chunk().copied().and_then(FrameTable::len_of);
         let Some(table_len) = table_len else {
             let body = self.body(offset, header)?;
             return Ok(body

@@ -32,7 +32,7 @@ impl Sources<'_> {
             let of_one = key(one).cmp(&key(other));
             of_one.then_with(|| one.alert.id.cmp(&other.alert.id))
         };
-        let mut by_rule: BTreeMap<String, u64> = BTreeMap::new();
+        let mut by_rule: BTreeMap<&str, u64> = BTreeMap::new();
         let mut by_level: BTreeMap<AlertLevel, (u64, u64)> = AlertLevel::ALL
             .iter()
             .map(|&level| (level, (0, 0)))
@@ -43,7 +43,7 @@ impl Sources<'_> {
             let (opened_of, open_of) = by_level.entry(alert.level).or_default();
             if span.holds(alert.opened_at) {
                 *opened_of += 1;
-                *by_rule.entry(alert.rule.code().to_owned()).or_default() += 1;
+                *by_rule.entry(alert.rule.code()).or_default() += 1;
             }
             closed += u64::from(alert.closed_at.is_some_and(|at| span.holds(at)));
             if span.ends_within(alert.opened_at, alert.closed_at) {
@@ -57,12 +57,13 @@ impl Sources<'_> {
             opened,
             open,
         };
+        let owned = |(rule, count): (&str, u64)| (rule.to_owned(), count);
         ReportAlertsDto {
             opened: by_rule.values().sum(),
             closed,
             open,
             by_level: by_level.into_iter().map(level).collect(),
-            by_rule,
+            by_rule: by_rule.into_iter().map(owned).collect(),
             gravest: gravest.iter().map(|entry| self.alert(entry)).collect(),
         }
     }
