@@ -57,6 +57,7 @@ mod subjects;
 mod supply;
 mod targets;
 pub mod taxonomy;
+mod tight;
 mod warning;
 mod within;
 

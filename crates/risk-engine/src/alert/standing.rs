@@ -7,6 +7,7 @@
 use super::lifecycle::{Act, AlertState, LifeRule, act_of, next};
 use super::terms::{AlertTerms, graver};
 use super::{Alert, AlertRule, Behind, NAMED_RESULTS};
+use crate::tight::push_tight;
 use risk_domain::alert_action::{AlertAction, Disposition};
 use risk_domain::decision::Actor;
 use risk_domain::ids::{AlertId, CommandId, HazardCode, InspectionId, SignalId, ZoneId};
@@ -203,7 +204,7 @@ impl Standing {
         }
         self.quiet_until = None;
         if let Some(id) = name.alert(self.alerts.len() + 1) {
-            self.alerts.push(StandingAlert::opened(id, raise, terms));
+            push_tight(&mut self.alerts, StandingAlert::opened(id, raise, terms));
         }
     }
 

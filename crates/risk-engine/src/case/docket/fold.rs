@@ -10,6 +10,7 @@ use crate::case::{
     Case, CaseEvent, CaseKey, CaseKind, CaseState, Cause, Ending, Happened, Proposal, enforcement,
     farm_produce, fast_test, food_check, spot_check,
 };
+use crate::tight::push_tight;
 use compact_str::CompactString;
 use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
@@ -307,8 +308,8 @@ impl<'a> Fold<'a> {
             events: Vec::new(),
         };
         case.enter(at, state, self.rules);
-        case.events.push(by.event(at, Happened::Opened, state));
-        self.cases.push(case);
+        case.push(by, at, Happened::Opened);
+        push_tight(&mut self.cases, case);
     }
 
     /// Lets an act happen to the open case.
@@ -391,7 +392,7 @@ impl<'a> Fold<'a> {
             if let Some(case) = self.cases.get_mut(number) {
                 let state = case.state;
                 let void = By::officer(id, command).event(at, Happened::Void(rule), state);
-                case.events.push(void);
+                push_tight(&mut case.events, void);
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::case::act::Act;
 use crate::case::rule::CaseRule;
 use crate::case::term::{BadDay, Count, Deadline};
 use crate::case::{Awaits, Case, CaseState, Ending, Happened};
+use crate::tight::push_tight;
 use risk_domain::time::{Day, Timestamp};
 
 impl Case {
@@ -23,7 +24,7 @@ impl Case {
     }
 
     pub(super) fn push(&mut self, by: By, at: Timestamp, what: Happened) {
-        self.events.push(by.event(at, what, self.state));
+        push_tight(&mut self.events, by.event(at, what, self.state));
     }
 
     pub(super) fn note(&mut self, at: Timestamp, act: Act, by: By) {
@@ -44,7 +45,9 @@ impl Case {
         }
         self.state = state;
         let before = std::mem::take(&mut self.deadlines);
-        for clock in state.clocks() {
+        let clocks = state.clocks();
+        self.deadlines.reserve_exact(clocks.len());
+        for clock in clocks {
             if let Some(running) = before.iter().find(|one| one.term == clock.term) {
                 self.deadlines.push(running.clone());
             } else if let Some(rule) = rules.policy.term(state.kind(), clock.term) {
