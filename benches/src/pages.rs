@@ -387,7 +387,7 @@ fn served(dir: &Path, args: &Args) -> anyhow::Result<Spotcheck> {
     }
     let config = dir.join("spotcheck.toml");
     let listen = format!("127.0.0.1:{}", process::free_port()?);
-    // The results are of the past: left idle, the server would close all days until now, one by one.
+    // The results are of the past: left idle, the server would close all weeks until now beside the questions.
     let settings = format!(
         "data_dir = '{}'\n[http]\nlisten = '{listen}'\nrequests_per_minute = 100000\n\
          [identity]\ndemo = true\n[intake]\nidle_after = '8760h'\n",

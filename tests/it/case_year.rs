@@ -279,7 +279,7 @@ fn checked(data_dir: &Path, given: &BTreeSet<String>) -> Result<String> {
             }
         }
     }
-    let alerts = engine.alerts();
+    let alerts: Vec<_> = engine.alerts().collect();
     for entry in &alerts {
         ensure!(
             !entry.alert.reason_zh.is_empty(),

@@ -64,11 +64,16 @@ impl Engine {
 
     /// The next epoch to close, up to `through`: one with evidence, or the end of a week.
     pub(crate) fn next_close(&self, through: Epoch) -> Option<Epoch> {
+        self.next_close_after(self.last_closed, through)
+    }
+
+    /// The same after an epoch, as if it were the last that closed.
+    pub(crate) fn next_close_after(&self, last: Option<Epoch>, through: Epoch) -> Option<Epoch> {
         let with_rows = |first: Option<Epoch>, second: Option<Epoch>| match (first, second) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        let next = match self.last_closed {
+        let next = match last {
             None => {
                 let rows = with_rows(self.pending.first(), self.families.first_open());
                 let told = with_rows(self.frame.first_open(), self.decisions.first_due());

@@ -261,6 +261,11 @@ impl EpochCalendar {
         )
     }
 
+    /// The first watermark (before lateness) that allows an epoch to close.
+    pub(crate) fn closable_at(self, epoch: Epoch) -> Timestamp {
+        self.end_of(epoch).plus_millis(self.time.lateness_millis)
+    }
+
     /// The last epoch of the week that `epoch` lies in.
     pub(crate) fn week_end(self, epoch: Epoch) -> Epoch {
         let sunday = self.day_of(epoch).week_start().plus(6);

@@ -220,6 +220,16 @@ impl Engine {
         !self.clocks.any_holds() && (lapses || closes())
     }
 
+    /// The instant of the next tick, at or before `now`: that by which one epoch closes, where several would.
+    /// Ticks by these, the shell closes what a tick at `now` would close, with time for others in between.
+    pub fn next_tick(&self, now: Timestamp) -> Timestamp {
+        let through = self.calendar.closable(now);
+        let first = self.next_close(through);
+        let several = |first: &Epoch| self.next_close_after(Some(*first), through).is_some();
+        let first = first.filter(several);
+        first.map_or(now, |first| self.calendar.closable_at(first))
+    }
+
     /// The last epoch that closed, and its end.
     pub fn last_closed(&self) -> Option<(Epoch, Timestamp)> {
         self.last_closed

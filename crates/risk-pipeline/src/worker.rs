@@ -65,6 +65,8 @@ pub struct Worker {
     since_checkpoint: usize,
     /// The day on which what is personal was last looked through.
     erased_on: Option<Day>,
+    /// Whether time alone lets more epochs close than the last tick did.
+    due: bool,
 }
 
 impl std::fmt::Debug for Worker {
@@ -113,6 +115,7 @@ impl Worker {
             duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
             since_checkpoint: 0,
             erased_on: None,
+            due: false,
             decoder,
             in_hand: VecDeque::new(),
             parts,
@@ -153,7 +156,7 @@ impl Worker {
             finished = self.take_until(leave)?;
             self.write_notes()?;
             self.erase_due()?;
-            self.tick()?;
+            self.due = self.tick()?;
             self.mirror();
         }
         finished |= self.take_until(0)?;
@@ -193,7 +196,8 @@ impl Worker {
     /// when nothing else is in hand.
     fn poll(&mut self) -> Result<bool, WorkerError> {
         let settings = self.parts.settings;
-        let wait = if self.in_hand.is_empty() {
+        let at_rest = self.in_hand.is_empty() && !self.due;
+        let wait = if at_rest {
             settings.poll_wait
         } else {
             Duration::ZERO

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use risk_domain::personal::ErasureRule;
 use risk_domain::time::Timestamp;
-use risk_engine::{Policy, Taxonomy};
+use risk_engine::{Effect, Policy, Taxonomy};
 use risk_pipeline::clock::{Clock, SystemClock};
 use risk_pipeline::dead_letter::DeadLetterLimit;
 use risk_pipeline::metrics::PipelineMetrics;
@@ -146,10 +146,15 @@ fn an_idle_source_is_waited_for() {
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);
 }
 
-/// A partition's end is told with its last record; hours pass, and nothing comes.
+/// A partition's end is told with its last record; time passes, and nothing comes.
 struct Ending {
     polls: u32,
+    /// Polls after which the worker is stopped.
+    last: u32,
     hours: Arc<AtomicI64>,
+    /// Hours that pass with each poll.
+    pace: i64,
+    waits: Arc<Mutex<Vec<Duration>>>,
     status: Arc<WorkerStatus>,
 }
 
@@ -166,8 +171,9 @@ impl Source for Ending {
         Ok(())
     }
 
-    fn poll(&mut self, _max: usize, _wait: Duration) -> Result<SourceBatch, SourceError> {
+    fn poll(&mut self, _max: usize, wait: Duration) -> Result<SourceBatch, SourceError> {
         let mut batch = SourceBatch::default();
+        self.waits.lock().unwrap().push(wait);
         if self.polls == 0 {
             for partition in [0, 1] {
                 let at = Timestamp::parse("2026-03-10T00:00:00Z").unwrap();
@@ -177,8 +183,8 @@ impl Source for Ending {
             }
         }
         self.polls += 1;
-        self.hours.fetch_add(1, Ordering::SeqCst);
-        if self.polls == 6 {
+        self.hours.fetch_add(self.pace, Ordering::SeqCst);
+        if self.polls == self.last {
             self.status.stop();
         }
         Ok(batch)
@@ -221,7 +227,10 @@ fn a_partition_whose_last_record_comes_with_its_end_holds_nothing_back() {
     let hours = Arc::new(AtomicI64::new(0));
     let source = Ending {
         polls: 0,
+        last: 6,
         hours: Arc::clone(&hours),
+        pace: 1,
+        waits: Arc::default(),
         status: Arc::clone(&status),
     };
     let clock: Arc<dyn Clock> = Arc::new(Later(hours));
@@ -231,6 +240,46 @@ fn a_partition_whose_last_record_comes_with_its_end_holds_nothing_back() {
     let closed = opened.engine.last_closed().map(|(_, end)| end);
     let read = Timestamp::parse("2026-03-06T16:00:00Z").unwrap();
     assert!(closed >= Some(read), "{closed:?}");
+    opened.writer.close().unwrap();
+}
+
+/// After results of long ago many weeks are over at once. They close one by one, and whoever asks is answered in
+/// between.
+#[test]
+fn weeks_that_are_over_close_one_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let status = Arc::new(WorkerStatus::default());
+    let (hours, waits) = (Arc::new(AtomicI64::new(0)), Arc::default());
+    let source = Ending {
+        polls: 0,
+        last: 25,
+        hours: Arc::clone(&hours),
+        pace: 24 * 70,
+        waits: Arc::clone(&waits),
+        status: Arc::clone(&status),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(Later(hours));
+    let worker = worker_at(&store, Box::new(source), &status, (500, clock));
+    worker.run().unwrap();
+    let opened = store.open().unwrap();
+    let mut closes = Vec::new();
+    for block in opened.reader.ledger().blocks(0) {
+        let block = block.unwrap();
+        let closed = block.entries().filter(|(index, entry)| {
+            let record = Record::decode(*index, entry).unwrap();
+            matches!(record, Record::Effect(Effect::EpochClosed(_)))
+        });
+        closes.push(closed.count());
+    }
+    assert!(closes.iter().all(|closes| *closes <= 1), "{closes:?}");
+    assert!(closes.iter().sum::<usize>() > 15, "{closes:?}");
+    // While more are due, nothing is waited for.
+    let waits = waits.lock().unwrap();
+    assert!(
+        waits.iter().rev().take(15).all(Duration::is_zero),
+        "{waits:?}"
+    );
     opened.writer.close().unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! The problem list（问题清单）: what failed and nobody has listed yet, and what was listed.
 
-use super::{Failure, Known, Lists};
+use super::{Failure, Lists};
 use crate::problems::{ListedProblem, ProblemState};
 use compact_str::CompactString;
 use risk_domain::ids::{EnterpriseId, HazardCode, ItemCode, ProductCode, ZoneId};
@@ -109,22 +109,9 @@ impl ListedProblems {
 }
 
 impl Lists {
-    /// The problem list up to the end of a day: every problem that officers listed, and every item that
-    /// failed and that none of them covers, in the order of enterprise, product and item. A problem covers
-    /// the failures of its product and item up to its verification.
-    pub fn problems(
-        &self,
-        listed: impl Iterator<Item = ListedProblem>,
-        on: Day,
-        offset: CivilOffset,
-    ) -> Vec<ProblemRow> {
-        let listed = ListedProblems::by(listed, on, offset);
-        let known = self.all_known(&listed, None);
-        let rows = known.flat_map(|known| self.rows_of(&known, on, offset));
-        rows.collect()
-    }
-
-    /// The rows of one enterprise in it.
+    /// The rows of one enterprise in the problem list up to the end of a day: every problem that officers
+    /// listed, and every item that failed and that none of them covers, in the order of product and item. A
+    /// problem covers the failures of its product and item up to its verification.
     pub fn problems_of(
         &self,
         enterprise: &EnterpriseId,
@@ -132,7 +119,11 @@ impl Lists {
         on: Day,
         offset: CivilOffset,
     ) -> Vec<ProblemRow> {
-        self.rows_of(&self.known(enterprise, listed), on, offset)
+        let known = self.known(enterprise, listed);
+        let failures = self.counted(known.failures, offset.start_of(on.plus(1)));
+        let found = found(known.listed, &failures, on);
+        let rows = found.iter().map(|one| one.row(enterprise, (on, offset)));
+        rows.collect()
     }
 
     /// Enterprises that have or may have a row in the problem list or in the assistance list, in the order of
@@ -143,20 +134,6 @@ impl Lists {
         from: Option<&EnterpriseId>,
     ) -> impl Iterator<Item = &'a EnterpriseId> + use<'a> {
         self.all_known(listed, from).map(|known| known.enterprise)
-    }
-
-    pub(super) fn rows_of(
-        &self,
-        known: &Known<'_>,
-        on: Day,
-        offset: CivilOffset,
-    ) -> Vec<ProblemRow> {
-        let failures = self.counted(known.failures, offset.start_of(on.plus(1)));
-        let found = found(known.listed, &failures, on);
-        let rows = found
-            .iter()
-            .map(|one| one.row(known.enterprise, (on, offset)));
-        rows.collect()
     }
 }
 

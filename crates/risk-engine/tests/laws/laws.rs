@@ -7,7 +7,7 @@ use risk_domain::inspection::{InspectionResult, TestKind};
 use risk_domain::selection::{SelectionBasis, SelectionMode};
 use risk_domain::subject::Subject;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
-use risk_engine::{Effect, Engine, EngineRejection, Outcome, StateHash};
+use risk_engine::{Effect, Engine, EngineRejection, Input, Outcome, StateHash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -90,8 +90,51 @@ fn run(results: &[InspectionResult], partitions: i32) -> (StateHash, BTreeSet<St
     (hash, desk.alert_ids())
 }
 
+/// The state after results, once nothing holds the watermark and the clock says `now`.
+fn ticked(
+    results: &[InspectionResult],
+    now: Timestamp,
+    by_steps: bool,
+) -> (StateHash, BTreeSet<String>) {
+    let mut desk = Desk::new(1);
+    for result in results {
+        desk.post(0, result);
+    }
+    let clocks = desk.engine.partition_clocks();
+    let idle: Vec<_> = clocks.map(|(name, _)| name.clone()).collect();
+    loop {
+        let next = if by_steps {
+            desk.engine.next_tick(now)
+        } else {
+            now
+        };
+        let before = desk.engine.last_closed();
+        let outcome = desk.engine.step(&Input::Tick {
+            now: next,
+            idle: &idle,
+        });
+        let closed = outcome.effects.iter();
+        let closed = closed
+            .filter(|effect| matches!(effect, Effect::EpochClosed(_)))
+            .count();
+        desk.effects.extend(outcome.effects);
+        if next < now {
+            assert_eq!(closed, 1, "from {before:?} by {next}");
+        } else {
+            return (desk.engine.state_hash(), desk.alert_ids());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn closing_one_by_one_is_closing_all(results in stream(), weeks in 0_i64..30) {
+        let last = results.iter().map(|one| one.observed_at).max().unwrap();
+        let now = last.plus_millis(weeks * 7 * DAY_MILLIS);
+        prop_assert_eq!(ticked(&results, now, true), ticked(&results, now, false));
+    }
 
     #[test]
     fn a_permutation_within_lateness_changes_nothing(results in stream(), seed in any::<u64>()) {

@@ -191,7 +191,18 @@ fn assisted(lists: &Lists, on: Day) -> Vec<Assisted> {
 }
 
 fn rows(lists: &Lists, desk: &Desk, on: Day) -> Vec<ProblemRow> {
-    lists.problems(desk.engine.problems(), on, offset())
+    problem_list(lists, desk.engine.problems(), on)
+}
+
+/// The whole problem list.
+fn problem_list(
+    lists: &Lists,
+    listed: impl Iterator<Item = ListedProblem>,
+    on: Day,
+) -> Vec<ProblemRow> {
+    let listed = ListedProblems::by(listed, on, offset());
+    let of = |one| lists.problems_of(one, &listed, on, offset());
+    lists.enterprises(&listed, None).flat_map(of).collect()
 }
 
 #[test]
@@ -582,7 +593,7 @@ proptest! {
         let within = at(0, 0)..at(120, 0);
         let told = lists.overview(&listed, &scope, (on, &within), (rules, offset()), 5);
 
-        let mut rows = lists.problems(notes.iter().cloned(), on, offset());
+        let mut rows = problem_list(&lists, notes.iter().cloned(), on);
         rows.retain(|row| {
             of_enterprise(&row.enterprise)
                 && (whole || row.product.as_ref().is_some_and(of_product))
@@ -630,7 +641,7 @@ proptest! {
             for at in order {
                 lists.admit_result(*at as u64, &results[*at]);
             }
-            let rows = lists.problems(std::iter::empty(), day(300), offset());
+            let rows = problem_list(&lists, std::iter::empty(), day(300));
             (rows, assisted(&lists, day(300)))
         };
         let straight: Vec<usize> = (0..results.len()).collect();

@@ -65,8 +65,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Records a tick when a partition has gone idle, or when time alone lets an epoch close.
-    pub(super) fn tick(&mut self) -> Result<(), WorkerError> {
+    /// Records a tick when a partition has gone idle, or when time alone lets an epoch close: one at a time, for
+    /// while an epoch closes nobody is answered. Says whether more of them are due.
+    pub(super) fn tick(&mut self) -> Result<bool, WorkerError> {
         let now = self.parts.clock.now();
         let idle_after =
             i64::try_from(self.parts.settings.idle_after.as_millis()).unwrap_or(i64::MAX);
@@ -88,19 +89,24 @@ impl Worker {
                 lane.name.clone()
             })
             .collect();
-        let closes = waits && {
+        let (closes, next) = {
             let engine = self
                 .parts
                 .engine
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            engine.would_close(now)
+            (waits && engine.would_close(now), engine.next_tick(now))
         };
         if idle.is_empty() && !closes {
-            return Ok(());
+            return Ok(false);
         }
-        self.input(&Input::Tick { now, idle: &idle })?;
+        let tick = Input::Tick {
+            now: next,
+            idle: &idle,
+        };
+        self.input(&tick)?;
         self.commit(Vec::new())?;
-        self.balance()
+        self.balance()?;
+        Ok(next < now)
     }
 }
