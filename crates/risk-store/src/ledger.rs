@@ -8,7 +8,7 @@
 //! - **Altered bytes are found.** Every byte of a segment is covered by a checksum or a hash; reading
 //!   checks what it reads, [`verify`] checks everything from the published format alone
 //!   (`docs/ledger-format.md`).
-//! - **One entry can be proved without the rest**, and a section of it withheld ([`Block::disclose`],
+//! - **One entry can be proved without the rest**, and a section of it withheld ([`Excerpt::disclose`],
 //!   [`LedgerReader::inclusion_proof`]).
 //! - **A failed write or fsync is fatal**: the ledger then refuses everything until it is reopened.
 //!
