@@ -17,7 +17,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 /// Entries that a question takes in at most.
-const CATCH_UP: u64 = 50_000;
+const CATCH_UP: u64 = 200_000;
 /// Entries that are taken in at once beside questions: none waits longer for the views.
 const STEP: u64 = 5_000;
 

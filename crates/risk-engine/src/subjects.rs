@@ -319,11 +319,6 @@ impl Subjects {
         self.hasher.hash_one(subject)
     }
 
-    /// The innermost zone of what stands above a base.
-    pub(crate) fn zone_of(&self, above: u32) -> Option<SubjectIx> {
-        self.above(above).get(ZONE).copied()
-    }
-
     pub(crate) fn find(&self, subject: &Subject) -> Option<SubjectIx> {
         let hash = self.name_hash(subject);
         let found = self

@@ -1,7 +1,7 @@
 //! What lies in a zone（区域归属）, for who asks it of very many subjects.
 
 use crate::step::Engine;
-use crate::subjects::{SubjectIx, Subjects};
+use crate::subjects::{SubjectIx, Subjects, ZONE};
 use hashbrown::HashTable;
 use risk_domain::ids::ZoneId;
 use risk_domain::subject::Subject;
@@ -41,7 +41,8 @@ impl Subjects {
     /// Cells, enterprises and sites with a target whose innermost zone is one of these; some of them again and
     /// again.
     fn placed_in(&self, wanted: impl Fn(&ZoneId) -> bool) -> impl Iterator<Item = SubjectIx> {
-        let lies = |above| match self.zone_of(above).map(|at| self.name(at)) {
+        let innermost = |above| self.above(above).get(ZONE).map(|at| self.name(*at));
+        let lies = |above| match innermost(above) {
             Some(Subject::Zone(zone)) => wanted(zone),
             Some(
                 Subject::Product(_)

@@ -108,7 +108,7 @@ impl Listed {
 impl Alerts {
     fn of_stream(&self, stream: u128, number: u32) -> Option<AlertEntry<'_>> {
         let stream = self.stream(stream)?;
-        let alert = stream.now.alerts.get(number as usize)?;
+        let alert = stream.now().alerts.get(number as usize)?;
         Some(stream.entry(alert))
     }
 
@@ -131,7 +131,7 @@ impl Alerts {
         let streams = streams.map(|hazard| stream_id(subject, hazard.as_ref()));
         let alerts = |id| {
             let stream: Option<&Stream> = self.stream(id);
-            stream.map_or_else(Vec::new, |stream| lines(id, &stream.now.alerts))
+            stream.map_or_else(Vec::new, |stream| lines(id, &stream.now().alerts))
         };
         let mut own: Vec<ListedAlert> = streams.flat_map(alerts).collect();
         own.retain(|(class, place, last_raised_at)| {
@@ -165,7 +165,7 @@ impl Engine {
 
     /// Every alert, by whom it is about: for who counts them all.
     pub fn alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
-        self.alerts.all()
+        self.alerts.entries()
     }
 
     /// Number of alerts by state and level.

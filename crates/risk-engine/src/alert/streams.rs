@@ -35,8 +35,8 @@ pub(super) struct Stream {
     settled: Standing,
     /// Events of open epochs.
     open: BTreeMap<Place, Event>,
-    /// What stands after all events.
-    pub(super) now: Standing,
+    /// What stands after all events; none where no epoch with an event is open, and what is settled stands.
+    ahead: Option<Standing>,
 }
 
 /// All streams.
@@ -76,6 +76,11 @@ pub(super) fn stream_of(alert: &AlertId) -> Option<u128> {
 }
 
 impl Stream {
+    /// What stands after all events.
+    pub(super) fn now(&self) -> &Standing {
+        self.ahead.as_ref().unwrap_or(&self.settled)
+    }
+
     /// One of its alerts, with whose it is.
     pub(super) fn entry<'a>(&'a self, alert: &'a StandingAlert) -> AlertEntry<'a> {
         AlertEntry {
@@ -106,7 +111,7 @@ impl Stream {
             .last_key_value()
             .is_none_or(|(last, _)| last < place)
         {
-            return self.now.clone();
+            return self.now().clone();
         }
         let before = self.open.range(..place.clone());
         self.fold(id, before.map(|(_, event)| event), terms)
@@ -116,11 +121,12 @@ impl Stream {
         let last = self.open.last_key_value();
         if last.is_none_or(|(last, _)| *last < place) {
             let name = name_of(id);
-            self.now.take(&StreamName { id: &name }, &event, terms);
+            let ahead = self.ahead.get_or_insert_with(|| self.settled.clone());
+            ahead.take(&StreamName { id: &name }, &event, terms);
             self.open.insert(place, event);
         } else {
             self.open.insert(place, event);
-            self.now = self.fold(id, self.open.values(), terms);
+            self.ahead = Some(self.fold(id, self.open.values(), terms));
         }
     }
 
@@ -134,13 +140,13 @@ impl Stream {
             self.settled.take(&StreamName { id: &name }, &event, terms);
         }
         self.settled.wake(ended_at);
-        self.now = self.fold(id, self.open.values(), terms);
+        let is_open = !self.open.is_empty();
+        self.ahead = is_open.then(|| self.fold(id, self.open.values(), terms));
     }
 
     fn snoozed(&self) -> bool {
-        let alerts = [&self.settled, &self.now]
-            .into_iter()
-            .filter_map(|one| one.open());
+        let standing = [&self.settled, self.now()].into_iter();
+        let alerts = standing.filter_map(|one| one.open());
         alerts.into_iter().any(|alert| alert.snooze.is_some())
     }
 }
@@ -150,17 +156,12 @@ impl Alerts {
         self.streams.get(&id)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = AlertEntry<'_>> {
-        let streams = self.streams.values();
-        streams.flat_map(|stream| stream.now.alerts.iter().map(|alert| stream.entry(alert)))
-    }
-
     /// Changes a stream: the one place where that is done, so that what is listed is what stands.
     fn change(&mut self, id: u128, change: impl FnOnce(&mut Stream)) {
         if let Some(stream) = self.streams.get_mut(&id) {
-            let before = lines(id, &stream.now.alerts);
+            let before = lines(id, &stream.now().alerts);
             change(stream);
-            let after = lines(id, &stream.now.alerts);
+            let after = lines(id, &stream.now().alerts);
             self.listed.change(stream.hazard.as_ref(), before, after);
         }
     }
@@ -169,7 +170,7 @@ impl Alerts {
     pub(crate) fn list_anew(&mut self) {
         self.listed = Listed::default();
         for (id, stream) in &self.streams {
-            let after = lines(*id, &stream.now.alerts);
+            let after = lines(*id, &stream.now().alerts);
             self.listed
                 .change(stream.hazard.as_ref(), Vec::new(), after);
         }
@@ -182,7 +183,8 @@ impl Alerts {
     /// Bytes that the streams hold, about.
     pub(crate) fn heap_bytes(&self) -> usize {
         let of = |stream: &Stream| {
-            let alerts = stream.settled.alerts.len() + stream.now.alerts.len();
+            let ahead = stream.ahead.as_ref().map_or(0, |ahead| ahead.alerts.len());
+            let alerts = stream.settled.alerts.len() + ahead;
             size_of::<Stream>()
                 + alerts * size_of::<StandingAlert>()
                 + stream.open.len() * (size_of::<Place>() + size_of::<Event>() + size_of::<Raise>())
@@ -231,7 +233,7 @@ impl Alerts {
             hazard: alert.hazard.clone(),
             settled: Standing::default(),
             open: BTreeMap::new(),
-            now: Standing::default(),
+            ahead: None,
         });
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
         let raise = Raise::new(alert, behind);
@@ -273,7 +275,7 @@ impl Alerts {
     fn waking(&self, ended_at: Timestamp) -> Vec<(u128, StandingAlert)> {
         let lively = self.lively.iter();
         let streams = lively.filter_map(|id| Some((*id, self.streams.get(id)?)));
-        let open = streams.filter_map(|(id, stream)| Some((id, stream.now.open()?)));
+        let open = streams.filter_map(|(id, stream)| Some((id, stream.now().open()?)));
         let over = open.filter(|(_, alert)| {
             let snooze = alert.snooze.as_ref();
             snooze.is_some_and(|snooze| snooze.until <= ended_at)
@@ -293,16 +295,16 @@ impl Alerts {
         Some(stream.at(id, &place_of(epoch, order), terms))
     }
 
-    fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         self.streams.values().flat_map(|stream| {
-            let alerts = stream.now.alerts.iter();
+            let alerts = stream.now().alerts.iter();
             alerts.map(|alert| stream.entry(alert))
         })
     }
 
     fn entry(&self, id: &AlertId) -> Option<AlertEntry<'_>> {
         let stream = self.streams.get(&stream_of(id)?)?;
-        let alerts = &stream.now.alerts;
+        let alerts = &stream.now().alerts;
         let alert = alerts.iter().find(|alert| alert.id == *id)?;
         Some(stream.entry(alert))
     }
@@ -332,7 +334,7 @@ impl Engine {
         hazard: Option<&HazardCode>,
     ) -> Option<AlertEntry<'_>> {
         let stream = self.alerts.streams.get(&stream_id(subject, hazard))?;
-        Some(stream.entry(stream.now.open()?))
+        Some(stream.entry(stream.now().open()?))
     }
 
     /// What came of the alerts of each rule that were closed, by the code of the disposition（处置反馈）.
@@ -398,7 +400,9 @@ impl Engine {
 
     pub(super) fn standing_of(&self, id: u128) -> Standing {
         let stream = self.alerts.streams.get(&id);
-        stream.map(|stream| stream.now.clone()).unwrap_or_default()
+        stream
+            .map(|stream| stream.now().clone())
+            .unwrap_or_default()
     }
 
     /// Says what changed of a stream's alerts beyond being raised again.
@@ -413,7 +417,7 @@ impl Engine {
         let Some(stream) = self.alerts.streams.get(&id) else {
             return;
         };
-        for (number, alert) in stream.now.alerts.iter().enumerate() {
+        for (number, alert) in stream.now().alerts.iter().enumerate() {
             let old = before.alerts.get(number);
             if old == Some(alert) {
                 continue;

@@ -5,7 +5,6 @@ use super::format::{BlockHeader, Entry, SEED_LEN, Section};
 use super::frames::{FrameStart, decompress_all};
 use super::leaf::{Disclosure, Salts, entry_leaf};
 use super::merkle::Hash;
-use super::segment::BlockBody;
 
 /// Entries of a block that follow each other（区块节选）: all of them, or those of the frame that was read.
 #[doc(alias = "区块节选")]
@@ -96,6 +95,13 @@ impl Excerpt {
         // Decoded once already when it was read.
         Entry::decode(self.raw.get(start..)?).map(|(entry, _)| entry)
     }
+}
+
+/// Metadata and stored payload of a block, both matching their hashes.
+#[derive(Debug)]
+pub(crate) struct BlockBody {
+    pub(crate) metadata: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// A block that was read（已读区块）, whose every byte matches the hashes in its header.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::block::{Block, Excerpt};
+use super::block::{Block, BlockBody, Excerpt};
 use super::builder::Chain;
 use super::error::{DamageKind, LedgerError};
 use super::format::{BlockHeader, HEADER_LEN, SEGMENT_EXTENSION, TRAILER_LEN, ZERO_TAIL};
@@ -249,13 +249,6 @@ impl Window {
         }
         Ok(())
     }
-}
-
-/// Metadata and stored payload of a block, both matching their hashes.
-#[derive(Debug)]
-pub(crate) struct BlockBody {
-    pub(crate) metadata: Vec<u8>,
-    pub(crate) payload: Vec<u8>,
 }
 
 /// Whether `header` is the one that has to follow.
