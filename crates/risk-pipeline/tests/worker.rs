@@ -22,25 +22,30 @@ use risk_store::{DeadLetterQuery, Disclosed, Opened, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_millis(3);
 const POLLS: usize = 12;
 
-/// Is always at its end, and has the worker stopped after some polls.
-struct Idle {
+/// Never ends, gives what `next` makes of the number of the poll, and has the worker stopped after some polls.
+struct Endless<F> {
+    partitions: i32,
+    polls: u32,
+    last: u32,
+    /// How long the worker would have waited in each poll.
     waits: Arc<Mutex<Vec<Duration>>>,
     status: Arc<WorkerStatus>,
+    next: F,
 }
 
-impl Source for Idle {
+impl<F: FnMut(u32) -> SourceBatch + Send> Source for Endless<F> {
     fn name(&self, _feed: Feed) -> &'static str {
-        "idle"
+        "endless"
     }
 
     fn partitions(&self) -> Vec<Partition> {
-        vec![Partition::results(0)]
+        (0..self.partitions).map(Partition::results).collect()
     }
 
     fn seek(&mut self, _positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
@@ -48,13 +53,12 @@ impl Source for Idle {
     }
 
     fn poll(&mut self, _max: usize, wait: Duration) -> Result<SourceBatch, SourceError> {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        waits.push(wait);
-        if waits.len() == POLLS {
+        self.waits.lock().unwrap().push(wait);
+        let batch = (self.next)(self.polls);
+        self.polls += 1;
+        if self.polls == self.last {
             self.status.stop();
         }
-        let mut batch = SourceBatch::default();
-        batch.reached_end.push(Partition::results(0));
         Ok(batch)
     }
 
@@ -137,44 +141,29 @@ fn an_idle_source_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let status = Arc::new(WorkerStatus::default());
     let waits = Arc::new(Mutex::new(Vec::new()));
-    let source = Idle {
+    let source = Endless {
+        partitions: 1,
+        polls: 0,
+        last: POLLS as u32,
         waits: Arc::clone(&waits),
         status: Arc::clone(&status),
+        next: |_| {
+            let mut batch = SourceBatch::default();
+            batch.reached_end.push(Partition::results(0));
+            batch
+        },
     };
     let worker = worker(&store(dir.path()), Box::new(source), &status, 500);
     worker.run().unwrap();
     assert_eq!(*waits.lock().unwrap(), [WAIT; POLLS]);
 }
 
-/// A partition's end is told with its last record; time passes, and nothing comes.
-struct Ending {
-    polls: u32,
-    /// Polls after which the worker is stopped.
-    last: u32,
-    hours: Arc<AtomicI64>,
-    /// Hours that pass with each poll.
-    pace: i64,
-    waits: Arc<Mutex<Vec<Duration>>>,
-    status: Arc<WorkerStatus>,
-}
-
-impl Source for Ending {
-    fn name(&self, _feed: Feed) -> &'static str {
-        "ending"
-    }
-
-    fn partitions(&self) -> Vec<Partition> {
-        vec![Partition::results(0), Partition::results(1)]
-    }
-
-    fn seek(&mut self, _positions: &BTreeMap<Partition, Offset>) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    fn poll(&mut self, _max: usize, wait: Duration) -> Result<SourceBatch, SourceError> {
+/// A partition's end is told with its last record; hours pass with each poll, and nothing comes.
+fn ending(hours: &Arc<AtomicI64>, pace: i64) -> impl FnMut(u32) -> SourceBatch + Send + use<> {
+    let hours = Arc::clone(hours);
+    move |poll| {
         let mut batch = SourceBatch::default();
-        self.waits.lock().unwrap().push(wait);
-        if self.polls == 0 {
+        if poll == 0 {
             for partition in [0, 1] {
                 let at = Timestamp::parse("2026-03-10T00:00:00Z").unwrap();
                 let place = (Partition::results(partition), Offset(0));
@@ -182,26 +171,8 @@ impl Source for Ending {
                 batch.reached_end.push(Partition::results(partition));
             }
         }
-        self.polls += 1;
-        self.hours.fetch_add(self.pace, Ordering::SeqCst);
-        if self.polls == self.last {
-            self.status.stop();
-        }
-        Ok(batch)
-    }
-
-    fn pause(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    fn resume(&mut self, _partitions: &[Partition]) -> Result<(), SourceError> {
-        Ok(())
-    }
-
-    fn durable(&mut self, _positions: &BTreeMap<Partition, Offset>) {}
-
-    fn bounded(&self) -> bool {
-        false
+        hours.fetch_add(pace, Ordering::SeqCst);
+        batch
     }
 }
 
@@ -225,13 +196,13 @@ fn a_partition_whose_last_record_comes_with_its_end_holds_nothing_back() {
     let store = store(dir.path());
     let status = Arc::new(WorkerStatus::default());
     let hours = Arc::new(AtomicI64::new(0));
-    let source = Ending {
+    let source = Endless {
+        partitions: 2,
         polls: 0,
         last: 6,
-        hours: Arc::clone(&hours),
-        pace: 1,
         waits: Arc::default(),
         status: Arc::clone(&status),
+        next: ending(&hours, 1),
     };
     let clock: Arc<dyn Clock> = Arc::new(Later(hours));
     let worker = worker_at(&store, Box::new(source), &status, (500, clock));
@@ -251,13 +222,13 @@ fn weeks_that_are_over_close_one_at_a_time() {
     let store = store(dir.path());
     let status = Arc::new(WorkerStatus::default());
     let (hours, waits) = (Arc::new(AtomicI64::new(0)), Arc::default());
-    let source = Ending {
+    let source = Endless {
+        partitions: 2,
         polls: 0,
         last: 25,
-        hours: Arc::clone(&hours),
-        pace: 24 * 70,
         waits: Arc::clone(&waits),
         status: Arc::clone(&status),
+        next: ending(&hours, 24 * 70),
     };
     let clock: Arc<dyn Clock> = Arc::new(Later(hours));
     let worker = worker_at(&store, Box::new(source), &status, (500, clock));

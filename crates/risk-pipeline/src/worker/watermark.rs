@@ -89,17 +89,21 @@ impl Worker {
                 lane.name.clone()
             })
             .collect();
-        let (closes, next) = {
+        if idle.is_empty() && !waits {
+            return Ok(false);
+        }
+        let next = {
             let engine = self
                 .parts
                 .engine
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            (waits && engine.would_close(now), engine.next_tick(now))
+            let due = !idle.is_empty() || engine.would_close(now);
+            due.then(|| engine.next_tick(now))
         };
-        if idle.is_empty() && !closes {
+        let Some(next) = next else {
             return Ok(false);
-        }
+        };
         let tick = Input::Tick {
             now: next,
             idle: &idle,
