@@ -125,9 +125,10 @@ pub fn decode(
     received_at: Timestamp,
     vocabulary: &dyn Vocabulary,
     limits: &WireLimits,
-) -> Result<InspectionResult, Rejection> {
+) -> Result<Box<InspectionResult>, Rejection> {
     let text = text_of(bytes, limits)?;
-    match serde_json::from_str::<v1::Record<'_>>(text) {
+    let record = v1::read(text).map_or_else(|| serde_json::from_str(text), Ok);
+    match record {
         Ok(record) => check::Checker {
             received_at,
             vocabulary,

@@ -61,7 +61,7 @@ fn results(import: Import) -> Vec<InspectionResult> {
             assert_eq!(raw.offset.0, all.len() as i64);
             let limits = WireLimits::default();
             let bytes = batch.value(raw);
-            all.push(wire::decode(bytes, raw.received_at, &OpenVocabulary, &limits).unwrap());
+            all.push(*wire::decode(bytes, raw.received_at, &OpenVocabulary, &limits).unwrap());
         }
         if batch.finished {
             return all;

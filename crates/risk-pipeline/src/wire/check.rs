@@ -203,12 +203,13 @@ pub(super) struct Checker<'c> {
 }
 
 impl Checker<'_> {
-    pub(super) fn result(&self, record: &Record<'_>) -> Checked<InspectionResult> {
+    /// The result on the heap: it is large, and handed on several times.
+    pub(super) fn result(&self, record: &Record<'_>) -> Checked<Box<InspectionResult>> {
         version(record.schema_version)?;
         let supersedes = optional_id(Place::Field("supersedes"), record.supersedes.as_ref())?;
         let confirms = optional_id(Place::Field("confirms"), record.confirms.as_ref())?;
         let follow_up_of = optional_id(Place::Field("follow_up_of"), record.follow_up_of.as_ref())?;
-        let result = InspectionResult {
+        let result = Box::new(InspectionResult {
             inspection_id: id(Place::Field("inspection_id"), &record.inspection_id)?,
             supersedes,
             sampled_at: self.time("sampled_at", &record.sampled_at)?,
@@ -243,7 +244,7 @@ impl Checker<'_> {
             follow_up_of,
             case_id: optional_id(Place::Field("case_id"), record.case_id.as_ref())?,
             extra: self.extra(record)?,
-        };
+        });
         in_order(record, &result)?;
         coherent(&result)?;
         Ok(result)

@@ -67,7 +67,7 @@ fn record() -> Value {
 }
 
 fn check_bytes(bytes: &[u8]) -> Result<InspectionResult, Rejection> {
-    decode(bytes, received(), &Known, &WireLimits::default())
+    decode(bytes, received(), &Known, &WireLimits::default()).map(|result| *result)
 }
 
 /// The rejection of the record after `value` was put at `path`; null takes the field away.
@@ -406,6 +406,15 @@ fn a_record_is_read_field_by_field() {
 }
 
 #[test]
+fn the_short_way_reads_any_order_and_blanks() {
+    let (line, pretty) = (record().to_string(), format!("\r\n {:#}\t", record()));
+    let read = v1::read(&line);
+    assert!(read.is_some());
+    assert_eq!(v1::read(&pretty), read);
+    assert_eq!(serde_json::from_str(&line).ok(), read);
+}
+
+#[test]
 fn escapes_and_nulls_are_read() {
     let mut whole = record();
     whole["site"]["booth"] = Value::Null;
@@ -616,12 +625,78 @@ prop_compose! {
     }
 }
 
+/// What stands in records, and what should not.
+const PIECES: &[&str] = &[
+    "",
+    "\"",
+    ",",
+    ":",
+    "{",
+    "}",
+    "[",
+    "]",
+    " ",
+    "\n",
+    "\t",
+    "\u{1}",
+    "\u{7f}",
+    "0",
+    "1",
+    "-",
+    "+",
+    ".",
+    "e",
+    "E9",
+    "00",
+    "1.",
+    ".5",
+    "null",
+    "true",
+    "\\",
+    "\\u00e9",
+    "长",
+    "\"\":\"\",",
+    "\"team_id\":\"t\",",
+    "\"extra\":{},",
+    "{}",
+    "[]",
+];
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back_the_same(result in any_result()) {
         let bytes = encode(&result);
         let read = decode(&bytes, received(), &OpenVocabulary, &WireLimits::default());
-        prop_assert_eq!(read.unwrap(), result);
+        prop_assert_eq!(*read.unwrap(), result);
+    }
+
+    #[test]
+    fn the_short_way_reads_what_programs_write(result in any_result()) {
+        let text = String::from_utf8(encode(&result)).unwrap();
+        let short = v1::read(&text);
+        prop_assert_eq!(short.is_none(), text.contains('\\'), "{}", text);
+        if short.is_some() {
+            prop_assert_eq!(short, serde_json::from_str(&text).ok());
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_nothing_that_the_general_one_reads_otherwise(
+        pretty in any::<bool>(),
+        changes in vec((any::<prop::sample::Index>(), 0_usize..3, prop::sample::select(PIECES)), 1..4),
+    ) {
+        // Its fields stand in another order than programs write them.
+        let mut text = if pretty { format!("{:#}", record()) } else { record().to_string() };
+        for (at, removed, piece) in changes {
+            let mut bounds = text.char_indices().map(|(at, _)| at).skip(at.index(text.len()));
+            if let Some(from) = bounds.next() {
+                let to = bounds.nth(removed).unwrap_or(text.len());
+                text.replace_range(from..to, piece);
+            }
+        }
+        if let Some(short) = v1::read(&text) {
+            prop_assert_eq!(Some(short), serde_json::from_str(&text).ok(), "{}", text);
+        }
     }
 
     #[test]

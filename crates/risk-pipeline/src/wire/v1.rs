@@ -1,6 +1,9 @@
 //! Version 1 of the record, as it stands on the wire. Texts are borrowed from the record's bytes.
 
+mod read;
 mod write;
+
+pub(super) use read::read;
 
 use risk_domain::inspection::{AgencyLevel, Channel, Outcome, TestKind, Verdict};
 use risk_domain::selection::{SelectionBasis, SelectionMode};

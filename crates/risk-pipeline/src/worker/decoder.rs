@@ -24,12 +24,8 @@ const AHEAD: usize = 128;
 
 /// What a record says.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are results, and lie where the next one is written"
-)]
 pub(super) enum Decoded {
-    Result(InspectionResult),
+    Result(Box<InspectionResult>),
     Entry(Box<RegistryEntry>),
     Command(Box<Command>),
     Signal(Box<(Signal, SignalPersonal)>),
