@@ -93,7 +93,9 @@ impl HazardItems {
             }
         }
         let mut items: Vec<FailedItem> = Vec::new();
-        for item in result.failed_items() {
+        // No item of a conforming result failed. Nearly all conform, and what is not looked at need not be fetched.
+        let failed = (result.outcome == Outcome::Nonconforming).then(|| result.failed_items());
+        for item in failed.into_iter().flatten() {
             if items.iter().all(|known| known.code != item.code) {
                 items.push(FailedItem {
                     code: item.code.clone(),

@@ -23,6 +23,7 @@ use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
+use hashbrown::HashMap;
 use risk_domain::decision::{Command, Order};
 use risk_domain::ids::{CaseId, EnterpriseId, InspectionId, ProductCode};
 use risk_domain::inspection::{InspectionResult, Outcome};
@@ -100,8 +101,8 @@ pub(crate) struct Cases {
     dockets: Vec<Docket>,
     by_key: BTreeMap<CaseKey, u32>,
     /// Every id that a case ever had; one that later facts did away with leads to the same docket.
-    by_id: BTreeMap<CaseId, u32>,
-    of_record: BTreeMap<InspectionId, (u32, Timestamp)>,
+    by_id: HashMap<CaseId, u32>,
+    of_record: HashMap<InspectionId, (u32, Timestamp)>,
     loose: BTreeMap<InspectionId, Loose>,
     /// Results that refer to one without a docket.
     waiting: BTreeMap<InspectionId, BTreeSet<InspectionId>>,
@@ -345,7 +346,7 @@ impl Cases {
         Docket::refusal(&command.command_id, &docket.cases, &trial.cases)
     }
 
-    /// What follows from what came since: the changes of cases, and the ids of those that are no more.
+    /// Makes the changes of cases that follow from what came since, and says which.
     pub(crate) fn judge(
         &mut self,
         through: Option<Timestamp>,
@@ -363,10 +364,12 @@ impl Cases {
                 }
                 Touch::Added(_) | Touch::Anew => {
                     let after = docket.refolded(through, rules);
-                    changes.extend(difference(&docket.cases, after));
+                    let before = std::mem::replace(&mut docket.cases, after);
+                    changes.extend(difference(&before, &docket.cases));
                 }
             });
         }
+        self.note_opened(&changes);
         changes
     }
 
@@ -385,7 +388,7 @@ impl Cases {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// What follows from the term that lapses first, if that is by `through`.
+    /// Lets the term lapse that does so first, if that is by `through`, and says what changed.
     pub(crate) fn lapse(
         &mut self,
         through: Timestamp,
@@ -401,14 +404,13 @@ impl Cases {
                 changes.extend(additions(&lengths, &docket.cases));
             });
         }
+        self.note_opened(&changes);
         changes
     }
 
-    /// Puts a change in force, after whose events so many of the last stay. A change that was made already is made
-    /// again without effect.
+    /// Makes a change that is on record, after whose events so many of the last stay.
     pub(crate) fn apply(&mut self, moved: &CaseMove, stays: u32) {
         let number = self.docket(&moved.case.key);
-        let new = self.by_id.insert(moved.case.id.clone(), number).is_none();
         self.change(number, |docket| {
             let cases = &mut docket.cases;
             let stands = cases.iter().position(|case| case.id == moved.case.id);
@@ -422,12 +424,26 @@ impl Cases {
             let place = (case.number as usize).min(cases.len());
             cases.insert(place, case);
         });
-        if new {
-            let awaiting = self.awaiting.get(&moved.case.id);
-            for id in awaiting.cloned().into_iter().flatten() {
-                if let Some(loose) = self.loose.get(&id).cloned() {
-                    self.settle(id, loose);
-                }
+        self.note_id(&moved.case);
+    }
+
+    fn note_opened(&mut self, changes: &[CaseChange]) {
+        for case in changes.iter().filter_map(CaseChange::case) {
+            self.note_id(case);
+        }
+    }
+
+    /// Has a case found by its id, and gives it what waited for it.
+    fn note_id(&mut self, case: &Case) {
+        if self.by_id.contains_key(&case.id) {
+            return;
+        }
+        let number = self.docket(&case.key);
+        self.by_id.insert(case.id.clone(), number);
+        let awaiting = self.awaiting.get(&case.id);
+        for id in awaiting.cloned().into_iter().flatten() {
+            if let Some(loose) = self.loose.get(&id).cloned() {
+                self.settle(id, loose);
             }
         }
     }

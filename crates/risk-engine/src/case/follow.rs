@@ -9,6 +9,15 @@ use risk_domain::ids::CaseId;
 use risk_domain::time::Timestamp;
 use std::collections::BTreeMap;
 
+/// Adds changes that were made to what is recorded.
+fn tell(changes: Vec<CaseChange>, effects: &mut Vec<Effect>) {
+    effects.extend(changes.into_iter().map(|change| match change {
+        CaseChange::Moved(moved) => Effect::CaseMoved(moved),
+        CaseChange::Inserted(insert) => Effect::CaseInserted(insert),
+        CaseChange::Gone(id) => Effect::CaseGone(id),
+    }));
+}
+
 impl Engine {
     /// Up to when terms have lapsed: the slowest partition's clock, and the last close at least.
     fn lapsed_through(&self) -> Option<Timestamp> {
@@ -22,7 +31,7 @@ impl Engine {
         // A case that opens may be what a result waited for.
         while !self.cases.is_quiet() {
             let changes = self.cases.judge(through, &self.policy, &self.taxonomy);
-            self.conclude_changes(changes, effects);
+            tell(changes, effects);
         }
     }
 
@@ -33,19 +42,8 @@ impl Engine {
                 return;
             };
             let changes = self.cases.lapse(through, &self.policy, &self.taxonomy);
-            self.conclude_changes(changes, effects);
+            tell(changes, effects);
             self.judge_cases(effects);
-        }
-    }
-
-    fn conclude_changes(&mut self, changes: Vec<CaseChange>, effects: &mut Vec<Effect>) {
-        for change in changes {
-            let effect = match change {
-                CaseChange::Moved(moved) => Effect::CaseMoved(moved),
-                CaseChange::Inserted(insert) => Effect::CaseInserted(insert),
-                CaseChange::Gone(id) => Effect::CaseGone(id),
-            };
-            self.conclude(effect, effects);
         }
     }
 

@@ -12,6 +12,17 @@ pub(crate) enum CaseChange {
     Gone(CaseId),
 }
 
+impl CaseChange {
+    /// The case, where there is one.
+    pub(super) fn case(&self) -> Option<&Case> {
+        match self {
+            Self::Moved(moved) => Some(&moved.case),
+            Self::Inserted(insert) => Some(&insert.moved.case),
+            Self::Gone(_) => None,
+        }
+    }
+}
+
 pub(super) fn lengths(cases: &[Case]) -> Vec<usize> {
     cases.iter().map(|case| case.events.len()).collect()
 }
@@ -32,14 +43,14 @@ pub(super) fn additions(lengths: &[usize], cases: &[Case]) -> Vec<CaseChange> {
 }
 
 /// What must be recorded for `before` to become `after`.
-pub(super) fn difference(before: &[Case], after: Vec<Case>) -> Vec<CaseChange> {
+pub(super) fn difference(before: &[Case], after: &[Case]) -> Vec<CaseChange> {
     let mut changes = Vec::new();
     let stays = |case: &&Case| after.iter().any(|other| other.id == case.id);
     let gone = before.iter().filter(|case| !stays(case));
     changes.extend(gone.map(|case| CaseChange::Gone(case.id.clone())));
     for case in after {
         let known = before.iter().find(|known| known.id == case.id);
-        if known == Some(&case) {
+        if known == Some(case) {
             continue;
         }
         let same = |(one, other): &(&CaseEvent, &CaseEvent)| one == other;

@@ -50,7 +50,8 @@ impl Cases {
     /// What waits, and ids that lead to a docket without being of a case there, for a checkpoint.
     pub(crate) fn unsettled(&self) -> (Unsettled, Vec<(CaseId, u32)>) {
         let gone = self.by_id.iter().filter(|(id, _)| self.case(id).is_none());
-        let gone = gone.map(|(id, docket)| (id.clone(), *docket)).collect();
+        let mut gone: Vec<(CaseId, u32)> = gone.map(|(id, docket)| (id.clone(), *docket)).collect();
+        gone.sort_unstable();
         let loose = self.loose.clone().into_iter().collect();
         (Unsettled { loose }, gone)
     }
