@@ -38,8 +38,8 @@ use waiting::{Receipts, Waiting, resolve};
 
 /// Batches in hand: one that is applied, and one that is decoded meanwhile.
 const IN_HAND: usize = 2;
-/// Records between two checkpoints: a start after a crash folds at most so many, in some seconds.
-const CHECKPOINT_RECORDS: usize = 2_000_000;
+/// Entries between two checkpoints: a start after a crash folds hardly more, in ten seconds or so.
+const CHECKPOINT_ENTRIES: u64 = 4_000_000;
 
 /// The worker（工作单元）.
 #[doc(alias = "工作单元")]
@@ -61,8 +61,6 @@ pub struct Worker {
     /// Counters of records that were applied, and of those read before.
     applied: IntCounter,
     duplicate: IntCounter,
-    /// Records handled since the last checkpoint.
-    since_checkpoint: usize,
     /// The day on which what is personal was last looked through.
     erased_on: Option<Day>,
     /// Whether time alone lets more epochs close than the last tick did.
@@ -113,7 +111,6 @@ impl Worker {
             handled: false,
             applied: parts.metrics.records.with_label_values(&["applied"]),
             duplicate: parts.metrics.records.with_label_values(&["duplicate"]),
-            since_checkpoint: 0,
             erased_on: None,
             due: false,
             decoder,
@@ -157,6 +154,7 @@ impl Worker {
             self.write_notes()?;
             self.erase_due()?;
             self.due = self.tick()?;
+            self.checkpoint_due(CHECKPOINT_ENTRIES)?;
             self.mirror();
         }
         finished |= self.take_until(0)?;
@@ -272,10 +270,6 @@ impl Worker {
         let receipts = receipts.collect();
         self.commit(receipts)?;
         timer.observe_duration();
-        self.since_checkpoint += batch.len();
-        if self.since_checkpoint >= CHECKPOINT_RECORDS {
-            self.checkpoint()?;
-        }
         self.balance()
     }
 
@@ -409,20 +403,21 @@ impl Worker {
         }
     }
 
-    /// Writes the engine's state down, so that the next start need not fold the whole ledger.
-    fn checkpoint(&mut self) -> Result<(), WorkerError> {
+    /// Writes the engine's state down, so that the next start need not fold the whole ledger, if so many
+    /// entries came since it was last written: those count too which this start had to fold.
+    fn checkpoint_due(&mut self, entries: u64) -> Result<(), WorkerError> {
+        if self.parts.writer.entries_since_checkpoint() < entries {
+            return Ok(());
+        }
         let engine = Arc::clone(&self.parts.engine);
         let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
         self.parts.writer.checkpoint(&engine)?;
-        self.since_checkpoint = 0;
         Ok(())
     }
 
     /// Waits until everything taken in hand is durable and shown.
     fn drain(&mut self) -> Result<(), WorkerError> {
-        if self.since_checkpoint > 0 {
-            self.checkpoint()?;
-        }
+        self.checkpoint_due(1)?;
         if let Some((ticket, _)) = self.in_flight.back() {
             self.parts.writer.wait(*ticket)?;
             self.parts.writer.wait_viewed(*ticket)?;

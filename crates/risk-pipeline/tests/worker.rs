@@ -254,6 +254,50 @@ fn weeks_that_are_over_close_one_at_a_time() {
     opened.writer.close().unwrap();
 }
 
+/// After an upgrade no checkpoint fits, and the ledger is folded from its beginning: once, whether anything comes
+/// afterwards or not.
+#[test]
+fn what_a_start_had_to_fold_the_next_one_need_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let run = |last, pace| {
+        let hours = Arc::new(AtomicI64::new(0));
+        let status = Arc::new(WorkerStatus::default());
+        let mut script = ending(&hours, pace);
+        let source = Endless {
+            partitions: 2,
+            polls: 0,
+            last,
+            waits: Arc::default(),
+            status: Arc::clone(&status),
+            next: move |poll| {
+                if pace == 0 {
+                    SourceBatch::default()
+                } else {
+                    script(poll)
+                }
+            },
+        };
+        let clock: Arc<dyn Clock> = Arc::new(Later(hours));
+        worker_at(&store, Box::new(source), &status, (500, clock))
+            .run()
+            .unwrap();
+    };
+    let folded_from = || {
+        let opened = store.open().unwrap();
+        opened.writer.close().unwrap();
+        (opened.report.checkpoint, opened.report.entries)
+    };
+    run(6, 24);
+    let (from, entries) = folded_from();
+    assert_eq!(from, entries);
+    std::fs::remove_file(dir.path().join("shards/000/checkpoint")).unwrap();
+    assert_eq!(folded_from(), (0, entries));
+    run(2, 0);
+    let (from, entries) = folded_from();
+    assert_eq!(from, entries);
+}
+
 /// A clock that stands.
 #[derive(Debug)]
 struct Standing(&'static str);

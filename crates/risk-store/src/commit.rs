@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use block::{OpenBlock, SealedBlock, Shown};
+pub(crate) use block::{OpenBlock, SealedBlock};
 
 /// At most this many queued blocks are made durable together, so that the first need not wait long.
 const MAX_GROUP: usize = 8;
@@ -291,7 +291,7 @@ impl Committer {
         // What cannot be read back must not be written.
         self.keys.sync()?;
         self.builder.begin(block.seed);
-        for entry in block.content.entries() {
+        for (_, entry) in block.content.entries() {
             self.builder.push(&entry)?;
         }
         let prepared = self.builder.finish(&block.metadata)?;

@@ -291,7 +291,7 @@ impl Recorder for Expected {
     }
 
     fn assessed(&mut self, assessments: EncodedAssessments) {
-        let all = assessments.each(|_, _, decision| {
+        let all = assessments.each(|decision| {
             let party = self.bytes.len();
             self.bytes.extend_from_slice(decision);
             self.ends.push((party, self.bytes.len()));

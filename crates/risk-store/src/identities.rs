@@ -4,7 +4,6 @@ use crate::error::StoreError;
 use crate::identity::{Finished, IdHash, IdentityError, IdentityIndex, Seen};
 use crate::ledger::LedgerReader;
 use crate::records::{RecordKind, identity_of};
-use hashbrown::HashTable;
 use risk_domain::ids::InspectionId;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,69 +12,42 @@ use std::thread::Builder;
 /// Every id that was accepted（已收标识）, durable yet or not: the writer adds to them, and whoever reads may
 /// ask where a result stands. Clones share them; nobody holds the lock for longer than one look-up.
 #[derive(Debug, Clone)]
-pub(crate) struct KnownIds(Arc<Mutex<Known>>);
-
-#[derive(Debug)]
-struct Known {
-    /// Ids of entries that are not yet known to be durable. They enter the index only then, because
-    /// the index writes files of its own, which must never know more than the ledger.
-    recent: HashTable<(IdHash, Seen)>,
-    index: Identities,
-}
-
-fn table_hash(id: IdHash) -> u64 {
-    id.0 as u64
-}
+pub(crate) struct KnownIds(Arc<Mutex<Identities>>);
 
 impl KnownIds {
     pub(crate) fn new(index: Identities) -> Self {
-        let recent = HashTable::new();
-        Self(Arc::new(Mutex::new(Known { recent, index })))
+        Self(Arc::new(Mutex::new(index)))
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Identities> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was accepted under an id.
     pub(crate) fn lookup(&self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
-        let id = IdHash::of(id.as_str().as_bytes());
-        let mut known = self.known();
-        let recent = known.recent.find(table_hash(id), |(one, _)| *one == id);
-        if let Some((_, seen)) = recent {
-            return Ok(Some(*seen));
-        }
-        known.index.lookup(id)
+        self.known().lookup(IdHash::of(id.as_str().as_bytes()))
     }
 
     /// Makes the look-ups of these ids quick, which follow soon.
     pub(crate) fn warm(&self, ids: &[IdHash]) -> usize {
-        self.known().index.warm(ids)
+        self.known().warm(ids)
     }
 
     /// Remembers what was just accepted.
     pub(crate) fn insert(&self, id: &InspectionId, seen: Seen) {
         let id = IdHash::of(id.as_str().as_bytes());
-        let rehash = |(id, _): &(IdHash, Seen)| table_hash(*id);
-        let mut known = self.known();
-        known
-            .recent
-            .insert_unique(table_hash(id), (id, seen), rehash);
+        self.known().insert(id, seen);
     }
 
-    /// Moves what has become durable, all entries below `durable`, into the index.
+    /// Lets the index write files of its own of what has become durable, all entries below `durable`: they must
+    /// never know more than the ledger.
     pub(crate) fn settle(&self, durable: u64) -> Result<(), StoreError> {
-        let mut known = self.known();
-        let Known { recent, index } = &mut *known;
-        for (id, seen) in recent.extract_if(|(_, seen)| seen.entry_index < durable) {
-            index.insert(id, seen);
-        }
-        index.applied(durable)
+        self.known().applied(durable)
     }
 
     /// Waits for the job that is out, then seals everything, for a quick start next time.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        self.known().index.close()
+        self.known().close()
     }
 }
 

@@ -11,7 +11,7 @@
 //! | table of new ids, and one being sealed (2 × 2^19 slots of 41 bytes) | 0.43 |
 //! | **sum** | **2.8** |
 //!
-//! A new id is looked up in at most 12 files (450,000 ids a seal, 222 seals, three files per tier at
+//! A new id is looked up in at most 12 files (440,000 ids a seal, 228 seals, three files per tier at
 //! most, four tiers); each filter errs once in 65,536, so 1,000 new ids cost about 0.2 disk reads.
 //! An id that was seen costs one read of one page.
 //!
@@ -138,14 +138,14 @@ impl IdentityError {
 #[doc(alias = "标识索引设置")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdentitySettings {
-    /// New ids after which [`IdentityIndex::wants_seal`] says yes. The default just fills a table
-    /// of 2^19 slots.
+    /// New ids after which [`IdentityIndex::wants_seal`] says yes. The default fills a table of 2^19
+    /// slots, but for those that come until the next seal begins.
     pub seal_ids: usize,
 }
 
 impl Default for IdentitySettings {
     fn default() -> Self {
-        Self { seal_ids: 450_000 }
+        Self { seal_ids: 440_000 }
     }
 }
 
@@ -257,7 +257,8 @@ impl IdentityIndex {
         self.files.last().map_or(0, |file| file.covered.to)
     }
 
-    /// Says that the ids of all ledger entries below `entry_index` have been inserted.
+    /// Says that the ids of all ledger entries below `entry_index` have been inserted, and that these entries
+    /// are durable: no file holds an id of any other.
     pub fn note_applied(&mut self, entry_index: u64) {
         self.applied = self.applied.max(entry_index);
     }
@@ -316,7 +317,10 @@ impl IdentityIndex {
 
     /// Whether there are enough new ids for a seal.
     pub fn wants_seal(&self) -> bool {
-        self.active.len() >= self.settings.seal_ids
+        let enough = self.settings.seal_ids;
+        // A seal takes ids of durable entries only, and there are no more of these than entries.
+        let durable = self.applied.saturating_sub(self.covers_up_to());
+        self.active.len() >= enough && durable >= enough as u64
     }
 
     /// Starts sealing the new ids, up to the entry last given to [`Self::note_applied`]. None if
@@ -329,7 +333,11 @@ impl IdentityIndex {
             if self.active.is_empty() || self.applied <= self.covers_up_to() {
                 return None;
             }
-            let fresh = HashTable::with_capacity(self.settings.seal_ids);
+            let mut fresh = HashTable::with_capacity(self.settings.seal_ids);
+            let later = |record: &mut Record| record.seen().entry_index >= self.applied;
+            for record in self.active.extract_if(later) {
+                fresh.insert_unique(record.table_hash(), record, Record::table_hash);
+            }
             self.frozen = Some(Arc::new(std::mem::replace(&mut self.active, fresh)));
             self.frozen_to = self.applied;
         }

@@ -45,7 +45,7 @@ use std::fmt::Display;
 pub(crate) use command::CommandKeys;
 
 pub use assessed::EncodedAssessments;
-pub(crate) use assessed::{assessment_bytes, assessment_in};
+pub(crate) use assessed::assessment_in;
 pub use block::{BlockMetadata, Positions};
 pub use rejection::{DeadLetter, Rejected, RejectedRecord, Rejection, RejectionSummary};
 pub(crate) use rejection::{decode_rejected, encode_rejected, encode_rejection};

@@ -237,8 +237,8 @@ impl Store {
             PlanShelf::of(&self.dir),
             kept,
         );
-        let held = (keys, retention);
-        let mut writer = self.start(ledger, views, shared, ids, (positions.clone(), held))?;
+        let stand = (positions.clone(), checkpoint);
+        let mut writer = self.start(ledger, (views, shared), ids, stand, (keys, retention))?;
         asked.settle_erasures()?;
         for erasure in asked.erasures_to_repeat() {
             writer.append_erasure(&erasure)?;
@@ -255,10 +255,10 @@ impl Store {
     fn start(
         &self,
         ledger: Ledger,
-        views: Arc<ViewsHandle>,
-        shared: Arc<Shared>,
+        (views, shared): (Arc<ViewsHandle>, Arc<Shared>),
         ids: KnownIds,
-        (positions, (keys, retention)): (Positions, (Keyring, Arc<RetentionPolicy>)),
+        (positions, checkpoint): (Positions, u64),
+        (keys, retention): (Keyring, Arc<RetentionPolicy>),
     ) -> Result<Writer, StoreError> {
         let reader = ledger.reader().clone();
         let builder = BlockBuilder::new(ledger.chain().clone(), self.options.compression)?;
@@ -297,6 +297,7 @@ impl Store {
             retention,
             versions: self.versions(),
             taxonomy: taxonomy_digest(&self.taxonomy),
+            checkpoint,
             threads: Threads(threads),
         }))
     }

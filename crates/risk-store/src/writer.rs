@@ -8,7 +8,7 @@ use crate::ledger::{Entry, Excerpt, Hash, LedgerReader};
 use crate::personal::{Keyring, RetentionPolicy};
 use crate::records::{
     BlockMetadata, CommandRecord, EncodedAssessments, EncodedResult, Placement, PlacementV1,
-    Positions, Record, RegistryRecord, Rejection, ResultOwners, SignalRecord,
+    Positions, Record, RegistryRecord, Rejection, SignalRecord,
 };
 use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
@@ -88,6 +88,8 @@ pub(crate) struct WriterParts {
     pub(crate) versions: BlockMetadata,
     /// Digest of the taxonomy that the engine began with.
     pub(crate) taxonomy: u64,
+    /// The entry from which the ledger was folded.
+    pub(crate) checkpoint: u64,
     pub(crate) threads: Threads,
 }
 
@@ -111,6 +113,8 @@ pub struct Writer {
     retention: Arc<RetentionPolicy>,
     versions: BlockMetadata,
     taxonomy: u64,
+    /// The entry after which the last checkpoint stands.
+    checkpoint: u64,
     threads: Threads,
 }
 
@@ -132,6 +136,7 @@ impl Writer {
             retention: parts.retention,
             versions: parts.versions,
             taxonomy: parts.taxonomy,
+            checkpoint: parts.checkpoint,
             threads: parts.threads,
         }
     }
@@ -193,8 +198,9 @@ impl Writer {
             epoch: placement.epoch,
             late: placement.late,
         };
-        let (owners, block) = (ResultOwners::of(result), &mut self.block);
-        let entry_index = block.push_result(owners, encoded, placement.partition, placed)?;
+        let entry_index = self
+            .block
+            .push_result(encoded, placement.partition, placed)?;
         let seen = Seen {
             digest: encoded.digest(),
             entry_index,
@@ -274,7 +280,7 @@ impl Writer {
         assessments: EncodedAssessments,
     ) -> Result<(), StoreError> {
         let block = &mut self.block;
-        assessments.each(|subject, level, decision| block.push_assessed(subject, level, decision))
+        assessments.each(|decision| block.push_assessed(decision))
     }
 
     /// Counts a result that was read again and had no effect.
@@ -369,7 +375,14 @@ impl Writer {
             last_block: Hash::ZERO,
             taxonomy: self.taxonomy,
             frames,
-        })))
+        })))?;
+        self.checkpoint = self.block.first_entry;
+        Ok(())
+    }
+
+    /// Committed entries that the next start would fold, those among them that this one had to.
+    pub fn entries_since_checkpoint(&self) -> u64 {
+        self.block.first_entry - self.checkpoint
     }
 
     /// Waits until a commit is durable.

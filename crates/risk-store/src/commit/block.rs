@@ -5,16 +5,13 @@ use crate::error::StoreError;
 use crate::ledger::{Entry, EntryKind};
 use crate::personal::{Keyring, Place, Whose};
 use crate::records::{
-    ACTOR_ENGINE, ACTOR_PIPELINE, ACTOR_RETENTION, CommandKeys, CommandRecord, EncodedResult,
-    PlacementV1, RecordKind, RegistryRecord, Rejection, RejectionSummary, ResultOwners,
-    SignalRecord, encode_access, encode_command, encode_effect, encode_erasure, encode_input,
-    encode_personal, encode_placement, encode_rejected, encode_rejection, encode_told,
+    ACTOR_ENGINE, ACTOR_PIPELINE, ACTOR_RETENTION, CommandRecord, EncodedResult, PlacementV1,
+    RecordKind, RegistryRecord, Rejection, SignalRecord, encode_access, encode_command,
+    encode_effect, encode_erasure, encode_input, encode_personal, encode_placement,
+    encode_rejected, encode_rejection, encode_told,
 };
 use risk_domain::access::AccessNote;
-use risk_domain::ids::SignalId;
 use risk_domain::personal::{Erasure, PersonalKind};
-use risk_domain::scales::RiskLevel;
-use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
 
@@ -24,25 +21,6 @@ struct Span {
     start: usize,
     /// Bytes of facts, party, personal and decision.
     lengths: [u32; 4],
-}
-
-/// What the views show of an entry.
-#[derive(Debug)]
-pub(crate) enum Shown {
-    /// A result, and by what it is found again.
-    Result(ResultOwners),
-    /// What an officer decided, and by what it is found again.
-    Command(CommandKeys),
-    /// What was heard, by its id.
-    Signal(SignalId),
-    /// An assessment, which stands in the entry as it stands in the views.
-    Assessed(Subject, RiskLevel),
-    /// Something else that followed.
-    Effect(Effect),
-    /// A dead letter.
-    Rejection(RejectionSummary),
-    /// Keys of personal sections were destroyed.
-    Erasure(Erasure),
 }
 
 /// A block being filled, or on its way to the disk.
@@ -55,8 +33,8 @@ pub(crate) struct OpenBlock {
     /// Number of the partition of the last result.
     partition: u32,
     pub(crate) duplicates: u64,
-    /// What the views show of it, each with its entry.
-    shown: Vec<(u64, Shown)>,
+    /// Erasures in it; the commit thread does them once they are durable.
+    erasures: Vec<Erasure>,
     /// Actors of commands and notes, by their entries.
     actors: Vec<(u64, String)>,
 }
@@ -66,12 +44,10 @@ impl OpenBlock {
     pub(crate) fn begun_at(mut self, first_entry: u64) -> Self {
         self.bytes.clear();
         self.spans.clear();
-        self.shown.clear();
         Self {
             first_entry,
             bytes: self.bytes,
             spans: self.spans,
-            shown: self.shown,
             ..Self::default()
         }
     }
@@ -122,7 +98,6 @@ impl OpenBlock {
 
     pub(crate) fn push_result(
         &mut self,
-        owners: ResultOwners,
         encoded: &EncodedResult,
         partition: &SourcePartition,
         mut placement: PlacementV1,
@@ -136,9 +111,7 @@ impl OpenBlock {
         encode_placement(&mut self.bytes, &placement)
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Result, start, [facts, party, party, end]);
-        self.shown.push((index, Shown::Result(owners)));
-        Ok(index)
+        Ok(self.close(RecordKind::Result, start, [facts, party, party, end]))
     }
 
     /// Appends an input that is no result; `None` for a result.
@@ -162,8 +135,6 @@ impl OpenBlock {
         let index = self.push_written(RecordKind::Command, encode)?;
         let actor = format!("officer:{}", record.told.actor.id);
         self.actors.push((index, actor));
-        let keys = CommandKeys::of(&record.told);
-        self.shown.push((index, Shown::Command(keys)));
         Ok(index)
     }
 
@@ -185,7 +156,7 @@ impl OpenBlock {
             None => ACTOR_RETENTION.to_owned(),
         };
         self.actors.push((index, actor));
-        self.shown.push((index, Shown::Erasure(erasure.clone())));
+        self.erasures.push(erasure.clone());
         Ok(index)
     }
 
@@ -211,10 +182,7 @@ impl OpenBlock {
                 .inspect_err(|_| self.bytes.truncate(start))?;
         }
         let end = self.bytes.len();
-        self.close(kind, start, [facts, facts, end, end]);
-        let id = signal.signal_id.clone();
-        self.shown.push((index, Shown::Signal(id)));
-        Ok(index)
+        Ok(self.close(kind, start, [facts, facts, end, end]))
     }
 
     /// Appends an entry of facts, and of words beside them; `encode` says where the facts end.
@@ -252,9 +220,7 @@ impl OpenBlock {
             })
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        self.close(kind, start, [facts, facts, end, end]);
-        self.shown.push((index, Shown::Rejection(summary)));
-        Ok(index)
+        Ok(self.close(kind, start, [facts, facts, end, end]))
     }
 
     pub(crate) fn push_effect(&mut self, mut effect: Effect) -> Result<u64, StoreError> {
@@ -262,22 +228,15 @@ impl OpenBlock {
         let party = encode_effect(&mut self.bytes, &mut effect)
             .inspect_err(|_| self.bytes.truncate(start))?;
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Effect, start, [start, party, party, end]);
-        let shown = if let Effect::Assessed(assessment) = effect {
-            Shown::Assessed(assessment.subject, assessment.level)
-        } else {
-            Shown::Effect(effect)
-        };
-        self.shown.push((index, shown));
-        Ok(index)
+        Ok(self.close(RecordKind::Effect, start, [start, party, party, end]))
     }
 
-    pub(crate) fn push_assessed(&mut self, subject: Subject, level: RiskLevel, decision: &[u8]) {
+    /// Appends an assessment in its recorded form.
+    pub(crate) fn push_assessed(&mut self, decision: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(decision);
         let end = self.bytes.len();
-        let index = self.close(RecordKind::Effect, start, [start, start, start, end]);
-        self.shown.push((index, Shown::Assessed(subject, level)));
+        self.close(RecordKind::Effect, start, [start, start, start, end]);
     }
 
     pub(crate) fn entry(&self, index: u64) -> Option<Entry<'_>> {
@@ -320,27 +279,15 @@ impl OpenBlock {
         })
     }
 
-    /// What the views show of it, each with its entry.
-    pub(crate) fn shown(&self) -> &[(u64, Shown)] {
-        &self.shown
-    }
-
     /// Erasures in it.
-    pub(super) fn erasures(&self) -> impl Iterator<Item = &Erasure> {
-        self.shown.iter().filter_map(|(_, shown)| match shown {
-            Shown::Erasure(erasure) => Some(erasure),
-            Shown::Result(_)
-            | Shown::Command(_)
-            | Shown::Assessed(..)
-            | Shown::Effect(_)
-            | Shown::Rejection(_)
-            | Shown::Signal(_) => None,
-        })
+    pub(super) fn erasures(&self) -> &[Erasure] {
+        &self.erasures
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    /// Its entries, each with its index.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, Entry<'_>)> {
         let numbered = (self.first_entry..).zip(&self.spans);
-        numbered.filter_map(|(index, span)| self.of_span(index, span))
+        numbered.filter_map(|(index, span)| Some((index, self.of_span(index, span)?)))
     }
 
     /// Closes the block for the commit thread.

@@ -12,8 +12,8 @@ use serde::Deserialize;
 #[derive(Debug, Default)]
 pub struct EncodedAssessments {
     bytes: Vec<u8>,
-    /// Whom each is of, what it says, and where its bytes end.
-    entries: Vec<(Subject, RiskLevel, usize)>,
+    /// Where the bytes of each end.
+    ends: Vec<usize>,
     failed: Option<StoreError>,
 }
 
@@ -25,28 +25,17 @@ impl EncodedAssessments {
         if let Err(error) = encode_effect(&mut self.bytes, &mut effect) {
             self.failed.get_or_insert(error);
         }
-        if let Effect::Assessed(assessment) = effect {
-            let end = self.bytes.len();
-            self.entries
-                .push((assessment.subject, assessment.level, end));
-        }
+        self.ends.push(self.bytes.len());
     }
 
-    /// Takes them one after the other: subject, level and the decision of its entry.
-    pub(crate) fn each(
-        self,
-        mut take: impl FnMut(Subject, RiskLevel, &[u8]),
-    ) -> Result<(), StoreError> {
+    /// The decisions of their entries, one after the other.
+    pub(crate) fn each(self, mut take: impl FnMut(&[u8])) -> Result<(), StoreError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let mut start = 0;
-        for (subject, level, end) in self.entries {
-            take(
-                subject,
-                level,
-                self.bytes.get(start..end).unwrap_or_default(),
-            );
+        for end in self.ends {
+            take(self.bytes.get(start..end).unwrap_or_default());
             start = end;
         }
         Ok(())
@@ -78,7 +67,7 @@ struct AssessmentHead<'a> {
 const ASSESSED: u8 = 1;
 
 /// The assessment in the decision of an effect's entry, as it was written; none in other effects.
-pub(crate) fn assessment_bytes(decision: &[u8]) -> Option<&[u8]> {
+fn assessment_bytes(decision: &[u8]) -> Option<&[u8]> {
     let (kind, assessment) = decision.split_first()?;
     (*kind == ASSESSED).then_some(assessment)
 }

@@ -15,11 +15,10 @@
 use super::apply::{Applier, Written};
 use super::{Damaged, ViewsHandle};
 use crate::checkpoint::Saving;
-use crate::commit::{ForViews, SealedBlock, Shared, Shown};
+use crate::commit::{ForViews, SealedBlock, Shared};
 use crate::error::{StoreError, with_causes};
-use crate::records::{
-    CommandKeys, Record, RecordKind, assessment_bytes, assessment_in, decode_effect, owners_of,
-};
+use crate::ledger::Entry;
+use crate::records::{CommandKeys, Record, RecordKind, assessment_in, decode_effect, owners_of};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -151,6 +150,45 @@ impl Work {
     }
 }
 
+/// Takes in what the views show of an entry.
+fn take_entry(applier: &mut Applier, index: u64, entry: &Entry<'_>) -> Result<(), Failure> {
+    match RecordKind::of(entry.kind) {
+        Some(RecordKind::Result) => {
+            applier.result(index, &owners_of(index, entry)?);
+        }
+        Some(RecordKind::Command) => {
+            if let Record::Command(record) = Record::decode(index, entry)? {
+                applier.command(index, &CommandKeys::of(&record.told));
+            }
+        }
+        Some(RecordKind::Signal) => {
+            if let Record::Signal(record) = Record::decode(index, entry)? {
+                applier.signal(index, &record.heard.told.signal_id);
+            }
+        }
+        Some(RecordKind::Effect) => {
+            if let Some(found) = assessment_in(index, entry.decision)? {
+                applier.assessment(index, found.subject, found.level, found.bytes);
+            } else {
+                let effect = decode_effect(index, entry.party, entry.decision)?;
+                applier.effect(index, &effect)?;
+            }
+        }
+        Some(RecordKind::Rejection) => {
+            if let Record::Rejection(rejection) = Record::decode(index, entry)? {
+                applier.rejection(index, &rejection.summary)?;
+            }
+        }
+        Some(RecordKind::Erasure) => {
+            if let Record::Erasure(erasure) = Record::decode(index, entry)? {
+                applier.erasure(index, &erasure);
+            }
+        }
+        _unconcerned => {}
+    }
+    Ok(())
+}
+
 impl ViewThread {
     /// Brings the views to the ledger's end; makes them again if they turn out damaged.
     pub(crate) fn catch_up(&self) -> Result<Applier, StoreError> {
@@ -215,40 +253,7 @@ impl ViewThread {
                     if index < applier.position() {
                         continue;
                     }
-                    match RecordKind::of(entry.kind) {
-                        Some(RecordKind::Result) => {
-                            applier.result(index, &owners_of(index, &entry)?);
-                        }
-                        Some(RecordKind::Command) => {
-                            if let Record::Command(record) = Record::decode(index, &entry)? {
-                                applier.command(index, &CommandKeys::of(&record.told));
-                            }
-                        }
-                        Some(RecordKind::Signal) => {
-                            if let Record::Signal(record) = Record::decode(index, &entry)? {
-                                applier.signal(index, &record.heard.told.signal_id);
-                            }
-                        }
-                        Some(RecordKind::Effect) => {
-                            if let Some(found) = assessment_in(index, entry.decision)? {
-                                applier.assessment(index, found.subject, found.level, found.bytes);
-                            } else {
-                                let effect = decode_effect(index, entry.party, entry.decision)?;
-                                applier.effect(index, &effect)?;
-                            }
-                        }
-                        Some(RecordKind::Rejection) => {
-                            if let Record::Rejection(rejection) = Record::decode(index, &entry)? {
-                                applier.rejection(index, &rejection.summary)?;
-                            }
-                        }
-                        Some(RecordKind::Erasure) => {
-                            if let Record::Erasure(erasure) = Record::decode(index, &entry)? {
-                                applier.erasure(index, &erasure);
-                            }
-                        }
-                        _unconcerned => {}
-                    }
+                    take_entry(applier, index, &entry)?;
                 }
                 applier.end_block(block.header().tree_size());
                 if applier.is_full() {
@@ -267,22 +272,8 @@ impl ViewThread {
         if committed.first_entry > applier.position() {
             return self.gather_ledger(applier);
         }
-        for (entry, shown) in block.content.shown() {
-            match shown {
-                Shown::Result(owners) => applier.result(*entry, owners),
-                Shown::Command(keys) => applier.command(*entry, keys),
-                Shown::Signal(id) => applier.signal(*entry, id),
-                Shown::Assessed(subject, level) => {
-                    let written = block.content.entry(*entry);
-                    let written = written.and_then(|written| assessment_bytes(written.decision));
-                    if let Some(bytes) = written {
-                        applier.assessment(*entry, subject.clone(), *level, bytes);
-                    }
-                }
-                Shown::Effect(effect) => applier.effect(*entry, effect)?,
-                Shown::Rejection(summary) => applier.rejection(*entry, summary)?,
-                Shown::Erasure(erasure) => applier.erasure(*entry, erasure),
-            }
+        for (index, entry) in block.content.entries() {
+            take_entry(applier, index, &entry)?;
         }
         applier.end_block(committed.next_entry);
         Ok(())

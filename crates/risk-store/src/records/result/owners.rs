@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::records::unreadable;
 use risk_domain::ids::{DrawId, EnterpriseId, ProductCode, ZoneId};
-use risk_domain::inspection::{AgencyLevel, Channel, InspectionResult};
+use risk_domain::inspection::{AgencyLevel, Channel};
 use risk_domain::selection::{InclusionProbability, SelectionBasis, SelectionMode};
 use risk_domain::time::Timestamp;
 
@@ -18,17 +18,6 @@ pub(crate) struct ResultOwners {
     pub(crate) product: ProductCode,
     /// The draw by which it was sampled, where it names one.
     pub(crate) draw: Option<DrawId>,
-}
-
-impl ResultOwners {
-    pub(crate) fn of(result: &InspectionResult) -> Self {
-        Self {
-            enterprise: result.site.enterprise_id.clone(),
-            zone: result.site.zone_id.clone(),
-            product: result.product.category.clone(),
-            draw: result.selection.draw_id.clone(),
-        }
-    }
 }
 
 /// The first fields of [`Facts`](super::Facts), up to the site.
