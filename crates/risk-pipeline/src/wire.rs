@@ -127,14 +127,16 @@ pub fn decode(
     limits: &WireLimits,
 ) -> Result<Box<InspectionResult>, Rejection> {
     let text = text_of(bytes, limits)?;
-    let record = v1::read(text).map_or_else(|| serde_json::from_str(text), Ok);
-    match record {
-        Ok(record) => check::Checker {
-            received_at,
-            vocabulary,
-            limits,
-        }
-        .result(&record),
+    let checker = check::Checker {
+        received_at,
+        vocabulary,
+        limits,
+    };
+    if let Some(record) = v1::read(text) {
+        return checker.result(&record);
+    }
+    match serde_json::from_str::<v1::Record<'_>>(text) {
+        Ok(record) => checker.result(&record),
         Err(_error) => Err(reject::explain::<v1::Record<'_>>(text, limits)),
     }
 }

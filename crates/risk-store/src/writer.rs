@@ -21,8 +21,6 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
-/// Bytes of entries from which a block should be committed, so that little memory holds blocks.
-const FULL_BLOCK: usize = 4 << 20;
 /// Durable blocks whose memory is kept for new ones.
 const SPENT_BLOCKS: usize = 4;
 /// Excerpts kept decompressed for results that refer to older ones; a quarter of a mebibyte each, about.
@@ -122,7 +120,7 @@ impl Writer {
     pub(crate) fn new(parts: WriterParts) -> Self {
         let progress = parts.shared.progress();
         Self {
-            block: OpenBlock::default().begun_at(progress.entries),
+            block: OpenBlock::beginning_at(progress.entries),
             next_block: progress.blocks,
             in_flight: VecDeque::new(),
             spent: Vec::new(),
@@ -295,7 +293,7 @@ impl Writer {
 
     /// Whether enough was appended that a commit should not wait for its time.
     pub fn is_full(&self) -> bool {
-        self.block.raw_len() >= FULL_BLOCK
+        self.block.is_full()
     }
 
     /// Next offset of every partition, as of the last commit.
@@ -333,7 +331,7 @@ impl Writer {
         let spent = self.spent.iter().position(free);
         let spent = spent.and_then(|at| Arc::into_inner(self.spent.swap_remove(at)));
         let next = spent.map_or_else(OpenBlock::default, |spent| spent.content);
-        let next = next.begun_at(self.block.next_entry());
+        let next = next.after(&self.block);
         let filled = std::mem::replace(&mut self.block, next);
         let sealed = Arc::new(filled.seal(self.next_block, committed_at, metadata, seed));
         let ticket = Ticket {

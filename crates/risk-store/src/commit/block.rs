@@ -15,6 +15,9 @@ use risk_domain::personal::{Erasure, PersonalKind};
 use risk_domain::time::Timestamp;
 use risk_engine::{Effect, Input, SourcePartition};
 
+/// Bytes of entries from which a block is full, so that little memory holds blocks.
+const FULL_BYTES: usize = 4 << 20;
+
 #[derive(Debug, Clone, Copy)]
 struct Span {
     kind: RecordKind,
@@ -40,15 +43,23 @@ pub(crate) struct OpenBlock {
 }
 
 impl OpenBlock {
-    /// This block's memory for a new one that begins with this entry.
-    pub(crate) fn begun_at(mut self, first_entry: u64) -> Self {
-        self.bytes.clear();
-        self.spans.clear();
+    /// An empty block whose first entry will be this one.
+    pub(crate) fn beginning_at(first_entry: u64) -> Self {
         Self {
             first_entry,
+            ..Self::default()
+        }
+    }
+
+    /// This block's memory for the one that follows `before`, and will probably be as large.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        self.bytes.clear();
+        self.bytes.reserve(before.bytes.len().min(FULL_BYTES));
+        self.spans.clear();
+        Self {
             bytes: self.bytes,
             spans: self.spans,
-            ..Self::default()
+            ..Self::beginning_at(before.next_entry())
         }
     }
 
@@ -60,8 +71,9 @@ impl OpenBlock {
         self.spans.len()
     }
 
-    pub(crate) fn raw_len(&self) -> usize {
-        self.bytes.len()
+    /// Whether it should be committed before its time.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL_BYTES
     }
 
     /// Number of a partition within this block.

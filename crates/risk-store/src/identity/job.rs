@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
 use super::file::{Covered, Scan, SealedFile, write_sealed};
+use super::fresh::FreshIds;
 use super::{IdentityError, Record};
 
 /// Work to be run away from the index（后台作业）. At most one is out at a time.
@@ -17,7 +16,7 @@ pub struct Job {
 }
 
 pub(crate) enum Work {
-    Seal(Arc<HashTable<Record>>),
+    Seal(Arc<FreshIds>),
     Merge(Vec<Arc<SealedFile>>),
 }
 
@@ -50,7 +49,9 @@ impl Job {
     pub fn run(self) -> Result<Finished, IdentityError> {
         match self.work {
             Work::Seal(table) => {
-                let mut records: Vec<Record> = table.iter().copied().collect();
+                let of_covered = |record: &&Record| record.entry() < self.covered.to;
+                let records = table.records().iter().filter(of_covered);
+                let mut records: Vec<Record> = records.copied().collect();
                 records.sort_unstable_by_key(Record::id);
                 let file = write_sealed(&self.dir, self.covered, records.into_iter().map(Ok))?;
                 Ok(Finished {

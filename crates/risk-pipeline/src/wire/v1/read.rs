@@ -13,8 +13,13 @@ use super::{
 pub(in crate::wire) fn read(text: &str) -> Option<Record<'_>> {
     let mut reader = Reader { text, at: 0 };
     reader.pass_blanks();
-    let record = Record::read(&mut reader)?;
-    (reader.at == text.len()).then_some(record)
+    let record = Record::read(&mut reader);
+    // Not moved: it is large.
+    if reader.at == text.len() {
+        record
+    } else {
+        None
+    }
 }
 
 /// A text, and how far it was read. Blanks behind what was read are passed.
@@ -78,23 +83,45 @@ impl<'a> Reader<'a> {
         self.text.get(from..to)
     }
 
-    /// Digits, and a dot among them where there is one.
-    fn number(&mut self) -> Option<&'a str> {
-        let in_number =
-            |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
+    /// Digits without a needless zero before them, and what else of a number follows.
+    fn digits(&mut self) -> Option<&'a str> {
         let length = self
             .rest()
             .iter()
-            .take_while(|byte| in_number(byte))
+            .take_while(|byte| byte.is_ascii_digit())
             .count();
-        let number = self.text.get(self.at..self.at + length)?;
+        let digits = self.text.get(self.at..self.at + length)?;
         self.at += length;
+        let plain = length == 1 || (length > 1 && !digits.starts_with('0'));
+        plain.then_some(digits)
+    }
+
+    fn integer(&mut self) -> Option<i64> {
+        let digits = self.digits()?;
+        if let Some(b'.' | b'e' | b'E') = self.rest().first() {
+            return None;
+        }
         self.pass_blanks();
-        let whole =
-            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let (before, after) = number.split_once('.').unwrap_or((number, "0"));
-        let leads = before.len() > 1 && before.starts_with('0');
-        (whole(before) && whole(after) && !leads).then_some(number)
+        digits.parse().ok()
+    }
+
+    fn decimal(&mut self) -> Option<f64> {
+        let from = self.at;
+        self.digits()?;
+        if self.rest().first() == Some(&b'.') {
+            let after = |byte: &&u8| byte.is_ascii_digit();
+            let places = self.rest().iter().skip(1).take_while(after).count();
+            if places == 0 {
+                return None;
+            }
+            self.at += 1 + places;
+        }
+        if let Some(b'e' | b'E') = self.rest().first() {
+            return None;
+        }
+        let decimal = self.text.get(from..self.at)?;
+        self.pass_blanks();
+        decimal.parse().ok()
     }
 }
 
@@ -142,7 +169,7 @@ impl<'a> Read<'a> for Text<'a> {
 
 impl<'a> Read<'a> for i64 {
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        reader.number()?.parse().ok()
+        reader.integer()
     }
 
     // Of counts, which are the only numbers that need not be options.
@@ -153,7 +180,7 @@ impl<'a> Read<'a> for i64 {
 
 impl<'a> Read<'a> for f64 {
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        reader.number()?.parse().ok()
+        reader.decimal()
     }
 }
 
