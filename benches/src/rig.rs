@@ -3,6 +3,7 @@
 use crate::measure::{Moment, now};
 use crate::stream;
 use anyhow::Context;
+use parking_lot::RwLock;
 use prometheus::Registry;
 use risk_engine::{Policy, Taxonomy};
 use risk_pipeline::clock::SystemClock;
@@ -13,7 +14,7 @@ use risk_pipeline::wire::{ReferenceVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
 use risk_store::{Committed, Opened, Store, StoreOptions};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A store under the policy and the taxonomy that ship.

@@ -14,6 +14,7 @@ use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::serve::IncomingStream;
+use parking_lot::{RwLock, RwLockReadGuard};
 use prometheus::Registry;
 use risk_domain::access::AccessNote;
 use risk_domain::personal::Erasure;
@@ -28,8 +29,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{Semaphore, watch};
 
 /// Reads at once; more wait their turn without a thread.
@@ -166,7 +167,7 @@ impl std::fmt::Debug for ApiParts {
 
 impl ApiParts {
     pub(crate) fn engine(&self) -> RwLockReadGuard<'_, Engine> {
-        self.engine.read().unwrap_or_else(PoisonError::into_inner)
+        self.engine.read()
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use std::ops::Range;
 
 /// Items that are worth another thread, which takes some time to wake and to fall asleep again.
-const WORTH: usize = 16_384;
+const WORTH: usize = 4_096;
 
 /// Lets `work` take `0..count` in ranges, one for each thread, and returns what it made of them in their
 /// order. Few items are taken in one range, on this thread.

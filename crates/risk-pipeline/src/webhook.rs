@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::metrics::WebhookMetrics;
 use body::{Addressed, request, signed};
 use endpoint::subject_of;
+use parking_lot::RwLock;
 use post::{Post, Told};
 use risk_domain::time::Timestamp;
 use risk_engine::Engine;
@@ -27,8 +28,8 @@ use risk_store::{Ask, Deliveries, DeliveryRecord, DeliveryState, OutEvent, Reade
 use schedule::{Next, Outcome, Queue, Verdict};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// Events read from the outbox at once.

@@ -29,10 +29,11 @@ use parts::lock;
 use prometheus::IntCounter;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
 use risk_engine::{Caution, Engine, Epoch, Input, SourcePartition};
+use risk_store::identity::{IdHash, Seen};
 use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use waiting::{Receipts, Waiting, resolve};
 
@@ -224,11 +225,8 @@ impl Worker {
         }
     }
 
-    fn engine(&self) -> std::sync::RwLockWriteGuard<'_, Engine> {
-        self.parts
-            .engine
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn engine(&self) -> parking_lot::RwLockWriteGuard<'_, Engine> {
+        self.parts.engine.write()
     }
 
     /// Handles one batch and commits it.
@@ -247,17 +245,16 @@ impl Worker {
         let mut records = batch.records().iter();
         while records.len() > 0 {
             let chunk = self.decoder.next()?;
-            self.parts.writer.warm(chunk.ids());
-            for (slot, record) in chunk.slots().iter().zip(records.by_ref()) {
-                let receipt = self.take_record(batch, record, slot)?;
-                if !tickets.is_empty() {
-                    receipts.push(receipt);
-                }
-                if self.parts.writer.is_full() {
-                    self.commit(Vec::new())?;
-                }
+            // In this order, so that no record is taken for which there is no slot.
+            let taken = chunk.slots().iter().zip(records.by_ref());
+            let became = self.take_chunk(batch, taken, chunk.ids())?;
+            if !tickets.is_empty() {
+                receipts.extend(became);
             }
             self.decoder.give_back(chunk);
+            if self.parts.writer.is_full() {
+                self.commit(Vec::new())?;
+            }
         }
         self.note_ends(batch);
         let receipts = tickets.into_iter().filter_map(|ticket| {
@@ -273,6 +270,34 @@ impl Worker {
         self.balance()
     }
 
+    /// Handles some records, for as long at the engine: it and the ids are locked once for all of them. `ids`
+    /// are those of the results among them.
+    fn take_chunk<'s, 'r>(
+        &mut self,
+        batch: &SourceBatch,
+        records: impl Iterator<Item = (&'s Slot, &'r RawRecord)>,
+        ids: &[IdHash],
+    ) -> Result<Vec<Option<Receipt>>, WorkerError> {
+        let before = self.report;
+        let mut seen = self.parts.writer.look_up_all(ids)?.into_iter();
+        let engine = Arc::clone(&self.parts.engine);
+        let mut engine = engine.write();
+        let mut receipts = Vec::with_capacity(ids.len());
+        for (slot, record) in records {
+            let is_result = matches!(slot.decoded, Decoded::Result(_));
+            let seen = is_result.then(|| seen.next()).flatten().flatten();
+            receipts.push(self.take_record(&mut engine, (batch, record), slot, seen)?);
+        }
+        let WorkerReport {
+            accepted,
+            duplicates,
+            ..
+        } = self.report;
+        self.applied.inc_by(accepted - before.accepted);
+        self.duplicate.inc_by(duplicates - before.duplicates);
+        Ok(receipts)
+    }
+
     /// Notes which partitions are at their end once the batch is taken: its records may be the last of them.
     fn note_ends(&mut self, batch: &SourceBatch) {
         let now = self.parts.clock.now();
@@ -281,12 +306,14 @@ impl Worker {
         }
     }
 
-    /// Handles one record; `None` when its partition has stopped.
+    /// Handles one record; `None` when its partition has stopped. `seen` is what was known of a result's id
+    /// before those of its chunk.
     fn take_record(
         &mut self,
-        batch: &SourceBatch,
-        record: &RawRecord,
+        engine: &mut Engine,
+        (batch, record): (&SourceBatch, &RawRecord),
         slot: &Slot,
+        seen: Option<Seen>,
     ) -> Result<Option<Receipt>, WorkerError> {
         let partition = record.partition;
         let lane = self.lanes.of(partition);
@@ -296,22 +323,20 @@ impl Worker {
         lane.at_end = None;
         lane.idle = false;
         let handled = match &slot.decoded {
-            Decoded::Result(result) => self.apply(result, &slot.encoded, record)?,
-            Decoded::Entry(entry) => self.apply_entry(entry, record)?,
-            Decoded::Command(command) => self.apply_command(command, record)?,
-            Decoded::Signal(heard) => self.apply_signal(heard, record)?,
+            Decoded::Result(result) => self.apply(engine, (result, &slot.encoded), record, seen)?,
+            Decoded::Entry(entry) => self.apply_entry(engine, entry, record)?,
+            Decoded::Command(command) => self.apply_command(engine, command, record)?,
+            Decoded::Signal(heard) => self.apply_signal(engine, heard, record)?,
             Decoded::Rejected(rejection) => Handled::Rejected(rejection.clone()),
         };
         let receipt = match handled {
             Handled::Applied => {
                 self.lanes.of(partition).rejections.accepted();
-                self.applied.inc();
                 self.report.accepted += 1;
                 Receipt::Accepted
             }
             Handled::Duplicate => {
                 self.lanes.of(partition).rejections.accepted();
-                self.duplicate.inc();
                 self.report.duplicates += 1;
                 self.parts.writer.count_duplicate();
                 Receipt::Duplicate
@@ -410,7 +435,7 @@ impl Worker {
             return Ok(());
         }
         let engine = Arc::clone(&self.parts.engine);
-        let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
+        let engine = engine.read();
         self.parts.writer.checkpoint(&engine)?;
         Ok(())
     }

@@ -5,6 +5,7 @@
     reason = "a test that cannot build its input must fail"
 )]
 
+use parking_lot::RwLock;
 use prometheus::Registry;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,7 +23,7 @@ use risk_store::{DeadLetterQuery, Disclosed, Opened, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_millis(3);

@@ -14,6 +14,10 @@ use std::thread::Builder;
 #[derive(Debug, Clone)]
 pub(crate) struct KnownIds(Arc<Mutex<Identities>>);
 
+pub(crate) fn hash_of(id: &InspectionId) -> IdHash {
+    IdHash::of(id.as_str().as_bytes())
+}
+
 impl KnownIds {
     pub(crate) fn new(index: Identities) -> Self {
         Self(Arc::new(Mutex::new(index)))
@@ -25,18 +29,23 @@ impl KnownIds {
 
     /// What was accepted under an id.
     pub(crate) fn lookup(&self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
-        self.known().lookup(IdHash::of(id.as_str().as_bytes()))
+        self.known().lookup(hash_of(id))
     }
 
-    /// Makes the look-ups of these ids quick, which follow soon.
-    pub(crate) fn warm(&self, ids: &[IdHash]) -> usize {
-        self.known().warm(ids)
-    }
-
-    /// Remembers what was just accepted.
-    pub(crate) fn insert(&self, id: &InspectionId, seen: Seen) {
-        let id = IdHash::of(id.as_str().as_bytes());
-        self.known().insert(id, seen);
+    /// What was accepted under each of these ids, in their order, once these new ones are known. One lock for
+    /// many: to give it back, a processor waits until all it wrote has reached memory.
+    pub(crate) fn look_up_all(
+        &self,
+        fresh: impl Iterator<Item = (IdHash, Seen)>,
+        ids: &[IdHash],
+    ) -> Result<Vec<Option<Seen>>, StoreError> {
+        let mut known = self.known();
+        for (id, seen) in fresh {
+            known.insert(id, seen);
+        }
+        // The waits for memory overlap.
+        std::hint::black_box(known.index.warm(ids));
+        ids.iter().map(|id| known.lookup(*id)).collect()
     }
 
     /// Lets the index write files of its own of what has become durable, all entries below `durable`: they must
@@ -89,10 +98,6 @@ impl Identities {
             }
             other => Ok(other?),
         }
-    }
-
-    pub(crate) fn warm(&self, ids: &[IdHash]) -> usize {
-        self.index.warm(ids)
     }
 
     pub(crate) fn insert(&mut self, id: IdHash, seen: Seen) {

@@ -2,7 +2,7 @@
 
 use crate::commit::{Checkpoint, Job, Observer, OpenBlock, SealedBlock, Shared, Ticket};
 use crate::error::StoreError;
-use crate::identities::KnownIds;
+use crate::identities::{KnownIds, hash_of};
 use crate::identity::{IdHash, Seen};
 use crate::ledger::{Entry, Excerpt, Hash, LedgerReader};
 use crate::personal::{Keyring, RetentionPolicy};
@@ -10,6 +10,7 @@ use crate::records::{
     BlockMetadata, CommandRecord, EncodedAssessments, EncodedResult, Placement, PlacementV1,
     Positions, Record, RegistryRecord, Rejection, SignalRecord,
 };
+use hashbrown::HashMap;
 use risk_domain::access::AccessNote;
 use risk_domain::ids::InspectionId;
 use risk_domain::inspection::InspectionResult;
@@ -102,6 +103,8 @@ pub struct Writer {
     /// Durable blocks, whose memory the next ones may have.
     spent: Vec<Arc<SealedBlock>>,
     ids: KnownIds,
+    /// Ids of the results appended last, which nobody else knows yet.
+    fresh: HashMap<IdHash, Seen>,
     positions: Positions,
     jobs: Option<SyncSender<Job>>,
     shared: Arc<Shared>,
@@ -125,6 +128,7 @@ impl Writer {
             in_flight: VecDeque::new(),
             spent: Vec::new(),
             ids: parts.ids,
+            fresh: HashMap::new(),
             positions: parts.positions,
             jobs: Some(parts.jobs),
             shared: parts.shared,
@@ -141,12 +145,21 @@ impl Writer {
 
     /// What was accepted under this id before, whether durable yet or not.
     pub fn lookup(&self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
-        self.ids.lookup(id)
+        match self.accepted_since(id) {
+            Some(seen) => Ok(Some(seen)),
+            None => self.ids.lookup(id),
+        }
     }
 
-    /// Makes the look-ups of these ids quick, which follow soon.
-    pub fn warm(&self, ids: &[IdHash]) {
-        std::hint::black_box(self.ids.warm(ids));
+    /// What was accepted before under each of these ids, in their order: cheaper than to ask for one after the
+    /// other. What is accepted from now on does not show in it, see [`Self::accepted_since`].
+    pub fn look_up_all(&mut self, ids: &[IdHash]) -> Result<Vec<Option<Seen>>, StoreError> {
+        self.ids.look_up_all(self.fresh.drain(), ids)
+    }
+
+    /// What was accepted under this id since many were last looked up.
+    pub fn accepted_since(&self, id: &InspectionId) -> Option<Seen> {
+        self.fresh.get(&hash_of(id)).copied()
     }
 
     /// The accepted result with this id, read back; `None` if none was accepted.
@@ -203,7 +216,7 @@ impl Writer {
             digest: encoded.digest(),
             entry_index,
         };
-        self.ids.insert(&result.inspection_id, seen);
+        self.fresh.insert(hash_of(&result.inspection_id), seen);
         Ok(entry_index)
     }
 
@@ -311,6 +324,7 @@ impl Writer {
         seed: [u8; 32],
     ) -> Result<Ticket, StoreError> {
         self.shared.check()?;
+        self.look_up_all(&[])?;
         for (partition, next) in positions {
             self.positions.insert(partition.clone(), *next);
         }

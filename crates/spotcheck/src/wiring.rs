@@ -6,6 +6,7 @@ pub(crate) mod witness;
 
 use crate::config::Config;
 use anyhow::Context;
+use parking_lot::RwLock;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
 use risk_api::{ApiMetrics, ApiParts, ApiState, Intake, Intakes, PostError, Readiness, Receipt};
 use risk_domain::access::AccessNote;
@@ -29,7 +30,7 @@ use risk_planner::PlanningPolicy;
 use risk_store::{Committed, Opened, PlanShelf, Reader, RetentionPolicy, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use webhooks::Senders;

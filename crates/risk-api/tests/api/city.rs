@@ -4,6 +4,7 @@ use crate::plan_desk::PlanDesk;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use parking_lot::RwLock;
 use prometheus::Registry;
 use risk_api::{
     Access, ApiMetrics, ApiParts, ApiState, Intake, Intakes, Notebook, PostError, Readiness,
@@ -35,7 +36,7 @@ use risk_store::{
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -312,7 +313,7 @@ impl City {
     }
 
     fn input(&mut self, input: &Input<'_>) {
-        let step = self.engine.write().unwrap().step(input);
+        let step = self.engine.write().step(input);
         self.writer.append_input(input).unwrap();
         self.writer.append_effects(step.effects).unwrap();
     }
@@ -333,7 +334,7 @@ impl City {
         let offset = self.offset();
         let mut encoded = EncodedResult::default();
         encoded.encode(result).unwrap();
-        let mut engine = self.engine.write().unwrap();
+        let mut engine = self.engine.write();
         let index = engine.partition(&partition());
         let step = engine.step(&Input::Result(ResultInput {
             partition: index,
@@ -369,7 +370,7 @@ impl City {
             partition: &partition,
             signal,
         };
-        let step = self.engine.write().unwrap().step(&input);
+        let step = self.engine.write().step(&input);
         let heard = self.told(partition, &step.outcome, signal.clone());
         let record = SignalRecord { heard, personal };
         self.writer.append_signal(&record).unwrap();
@@ -383,7 +384,7 @@ impl City {
             partition: &partition,
             command,
         };
-        let step = self.engine.write().unwrap().step(&input);
+        let step = self.engine.write().step(&input);
         let record = self.told(partition, &step.outcome, command.clone());
         self.writer.append_command(&record).unwrap();
         self.writer.append_effects(step.effects).unwrap();
@@ -397,7 +398,7 @@ impl City {
                 partition: &partition,
                 entry,
             };
-            let step = self.engine.write().unwrap().step(&input);
+            let step = self.engine.write().step(&input);
             let record = self.told(partition.clone(), &step.outcome, entry.clone());
             self.writer.append_registry(&record).unwrap();
             self.writer.append_effects(step.effects).unwrap();

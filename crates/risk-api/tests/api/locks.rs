@@ -16,7 +16,7 @@ async fn a_held_engine_keeps_neither_health_nor_metrics_waiting() {
     let (held, is_held) = channel();
     let (release, released) = channel::<()>();
     let holder = thread::spawn(move || {
-        let _engine = engine.write().unwrap();
+        let _engine = engine.write();
         held.send(()).unwrap();
         released.recv().unwrap();
     });

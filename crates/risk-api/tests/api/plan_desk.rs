@@ -2,6 +2,7 @@
 
 use crate::city::{Surroundings, at};
 use compact_str::CompactString;
+use parking_lot::RwLock;
 use risk_api::{Intake, PostError, Receipt, Receipts};
 use risk_domain::decision::{Actor, Command, Order};
 use risk_domain::ids::{ActorId, CommandId, DrawId};
@@ -10,7 +11,7 @@ use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
 use risk_engine::{Engine, Input, Outcome, SourcePartition};
 use serde_json::Value;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 pub(crate) struct PlanDesk {
     pub(crate) around: Arc<Surroundings>,
@@ -81,7 +82,7 @@ impl Intake for PlanDesk {
             return self.around.post(records);
         }
         self.around.posted.lock().unwrap().extend(records);
-        let mut engine = self.engine.write().unwrap();
+        let mut engine = self.engine.write();
         let partition = SourcePartition {
             source: CompactString::const_new("commands"),
             partition: 0,

@@ -4,6 +4,7 @@ use super::network::Network;
 use super::schedule::Pace;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::RwLock;
 use risk_domain::ids::ZoneId;
 use risk_domain::scales::{AlertLevel, RiskLevel};
 use risk_domain::subject::{Subject, SubjectKind};
@@ -11,7 +12,6 @@ use risk_engine::Engine;
 use risk_store::{OutEvent, is_endpoint_name};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 use ureq::http::Uri;
 
@@ -123,7 +123,7 @@ impl Filter {
     }
 
     fn lies_in_one(&self, event: &OutEvent, subject: &Subject, engine: &RwLock<Engine>) -> bool {
-        let engine = engine.read().unwrap_or_else(PoisonError::into_inner);
+        let engine = engine.read();
         let leads_here = |zone: &ZoneId| {
             let path = engine.taxonomy().zone_path(zone);
             path.iter().any(|zone| self.zones.contains(zone))

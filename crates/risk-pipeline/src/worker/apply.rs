@@ -9,28 +9,27 @@ use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::{Signal, SignalPersonal};
-use risk_engine::{EngineRejection, Input, Outcome, ResultInput};
+use risk_engine::{Engine, EngineRejection, Input, Outcome, ResultInput};
+use risk_store::identity::Seen;
 use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord, SignalRecord, Told};
-use std::sync::{Arc, PoisonError};
 
 impl Worker {
     pub(super) fn apply(
         &mut self,
-        result: &InspectionResult,
-        encoded: &EncodedResult,
+        engine: &mut Engine,
+        (result, encoded): (&InspectionResult, &EncodedResult),
         record: &RawRecord,
+        seen: Option<Seen>,
     ) -> Result<Handled, WorkerError> {
-        let seen = self.parts.writer.lookup(&result.inspection_id)?;
-        let mut seen = seen.map(|seen| seen.digest);
+        let since = self.parts.writer.accepted_since(&result.inspection_id);
+        let mut seen = since.or(seen).map(|seen| seen.digest);
         // A ledger that an earlier program began knows what it has by another digest.
         if seen.is_some_and(|seen| seen != encoded.digest())
             && seen == Some(encoded.first_digest()?)
         {
             seen = Some(encoded.digest());
         }
-        let engine = Arc::clone(&self.parts.engine);
-        let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
-        let linked = self.parts.writer.links_of(&engine, result)?;
+        let linked = self.parts.writer.links_of(engine, result)?;
         let lane = self.lanes.of(record.partition);
         let name = lane.name.clone();
         let input = Input::Result(ResultInput {
@@ -40,7 +39,7 @@ impl Worker {
             seen,
             linked: &linked,
         });
-        let outcome = self.step(&mut engine, &input, |writer, epoch, late| {
+        let outcome = self.step(engine, &input, |writer, epoch, late| {
             let placement = Placement {
                 partition: &name,
                 offset: record.offset.0 as u64,
@@ -55,6 +54,7 @@ impl Worker {
     /// Applies what the register says of a site.
     pub(super) fn apply_entry(
         &mut self,
+        engine: &mut Engine,
         entry: &RegistryEntry,
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
@@ -63,7 +63,7 @@ impl Worker {
             partition: &partition,
             entry,
         };
-        let outcome = self.step_alone(&input, |writer, epoch, late| {
+        let outcome = self.step(engine, &input, |writer, epoch, late| {
             writer.append_registry(&RegistryRecord {
                 partition: partition.clone(),
                 offset: record.offset.0 as u64,
@@ -78,6 +78,7 @@ impl Worker {
     /// Applies what an officer decided.
     pub(super) fn apply_command(
         &mut self,
+        engine: &mut Engine,
         command: &Command,
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
@@ -86,7 +87,7 @@ impl Worker {
             partition: &partition,
             command,
         };
-        let outcome = self.step_alone(&input, |writer, epoch, late| {
+        let outcome = self.step(engine, &input, |writer, epoch, late| {
             writer.append_command(&CommandRecord {
                 partition: partition.clone(),
                 offset: record.offset.0 as u64,
@@ -101,6 +102,7 @@ impl Worker {
     /// Applies what was heard.
     pub(super) fn apply_signal(
         &mut self,
+        engine: &mut Engine,
         (signal, personal): &(Signal, SignalPersonal),
         record: &RawRecord,
     ) -> Result<Handled, WorkerError> {
@@ -109,7 +111,7 @@ impl Worker {
             partition: &partition,
             signal,
         };
-        let outcome = self.step_alone(&input, |writer, epoch, late| {
+        let outcome = self.step(engine, &input, |writer, epoch, late| {
             writer.append_signal(&SignalRecord {
                 heard: Told {
                     partition: partition.clone(),

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 /// Records in a chunk: few enough to stay in the processor's cache on their way between threads.
 const CHUNK: usize = 128;
 /// Chunks that wait for the worker, which is away for a while when it closes an epoch.
-const AHEAD: usize = 128;
+const AHEAD: usize = 256;
 
 /// What a record says.
 #[derive(Debug)]

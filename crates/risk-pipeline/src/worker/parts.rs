@@ -6,11 +6,12 @@ use crate::metrics::PipelineMetrics;
 use crate::notes::Notes;
 use crate::source::{Partition, Source, SourceError};
 use crate::wire::{Vocabulary, WireLimits};
+use parking_lot::RwLock;
 use risk_engine::{Engine, Registration};
 use risk_store::{StoreError, Writer};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How the worker runs.

@@ -6,7 +6,7 @@ use risk_engine::{
     Accepted, Assessment, Effect, Engine, Epoch, Input, Outcome, Recorder, ReferenceRefused,
 };
 use risk_store::{EncodedAssessments, StoreError, Writer};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Writes an input into the ledger's open block once it is accepted, and what follows after it.
 struct Recording<'a, W> {
@@ -112,21 +112,10 @@ impl Worker {
         })
     }
 
-    /// The same, for a while at the engine.
-    pub(super) fn step_alone(
-        &mut self,
-        input: &Input<'_>,
-        write: impl Fn(&mut Writer, Epoch, bool) -> Result<u64, StoreError>,
-    ) -> Result<Outcome, WorkerError> {
-        let engine = Arc::clone(&self.parts.engine);
-        let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
-        self.step(&mut engine, input, write)
-    }
-
     /// Lets the engine take an input that no partition brought.
     pub(super) fn input(&mut self, input: &Input<'_>) -> Result<(), WorkerError> {
         let engine = Arc::clone(&self.parts.engine);
-        let mut engine = engine.write().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = engine.write();
         self.step_by(&mut engine, input, |writer, _| {
             writer.append_input(input).map(drop)
         })

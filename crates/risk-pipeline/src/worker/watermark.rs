@@ -4,17 +4,12 @@ use super::{Worker, WorkerError};
 use crate::source::{Feed, Partition};
 use risk_engine::{Input, SourcePartition};
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 impl Worker {
     /// Sets the gauges: all with a close; those of alerts and cases also when one moved, unless blocks
     /// wait for the disk, for then there is a backlog and each takes a walk over all alerts.
     pub(super) fn gauge(&mut self) {
-        let engine = self
-            .parts
-            .engine
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let engine = self.parts.engine.read();
         let closed = engine.last_closed();
         if closed != self.gauged {
             self.gauged = closed;
@@ -30,11 +25,7 @@ impl Worker {
     /// Pauses partitions that are too far ahead of the slowest, and resumes those that are no more.
     pub(super) fn balance(&mut self) -> Result<(), WorkerError> {
         let ahead = {
-            let engine = self
-                .parts
-                .engine
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let engine = self.parts.engine.read();
             engine.too_far_ahead()
         };
         let ahead = ahead.iter();
@@ -93,11 +84,7 @@ impl Worker {
             return Ok(false);
         }
         let next = {
-            let engine = self
-                .parts
-                .engine
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let engine = self.parts.engine.read();
             let due = !idle.is_empty() || engine.would_close(now);
             due.then(|| engine.next_tick(now))
         };

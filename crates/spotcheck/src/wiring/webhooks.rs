@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Webhook};
 use anyhow::{Context, bail};
+use parking_lot::RwLock;
 use risk_domain::ids::ZoneId;
 use risk_domain::reference::Reference;
 use risk_domain::scales::{AlertLevel, RiskLevel};
@@ -16,8 +17,8 @@ use risk_pipeline::webhook::{
 use risk_store::{Reader, StoreError};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
 /// The endpoints of a configuration.
