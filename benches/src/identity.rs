@@ -27,8 +27,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             entry_index: number,
         };
         index.insert(id(number), seen);
+        index.note_applied(number + 1);
         if index.wants_seal() {
-            index.note_applied(number + 1);
             index.seal()?;
             while let Some(job) = index.begin_merge() {
                 index.install(job.run())?;

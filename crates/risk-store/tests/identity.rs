@@ -118,6 +118,32 @@ fn it_goes_on_where_it_was_sealed() {
     assert_eq!(index.lookup(id(1050)).unwrap(), None);
 }
 
+/// Files must never know more than the ledger: what is not durable may be lost, and come again.
+#[test]
+fn no_file_holds_an_id_of_an_entry_that_is_not_durable() {
+    let dir = TempDir::new().unwrap();
+    let mut index = open(dir.path(), 100);
+    for number in 0..150 {
+        index.insert(id(number), seen(number));
+    }
+    assert!(!index.wants_seal(), "nothing is durable");
+    assert!(index.begin_seal().is_none());
+    index.note_applied(120);
+    assert!(index.wants_seal());
+    let job = index.begin_seal().unwrap();
+    check(&mut index, 150, 1);
+    index.install(job.run()).unwrap();
+    check(&mut index, 150, 1);
+    assert_eq!(index.covers_up_to(), 120);
+    drop(index);
+
+    let mut index = open(dir.path(), 100);
+    check(&mut index, 120, 1);
+    for number in 120..150 {
+        assert_eq!(index.lookup(id(number)).unwrap(), None, "id {number}");
+    }
+}
+
 #[test]
 fn the_newest_record_of_an_id_is_the_one_found() {
     let dir = TempDir::new().unwrap();
