@@ -324,6 +324,7 @@ impl Writer {
         seed: [u8; 32],
     ) -> Result<Ticket, StoreError> {
         self.shared.check()?;
+        // Whoever reads may ask for them once they are durable.
         self.look_up_all(&[])?;
         for (partition, next) in positions {
             self.positions.insert(partition.clone(), *next);

@@ -13,13 +13,14 @@ mod listed;
 
 use answering::{answers, field_of};
 pub(crate) use change::CaseChange;
+pub use change::{CaseInsert, CaseMove};
 use change::{additions, difference, lengths};
 pub(crate) use kept::{Docketed, Unsettled};
 pub use listed::CaseFilter;
 use listed::{Lines, Listed};
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, ResultFact, Rules};
-use super::{Case, CaseEvent, CaseKey, CaseRefusal, CaseRule, Count, Found};
+use super::{Case, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
@@ -32,51 +33,6 @@ use risk_domain::selection::SelectionMode;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What changed in a case: recorded in the ledger, and enough to rebuild the case without judging.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseMove {
-    /// The case as it stands, with the new events only.
-    pub case: Case,
-    /// How many of its first events stand as they were; those after them are replaced by the new ones.
-    pub kept: u32,
-}
-
-/// What changed in a case before something that had happened in it（案件补记）: a record that came late stands in
-/// its place, and what followed stands as it was. Nothing that was told is told again.
-#[doc(alias = "案件补记")]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CaseInsert {
-    /// The case as it stands, with the new events only.
-    pub moved: CaseMove,
-    /// How many of its last events stand after the new ones, as they were.
-    pub stays: u32,
-}
-
-impl CaseMove {
-    /// Puts the new events where they stand among those that a case had, of which so many of the last stay.
-    fn put_into(&self, stays: u32, events: &mut Vec<CaseEvent>) {
-        let stay = events.len().saturating_sub(stays as usize);
-        let after = events.split_off(stay);
-        events.truncate(self.kept as usize);
-        events.extend_from_slice(&self.case.events);
-        events.extend(after);
-    }
-}
-
-impl CaseInsert {
-    /// Puts the new events where they stand among those that a case had.
-    pub fn put_into(&self, events: &mut Vec<CaseEvent>) {
-        self.moved.put_into(self.stays, events);
-    }
-}
-
-impl From<CaseMove> for CaseInsert {
-    /// A change after which nothing stands.
-    fn from(moved: CaseMove) -> Self {
-        Self { moved, stays: 0 }
-    }
-}
 
 /// A result that stands in no docket yet, or whose docket may change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
