@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 /// Every id that was accepted（已收标识）, durable yet or not: the writer adds to them, and whoever reads may
-/// ask where a result stands. Clones share them; nobody holds the lock for longer than one look-up.
+/// ask where a result stands. Clones share them; nobody holds the lock for longer than some look-ups.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownIds(Arc<Mutex<Identities>>);
 
@@ -32,8 +32,7 @@ impl KnownIds {
         self.known().lookup(hash_of(id))
     }
 
-    /// What was accepted under each of these ids, in their order, once these new ones are known. One lock for
-    /// many: to give it back, a processor waits until all it wrote has reached memory.
+    /// What was accepted under each of these ids, in their order, once these new ones are known.
     pub(crate) fn look_up_all(
         &self,
         fresh: impl Iterator<Item = (IdHash, Seen)>,
