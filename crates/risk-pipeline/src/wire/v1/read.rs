@@ -57,6 +57,24 @@ impl<'a> Reader<'a> {
         self.takes(close).then_some(false)
     }
 
+    /// What stands between these bytes, with commas in between.
+    fn list<T>(
+        &mut self,
+        (open, close): (u8, u8),
+        mut element: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut list = Vec::new();
+        if !self.takes(open) {
+            return None;
+        }
+        let mut more = !self.takes(close);
+        while more {
+            list.push(element(self)?);
+            more = self.more(close)?;
+        }
+        Some(list)
+    }
+
     /// Passes this name, in its quotes, if it is the next one.
     fn takes_name(&mut self, quoted: &str) -> bool {
         let before = self.at;
@@ -196,19 +214,7 @@ impl<'a, T: Read<'a>> Read<'a> for Option<T> {
 
 impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let mut list = Vec::new();
-        if !reader.takes(b'[') {
-            return None;
-        }
-        if reader.takes(b']') {
-            return Some(list);
-        }
-        loop {
-            list.push(T::read(reader)?);
-            if !reader.more(b']')? {
-                return Some(list);
-            }
-        }
+        reader.list((b'[', b']'), T::read)
     }
 
     fn absent() -> Option<Self> {
@@ -218,23 +224,12 @@ impl<'a, T: Read<'a>> Read<'a> for Vec<T> {
 
 impl<'a> Read<'a> for Extra<'a> {
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let mut entries = Vec::new();
-        if !reader.takes(b'{') {
-            return None;
-        }
-        if reader.takes(b'}') {
-            return Some(Extra(entries));
-        }
-        loop {
+        let entry = |reader: &mut Reader<'a>| {
             let name = Text::read(reader)?;
-            if !reader.takes(b':') {
-                return None;
-            }
-            entries.push((name, Text::read(reader)?));
-            if !reader.more(b'}')? {
-                return Some(Extra(entries));
-            }
-        }
+            let value = reader.takes(b':').then(|| Text::read(reader))??;
+            Some((name, value))
+        };
+        reader.list((b'{', b'}'), entry).map(Extra)
     }
 
     fn absent() -> Option<Self> {
