@@ -6,7 +6,7 @@ use anyhow::Context;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::{CivilOffset, Day};
 use risk_engine::{
-    Assessment, Effect, Engine, Epoch, Input, Outcome, Policy, Recorder, ResultInput,
+    Assessment, Effect, Engine, Epoch, Found, Input, Outcome, Policy, Recorder, ResultInput,
     SourcePartition, Taxonomy,
 };
 use risk_sim::BulkStream;
@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 digest: 0,
                 seen: None,
                 linked: &[],
+                found: Found::default(),
             });
             let outcome = engine.step_into(&input, &mut counted);
             anyhow::ensure!(

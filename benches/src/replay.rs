@@ -1,14 +1,14 @@
 //! Judging a recorded ledger again, and starting where it ends.
 
-use crate::measure::{Stopwatch, rate, resident_bytes, say, timed};
+use crate::measure::{Stopwatch, cpu_seconds, rate, resident_bytes, say, timed};
 use crate::{rig, stream};
 use anyhow::ensure;
 use risk_domain::access::{AccessNote, Act};
 use risk_domain::ids::ActorId;
 use risk_domain::scales::Role;
 use risk_domain::time::Timestamp;
-use risk_engine::{Input, Outcome, ResultInput, SourcePartition};
-use risk_store::{EncodedResult, Opened, Placement, Writer, fresh_seed};
+use risk_engine::{Found, Input, Outcome, ResultInput, SourcePartition};
+use risk_store::{EncodedResult, Opened, Placement, Store, Writer, fresh_seed};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,8 +25,14 @@ pub(crate) struct Args {
     #[arg(long)]
     replay_only: bool,
     /// Write the ledger into this folder and end
-    #[arg(long, hide = true)]
+    #[arg(long)]
     fill: Option<PathBuf>,
+    /// Replay the ledger that `--fill` wrote into this folder, so many times, and end
+    #[arg(long, value_name = "FOLDER")]
+    again: Option<PathBuf>,
+    /// Times that it is replayed with `--again`
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -36,6 +42,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         std::mem::forget(filled);
         std::process::exit(0);
     }
+    if let Some(dir) = &args.again {
+        let store = rig::store(dir)?;
+        return (0..args.rounds).try_for_each(|_| replay(&store, args.stream.results));
+    }
     let dir = tempfile::tempdir()?;
     if args.replay_only {
         fill_elsewhere(dir.path(), &args.stream)?;
@@ -43,18 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         fill(dir.path(), &args.stream, 0)?.close()?;
     }
     let store = rig::store(dir.path())?;
-    let results = args.stream.results;
-
-    let (report, took) = timed(|| store.replay());
-    let report = report?;
-    ensure!(
-        report.differences.is_empty(),
-        "{} differences, the first: {:?}",
-        report.differences.len(),
-        report.differences.first()
-    );
-    say("effects recorded", &report.effects.to_string());
-    say("replay", &rate(results, took));
+    replay(&store, args.stream.results)?;
     if args.replay_only {
         return Ok(());
     }
@@ -81,6 +80,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     say(
         "start after a start",
         &format!("{:.2} s", took.as_secs_f64()),
+    );
+    Ok(())
+}
+
+fn replay(store: &Store, results: u64) -> anyhow::Result<()> {
+    let cpu = cpu_seconds()?;
+    let (report, took) = timed(|| store.replay());
+    let report = report?;
+    let cpu = cpu_seconds()? - cpu;
+    ensure!(
+        report.differences.is_empty(),
+        "{} differences, the first: {:?}",
+        report.differences.len(),
+        report.differences.first()
+    );
+    say("effects recorded", &report.effects.to_string());
+    say("replay", &rate(results, took));
+    say(
+        "  processor time, a result",
+        &format!("{:.2} µs", cpu * 1e6 / results as f64),
     );
     Ok(())
 }
@@ -152,6 +171,7 @@ pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Resul
             digest: encoded.digest(),
             seen: seen.map(|seen| seen.digest),
             linked: &[],
+            found: Found::default(),
         }));
         let Outcome::Accepted(accepted) = step.outcome else {
             anyhow::bail!("a result was refused: {:?}", step.outcome);

@@ -6,7 +6,7 @@ use crate::stream;
 use anyhow::ensure;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::time::Timestamp;
-use risk_engine::{Engine, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy};
+use risk_engine::{Engine, Found, Input, Outcome, Policy, ResultInput, SourcePartition, Taxonomy};
 use risk_pipeline::wire::{self, ReferenceVocabulary, WireLimits};
 use risk_store::identity::{IdHash, IdentityIndex, IdentitySettings, Seen};
 use risk_store::ledger::{BlockBuilder, Chain, Entry, EntryKind};
@@ -137,6 +137,7 @@ fn engine(results: &[InspectionResult]) -> anyhow::Result<()> {
             digest: 0,
             seen: None,
             linked: &[],
+            found: Found::default(),
         }));
         ensure!(
             matches!(step.outcome, Outcome::Accepted(_)),

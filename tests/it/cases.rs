@@ -26,8 +26,8 @@ use risk_domain::signal::{Reporter, Signal, SignalKind};
 use risk_domain::time::{Day, Timestamp};
 use risk_engine::case::{Act, CaseKind, CaseState, Happened, Span, Switches, Transition};
 use risk_engine::{
-    Case, Engine, EngineRejection, Input, Linked, Outcome, Policy, ResultInput, SourcePartition,
-    Taxonomy,
+    Case, Engine, EngineRejection, Found, Input, Linked, Outcome, Policy, ResultInput,
+    SourcePartition, Taxonomy,
 };
 use risk_tests::process;
 use serde::Deserialize;
@@ -295,6 +295,7 @@ impl Desk {
             digest: 0,
             seen: None,
             linked: &linked,
+            found: Found::default(),
         }));
         if let Outcome::Accepted(accepted) = step.outcome
             && let Some(epoch) = accepted.epoch

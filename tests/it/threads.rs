@@ -2,7 +2,7 @@
 
 use risk_domain::reference::Reference;
 use risk_domain::time::Day;
-use risk_engine::{Engine, Input, Policy, ResultInput, SourcePartition, Taxonomy};
+use risk_engine::{Engine, Found, Input, Policy, ResultInput, SourcePartition, Taxonomy};
 use risk_sim::BulkStream;
 use std::sync::Arc;
 
@@ -64,6 +64,7 @@ fn closes_conclude_the_same_on_any_number_of_threads() -> anyhow::Result<()> {
                 digest: 0,
                 seen: None,
                 linked: &[],
+                found: Found::default(),
             }))
         };
         let step = one(first);

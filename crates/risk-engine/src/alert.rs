@@ -8,6 +8,7 @@ mod listed;
 pub mod moved;
 mod orders;
 pub mod standing;
+mod stream;
 mod streams;
 pub mod terms;
 
@@ -25,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 pub use listed::AlertFilter;
 pub use streams::AlertEntry;
-pub(crate) use streams::Alerts;
+pub(crate) use streams::{Alerts, Raising};
 
 /// What raises an alert（预警规则）.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

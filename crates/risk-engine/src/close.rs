@@ -4,7 +4,7 @@
 //! depends on how partitions interleaved. A daily close judges what it counted, the last of a week
 //! everything. The close after it puts the parameters in force that were fitted to all it had seen.
 
-use crate::alert::{self, Alert, Behind};
+use crate::alert::{self, Alert, Behind, Raising};
 use crate::appraise::{Judged, Surroundings};
 use crate::assessment::Assessment;
 use crate::event_time::Epoch;
@@ -19,12 +19,15 @@ use risk_domain::scales::RiskLevel;
 /// Assessments that stand in memory at a time while a close writes them out.
 const WRITTEN_AT_ONCE: usize = 65_536;
 
+/// The alert of a level that rose, and where it belongs.
+type Rise = (Alert, Raising);
+
 /// What a thread wrote out of a close.
 struct Written<R: Recorder> {
     assessments: R::Assessments,
     standings: Vec<(SubjectIx, Standing)>,
     /// Alerts of levels that rose.
-    rises: Vec<Alert>,
+    rises: Vec<Rise>,
 }
 
 impl<R: Recorder> Default for Written<R> {
@@ -119,8 +122,8 @@ impl Engine {
         } else {
             touched
         };
-        for rise in self.assess(&judged, epoch, recorder) {
-            self.raise(Box::new(rise), &mut effects);
+        for (rise, raising) in self.assess(&judged, epoch, recorder) {
+            self.raise_as(raising, rise, Behind::Record, &mut effects);
         }
         recorder.record_all(&mut effects);
     }
@@ -132,7 +135,7 @@ impl Engine {
         subjects: &[SubjectIx],
         epoch: Epoch,
         recorder: &mut R,
-    ) -> Vec<Alert> {
+    ) -> Vec<Rise> {
         let this = &*self;
         let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
@@ -187,7 +190,10 @@ impl Engine {
         let before = before.map_or(RiskLevel::Undetermined, |standing| standing.estimated);
         let ended_at = self.calendar.end_of(assessment.epoch);
         let rise = alert::of_rise(before, &assessment, ended_at, &self.policy);
-        written.rises.extend(rise);
+        written.rises.extend(rise.map(|rise| {
+            let raising = Raising::of(&rise, &Behind::Record);
+            (rise, raising)
+        }));
         written.standings.push((subject, Standing::of(&assessment)));
         R::gather(&mut written.assessments, assessment);
     }
@@ -219,22 +225,12 @@ impl Engine {
                 let subject = self.subjects.intern(&assessment.subject);
                 self.stand(subject, Standing::of(assessment));
             }
-            Effect::AlertRaised(alert) => {
-                let terms = self.policy.alert.standing;
-                self.alerts
-                    .raise(self.placed, alert, &Behind::Record, &terms);
-            }
+            Effect::AlertRaised(alert) => self.take_raise(alert, &Behind::Record),
             Effect::SignalRaised(raised) => {
-                let terms = self.policy.alert.standing;
-                let behind = Behind::Signals(raised.signals.clone());
-                self.alerts
-                    .raise(self.placed, &raised.alert, &behind, &terms);
+                self.take_raise(&raised.alert, &Behind::Signals(raised.signals.clone()));
             }
             Effect::ResultsRaised(raised) => {
-                let terms = self.policy.alert.standing;
-                let behind = Behind::Results(raised.inspections.clone());
-                self.alerts
-                    .raise(self.placed, &raised.alert, &behind, &terms);
+                self.take_raise(&raised.alert, &Behind::Results(raised.inspections.clone()));
             }
             Effect::AlertTermsSet(terms) => self.alerts.set_terms(**terms),
             // What moved it stands in the raises and commands; what refers to nothing is told only.
@@ -254,6 +250,12 @@ impl Engine {
             }
         }
         Vec::new()
+    }
+
+    fn take_raise(&mut self, alert: &Alert, behind: &Behind) {
+        let (raising, terms) = (Raising::of(alert, behind), self.policy.alert.standing);
+        self.alerts
+            .raise(self.placed, (alert, behind), raising, &terms);
     }
 
     /// Puts what stands of a subject in the place of what stood before, and counts it.

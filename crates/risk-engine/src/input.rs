@@ -14,6 +14,7 @@ use crate::problems::ProblemRefusal;
 use crate::references::ReferenceRefused;
 use crate::series::{WeekCourses, WeekLevels, WeekRates};
 use crate::signals::SignalRaised;
+use crate::subjects::Found;
 use crate::taxonomy::Registration;
 use risk_domain::decision::Command;
 use risk_domain::ids::CaseId;
@@ -77,6 +78,8 @@ pub struct ResultInput<'a> {
     pub seen: Option<u128>,
     /// The results that [`Engine::missing_links`](crate::Engine::missing_links) named, as far as they have been accepted.
     pub linked: &'a [Linked],
+    /// What [`Engine::find_all`](crate::Engine::find_all) of this engine knew of it, if it was asked.
+    pub found: Found,
 }
 
 /// An accepted result that another refers to.

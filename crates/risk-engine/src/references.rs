@@ -71,13 +71,14 @@ pub(crate) struct References(BTreeMap<Epoch, BTreeMap<InspectionId, Vec<Referenc
 
 impl References {
     pub(crate) fn admit(&mut self, result: &InspectionResult, due: Epoch) {
+        if result.confirms.is_none() && result.case_id.is_none() {
+            return;
+        }
         let confirms = result.confirms.clone().map(Reference::Confirms);
         let case = result.case_id.clone().map(Reference::Case);
-        let all: Vec<Reference> = confirms.into_iter().chain(case).collect();
-        if !all.is_empty() {
-            let of = self.0.entry(due).or_default();
-            of.insert(result.inspection_id.clone(), all);
-        }
+        let all = confirms.into_iter().chain(case).collect();
+        let of = self.0.entry(due).or_default();
+        of.insert(result.inspection_id.clone(), all);
     }
 
     /// Forgets what the close of an epoch decides.

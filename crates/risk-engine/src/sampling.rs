@@ -4,10 +4,10 @@
 use crate::logodds::rows::drawn_with;
 use crate::logodds::{Basis, NO_OBSERVER, Settings, Verification};
 use compact_str::CompactString;
+use hashbrown::HashMap;
 use risk_domain::ids::{LabId, MethodId};
 use risk_domain::inspection::{InspectionResult, TestKind};
 use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
-use std::collections::BTreeMap;
 
 /// How one result came about. Observers are by their number within one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ pub(crate) struct Observers {
 pub(crate) struct Numbered {
     /// With each name, whether a close has counted a result of it.
     names: Vec<(CompactString, bool)>,
-    by_name: BTreeMap<CompactString, u16>,
+    by_name: HashMap<CompactString, u16>,
 }
 
 impl Numbered {
@@ -140,8 +140,11 @@ impl Numbered {
 
     /// Those that a close has counted a result of, in the order of their names.
     pub(crate) fn counted(&self) -> impl Iterator<Item = u16> {
-        let known = self.by_name.values().copied();
-        known.filter(|number| self.names[usize::from(*number)].1)
+        let numbered = (0_u16..).zip(&self.names);
+        let counted = numbered.filter(|(_, (_, counted))| *counted);
+        let mut counted: Vec<_> = counted.map(|(number, (name, _))| (name, number)).collect();
+        counted.sort_unstable();
+        counted.into_iter().map(|(_, number)| number)
     }
 
     /// The name; empty where nobody was named.

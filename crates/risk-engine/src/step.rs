@@ -31,7 +31,7 @@ use crate::references::References;
 use crate::sampling::Sampling;
 use crate::series::AllSeries;
 use crate::signals::Signals;
-use crate::subjects::{SubjectIx, Subjects};
+use crate::subjects::{Found, SubjectIx, Subjects};
 use crate::supply::SupplyPaths;
 use crate::taxonomy::Taxonomy;
 use crate::warning::Warning;
@@ -315,7 +315,7 @@ impl Engine {
                 linked,
             } => {
                 let partition = self.clocks.index_of(partition);
-                self.admit_result(partition, result, *epoch, linked);
+                self.admit_result(partition, (result, Found::default()), *epoch, linked);
             }
             Recorded::Registry {
                 partition,
@@ -363,7 +363,7 @@ impl Engine {
         let clock = self.clocks.latest(input.partition);
         let (own, late) = self.calendar.assign(result.observed_at, clock);
         let epoch = own.max(self.first_open());
-        self.admit_result(input.partition, result, epoch, input.linked);
+        self.admit_result(input.partition, (result, input.found), epoch, input.linked);
         for alert in alert::of_record(result, &self.policy) {
             self.raise(Box::new(alert), effects);
         }
@@ -405,7 +405,7 @@ impl Engine {
     fn admit_result(
         &mut self,
         partition: PartitionIx,
-        result: &InspectionResult,
+        (result, found): (&InspectionResult, Found),
         epoch: Epoch,
         linked: &[Linked],
     ) {
@@ -416,7 +416,7 @@ impl Engine {
         for link in linked {
             self.admit_link(link);
         }
-        let row = self.row_of(result);
+        let row = self.row_of(result, found);
         let related = result.supersedes.is_some()
             || result.confirms.is_some()
             || self.families.contains(&result.inspection_id);
@@ -441,7 +441,7 @@ impl Engine {
         if self.families.knows(id) {
             return;
         }
-        let row = self.row_of(&link.result);
+        let row = self.row_of(&link.result, Found::default());
         let counted = link.epoch < self.first_open();
         if let (false, Some(row)) = (counted, row) {
             self.pending.take_back(link.epoch, row);
@@ -451,8 +451,9 @@ impl Engine {
     }
 
     /// What a result says as evidence, if it says anything.
-    fn row_of(&mut self, result: &InspectionResult) -> Option<Row> {
-        let base = self.subjects.base_of(result, &self.taxonomy);
+    fn row_of(&mut self, result: &InspectionResult, found: Found) -> Option<Row> {
+        let base = found.base;
+        let base = base.unwrap_or_else(|| self.subjects.base_of(result, &self.taxonomy));
         self.subjects.entitle_base(base, result);
         let verdict = Verdict::of(result)?;
         let (settings, observers) = (&self.policy.model.settings, &mut self.model.observers);

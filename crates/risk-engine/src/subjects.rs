@@ -1,18 +1,23 @@
 //! All subjects by number and by name, what they lie in, and what a result touches.
 
+mod found;
 mod heap;
+mod names;
+
+pub use found::Found;
+use names::{BaseNames, base_hash, base_names};
+pub(crate) use names::{name_begins, name_bytes};
 
 use crate::taxonomy::Taxonomy;
 use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use risk_domain::ids::{EnterpriseId, ProductCode, SiteId, ZoneId};
+use risk_domain::ids::ProductCode;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::Timestamp;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// A subject's number within one engine. Numbers depend on arrival and never leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,62 +94,6 @@ pub(crate) struct Kin {
 struct Title {
     name: CompactString,
     observed_at: Option<Timestamp>,
-}
-
-/// What names a base: who, at which site, in which zone, with what.
-pub(crate) type BaseNames<'a> = (&'a EnterpriseId, &'a SiteId, &'a ZoneId, &'a ProductCode);
-
-/// 128 bits of the four names; a name may hold no control character, so that this one keeps them apart.
-fn base_hash((enterprise, site, zone, product): BaseNames<'_>) -> u128 {
-    let mut names: SmallVec<[u8; 128]> = SmallVec::new();
-    for name in [
-        enterprise.as_str(),
-        site.as_str(),
-        zone.as_str(),
-        product.as_str(),
-    ] {
-        names.extend_from_slice(name.as_bytes());
-        names.push(0);
-    }
-    xxh3_128(&names)
-}
-
-/// A number in the order of subjects, as far as their kinds and the beginnings of their names tell it: of two
-/// subjects with different numbers the lesser one has the lesser number.
-pub(crate) fn name_begins(subject: &Subject) -> (SubjectKind, u64) {
-    let name = match subject {
-        Subject::Product(id) => id.as_str(),
-        Subject::Enterprise(id) | Subject::Cell(id, _) => id.as_str(),
-        Subject::Site(id) => id.as_str(),
-        Subject::Zone(id) => id.as_str(),
-        Subject::Sector(id) => id.as_str(),
-    };
-    let mut begins = [0; 8];
-    for (slot, byte) in begins.iter_mut().zip(name.bytes()) {
-        *slot = byte;
-    }
-    (subject.kind(), u64::from_be_bytes(begins))
-}
-
-/// A subject's name as bytes that no other subject has; quicker than its text.
-pub(crate) fn name_bytes(subject: &Subject) -> SmallVec<[u8; 64]> {
-    let mut bytes = SmallVec::from_slice(subject.kind().code().as_bytes());
-    let mut push = |id: &str| {
-        bytes.push(0);
-        bytes.extend_from_slice(id.as_bytes());
-    };
-    match subject {
-        Subject::Product(id) => push(id.as_str()),
-        Subject::Enterprise(id) => push(id.as_str()),
-        Subject::Site(id) => push(id.as_str()),
-        Subject::Zone(id) => push(id.as_str()),
-        Subject::Sector(id) => push(id.as_str()),
-        Subject::Cell(enterprise, product) => {
-            push(enterprise.as_str());
-            push(product.as_str());
-        }
-    }
-    bytes
 }
 
 impl Subjects {
@@ -399,23 +348,16 @@ impl Subjects {
 
     /// The base of a result, made on first sight.
     pub(crate) fn base_of(&mut self, result: &InspectionResult, taxonomy: &Taxonomy) -> u32 {
-        let site = &result.site;
-        let product = &result.product.category;
-        let names = (&site.enterprise_id, &site.site_id, &site.zone_id, product);
-        self.base_named(names, taxonomy)
+        self.base_named(base_names(result), taxonomy)
     }
 
     /// The base with these names, made on first sight.
     pub(crate) fn base_named(&mut self, names: BaseNames<'_>, taxonomy: &Taxonomy) -> u32 {
         let parts = base_hash(names);
-        let found = self
-            .by_parts
-            .find(parts as u64, |(known, _)| *known == parts);
-        if let Some((_, found)) = found {
-            return *found;
-        }
-        let base = self.new_base(names, taxonomy);
-        self.add_base(base, parts)
+        self.find_parts(parts).unwrap_or_else(|| {
+            let base = self.new_base(names, taxonomy);
+            self.add_base(base, parts)
+        })
     }
 
     fn add_base(&mut self, base: Base, parts: u128) -> u32 {

@@ -23,13 +23,13 @@ use crate::source::intake::{self, Receipt, is_intake};
 use crate::source::{Feed, Offset, Partition, RawRecord, SourceBatch};
 use crate::wire::{OpenVocabulary, Rejection};
 use compact_str::CompactString;
-use decoder::{Decoded, Decoder, Slot};
+use decoder::{Chunk, Decoded, Decoder, Slot};
 use lane::Lanes;
 use parts::lock;
 use prometheus::IntCounter;
 use risk_domain::time::{CivilOffset, Day, Timestamp};
-use risk_engine::{Caution, Engine, Epoch, Input, SourcePartition};
-use risk_store::identity::{IdHash, Seen};
+use risk_engine::{Caution, Engine, Epoch, Found, Input, SourcePartition};
+use risk_store::identity::Seen;
 use risk_store::{Committed, Ticket};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
@@ -75,6 +75,15 @@ impl std::fmt::Debug for Worker {
             .field("report", &self.report)
             .finish_non_exhaustive()
     }
+}
+
+/// What was known of a result before those of its chunk were taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// Of its id.
+    seen: Option<Seen>,
+    /// Of its subjects.
+    found: Found,
 }
 
 /// What became of one record.
@@ -245,9 +254,7 @@ impl Worker {
         let mut records = batch.records().iter();
         while records.len() > 0 {
             let chunk = self.decoder.next()?;
-            // In this order, so that no record is taken for which there is no slot.
-            let taken = chunk.slots().iter().zip(records.by_ref());
-            let became = self.take_chunk(batch, taken, chunk.ids())?;
+            let became = self.take_chunk(batch, records.by_ref(), &chunk)?;
             if !tickets.is_empty() {
                 receipts.extend(became);
             }
@@ -270,23 +277,27 @@ impl Worker {
         self.balance()
     }
 
-    /// Handles some records, for as long at the engine: it and the ids are locked once for all of them. `ids`
-    /// are those of the results among them.
-    fn take_chunk<'s, 'r>(
+    /// Handles the next of some records, for as long at the engine: it and the ids are locked once for a chunk.
+    fn take_chunk<'r>(
         &mut self,
         batch: &SourceBatch,
-        records: impl Iterator<Item = (&'s Slot, &'r RawRecord)>,
-        ids: &[IdHash],
+        records: impl Iterator<Item = &'r RawRecord>,
+        chunk: &Chunk,
     ) -> Result<Vec<Option<Receipt>>, WorkerError> {
         let before = self.report;
-        let mut seen = self.parts.writer.look_up_all(ids)?.into_iter();
+        let seen = self.parts.writer.look_up_all(chunk.ids())?;
         let engine = Arc::clone(&self.parts.engine);
         let mut engine = engine.write();
-        let mut receipts = Vec::with_capacity(ids.len());
-        for (slot, record) in records {
+        let found = engine.find_all(chunk.results());
+        let known = seen.into_iter().zip(found);
+        let mut known = known.map(|(seen, found)| Known { seen, found });
+        let mut receipts = Vec::with_capacity(chunk.slots().len());
+        // In this order, so that no record is taken for which there is no slot.
+        for (slot, record) in chunk.slots().iter().zip(records) {
             let is_result = matches!(slot.decoded, Decoded::Result(_));
-            let seen = is_result.then(|| seen.next()).flatten().flatten();
-            receipts.push(self.take_record(&mut engine, (batch, record), slot, seen)?);
+            let known = is_result.then(|| known.next()).flatten();
+            let known = known.unwrap_or_default();
+            receipts.push(self.take_record(&mut engine, (batch, record), slot, known)?);
         }
         let WorkerReport {
             accepted,
@@ -306,14 +317,13 @@ impl Worker {
         }
     }
 
-    /// Handles one record; `None` when its partition has stopped. `seen` is what was known of a result's id
-    /// before those of its chunk.
+    /// Handles one record; `None` when its partition has stopped.
     fn take_record(
         &mut self,
         engine: &mut Engine,
         (batch, record): (&SourceBatch, &RawRecord),
         slot: &Slot,
-        seen: Option<Seen>,
+        known: Known,
     ) -> Result<Option<Receipt>, WorkerError> {
         let partition = record.partition;
         let lane = self.lanes.of(partition);
@@ -323,7 +333,9 @@ impl Worker {
         lane.at_end = None;
         lane.idle = false;
         let handled = match &slot.decoded {
-            Decoded::Result(result) => self.apply(engine, (result, &slot.encoded), record, seen)?,
+            Decoded::Result(result) => {
+                self.apply(engine, (result, &slot.encoded), record, known)?
+            }
             Decoded::Entry(entry) => self.apply_entry(engine, entry, record)?,
             Decoded::Command(command) => self.apply_command(engine, command, record)?,
             Decoded::Signal(heard) => self.apply_signal(engine, heard, record)?,

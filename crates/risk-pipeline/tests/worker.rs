@@ -18,6 +18,7 @@ use risk_pipeline::metrics::PipelineMetrics;
 use risk_pipeline::source::{Feed, Offset, Partition, Source, SourceBatch, SourceError};
 use risk_pipeline::wire::{OpenVocabulary, WireLimits};
 use risk_pipeline::worker::{Worker, WorkerParts, WorkerSettings, WorkerStatus};
+use risk_store::ledger::Excerpt;
 use risk_store::records::{BlockMetadata, Record};
 use risk_store::{DeadLetterQuery, Disclosed, Opened, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -238,11 +239,15 @@ fn weeks_that_are_over_close_one_at_a_time() {
     let mut closes = Vec::new();
     for block in opened.reader.ledger().blocks(0) {
         let block = block.unwrap();
-        let closed = block.entries().filter(|(index, entry)| {
-            let record = Record::decode(*index, entry).unwrap();
-            matches!(record, Record::Effect(Effect::EpochClosed(_)))
+        let closed = block.excerpts().map(|excerpt| {
+            let excerpt = excerpt.unwrap();
+            let closed = excerpt.entries().filter(|(index, entry)| {
+                let record = Record::decode(*index, entry).unwrap();
+                matches!(record, Record::Effect(Effect::EpochClosed(_)))
+            });
+            closed.count()
         });
-        closes.push(closed.count());
+        closes.push(closed.sum::<usize>());
     }
     assert!(closes.iter().all(|closes| *closes <= 1), "{closes:?}");
     assert!(closes.iter().sum::<usize>() > 15, "{closes:?}");
@@ -483,7 +488,8 @@ fn check_every_block(store: &Store, script: &[Scripted]) -> BTreeMap<i32, u64> {
     for block in opened.reader.ledger().blocks(0) {
         let block = block.unwrap();
         let metadata = BlockMetadata::decode(0, block.metadata()).unwrap();
-        for (index, entry) in block.entries() {
+        let excerpts: Vec<_> = block.excerpts().map(Result::unwrap).collect();
+        for (index, entry) in excerpts.iter().flat_map(Excerpt::entries) {
             let (partition, offset) = match Record::decode(index, &entry).unwrap() {
                 Record::Result(result) => {
                     let named = &metadata.partitions[result.partition as usize];

@@ -3,102 +3,148 @@
 //! Folding applies what was recorded and judges nothing; replaying judges again and compares. Both
 //! read blocks on one thread, decode them on it, and work on the other.
 
+mod replay;
+
+pub(crate) use replay::replay;
+pub use replay::{Difference, ReplayReport};
+
 use crate::error::StoreError;
 use crate::identities::Identities;
 use crate::identity::{IdHash, Seen};
-use crate::ledger::{Block, LedgerReader};
-use crate::records::{
-    BlockMetadata, EncodedAssessments, Positions, Record, RecordKind, ResultRecord, decode_effect,
-    encode_effect,
-};
+use crate::ledger::{Excerpt, LedgerReader};
+use crate::records::{BlockMetadata, Positions, Record, RecordKind, ResultRecord};
 use crate::writer::{ExcerptCache, linked_of};
-use risk_engine::{
-    Assessment, Effect, Engine, Epoch, Input, Linked, Outcome, Recorded, Recorder, ResultInput,
-    SourcePartition,
-};
+use risk_engine::{Engine, Linked, Recorded, SourcePartition};
+use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
-/// Blocks decoded ahead.
-const AHEAD: usize = 2;
+/// Pieces decoded ahead, while the engine is busy with a close.
+const AHEAD: usize = 16;
 
 /// The party and the decision of an effect.
 type Written<'a> = (&'a [u8], &'a [u8]);
 
-fn read_effect(entry: u64, (party, decision): Written<'_>) -> Result<Effect, StoreError> {
-    decode_effect(entry, party, decision)
+/// Effects as they are written, one after the other.
+#[derive(Default)]
+struct Effects {
+    bytes: Vec<u8>,
+    /// Where the party and the decision of each end.
+    ends: Vec<(usize, usize)>,
 }
 
-/// A block with its entries decoded.
+impl Effects {
+    /// Ends the effect whose bytes were appended last; its party ends at `party`.
+    fn end(&mut self, party: usize) {
+        self.ends.push((party, self.bytes.len()));
+    }
+
+    fn push(&mut self, (party, decision): Written<'_>) {
+        self.bytes.extend_from_slice(party);
+        let party = self.bytes.len();
+        self.bytes.extend_from_slice(decision);
+        self.end(party);
+    }
+
+    fn get(&self, number: usize) -> Option<Written<'_>> {
+        let (party, end) = *self.ends.get(number)?;
+        let before = number.checked_sub(1).and_then(|at| self.ends.get(at));
+        let start = before.map_or(0, |(_, end)| *end);
+        Some((self.bytes.get(start..party)?, self.bytes.get(party..end)?))
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// Some entries of a block, decoded.
+#[derive(Default)]
 struct Decoded {
-    metadata: BlockMetadata,
+    /// The block's partitions, by the numbers that results give.
+    partitions: Arc<[SourcePartition]>,
     records: Vec<(u64, Record)>,
-    block: Block,
+    /// Effects that were not decoded, and the entry of each.
+    effects: Effects,
+    entries: Vec<u64>,
 }
 
 /// Who reads the effects that were recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effects {
+enum ReadAs {
     /// Folding applies them.
-    Decoded,
+    Records,
     /// Replaying compares their bytes, which is cheaper than reading them.
-    Raw,
+    Bytes,
 }
 
 impl Decoded {
-    fn of(block: Block, effects: Effects) -> Result<Self, StoreError> {
-        let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
-        let mut records = Vec::with_capacity(block.header().entry_count as usize);
-        for (index, entry) in block.entries() {
-            if effects == Effects::Raw && entry.kind.0 == RecordKind::Effect as u8 {
-                continue;
+    /// Decodes entries in the place of those before, whose memory is there.
+    fn read(&mut self, excerpt: &Excerpt, effects: ReadAs) -> Result<(), StoreError> {
+        self.records.clear();
+        self.effects.clear();
+        self.entries.clear();
+        for (index, entry) in excerpt.entries() {
+            if effects == ReadAs::Bytes && entry.kind.0 == RecordKind::Effect as u8 {
+                self.effects.push((entry.party, entry.decision));
+                self.entries.push(index);
+            } else {
+                self.records.push((index, Record::decode(index, &entry)?));
             }
-            records.push((index, Record::decode(index, &entry)?));
         }
-        Ok(Self {
-            metadata,
-            records,
-            block,
-        })
-    }
-
-    /// Recorded effects from entry `from` on and before `until`, as they were written.
-    fn effects(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, Written<'_>)> {
-        let entries = (from..until).filter_map(|index| Some((index, self.block.entry(index)?)));
-        entries
-            .filter(|(_, entry)| entry.kind.0 == RecordKind::Effect as u8)
-            .map(|(index, entry)| (index, (entry.party, entry.decision)))
+        Ok(())
     }
 }
 
-fn for_each_block(
+/// Reads the entries from a block on, some at a time; `take` says whether it goes on.
+fn decode_all(
     ledger: &LedgerReader,
     from_block: u64,
-    effects: Effects,
+    effects: ReadAs,
+    mut spare: impl FnMut() -> Decoded,
+    mut take: impl FnMut(Decoded) -> bool,
+) -> Result<(), StoreError> {
+    for block in ledger.blocks(from_block) {
+        let block = block?;
+        let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
+        let partitions: Arc<[SourcePartition]> = metadata.partitions.into();
+        for excerpt in block.excerpts() {
+            let mut decoded = spare();
+            decoded.partitions = Arc::clone(&partitions);
+            decoded.read(&excerpt?, effects)?;
+            if !take(decoded) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Works on the entries from a block on, some of one block at a time.
+fn for_each_piece(
+    ledger: &LedgerReader,
+    from_block: u64,
+    effects: ReadAs,
     mut work: impl FnMut(&Decoded) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     thread::scope(|scope| {
-        let (decoded, blocks) = sync_channel(AHEAD);
+        let (sender, pieces) = sync_channel(AHEAD);
         let (used, returned) = channel();
         scope.spawn(move || {
-            for block in ledger.blocks(from_block) {
-                // Memory is cheapest to free where it was asked for.
-                drop(returned.try_iter().collect::<Vec<Decoded>>());
-                let block = block.map_err(StoreError::from);
-                let block = block.and_then(|block| Decoded::of(block, effects));
-                let failed = block.is_err();
-                // Without a receiver the work has failed and nobody waits for more.
-                if decoded.send(block).is_err() || failed {
-                    break;
-                }
+            let spare = || returned.try_recv().unwrap_or_default();
+            // Without a receiver the work has failed and nobody waits for more.
+            let take = |decoded| sender.send(Ok(decoded)).is_ok();
+            if let Err(error) = decode_all(ledger, from_block, effects, spare, take) {
+                drop(sender.send(Err(error)));
             }
         });
         // An iterator, so that the receiver is dropped on failure and the sender stops.
-        for block in blocks {
-            let block = block?;
-            work(&block)?;
+        for piece in pieces {
+            let piece = piece?;
+            work(&piece)?;
             // Without a thread that takes it, it is merely dropped.
-            drop(used.send(block));
+            drop(used.send(piece));
         }
         Ok(())
     })
@@ -140,10 +186,10 @@ impl Links<'_> {
 
 fn partition_of<'a>(
     index: u64,
-    metadata: &'a BlockMetadata,
+    piece: &'a Decoded,
     record: &ResultRecord,
 ) -> Result<&'a SourcePartition, StoreError> {
-    let named = metadata.partitions.get(record.partition as usize);
+    let named = piece.partitions.get(record.partition as usize);
     named.ok_or_else(|| StoreError::Record {
         entry: index,
         reason: "its block does not name its partition".to_owned(),
@@ -164,8 +210,8 @@ pub(crate) fn fold(
         ledger,
         cache: ExcerptCache::default(),
     };
-    for_each_block(ledger, from_block, Effects::Decoded, |block| {
-        for (index, record) in &block.records {
+    for_each_piece(ledger, from_block, ReadAs::Records, |piece| {
+        for (index, record) in &piece.records {
             match record {
                 Record::Result(record) => {
                     if *index >= covered {
@@ -178,7 +224,7 @@ pub(crate) fn fold(
                     }
                     let linked = links.of(engine, *index, record)?;
                     engine.fold(&Recorded::Result {
-                        partition: partition_of(*index, &block.metadata, record)?,
+                        partition: partition_of(*index, piece, record)?,
                         result: &record.result,
                         epoch: record.epoch,
                         linked: &linked,
@@ -204,7 +250,7 @@ pub(crate) fn fold(
                 Record::Rejection(_) | Record::Access(_) | Record::Erasure(_) => {}
             }
         }
-        if let Some((last, _)) = block.records.last() {
+        if let Some((last, _)) = piece.records.last() {
             links.identities.applied(last + 1)?;
         }
         Ok(())
@@ -219,234 +265,4 @@ pub(crate) fn positions(ledger: &LedgerReader) -> Result<Positions, StoreError> 
     let block = ledger.read_block(last)?;
     let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
     Ok(metadata.positions.into_iter().collect())
-}
-
-/// Where judging again gave something else（差异）.
-#[doc(alias = "差异")]
-#[derive(Debug, Clone, PartialEq)]
-pub enum Difference {
-    /// The recorded effect does not follow now, or something else follows in its place.
-    Effect {
-        /// Entry of the recorded effect.
-        entry: u64,
-        /// What was recorded.
-        recorded: Box<Effect>,
-        /// What follows now, if anything does.
-        now: Option<Box<Effect>>,
-    },
-    /// Something follows now that was not recorded.
-    Unrecorded {
-        /// Entry of the input after which it follows.
-        entry: u64,
-        /// What follows now.
-        now: Box<Effect>,
-    },
-    /// A result is now placed otherwise, or refused.
-    Placement {
-        /// Entry of the result.
-        entry: u64,
-        /// What becomes of it now.
-        now: Outcome,
-    },
-}
-
-/// What a replay found（重放报告）.
-#[doc(alias = "重放报告")]
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ReplayReport {
-    /// Inputs judged again.
-    pub inputs: u64,
-    /// Effects that were recorded.
-    pub effects: u64,
-    /// Where the two differ, in the order of the ledger.
-    pub differences: Vec<Difference>,
-}
-
-/// What followed from the last input, as it would be recorded.
-#[derive(Default)]
-struct Expected {
-    input: u64,
-    /// All effects, one after the other, and where the party and the decision of each end.
-    bytes: Vec<u8>,
-    ends: Vec<(usize, usize)>,
-    /// How many were met in the ledger.
-    met: usize,
-    failed: Option<StoreError>,
-}
-
-impl Recorder for Expected {
-    type Assessments = EncodedAssessments;
-
-    fn outcome(&mut self, _outcome: &Outcome) {}
-
-    fn effect(&mut self, mut effect: Effect) {
-        match encode_effect(&mut self.bytes, &mut effect) {
-            Ok(party) => self.ends.push((party, self.bytes.len())),
-            Err(error) => self.failed = self.failed.take().or(Some(error)),
-        }
-    }
-
-    fn gather(assessments: &mut EncodedAssessments, assessment: Assessment) {
-        assessments.push(assessment);
-    }
-
-    fn assessed(&mut self, assessments: EncodedAssessments) {
-        let all = assessments.each(|decision| {
-            let party = self.bytes.len();
-            self.bytes.extend_from_slice(decision);
-            self.ends.push((party, self.bytes.len()));
-        });
-        self.failed = self.failed.take().or_else(|| all.err());
-    }
-}
-
-impl Expected {
-    /// Begins anew with what follows from another input.
-    fn begin(&mut self, input: u64) {
-        self.input = input;
-        self.bytes.clear();
-        self.ends.clear();
-        self.met = 0;
-    }
-
-    /// The first that was not met yet.
-    fn next(&self) -> Option<Written<'_>> {
-        let (party, end) = *self.ends.get(self.met)?;
-        let before = self.met.checked_sub(1).and_then(|at| self.ends.get(at));
-        let start = before.map_or(0, |(_, end)| *end);
-        Some((self.bytes.get(start..party)?, self.bytes.get(party..end)?))
-    }
-}
-
-impl ReplayReport {
-    fn leave(&mut self, expected: &mut Expected) -> Result<(), StoreError> {
-        while let Some(now) = expected.next() {
-            let entry = expected.input;
-            let now = Box::new(read_effect(entry, now)?);
-            self.differences.push(Difference::Unrecorded { entry, now });
-            expected.met += 1;
-        }
-        Ok(())
-    }
-
-    /// Compares how an input was placed with how it is now.
-    fn place(&mut self, entry: u64, (epoch, late): (Epoch, bool), outcome: Outcome) {
-        let same = matches!(&outcome, Outcome::Accepted(accepted)
-            if accepted.epoch == Some(epoch) && accepted.late == late);
-        if !same {
-            let now = outcome;
-            self.differences.push(Difference::Placement { entry, now });
-        }
-    }
-
-    /// Compares a recorded effect with what follows now: byte by byte, and where these differ by what they say,
-    /// which an earlier form says in other bytes.
-    fn compare(
-        &mut self,
-        expected: &mut Expected,
-        entry: u64,
-        recorded: Written<'_>,
-    ) -> Result<(), StoreError> {
-        self.effects += 1;
-        let now = expected.next();
-        if now != Some(recorded) {
-            let now = now.map(|now| read_effect(entry, now)).transpose()?;
-            let recorded = read_effect(entry, recorded)?;
-            if now.as_ref() != Some(&recorded) {
-                self.differences.push(Difference::Effect {
-                    entry,
-                    recorded: Box::new(recorded),
-                    now: now.map(Box::new),
-                });
-            }
-        }
-        expected.met += 1;
-        Ok(())
-    }
-}
-
-/// Judges all recorded inputs again with a fresh engine.
-pub(crate) fn replay(
-    engine: &mut Engine,
-    identities: &mut Identities,
-    ledger: &LedgerReader,
-) -> Result<ReplayReport, StoreError> {
-    let mut report = ReplayReport::default();
-    let mut expected = Expected::default();
-    identities.feed_from_ledger(ledger.entry_count())?;
-    let mut links = Links {
-        identities,
-        ledger,
-        cache: ExcerptCache::default(),
-    };
-    for_each_block(ledger, 0, Effects::Raw, |block| {
-        let header = block.block.header();
-        let mut compared = header.first_entry;
-        for (index, record) in &block.records {
-            for (entry, recorded) in block.effects(compared, *index) {
-                report.compare(&mut expected, entry, recorded)?;
-            }
-            compared = index + 1;
-            let linked;
-            let (input, placed) = match record {
-                // Nothing follows from the former; effects were not read.
-                Record::Rejection(_)
-                | Record::Access(_)
-                | Record::Erasure(_)
-                | Record::Effect(_) => continue,
-                Record::Input(input) => (input.as_input(), None),
-                Record::Result(record) => {
-                    linked = links.of(engine, *index, record)?;
-                    let partition = partition_of(*index, &block.metadata, record)?;
-                    // Accepted results have ids of their own, so nothing was seen before.
-                    let input = Input::Result(ResultInput {
-                        partition: engine.partition(partition),
-                        result: &record.result,
-                        digest: record.digest,
-                        seen: None,
-                        linked: &linked,
-                    });
-                    (input, Some((record.epoch, record.late)))
-                }
-                Record::Registry(record) => {
-                    let input = Input::Registry {
-                        partition: &record.partition,
-                        entry: &record.told,
-                    };
-                    (input, Some((record.epoch, record.late)))
-                }
-                Record::Signal(record) => {
-                    let heard = &record.heard;
-                    let input = Input::Signal {
-                        partition: &heard.partition,
-                        signal: &heard.told,
-                    };
-                    (input, Some((heard.epoch, heard.late)))
-                }
-                Record::Command(record) => {
-                    let input = Input::Command {
-                        partition: &record.partition,
-                        command: &record.told,
-                    };
-                    (input, Some((record.epoch, record.late)))
-                }
-            };
-            report.leave(&mut expected)?;
-            expected.begin(*index);
-            let outcome = engine.step_into(&input, &mut expected);
-            if let Some(error) = expected.failed.take() {
-                return Err(error);
-            }
-            if let Some(placed) = placed {
-                report.place(*index, placed, outcome);
-            }
-            report.inputs += 1;
-        }
-        for (entry, recorded) in block.effects(compared, header.tree_size()) {
-            report.compare(&mut expected, entry, recorded)?;
-        }
-        Ok(())
-    })?;
-    report.leave(&mut expected)?;
-    Ok(report)
 }

@@ -177,9 +177,9 @@ impl Identities {
             return Ok(());
         }
         let ledger = self.ledger.clone();
-        for block in ledger.blocks_from(self.fed) {
-            let block = block?;
-            for (index, entry) in block.entries() {
+        for excerpt in ledger.excerpts_from(self.fed) {
+            let excerpt = excerpt?;
+            for (index, entry) in excerpt.entries() {
                 if index < self.fed || index >= to {
                     continue;
                 }
@@ -192,7 +192,7 @@ impl Identities {
                     self.index.insert(IdHash::of(id.as_bytes()), seen);
                 }
             }
-            if block.header().tree_size() >= to {
+            if excerpt.end() >= to {
                 break;
             }
         }

@@ -335,10 +335,12 @@ impl Ledger {
         let reader = self.reader.clone();
         for block in reader.blocks(next_block) {
             let mut added = Vec::new();
-            for leaf in block?.leaf_hashes() {
-                self.chain.tree.push(leaf, |level, hash| {
-                    builder::collect_tile_hash(&mut added, level, hash);
-                });
+            for excerpt in block?.excerpts() {
+                for leaf in excerpt?.leaf_hashes() {
+                    self.chain.tree.push(leaf, |level, hash| {
+                        builder::collect_tile_hash(&mut added, level, hash);
+                    });
+                }
             }
             self.tiles.append(&added)?;
         }

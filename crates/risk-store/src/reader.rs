@@ -343,15 +343,15 @@ pub(crate) fn show(
     range: Range<u64>,
 ) -> Result<Vec<ShownEntry>, StoreError> {
     let mut shown = Vec::new();
-    for block in ledger.blocks_from(range.start) {
-        let block = block?;
-        for (index, entry) in block.entries() {
+    for excerpt in ledger.excerpts_from(range.start) {
+        let excerpt = excerpt?;
+        for (index, entry) in excerpt.entries() {
             if range.contains(&index) {
                 debug_assert!(RecordKind::of(entry.kind).is_some());
-                shown.push(ShownEntry::of(block.number(), index, &entry)?);
+                shown.push(ShownEntry::of(excerpt.block(), index, &entry)?);
             }
         }
-        if block.header().tree_size() >= range.end {
+        if excerpt.end() >= range.end {
             break;
         }
     }

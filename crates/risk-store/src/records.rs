@@ -281,8 +281,11 @@ fn unreadable<E: Display>(entry: u64) -> impl Fn(E) -> StoreError {
 }
 
 /// Reads a section in postcard, all of it.
+#[inline]
 fn read<'a, T: Deserialize<'a>>(entry: u64, bytes: &'a [u8]) -> Result<T, StoreError> {
-    let (value, rest) = postcard::take_from_bytes(bytes).map_err(unreadable(entry))?;
+    let mut reader = postcard::Deserializer::from_bytes(bytes);
+    let value = T::deserialize(&mut reader).map_err(unreadable(entry))?;
+    let rest = reader.finalize().map_err(unreadable(entry))?;
     if rest.is_empty() {
         Ok(value)
     } else {
@@ -328,10 +331,9 @@ impl Record {
         let facts = entry.facts;
         match kind {
             RecordKind::Result => {
-                let result = result::decode(index, facts, entry.party)?;
                 let placed: PlacementV1 = read(index, entry.decision)?;
                 Ok(Self::Result(Box::new(ResultRecord {
-                    result,
+                    result: result::decode(index, facts, entry.party)?,
                     digest: content_digest(facts, entry.party),
                     partition: placed.partition,
                     offset: placed.offset,

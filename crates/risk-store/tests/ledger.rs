@@ -102,18 +102,15 @@ fn blocks_come_back_as_they_were_written() {
     assert_eq!(reader.block_of(304).unwrap(), 5);
     let block = reader.read_block(reader.block_of(303).unwrap()).unwrap();
     assert_eq!(block.metadata(), b"positions 300");
-    assert_eq!(block.entry(303).unwrap(), entry("{\"id\":\"r303\"}"));
-    assert_eq!(block.entry(304), None);
-    let indexes: Vec<u64> = reader
-        .blocks_from(2)
-        .flat_map(|block| {
-            block
-                .unwrap()
-                .entries()
-                .map(|(index, _)| index)
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let excerpts: Vec<_> = block.excerpts().map(Result::unwrap).collect();
+    assert_eq!(excerpts.len(), 1, "a small block is one frame");
+    let excerpt = &excerpts[0];
+    assert_eq!(excerpt.entry(303).unwrap(), entry("{\"id\":\"r303\"}"));
+    assert_eq!((excerpt.entry(304), excerpt.end()), (None, 304));
+    let mut indexes = Vec::new();
+    for excerpt in reader.excerpts_from(2) {
+        indexes.extend(excerpt.unwrap().entries().map(|(index, _)| index));
+    }
     assert_eq!(indexes, (0..306).collect::<Vec<_>>());
     assert!(matches!(
         reader.read_entry(306),

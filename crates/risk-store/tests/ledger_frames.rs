@@ -4,7 +4,7 @@
 
 use risk_store::ledger::{
     BlockBuilder, DamageKind, Entry, EntryKind, HEADER_LEN, Hash, Ledger, LedgerError,
-    LedgerSettings, OpenMode, Section, TRAILER_LEN, merkle, verify,
+    LedgerReader, LedgerSettings, OpenMode, Section, TRAILER_LEN, merkle, verify,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,6 +63,17 @@ fn fill(dir: &Path) -> Ledger {
         builder.recycle(block);
     }
     ledger
+}
+
+/// All entries from the large block on, read frame by frame.
+fn in_pieces(reader: &LedgerReader) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
+    let mut read = Vec::new();
+    for excerpt in reader.excerpts_from(5) {
+        let excerpt = excerpt?;
+        let entries = excerpt.entries();
+        read.extend(entries.map(|(index, entry)| (index, entry.facts.to_vec())));
+    }
+    Ok(read)
 }
 
 /// The file of the large block, its bytes, and where its payload lies.
@@ -174,6 +185,7 @@ fn a_flipped_byte_of_a_large_block_is_never_used() {
         let whole = reader.read_block(1);
         let in_trailer = offset >= payload.end;
         assert_eq!(whole.is_ok(), in_trailer, "{offset}");
+        assert_eq!(in_pieces(reader).is_ok(), in_trailer, "{offset}");
     }
     assert!(
         refused > table_end - METADATA.len() && read > 0,
@@ -184,7 +196,21 @@ fn a_flipped_byte_of_a_large_block_is_never_used() {
 #[test]
 fn a_table_that_lies_is_damage_even_under_hashes_that_hold() {
     let dir = TempDir::new().unwrap();
-    drop(fill(dir.path()));
+    let ledger = fill(dir.path());
+    let reader = ledger.reader();
+    let whole: Vec<_> = (5..ENTRIES + 7)
+        .map(|index| (index, facts(index)))
+        .collect();
+    assert_eq!(in_pieces(reader).unwrap(), whole);
+    let block = reader.read_block(1).unwrap();
+    let excerpts: Vec<_> = block.excerpts().map(Result::unwrap).collect();
+    assert!(excerpts.len() > 2, "{}", excerpts.len());
+    for (number, excerpt) in excerpts.iter().enumerate() {
+        // Who asks for a later entry is not told what stands in frames before it.
+        let from = reader.excerpts_from(excerpt.first_entry()).next().unwrap();
+        let from = from.unwrap();
+        assert_eq!(from.first_entry(), excerpt.first_entry(), "{number}");
+    }
     let (path, good, payload) = large(dir.path());
     let rows = table(&good[payload.clone()]).len();
     for row in 0..rows {
@@ -201,12 +227,16 @@ fn a_table_that_lies_is_damage_even_under_hashes_that_hold() {
             let checksum = crc32c::crc32c(&bad[..192]);
             bad[192..196].copy_from_slice(&checksum.to_be_bytes());
             fs::write(&path, &bad).unwrap();
-            let error = verify(dir.path()).unwrap_err();
-            let LedgerError::Damaged { block: 1, kind, .. } = error else {
-                panic!("row {row} field {field}: {error}");
-            };
-            let told = [DamageKind::Frames, DamageKind::Compression];
-            assert!(told.contains(&kind), "row {row} field {field}: {kind}");
+            for error in [
+                verify(dir.path()).unwrap_err(),
+                in_pieces(reader).unwrap_err(),
+            ] {
+                let LedgerError::Damaged { block: 1, kind, .. } = error else {
+                    panic!("row {row} field {field}: {error}");
+                };
+                let told = [DamageKind::Frames, DamageKind::Compression];
+                assert!(told.contains(&kind), "row {row} field {field}: {kind}");
+            }
         }
     }
     fs::write(&path, &good).unwrap();

@@ -243,9 +243,8 @@ fn nothing_personal_stands_in_the_open_anywhere_in_the_data_directory() {
     // Blocks are compressed, so their entries are looked at one by one.
     let ledger = town.0.reader.ledger().clone();
     let mut all = Vec::new();
-    for block in ledger.blocks(0) {
-        let block = block.unwrap();
-        for (_, entry) in block.entries() {
+    for excerpt in ledger.excerpts_from(0) {
+        for (_, entry) in excerpt.unwrap().entries() {
             all.extend(entry.sections().concat());
         }
     }

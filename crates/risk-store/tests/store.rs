@@ -19,8 +19,8 @@ use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::{
-    Assessment, Engine, Input, Outcome as Became, PlanState, Policy, Registration, ResultInput,
-    SourcePartition, StateHash, Taxonomy,
+    Assessment, Engine, Found, Input, Outcome as Became, PlanState, Policy, Registration,
+    ResultInput, SourcePartition, StateHash, Taxonomy,
 };
 use risk_store::identity::IdentitySettings;
 use risk_store::ledger::Section;
@@ -256,6 +256,7 @@ fn engine_step(
         digest: encoded.digest(),
         seen,
         linked,
+        found: Found::default(),
     }))
 }
 

@@ -27,7 +27,7 @@ use risk_domain::selection::{InclusionProbability, Selection, SelectionBasis, Se
 use risk_domain::signal::{Signal, SignalPersonal};
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
-    Engine, Input, Outcome as Became, Policy, ResultInput, SourcePartition, Taxonomy,
+    Engine, Found, Input, Outcome as Became, Policy, ResultInput, SourcePartition, Taxonomy,
 };
 use risk_store::ledger::note::CheckpointSigner;
 use risk_store::{
@@ -342,6 +342,7 @@ impl City {
             digest: encoded.digest(),
             seen: None,
             linked: &[],
+            found: Found::default(),
         }));
         let Became::Accepted(accepted) = step.outcome else {
             panic!("{} was not accepted", result.inspection_id);

@@ -3,7 +3,8 @@
 use super::AlertRule;
 use super::lifecycle::AlertState;
 use super::standing::{StandingAlert, stream_id};
-use super::streams::{AlertEntry, Alerts, Stream};
+use super::stream::Stream;
+use super::streams::{AlertEntry, Alerts};
 use crate::classed::{Classed, Line};
 use crate::step::Engine;
 use risk_domain::ids::{AlertId, HazardCode};

@@ -3,7 +3,7 @@
 use super::lifecycle::{AlertRefusal, LifeRule};
 use super::moved::MoveCause;
 use super::standing::AlertOrder;
-use super::streams::stream_of;
+use super::stream::stream_of;
 use crate::event_time::Epoch;
 use crate::input::{Effect, EngineRejection};
 use crate::step::Engine;

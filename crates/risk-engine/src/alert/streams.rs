@@ -8,7 +8,8 @@
 use super::lifecycle::AlertState;
 use super::listed::{Listed, lines};
 use super::moved::{AlertMoved, MoveCause};
-use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, StreamName, stream_id};
+use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, stream_id};
+use super::stream::{Place, Stream, place_of, stream_of};
 use super::terms::AlertTerms;
 use super::{Alert, AlertRule, Behind, ResultsRaised};
 use crate::event_time::Epoch;
@@ -21,22 +22,12 @@ use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where an event stands among those of its stream. What is raised comes before what is decided at the
-/// same time.
-pub(super) type Place = (Epoch, Timestamp, bool, String);
-
-/// One stream: a subject with a hazard.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Stream {
-    #[serde(with = "risk_domain::decision::subject_text")]
-    subject: Subject,
-    hazard: Option<HazardCode>,
-    /// What stands after all events of closed epochs.
-    settled: Standing,
-    /// Events of open epochs.
-    open: BTreeMap<Place, Event>,
-    /// What stands after all events; none where no epoch with an event is open, and what is settled stands.
-    ahead: Option<Standing>,
+/// Changes a stream so that what is listed is what stands.
+fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnce(&mut Stream)) {
+    let before = lines(id, &stream.now().alerts);
+    change(stream);
+    let after = lines(id, &stream.now().alerts);
+    listed.change(stream.hazard.as_ref(), before, after);
 }
 
 /// All streams.
@@ -54,6 +45,24 @@ pub(crate) struct Alerts {
     pub(super) listed: Listed,
 }
 
+/// Where a raise belongs, and the digest of it: a function of what is raised, so that many are made beside one another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raising {
+    stream: u128,
+    digest: u128,
+}
+
+impl Raising {
+    pub(crate) fn of(alert: &Alert, behind: &Behind) -> Self {
+        let text = (alert, behind.signals(), behind.results());
+        let text = serde_json::to_vec(&text).unwrap_or_default();
+        Self {
+            stream: stream_id(&alert.subject, alert.hazard.as_ref()),
+            digest: xxhash_rust::xxh3::xxh3_128(&text),
+        }
+    }
+}
+
 /// An alert with whose it is.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertEntry<'a> {
@@ -65,105 +74,9 @@ pub struct AlertEntry<'a> {
     pub alert: &'a StandingAlert,
 }
 
-fn name_of(stream: u128) -> String {
-    format!("{stream:032x}")
-}
-
-/// The stream that an alert's id begins with.
-pub(super) fn stream_of(alert: &AlertId) -> Option<u128> {
-    let (stream, _number) = alert.as_str().rsplit_once('-')?;
-    u128::from_str_radix(stream, 16).ok()
-}
-
-impl Stream {
-    /// What stands after all events.
-    pub(super) fn now(&self) -> &Standing {
-        self.ahead.as_ref().unwrap_or(&self.settled)
-    }
-
-    /// One of its alerts, with whose it is.
-    pub(super) fn entry<'a>(&'a self, alert: &'a StandingAlert) -> AlertEntry<'a> {
-        AlertEntry {
-            subject: &self.subject,
-            hazard: self.hazard.as_ref(),
-            alert,
-        }
-    }
-
-    fn fold<'a>(
-        &self,
-        id: u128,
-        events: impl Iterator<Item = &'a Event>,
-        terms: &AlertTerms,
-    ) -> Standing {
-        let name = name_of(id);
-        let mut standing = self.settled.clone();
-        for event in events {
-            standing.take(&StreamName { id: &name }, event, terms);
-        }
-        standing
-    }
-
-    /// What stood at a place.
-    fn at(&self, id: u128, place: &Place, terms: &AlertTerms) -> Standing {
-        if self
-            .open
-            .last_key_value()
-            .is_none_or(|(last, _)| last < place)
-        {
-            return self.now().clone();
-        }
-        let before = self.open.range(..place.clone());
-        self.fold(id, before.map(|(_, event)| event), terms)
-    }
-
-    fn insert(&mut self, id: u128, place: Place, event: Event, terms: &AlertTerms) {
-        let last = self.open.last_key_value();
-        if last.is_none_or(|(last, _)| *last < place) {
-            let name = name_of(id);
-            let ahead = self.ahead.get_or_insert_with(|| self.settled.clone());
-            ahead.take(&StreamName { id: &name }, &event, terms);
-            self.open.insert(place, event);
-        } else {
-            self.open.insert(place, event);
-            self.ahead = Some(self.fold(id, self.open.values(), terms));
-        }
-    }
-
-    /// Settles the events up to an epoch, which ended at an instant.
-    fn settle(&mut self, id: u128, epoch: Epoch, ended_at: Timestamp, terms: &AlertTerms) {
-        let name = name_of(id);
-        while let Some(first) = self.open.first_entry()
-            && first.key().0 <= epoch
-        {
-            let event = first.remove();
-            self.settled.take(&StreamName { id: &name }, &event, terms);
-        }
-        self.settled.wake(ended_at);
-        let is_open = !self.open.is_empty();
-        self.ahead = is_open.then(|| self.fold(id, self.open.values(), terms));
-    }
-
-    fn snoozed(&self) -> bool {
-        let standing = [&self.settled, self.now()].into_iter();
-        let alerts = standing.filter_map(|one| one.open());
-        alerts.into_iter().any(|alert| alert.snooze.is_some())
-    }
-}
-
 impl Alerts {
     pub(super) fn stream(&self, id: u128) -> Option<&Stream> {
         self.streams.get(&id)
-    }
-
-    /// Changes a stream: the one place where that is done, so that what is listed is what stands.
-    fn change(&mut self, id: u128, change: impl FnOnce(&mut Stream)) {
-        if let Some(stream) = self.streams.get_mut(&id) {
-            let before = lines(id, &stream.now().alerts);
-            change(stream);
-            let after = lines(id, &stream.now().alerts);
-            self.listed.change(stream.hazard.as_ref(), before, after);
-        }
     }
 
     /// Lists what was read from a checkpoint, which has the streams only.
@@ -209,38 +122,45 @@ impl Alerts {
         std::iter::once(head).chain(lines)
     }
 
+    /// Puts terms in force, by which events of open epochs are counted anew.
     pub(crate) fn set_terms(&mut self, terms: AlertTerms) {
         self.terms = Some(terms);
+        for id in &self.lively {
+            if let Some(stream) = self.streams.get_mut(id) {
+                change(&mut self.listed, *id, stream, |stream| {
+                    stream.look_ahead(*id, &terms);
+                });
+            }
+        }
     }
 
-    /// Takes in a raise.
+    /// Takes in a raise, and returns the stream as it then stands.
     pub(crate) fn raise(
         &mut self,
         epoch: Epoch,
-        alert: &Alert,
-        behind: &Behind,
+        (alert, behind): (&Alert, &Behind),
+        raising: Raising,
         policy: &AlertTerms,
-    ) {
-        let text = (alert, behind.signals(), behind.results());
-        let text = serde_json::to_vec(&text).unwrap_or_default();
+    ) -> &Stream {
         let (count, sum) = &mut self.raised;
         *count += 1;
-        *sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(&text));
+        *sum = sum.wrapping_add(raising.digest);
         let terms = self.terms(policy);
-        let id = stream_id(&alert.subject, alert.hazard.as_ref());
-        self.streams.entry(id).or_insert_with(|| Stream {
+        let id = raising.stream;
+        let place = (epoch, alert.raised_at, false, alert.id.to_string());
+        let event = Event::Raised(Box::new(Raise::new(alert, behind)));
+        let stream = self.streams.entry(id).or_insert_with(|| Stream {
             subject: alert.subject.clone(),
             hazard: alert.hazard.clone(),
             settled: Standing::default(),
             open: BTreeMap::new(),
             ahead: None,
         });
-        let place = (epoch, alert.raised_at, false, alert.id.to_string());
-        let raise = Raise::new(alert, behind);
-        self.change(id, |stream| {
-            stream.insert(id, place, Event::Raised(Box::new(raise)), &terms);
+        change(&mut self.listed, id, stream, |stream| {
+            stream.insert(id, place, event, &terms);
         });
         self.lively.insert(id);
+        stream
     }
 
     /// Takes in what an officer decided.
@@ -249,9 +169,9 @@ impl Alerts {
         let Some(id) = stream_of(&order.alert) else {
             return;
         };
-        if self.streams.contains_key(&id) {
+        if let Some(stream) = self.streams.get_mut(&id) {
             let place = place_of(epoch, &order);
-            self.change(id, |stream| {
+            change(&mut self.listed, id, stream, |stream| {
                 stream.insert(id, place, Event::Decided(Box::new(order)), &terms);
             });
             self.lively.insert(id);
@@ -261,14 +181,20 @@ impl Alerts {
     /// Settles what lies in epochs up to this one, which closes.
     pub(crate) fn settle(&mut self, epoch: Epoch, ended_at: Timestamp, policy: &AlertTerms) {
         let terms = self.terms(policy);
-        let lively = std::mem::take(&mut self.lively);
-        for id in lively {
-            self.change(id, |stream| stream.settle(id, epoch, ended_at, &terms));
-            let stream = self.streams.get(&id);
-            if stream.is_some_and(|stream| !stream.open.is_empty() || stream.snoozed()) {
-                self.lively.insert(id);
+        let (streams, listed) = (&mut self.streams, &mut self.listed);
+        self.lively.retain(|id| {
+            let Some(stream) = streams.get_mut(id) else {
+                return false;
+            };
+            if stream.ends_by(epoch) {
+                stream.settle_all(ended_at);
+                return stream.snoozed();
             }
-        }
+            change(listed, *id, stream, |stream| {
+                stream.settle(*id, epoch, ended_at, &terms);
+            });
+            true
+        });
     }
 
     /// Alerts that are snoozed no longer once an epoch has closed that ends then.
@@ -308,11 +234,6 @@ impl Alerts {
         let alert = alerts.iter().find(|alert| alert.id == *id)?;
         Some(stream.entry(alert))
     }
-}
-
-pub(super) fn place_of(epoch: Epoch, order: &AlertOrder) -> Place {
-    let id = order.command_id.to_string();
-    (epoch, order.decided_at, true, id)
 }
 
 impl Engine {
@@ -375,9 +296,20 @@ impl Engine {
 
     /// The same, by signals or by results.
     pub(crate) fn raise_by(&mut self, alert: Alert, behind: Behind, effects: &mut Vec<Effect>) {
+        let raising = Raising::of(&alert, &behind);
+        self.raise_as(raising, alert, behind, effects);
+    }
+
+    /// The same of what is known where it belongs.
+    pub(crate) fn raise_as(
+        &mut self,
+        raising: Raising,
+        alert: Alert,
+        behind: Behind,
+        effects: &mut Vec<Effect>,
+    ) {
         self.state_terms(effects);
-        let id = stream_id(&alert.subject, alert.hazard.as_ref());
-        let before = self.standing_of(id);
+        let before = self.standing_of(raising.stream);
         let cause = MoveCause::Raised {
             raise: alert.id.clone(),
             rule: alert.rule,
@@ -385,7 +317,12 @@ impl Engine {
             signals: behind.signals().to_vec(),
         };
         let at = alert.raised_at;
-        let effect = match behind {
+        let terms = self.policy.alert.standing;
+        let raised = (&alert, &behind);
+        let stream = self.alerts.raise(self.placed, raised, raising, &terms);
+        let mut moves = Vec::new();
+        stream.tell_moves(&before, at, &cause, &mut moves);
+        effects.push(match behind {
             Behind::Record => Effect::AlertRaised(Box::new(alert)),
             Behind::Signals(signals) => {
                 Effect::SignalRaised(Box::new(SignalRaised { signals, alert }))
@@ -393,9 +330,8 @@ impl Engine {
             Behind::Results(inspections) => {
                 Effect::ResultsRaised(Box::new(ResultsRaised { inspections, alert }))
             }
-        };
-        self.conclude(effect, effects);
-        self.tell_moves(id, &before, at, &cause, effects);
+        });
+        effects.append(&mut moves);
     }
 
     pub(super) fn standing_of(&self, id: u128) -> Standing {
@@ -405,7 +341,7 @@ impl Engine {
             .unwrap_or_default()
     }
 
-    /// Says what changed of a stream's alerts beyond being raised again.
+    /// Says what changed of a stream's alerts.
     pub(super) fn tell_moves(
         &self,
         id: u128,
@@ -414,23 +350,8 @@ impl Engine {
         cause: &MoveCause,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(stream) = self.alerts.streams.get(&id) else {
-            return;
-        };
-        for (number, alert) in stream.now().alerts.iter().enumerate() {
-            let old = before.alerts.get(number);
-            if old == Some(alert) {
-                continue;
-            }
-            if AlertMoved::is_move(old, alert) || cause.is_note() {
-                let moved = AlertMoved::new(
-                    (&stream.subject, stream.hazard.as_ref()),
-                    (old, alert),
-                    at,
-                    cause.clone(),
-                );
-                effects.push(Effect::AlertMoved(Box::new(moved)));
-            }
+        if let Some(stream) = self.alerts.streams.get(&id) {
+            stream.tell_moves(before, at, cause, effects);
         }
     }
 

@@ -42,6 +42,14 @@ struct Loose {
     fact: ResultFact,
 }
 
+impl Loose {
+    /// Whether it may belong elsewhere once more is known.
+    fn is_unsettled(&self) -> bool {
+        let fact = &self.fact;
+        targets(fact).next().is_some() || fact.case.is_some() || fact.answers.is_some()
+    }
+}
+
 /// What happened to a docket that is to be judged.
 #[derive(Debug, Clone, PartialEq)]
 enum Touch {
@@ -159,25 +167,22 @@ impl Cases {
         while let Some((id, loose)) = work.pop() {
             let home = self.home_of(&loose);
             let stands = self.of_record.get(&id).map(|(docket, _)| *docket);
-            match home {
-                Some(home) if stands != Some(home) => {
+            let unsettled = loose.is_unsettled().then(|| loose.clone());
+            if let Some(home) = home.filter(|home| stands != Some(*home)) {
+                if stands.is_some() {
                     self.remove(&id, loose.at);
-                    self.place(&id, &loose, home);
-                    for waiting in self.waiting.get(&id).into_iter().flatten() {
-                        if moved.insert(waiting.clone())
-                            && let Some(waits) = self.loose.get(waiting)
-                        {
-                            work.push((waiting.clone(), waits.clone()));
-                        }
+                }
+                self.place(&id, loose, home);
+                for waiting in self.waiting.get(&id).into_iter().flatten() {
+                    if moved.insert(waiting.clone())
+                        && let Some(waits) = self.loose.get(waiting)
+                    {
+                        work.push((waiting.clone(), waits.clone()));
                     }
                 }
-                Some(_) | None => {}
             }
-            let fact = &loose.fact;
-            let unsettled =
-                targets(fact).next().is_some() || fact.case.is_some() || fact.answers.is_some();
-            if unsettled {
-                self.loose.insert(id, loose);
+            if let Some(unsettled) = unsettled {
+                self.loose.insert(id, unsettled);
             }
         }
     }
@@ -209,11 +214,11 @@ impl Cases {
         number
     }
 
-    fn place(&mut self, id: &InspectionId, loose: &Loose, home: u32) {
+    fn place(&mut self, id: &InspectionId, loose: Loose, home: u32) {
         let key = (loose.at, FactId::Result(id.clone()));
         self.of_record.insert(id.clone(), (home, loose.at));
         if let Some(docket) = self.dockets.get_mut(home as usize) {
-            let fact = Fact::Result(Box::new(loose.fact.clone()));
+            let fact = Fact::Result(Box::new(loose.fact));
             docket.facts.insert(key.clone(), fact);
             self.touch(home, &Touch::Added(key));
         }
@@ -310,6 +315,7 @@ impl Cases {
         taxonomy: &Taxonomy,
     ) -> Vec<CaseChange> {
         let mut changes = Vec::new();
+        let mut made = Vec::new();
         let rules = rules(policy, taxonomy);
         for (number, touch) in std::mem::take(&mut self.touched) {
             self.change(number, |docket| match touch {
@@ -324,8 +330,13 @@ impl Cases {
                     changes.extend(difference(&before, &docket.cases));
                 }
             });
+            made.push((number, changes.len()));
         }
-        self.note_opened(&changes);
+        let mut noted = 0;
+        for (number, until) in made {
+            self.note_opened(number, changes.get(noted..until).unwrap_or_default());
+            noted = until;
+        }
         changes
     }
 
@@ -359,8 +370,8 @@ impl Cases {
                 docket.lapse(through, rules(policy, taxonomy));
                 changes.extend(additions(&lengths, &docket.cases));
             });
+            self.note_opened(number, &changes);
         }
-        self.note_opened(&changes);
         changes
     }
 
@@ -380,22 +391,21 @@ impl Cases {
             let place = (case.number as usize).min(cases.len());
             cases.insert(place, case);
         });
-        self.note_id(&moved.case);
+        self.note_id(number, &moved.case);
     }
 
-    fn note_opened(&mut self, changes: &[CaseChange]) {
+    fn note_opened(&mut self, docket: u32, changes: &[CaseChange]) {
         for case in changes.iter().filter_map(CaseChange::case) {
-            self.note_id(case);
+            self.note_id(docket, case);
         }
     }
 
-    /// Has a case found by its id, and gives it what waited for it.
-    fn note_id(&mut self, case: &Case) {
+    /// Has a case of a docket found by its id, and gives it what waited for it.
+    fn note_id(&mut self, docket: u32, case: &Case) {
         if self.by_id.contains_key(&case.id) {
             return;
         }
-        let number = self.docket(&case.key);
-        self.by_id.insert(case.id.clone(), number);
+        self.by_id.insert(case.id.clone(), docket);
         let awaiting = self.awaiting.get(&case.id);
         for id in awaiting.cloned().into_iter().flatten() {
             if let Some(loose) = self.loose.get(&id).cloned() {

@@ -235,12 +235,15 @@ impl Desk {
         let known = self.accepted.get(&result.inspection_id);
         let seen = known.map(|(before, _)| u128::from(before != result));
         let index = self.engine.partition(&name);
+        // A fold is not told what is found; a law holds the two against each other.
+        let found = self.engine.find_all(std::iter::once(result));
         let input = ResultInput {
             partition: index,
             result,
             digest: 0,
             seen,
             linked: &linked,
+            found: found.first().copied().unwrap_or_default(),
         };
         let step = self.engine.step(&Input::Result(input));
         if let Outcome::Accepted(accepted) = step.outcome {

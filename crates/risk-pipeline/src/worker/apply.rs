@@ -2,7 +2,7 @@
 //! recorded.
 
 use super::refusal::{command_rejection, engine_rejection, entry_rejection, signal_rejection};
-use super::{Handled, Worker, WorkerError};
+use super::{Handled, Known, Worker, WorkerError};
 use crate::source::RawRecord;
 use crate::wire::Rejection;
 use risk_domain::decision::Command;
@@ -10,7 +10,6 @@ use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::{Signal, SignalPersonal};
 use risk_engine::{Engine, EngineRejection, Input, Outcome, ResultInput};
-use risk_store::identity::Seen;
 use risk_store::{CommandRecord, EncodedResult, Placement, RegistryRecord, SignalRecord, Told};
 
 impl Worker {
@@ -19,7 +18,7 @@ impl Worker {
         engine: &mut Engine,
         (result, encoded): (&InspectionResult, &EncodedResult),
         record: &RawRecord,
-        seen: Option<Seen>,
+        Known { seen, found }: Known,
     ) -> Result<Handled, WorkerError> {
         let since = self.parts.writer.accepted_since(&result.inspection_id);
         let mut seen = since.or(seen).map(|seen| seen.digest);
@@ -38,6 +37,7 @@ impl Worker {
             digest: encoded.digest(),
             seen,
             linked: &linked,
+            found,
         });
         let outcome = self.step(engine, &input, |writer, epoch, late| {
             let placement = Placement {

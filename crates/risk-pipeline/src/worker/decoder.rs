@@ -56,6 +56,16 @@ impl Chunk {
         self.slots.get(..self.used).unwrap_or_default()
     }
 
+    /// Its results.
+    pub(super) fn results(&self) -> impl Iterator<Item = &InspectionResult> {
+        self.slots().iter().filter_map(|slot| match &slot.decoded {
+            Decoded::Result(result) => Some(&**result),
+            Decoded::Entry(_) | Decoded::Command(_) | Decoded::Signal(_) | Decoded::Rejected(_) => {
+                None
+            }
+        })
+    }
+
     /// The ids of its results.
     pub(super) fn ids(&self) -> &[IdHash] {
         &self.ids

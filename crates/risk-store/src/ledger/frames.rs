@@ -24,11 +24,11 @@ const CHECKSUM_LEN: usize = 4;
 
 /// Where a frame begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FrameStart {
+struct FrameStart {
     /// Position in the block of its first entry.
-    pub(crate) position: u32,
+    position: u32,
     /// Offset in the payload before compression.
-    pub(crate) raw: u32,
+    raw: u32,
     /// Offset in the payload as stored.
     stored: u32,
 }
@@ -56,6 +56,16 @@ impl FrameTable {
         let (magic, length) = head.split_first_chunk::<4>()?;
         let length = u32::from_le_bytes(length.try_into().ok()?);
         (*magic == TABLE_MAGIC).then_some(TABLE_HEAD + length as usize)
+    }
+
+    /// The table of a whole payload; none where it is one frame.
+    pub(crate) fn of(payload: &[u8], raw_len: u64) -> Result<Option<Self>, DamageKind> {
+        let length = payload.first_chunk().copied().and_then(Self::len_of);
+        let Some(length) = length else {
+            return Ok(None);
+        };
+        let table = payload.get(..length).ok_or(DamageKind::Frames)?;
+        Self::decode(table, raw_len, payload.len() as u64).map(Some)
     }
 
     /// Reads a table, head included; `raw_len` and `stored_len` are those of the whole payload.
@@ -108,12 +118,35 @@ impl FrameTable {
         self.bytes(0)
     }
 
-    /// The frame that holds the entry at a position, and the position of its first entry.
-    pub(crate) fn holding(&self, position: u32) -> (FrameBytes, u32) {
+    /// Number of the frame that holds the entry at a position, and the position of its first entry.
+    pub(crate) fn number_holding(&self, position: u32) -> (usize, u32) {
         let after = self.starts.partition_point(|at| at.position <= position);
         let number = after.saturating_sub(1);
-        let first = self.starts.get(number).map_or(0, |at| at.position);
+        (number, self.position(number).unwrap_or_default())
+    }
+
+    /// The frame that holds the entry at a position, and the position of its first entry.
+    pub(crate) fn holding(&self, position: u32) -> (FrameBytes, u32) {
+        let (number, first) = self.number_holding(position);
         (self.bytes(number), first)
+    }
+
+    /// Number of frames.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Position in the block of a frame's first entry.
+    pub(crate) fn position(&self, number: usize) -> Option<u32> {
+        self.starts.get(number).map(|at| at.position)
+    }
+
+    /// Decompresses a frame of a payload.
+    pub(crate) fn decompress(&self, number: usize, payload: &[u8]) -> Result<Vec<u8>, DamageKind> {
+        let frame = self.bytes(number);
+        let stored = frame.stored.start as usize..frame.stored.end as usize;
+        let stored = payload.get(stored).ok_or(DamageKind::Frames)?;
+        decompress(stored, frame.raw_len)
     }
 
     fn bytes(&self, number: usize) -> FrameBytes {
@@ -215,26 +248,4 @@ pub(crate) fn decompress(stored: &[u8], raw_len: usize) -> Result<Vec<u8>, Damag
     } else {
         Err(DamageKind::Compression)
     }
-}
-
-/// Decompresses a whole payload; says where its frames begin, if it has several.
-pub(crate) fn decompress_all(
-    payload: &[u8],
-    raw_len: usize,
-) -> Result<(Vec<u8>, Vec<FrameStart>), DamageKind> {
-    let table_len = payload.first_chunk().copied().and_then(FrameTable::len_of);
-    let Some(table_len) = table_len else {
-        return Ok((decompress(payload, raw_len)?, Vec::new()));
-    };
-    let table = payload.get(..table_len).ok_or(DamageKind::Frames)?;
-    let table = FrameTable::decode(table, raw_len as u64, payload.len() as u64)?;
-    // By the table, as one entry is read: what it says wrong of a frame shows here.
-    let mut raw = Vec::with_capacity(raw_len);
-    for number in 0..table.starts.len() {
-        let frame = table.bytes(number);
-        let stored = frame.stored.start as usize..frame.stored.end as usize;
-        let stored = payload.get(stored).ok_or(DamageKind::Frames)?;
-        raw.extend_from_slice(&decompress(stored, frame.raw_len)?);
-    }
-    Ok((raw, table.starts))
 }

@@ -142,6 +142,20 @@ impl LedgerReader {
         self.blocks(first)
     }
 
+    /// All entries from `index` on, as many at a time as stand in one frame; some before it may be among them.
+    pub fn excerpts_from(
+        &self,
+        index: u64,
+    ) -> impl Iterator<Item = Result<Excerpt, LedgerError>> + use<'_> {
+        self.blocks_from(index).flat_map(move |block| {
+            let (block, damage) = match block {
+                Ok(block) => (Some(block.excerpts_from(index)), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            block.into_iter().flatten().chain(damage)
+        })
+    }
+
     /// Merkle root of the first `size` entries, from the tiles, checked against the next header.
     pub fn root_at(&self, size: u64) -> Result<Hash, LedgerError> {
         self.check_size(size)?;
@@ -265,7 +279,7 @@ fn or_truncated(error: LedgerError, damaged: impl Fn(DamageKind) -> LedgerError)
     error
 }
 
-fn damaged(number: u64, address: BlockAddress) -> impl Fn(DamageKind) -> LedgerError {
+pub(super) fn damaged(number: u64, address: BlockAddress) -> impl Fn(DamageKind) -> LedgerError {
     move |kind| LedgerError::Damaged {
         segment: address.segment,
         block: number,
@@ -300,7 +314,7 @@ fn block_of(segment: &Segment, number: u64, address: BlockAddress) -> Result<Blo
         .body(address.offset, &header)
         .map_err(|error| or_truncated(error, &damaged))?
         .map_err(&damaged)?;
-    Block::from_body(header, body).map_err(&damaged)
+    Block::new(header, body, address).map_err(&damaged)
 }
 
 /// Blocks in order; see [`LedgerReader::blocks`].

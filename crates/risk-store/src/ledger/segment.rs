@@ -10,6 +10,7 @@ use super::error::{DamageKind, LedgerError};
 use super::format::{BlockHeader, HEADER_LEN, SEGMENT_EXTENSION, TRAILER_LEN, ZERO_TAIL};
 use super::frames::{FrameBytes, FrameTable, TABLE_HEAD, decompress};
 use super::merkle::Hash;
+use super::read::BlockAddress;
 
 /// Path of the segment whose first block is `first_block`.
 pub(crate) fn segment_path(dir: &Path, first_block: u64) -> PathBuf {
@@ -189,9 +190,17 @@ impl Segment {
         let head = read(0, TABLE_HEAD.min(header.payload_len as usize))?;
         let table_len = head.first_chunk().copied().and_then(FrameTable::len_of);
         let Some(table_len) = table_len else {
+            let place = BlockAddress {
+                first_entry: header.first_entry,
+                segment: self.first_block,
+                offset,
+            };
             let body = self.body(offset, header)?;
-            return Ok(body
-                .and_then(|body| Block::from_body(header.clone(), body).map(Block::into_excerpt)));
+            let block = body.and_then(|body| Block::new(header.clone(), body, place));
+            return Ok(block.and_then(|block| {
+                let mut parts = block.parts();
+                parts.next().unwrap_or(Err(DamageKind::Entry))
+            }));
         };
         if table_len as u64 > header.payload_len {
             return Ok(Err(DamageKind::Frames));

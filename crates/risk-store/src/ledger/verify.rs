@@ -6,6 +6,7 @@ use super::block::Block;
 use super::builder::Chain;
 use super::error::{DamageKind, LedgerError};
 use super::merkle::Hash;
+use super::read::BlockAddress;
 use super::segment::{TornTail, walk};
 
 /// What a verification found in a ledger that is whole（验证结果）.
@@ -40,12 +41,22 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, LedgerError> {
             Ok(body) => body,
             Err(kind) => return Ok(Err(kind)),
         };
-        let block = match Block::from_body(visit.header.clone(), body) {
+        let place = BlockAddress {
+            first_entry: visit.header.first_entry,
+            segment: visit.segment.first_block,
+            offset: visit.offset,
+        };
+        let block = match Block::new(visit.header.clone(), body, place) {
             Ok(block) => block,
             Err(kind) => return Ok(Err(kind)),
         };
-        for leaf in block.leaf_hashes() {
-            chain.tree.push(leaf, |_, _| ());
+        for part in block.parts() {
+            match part {
+                Ok(part) => part
+                    .leaf_hashes()
+                    .for_each(|leaf| chain.tree.push(leaf, |_, _| ())),
+                Err(kind) => return Ok(Err(kind)),
+            }
         }
         if chain.root() != visit.header.root {
             return Ok(Err(DamageKind::Root));

@@ -95,15 +95,15 @@ impl Reader {
         if from >= end {
             return Ok((next, false));
         }
-        for block in ledger.blocks_from(from) {
-            let block = block?;
-            for (index, entry) in block.entries() {
+        for excerpt in ledger.excerpts_from(from) {
+            let excerpt = excerpt?;
+            for (index, entry) in excerpt.entries() {
                 let wanted = RecordKind::of(entry.kind).is_some_and(|kind| kinds.contains(&kind));
                 if index >= from && wanted {
                     take(index, &Record::decode(index, &entry)?);
                 }
             }
-            next = block.header().tree_size();
+            next = excerpt.end();
             if next >= end || next - from >= max {
                 break;
             }
@@ -120,9 +120,9 @@ impl Reader {
         keep: &dyn Fn(&Subject) -> bool,
     ) -> Result<Vec<(u64, Assessment)>, StoreError> {
         let (from, mut last) = (below.saturating_sub(most), BTreeMap::new());
-        for block in self.views.ledger.blocks_from(from) {
-            let block = block?;
-            let entries = block.entries();
+        for excerpt in self.views.ledger.excerpts_from(from) {
+            let excerpt = excerpt?;
+            let entries = excerpt.entries();
             for (index, entry) in entries.filter(|(index, _)| (from..below).contains(index)) {
                 if RecordKind::of(entry.kind) != Some(RecordKind::Effect) {
                     continue;
@@ -137,7 +137,7 @@ impl Reader {
                     last.insert(found.subject, (index, assessment));
                 }
             }
-            if block.header().tree_size() >= below {
+            if excerpt.end() >= below {
                 break;
             }
         }

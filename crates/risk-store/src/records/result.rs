@@ -205,6 +205,7 @@ impl<'a> Facts<'a> {
         }
     }
 
+    #[inline]
     fn with(self, party: PartyV2<'_>) -> InspectionResult {
         let producer_id = own(party.producer_id);
         InspectionResult {
@@ -442,24 +443,21 @@ impl EncodedResult {
     }
 }
 
-/// The sections of a result, read, in the form of the last version.
-fn sections<'a>(
+/// The party section of a result, read, in the form of the last version.
+#[inline]
+fn party_of<'a>(
     index: u64,
-    facts: &'a [u8],
+    facts: &mut Facts<'a>,
     party: &'a [u8],
-) -> Result<(Facts<'a>, PartyV2<'a>), StoreError> {
-    let mut facts: Facts<'a> = read(index, facts)?;
-    let party = match facts.v {
-        1 => PartyV2::of_first(read(index, party)?, &mut facts),
-        VERSION => read(index, party)?,
-        other => {
-            return Err(StoreError::Record {
-                entry: index,
-                reason: format!("unknown version {other}"),
-            });
-        }
-    };
-    Ok((facts, party))
+) -> Result<PartyV2<'a>, StoreError> {
+    match facts.v {
+        1 => Ok(PartyV2::of_first(read(index, party)?, facts)),
+        VERSION => read(index, party),
+        other => Err(StoreError::Record {
+            entry: index,
+            reason: format!("unknown version {other}"),
+        }),
+    }
 }
 
 /// The sections of a result for people, each with what stands in it.
@@ -473,12 +471,14 @@ pub(super) fn shown(index: u64, facts: &[u8], party: &[u8]) -> Result<(Value, Va
 }
 
 /// Reads a result back.
+#[inline]
 pub(super) fn decode(
     index: u64,
     facts: &[u8],
     party: &[u8],
 ) -> Result<InspectionResult, StoreError> {
-    let (facts, party) = sections(index, facts, party)?;
+    let mut facts: Facts<'_> = read(index, facts)?;
+    let party = party_of(index, &mut facts, party)?;
     Ok(facts.with(party))
 }
 

@@ -249,11 +249,13 @@ impl ViewThread {
         while applier.position() < ledger.entry_count() {
             for block in ledger.blocks_from(applier.position()) {
                 let block = block.map_err(StoreError::from)?;
-                for (index, entry) in block.entries() {
-                    if index < applier.position() {
-                        continue;
+                for excerpt in block.excerpts() {
+                    let excerpt = excerpt.map_err(StoreError::from)?;
+                    for (index, entry) in excerpt.entries() {
+                        if index >= applier.position() {
+                            take_entry(applier, index, &entry)?;
+                        }
                     }
-                    take_entry(applier, index, &entry)?;
                 }
                 applier.end_block(block.header().tree_size());
                 if applier.is_full() {
