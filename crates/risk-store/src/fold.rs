@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 
-/// Pieces decoded ahead, while the engine is busy with a close.
-const AHEAD: usize = 16;
+/// Pieces decoded ahead, a quarter of a megabyte of entries each: enough to go on with while the engine closes.
+const AHEAD: usize = 128;
 
 /// The party and the decision of an effect.
 type Written<'a> = (&'a [u8], &'a [u8]);

@@ -83,7 +83,7 @@ pub(super) fn lines(stream: u128, alerts: &[StandingAlert]) -> Vec<ListedAlert> 
 /// The index of all alerts, and the hazards that their streams name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Listed {
-    alerts: Classed<Class, Place, Timestamp>,
+    pub(super) alerts: Classed<Class, Place, Timestamp>,
     hazards: BTreeSet<Option<HazardCode>>,
 }
 

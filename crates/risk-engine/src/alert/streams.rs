@@ -374,3 +374,60 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use risk_domain::ids::EnterpriseId;
+    use risk_domain::scales::AlertLevel;
+
+    /// Takes in two raises of one stream.
+    fn raise_twice(alerts: &mut Alerts, policy: &AlertTerms) {
+        for hour in [8, 9] {
+            let at = Timestamp::from_millis(hour * 3_600_000);
+            let subject = Subject::Enterprise(EnterpriseId::new("E1").unwrap());
+            let rule = (AlertRule::Accident, AlertLevel::Three);
+            let words = ("伤人".to_owned(), "somebody was hurt".to_owned());
+            let record = format!("accident {hour}");
+            let alert = Alert::raised(subject, None, rule, (&record, at), words).unwrap();
+            let raising = Raising::of(&alert, &Behind::Record);
+            alerts.raise(Epoch(0), (&alert, &Behind::Record), raising, policy);
+        }
+    }
+
+    #[test]
+    fn terms_that_come_between_count_events_of_open_epochs_anew() {
+        let policy = Policy::builtin().unwrap().alert.standing;
+        let [before, after] = [9, 2].map(|trend_raises| AlertTerms {
+            trend_raises,
+            ..policy
+        });
+        let (mut turned, mut straight) = (Alerts::default(), Alerts::default());
+        turned.set_terms(before);
+        raise_twice(&mut turned, &policy);
+        let level = |alerts: &Alerts| alerts.entries().next().unwrap().alert.level;
+        assert_eq!(level(&turned), AlertLevel::Three);
+        turned.set_terms(after);
+        straight.set_terms(after);
+        raise_twice(&mut straight, &policy);
+        let listed = |alerts: &Alerts| {
+            let counts = alerts.listed.alerts.counts();
+            counts
+                .map(|(class, count)| (*class, count))
+                .collect::<Vec<_>>()
+        };
+        for settled in [false, true] {
+            if settled {
+                let ended_at = Timestamp::from_millis(86_400_000);
+                for alerts in [&mut turned, &mut straight] {
+                    alerts.settle(Epoch(0), ended_at, &policy);
+                }
+                assert_eq!(turned.open_events(), 0);
+            }
+            assert_eq!(level(&turned), AlertLevel::Two);
+            assert!(turned.lines().eq(straight.lines()));
+            assert_eq!(listed(&turned), listed(&straight));
+        }
+    }
+}
