@@ -321,6 +321,15 @@ impl Flavor for Appended<'_> {
 }
 
 impl Record {
+    /// The accepted result, if it is one.
+    pub(crate) fn result(&self) -> Option<&InspectionResult> {
+        if let Self::Result(record) = self {
+            Some(&record.result)
+        } else {
+            None
+        }
+    }
+
     /// Reads an entry. `index` is its index in the ledger, for the error.
     pub fn decode(index: u64, entry: &Entry<'_>) -> Result<Self, StoreError> {
         let kind = RecordKind::of(entry.kind).ok_or_else(|| StoreError::Record {

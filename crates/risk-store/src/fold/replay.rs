@@ -187,81 +187,89 @@ pub(crate) fn replay(
     };
     for_each_piece(ledger, 0, ReadAs::Bytes, |piece| {
         let mut compared = 0;
-        let mut found = Vec::new().into_iter();
-        for (number, (index, record)) in piece.records.iter().enumerate() {
-            if number.is_multiple_of(FOUND_AT_ONCE) {
-                let next = piece.records.iter().skip(number).take(FOUND_AT_ONCE);
-                let results = next.filter_map(|(_, record)| match record {
-                    Record::Result(record) => Some(&record.result),
-                    _other => None,
-                });
-                found = engine.find_all(results).into_iter();
-            }
-            report.compare_until(&mut expected, piece, &mut compared, *index)?;
-            let linked;
-            let (input, placed) = match record {
-                // Nothing follows from the former; effects were not read.
-                Record::Rejection(_)
-                | Record::Access(_)
-                | Record::Erasure(_)
-                | Record::Effect(_) => continue,
-                Record::Input(input) => (input.as_input(), None),
-                Record::Result(record) => {
+        for some in piece.records.chunks(FOUND_AT_ONCE) {
+            let results = some.iter().filter_map(|(_, record)| record.result());
+            let mut found = engine.find_all(results).into_iter();
+            for (index, record) in some {
+                report.compare_until(&mut expected, piece, &mut compared, *index)?;
+                let linked;
+                let input = if let Record::Result(record) = record {
                     linked = links.of(engine, *index, record)?;
                     let partition = partition_of(*index, piece, record)?;
-                    // Accepted results have ids of their own, so nothing was seen before.
                     let input = Input::Result(ResultInput {
                         partition: engine.partition(partition),
                         result: &record.result,
                         digest: record.digest,
+                        // Accepted results have ids of their own, so nothing was seen before.
                         seen: None,
                         linked: &linked,
                         found: found.next().unwrap_or_default(),
                     });
-                    (input, Some((record.epoch, record.late)))
+                    Some((input, Some((record.epoch, record.late))))
+                } else {
+                    input_of(record)
+                };
+                let Some((input, placed)) = input else {
+                    continue;
+                };
+                report.leave(&mut expected)?;
+                expected.begin(*index);
+                let outcome = engine.step_into(&input, &mut expected);
+                if let Some(error) = expected.failed.take() {
+                    return Err(error);
                 }
-                Record::Registry(record) => {
-                    let input = Input::Registry {
-                        partition: &record.partition,
-                        entry: &record.told,
-                    };
-                    (input, Some((record.epoch, record.late)))
+                if expected.closed
+                    && let Some(task) = engine.fit_task()
+                {
+                    // The next close waits for it, or runs it where there is no thread for it.
+                    drop(thread::Builder::new().spawn(move || task.run()));
                 }
-                Record::Signal(record) => {
-                    let heard = &record.heard;
-                    let input = Input::Signal {
-                        partition: &heard.partition,
-                        signal: &heard.told,
-                    };
-                    (input, Some((heard.epoch, heard.late)))
+                if let Some(placed) = placed {
+                    report.place(*index, placed, outcome);
                 }
-                Record::Command(record) => {
-                    let input = Input::Command {
-                        partition: &record.partition,
-                        command: &record.told,
-                    };
-                    (input, Some((record.epoch, record.late)))
-                }
-            };
-            report.leave(&mut expected)?;
-            expected.begin(*index);
-            let outcome = engine.step_into(&input, &mut expected);
-            if let Some(error) = expected.failed.take() {
-                return Err(error);
+                report.inputs += 1;
             }
-            if expected.closed
-                && let Some(task) = engine.fit_task()
-            {
-                // The next close waits for it, or runs it where there is no thread for it.
-                drop(thread::Builder::new().spawn(move || task.run()));
-            }
-            if let Some(placed) = placed {
-                report.place(*index, placed, outcome);
-            }
-            report.inputs += 1;
         }
         report.compare_until(&mut expected, piece, &mut compared, u64::MAX)
     })?;
     report.leave(&mut expected)?;
     Ok(report)
+}
+
+/// What an input was, and how it was placed if that was recorded.
+type Placed<'a> = (Input<'a>, Option<(Epoch, bool)>);
+
+/// The input that a record tells of; none where it is a result, which is not enough, or where nothing follows.
+fn input_of(record: &Record) -> Option<Placed<'_>> {
+    match record {
+        // Effects were not read.
+        Record::Result(_)
+        | Record::Rejection(_)
+        | Record::Access(_)
+        | Record::Erasure(_)
+        | Record::Effect(_) => None,
+        Record::Input(input) => Some((input.as_input(), None)),
+        Record::Registry(record) => {
+            let input = Input::Registry {
+                partition: &record.partition,
+                entry: &record.told,
+            };
+            Some((input, Some((record.epoch, record.late))))
+        }
+        Record::Signal(record) => {
+            let heard = &record.heard;
+            let input = Input::Signal {
+                partition: &heard.partition,
+                signal: &heard.told,
+            };
+            Some((input, Some((heard.epoch, heard.late))))
+        }
+        Record::Command(record) => {
+            let input = Input::Command {
+                partition: &record.partition,
+                command: &record.told,
+            };
+            Some((input, Some((record.epoch, record.late))))
+        }
+    }
 }
