@@ -3,7 +3,6 @@
 use super::{Subjects, base_hash, base_names};
 use crate::step::Engine;
 use risk_domain::inspection::InspectionResult;
-use std::hint::black_box;
 
 /// What [`Engine::find_all`] knows of the subjects of a result（已知主体）. It spares a look-up and decides nothing.
 #[doc(alias = "已知主体")]
@@ -25,25 +24,10 @@ impl Subjects {
 impl Engine {
     /// Looks for the subjects of results that will be taken in next, for [`crate::ResultInput::found`].
     pub fn find_all<'a>(&self, results: impl Iterator<Item = &'a InspectionResult>) -> Vec<Found> {
-        // In short loops, each of which asks for the memory of several at a time.
-        let subjects = &self.subjects;
-        let parts: Vec<u128> = results
-            .map(|result| base_hash(base_names(result)))
-            .collect();
-        let bases = parts.iter().map(|parts| subjects.find_parts(*parts));
-        let found: Vec<Found> = bases.map(|base| Found { base }).collect();
-        let of = |found: &Found| subjects.bases.get(found.base? as usize);
-        let owners = found.iter().filter_map(of);
-        let owners: Vec<_> = owners.flat_map(|of| [of.enterprise, of.site]).collect();
-        for owner in owners {
-            // What is read for nothing is at hand when the result is taken in.
-            black_box(
-                subjects
-                    .titles
-                    .get(owner.0 as usize)
-                    .map(|of| of.observed_at),
-            );
-        }
-        found
+        // In two short loops, the second of which asks for the memory of several at a time.
+        let names = results.map(base_names);
+        let parts: Vec<u128> = names.map(base_hash).collect();
+        let bases = parts.iter().map(|parts| self.subjects.find_parts(*parts));
+        bases.map(|base| Found { base }).collect()
     }
 }

@@ -310,11 +310,10 @@ fn header_of(
 fn block_of(segment: &Segment, number: u64, address: BlockAddress) -> Result<Block, LedgerError> {
     let header = header_of(segment, number, address)?;
     let damaged = damaged(number, address);
-    let body = segment
-        .body(address.offset, &header)
+    segment
+        .block(address.offset, &header)
         .map_err(|error| or_truncated(error, &damaged))?
-        .map_err(&damaged)?;
-    Block::new(header, body, address).map_err(&damaged)
+        .map_err(&damaged)
 }
 
 /// Blocks in order; see [`LedgerReader::blocks`].

@@ -155,6 +155,21 @@ impl Segment {
         Ok(0)
     }
 
+    /// Reads the block at `offset`.
+    pub(crate) fn block(
+        &self,
+        offset: u64,
+        header: &BlockHeader,
+    ) -> Result<Result<Block, DamageKind>, LedgerError> {
+        let place = BlockAddress {
+            first_entry: header.first_entry,
+            segment: self.first_block,
+            offset,
+        };
+        let body = self.body(offset, header)?;
+        Ok(body.and_then(|body| Block::new(header.clone(), body, place)))
+    }
+
     /// Reads the metadata and the stored payload of the block at `offset` and checks both hashes.
     pub(crate) fn body(
         &self,
@@ -190,13 +205,7 @@ impl Segment {
         let head = read(0, TABLE_HEAD.min(header.payload_len as usize))?;
         let table_len = head.first_chunk().copied().and_then(FrameTable::len_of);
         let Some(table_len) = table_len else {
-            let place = BlockAddress {
-                first_entry: header.first_entry,
-                segment: self.first_block,
-                offset,
-            };
-            let body = self.body(offset, header)?;
-            let block = body.and_then(|body| Block::new(header.clone(), body, place));
+            let block = self.block(offset, header)?;
             return Ok(block.and_then(|block| {
                 let mut parts = block.parts();
                 parts.next().unwrap_or(Err(DamageKind::Entry))

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use super::block::Block;
 use super::builder::Chain;
 use super::error::{DamageKind, LedgerError};
 use super::merkle::Hash;
-use super::read::BlockAddress;
 use super::segment::{TornTail, walk};
 
 /// What a verification found in a ledger that is whole（验证结果）.
@@ -37,16 +35,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, LedgerError> {
     let mut shard = None;
     let mut bytes = 0;
     let torn_tail = walk(dir, None, |visit| {
-        let body = match visit.segment.body(visit.offset, visit.header)? {
-            Ok(body) => body,
-            Err(kind) => return Ok(Err(kind)),
-        };
-        let place = BlockAddress {
-            first_entry: visit.header.first_entry,
-            segment: visit.segment.first_block,
-            offset: visit.offset,
-        };
-        let block = match Block::new(visit.header.clone(), body, place) {
+        let block = match visit.segment.block(visit.offset, visit.header)? {
             Ok(block) => block,
             Err(kind) => return Ok(Err(kind)),
         };
