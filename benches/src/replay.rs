@@ -183,7 +183,7 @@ pub(crate) fn fill(dir: &Path, args: &stream::Args, notes: u64) -> anyhow::Resul
                 epoch,
                 late: accepted.late,
             };
-            writer.append_result(&result, &encoded, &placement)?;
+            writer.append_result(&encoded, &placement)?;
         }
         writer.append_effects(step.effects)?;
         for number in 0..=notes {

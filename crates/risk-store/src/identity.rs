@@ -45,7 +45,7 @@ const MAX_FILES: usize = 16;
 
 /// Hash of an id（标识散列）: 128 bits of XXH3 under a fixed seed.
 #[doc(alias = "标识散列")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdHash(pub u128);
 
 impl IdHash {

@@ -23,6 +23,7 @@ mod format;
 mod frames;
 mod leaf;
 pub mod merkle;
+mod messages;
 pub mod note;
 mod read;
 mod segment;
@@ -336,11 +337,10 @@ impl Ledger {
         for block in reader.blocks(next_block) {
             let mut added = Vec::new();
             for excerpt in block?.excerpts() {
-                for leaf in excerpt?.leaf_hashes() {
-                    self.chain.tree.push(leaf, |level, hash| {
-                        builder::collect_tile_hash(&mut added, level, hash);
-                    });
-                }
+                let leaves = excerpt?.leaf_hashes();
+                self.chain.tree.extend(leaves, |level, hash| {
+                    builder::collect_tile_hash(&mut added, level, hash);
+                });
             }
             self.tiles.append(&added)?;
         }

@@ -145,7 +145,7 @@ impl Writer {
 
     /// What was accepted under this id before, whether durable yet or not.
     pub fn lookup(&self, id: &InspectionId) -> Result<Option<Seen>, StoreError> {
-        match self.accepted_since(id) {
+        match self.accepted_since(hash_of(id)) {
             Some(seen) => Ok(Some(seen)),
             None => self.ids.lookup(id),
         }
@@ -158,8 +158,8 @@ impl Writer {
     }
 
     /// What was accepted under this id since many were last looked up.
-    pub fn accepted_since(&self, id: &InspectionId) -> Option<Seen> {
-        self.fresh.get(&hash_of(id)).copied()
+    pub fn accepted_since(&self, id: IdHash) -> Option<Seen> {
+        self.fresh.get(&id).copied()
     }
 
     /// The accepted result with this id, read back; `None` if none was accepted.
@@ -199,7 +199,6 @@ impl Writer {
     /// Adds an accepted result, whose form `encoded` is; returns the index of its entry.
     pub fn append_result(
         &mut self,
-        result: &InspectionResult,
         encoded: &EncodedResult,
         placement: &Placement<'_>,
     ) -> Result<u64, StoreError> {
@@ -216,7 +215,7 @@ impl Writer {
             digest: encoded.digest(),
             entry_index,
         };
-        self.fresh.insert(hash_of(&result.inspection_id), seen);
+        self.fresh.insert(encoded.id(), seen);
         Ok(entry_index)
     }
 

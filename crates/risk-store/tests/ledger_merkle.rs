@@ -80,7 +80,7 @@ fn the_published_roots_and_paths() {
             *expected
         );
         if let Some(leaf) = leaves.get(size) {
-            range.push(*leaf, |_, _| ());
+            range.extend(vec![*leaf], |_, _| ());
         }
     }
     let texts = |path: Vec<Hash>| path.iter().map(Hash::to_string).collect::<Vec<_>>();
@@ -179,12 +179,18 @@ proptest! {
         let mut range = CompactRange::load(size, node(&leaves)).unwrap();
         let mut whole = CompactRange::default();
         for leaf in &leaves[..size as usize] {
-            whole.push(*leaf, |_, _| ());
+            whole.extend(vec![*leaf], |_, _| ());
         }
         prop_assert_eq!(&range, &whole);
-        for leaf in &leaves[size as usize..] {
-            range.push(*leaf, |_, _| ());
-        }
+        let mut told = Vec::new();
+        range.extend(leaves[size as usize..].to_vec(), |level, hash| told.push((level, *hash)));
         prop_assert_eq!(range.root(), defined_root(&leaves));
+        let mut one_by_one = Vec::new();
+        for leaf in &leaves[size as usize..] {
+            whole.extend(vec![*leaf], |level, hash| one_by_one.push((level, *hash)));
+        }
+        prop_assert_eq!(&range, &whole);
+        one_by_one.sort_by_key(|(level, _)| *level);
+        prop_assert_eq!(told, one_by_one);
     }
 }

@@ -206,9 +206,7 @@ impl Worker {
                     late: accepted.late,
                 };
 
-                writer
-                    .append_result(result, &self.encoded, &placement)
-                    .unwrap();
+                writer.append_result(&self.encoded, &placement).unwrap();
                 writer.append_effects(step.effects).unwrap();
             }
             Became::Duplicate => writer.count_duplicate(),

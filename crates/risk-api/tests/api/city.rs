@@ -353,9 +353,7 @@ impl City {
             epoch: accepted.epoch.unwrap(),
             late: accepted.late,
         };
-        self.writer
-            .append_result(result, &encoded, &placement)
-            .unwrap();
+        self.writer.append_result(&encoded, &placement).unwrap();
         self.writer.append_effects(step.effects).unwrap();
     }
 

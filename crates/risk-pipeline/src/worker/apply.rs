@@ -20,7 +20,7 @@ impl Worker {
         record: &RawRecord,
         Known { seen, found }: Known,
     ) -> Result<Handled, WorkerError> {
-        let since = self.parts.writer.accepted_since(&result.inspection_id);
+        let since = self.parts.writer.accepted_since(encoded.id());
         let mut seen = since.or(seen).map(|seen| seen.digest);
         // A ledger that an earlier program began knows what it has by another digest.
         if seen.is_some_and(|seen| seen != encoded.digest())
@@ -46,7 +46,7 @@ impl Worker {
                 epoch,
                 late,
             };
-            writer.append_result(result, encoded, &placement)
+            writer.append_result(encoded, &placement)
         })?;
         Ok(handled(&outcome, |why| engine_rejection(why, result)))
     }

@@ -91,8 +91,7 @@ impl Chunk {
         }) = self.slots.get_mut(self.used)
         {
             encoded.encode(result)?;
-            self.ids
-                .push(IdHash::of(result.inspection_id.as_str().as_bytes()));
+            self.ids.push(encoded.id());
         }
         self.used += 1;
         Ok(())

@@ -3,7 +3,7 @@
 use super::error::{DamageKind, LedgerError};
 use super::format::{BlockHeader, Entry, SEED_LEN, Section};
 use super::frames::{FrameTable, decompress};
-use super::leaf::{Disclosure, Salts, entry_leaf};
+use super::leaf::{Disclosure, Salts, leaf_hashes};
 use super::merkle::Hash;
 use super::read::{BlockAddress, damaged};
 use std::borrow::Borrow;
@@ -70,11 +70,10 @@ impl Excerpt {
     }
 
     /// Leaf hashes of the entries, computed from their bytes.
-    pub(crate) fn leaf_hashes(&self) -> impl Iterator<Item = Hash> {
-        let mut salts = Salts::at(self.seed, self.first);
-        let shard = self.header.shard;
-        self.entries()
-            .map(move |(index, entry)| entry_leaf(&entry, shard, index, &salts.next_entry()))
+    pub(crate) fn leaf_hashes(&self) -> Vec<Hash> {
+        let entries = self.entries().map(|(_, entry)| entry);
+        let place = (self.header.shard, self.first_entry());
+        leaf_hashes(entries, place, &mut Salts::at(self.seed, self.first))
     }
 
     /// Whether the entry with this index in the ledger is among them.

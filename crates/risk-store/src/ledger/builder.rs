@@ -13,7 +13,7 @@ use super::format::{
     BlockHeader, ENTRY_VERSION, Entry, HEADER_LEN, MAX_METADATA, MAX_PAYLOAD, SEED_LEN,
 };
 use super::frames::FrameCuts;
-use super::leaf::{Salts, entry_leaf};
+use super::leaf::{GROUP, Salts, leaf_hashes};
 use super::merkle::{CompactRange, Hash};
 
 /// Levels of the tree per level of tiles.
@@ -97,8 +97,8 @@ impl PreparedBlock {
     }
 }
 
-/// Fills blocks with entries（组块器）. Entries are hashed and laid out as they come, from borrowed
-/// slices; nothing is allocated per entry.
+/// Fills blocks with entries（组块器）. Entries are laid out as they come, from borrowed slices, and
+/// hashed some at a time; nothing is allocated per entry.
 #[doc(alias = "组块器")]
 pub struct BlockBuilder {
     committed: Chain,
@@ -114,6 +114,19 @@ struct OpenBlock {
     tree: CompactRange,
     salts: Salts,
     count: u32,
+    /// Where in the payload the first entry begins that the tree does not have yet.
+    unhashed: usize,
+}
+
+impl OpenBlock {
+    /// Takes the entries of this payload into the tree that it does not have yet.
+    fn hash(&mut self, raw: &[u8], shard: u16, tiles: &mut Vec<Vec<u8>>) {
+        let place = (shard, self.tree.size());
+        let leaves = leaf_hashes(Entry::each(&raw[self.unhashed..]), place, &mut self.salts);
+        self.tree
+            .extend(leaves, |level, hash| collect_tile_hash(tiles, level, hash));
+        self.unhashed = raw.len();
+    }
 }
 
 impl fmt::Debug for BlockBuilder {
@@ -158,6 +171,7 @@ impl BlockBuilder {
             tree,
             salts: Salts::new(seed),
             count: 0,
+            unhashed: SEED_LEN,
         });
     }
 
@@ -172,11 +186,7 @@ impl BlockBuilder {
             return Err(too_large("block", total, MAX_PAYLOAD));
         }
 
-        let index = open.tree.size();
-        let leaf = entry_leaf(entry, self.committed.shard, index, &open.salts.next_entry());
-        let tiles = &mut self.spare.tiles;
-        open.tree
-            .push(leaf, |level, hash| collect_tile_hash(tiles, level, hash));
+        let index = self.committed.entries() + u64::from(open.count);
         self.frames.entry_at(open.count, self.raw.len());
         open.count += 1;
 
@@ -191,6 +201,9 @@ impl BlockBuilder {
         self.raw.extend_from_slice(entry.actor.as_bytes());
         for section in sections {
             self.raw.extend_from_slice(section);
+        }
+        if (open.count as usize).is_multiple_of(GROUP) {
+            open.hash(&self.raw, self.committed.shard, &mut self.spare.tiles);
         }
         Ok(index)
     }
@@ -212,8 +225,7 @@ impl BlockBuilder {
 
     /// Index that the next entry pushed will have.
     pub fn next_entry(&self) -> u64 {
-        let open = self.open.as_ref().map(|open| open.tree.size());
-        open.unwrap_or_else(|| self.committed.entries())
+        self.committed.entries() + u64::from(self.len())
     }
 
     /// Finishes the block with its metadata (opaque bytes: source positions, versions, times); the
@@ -223,7 +235,8 @@ impl BlockBuilder {
         if metadata_len > MAX_METADATA {
             return Err(too_large("metadata", metadata_len, MAX_METADATA));
         }
-        let open = self.open.take().ok_or(LedgerError::NoOpenBlock)?;
+        let mut open = self.open.take().ok_or(LedgerError::NoOpenBlock)?;
+        open.hash(&self.raw, self.committed.shard, &mut self.spare.tiles);
 
         let mut block = std::mem::take(&mut self.spare);
         block.bytes.clear();

@@ -224,6 +224,15 @@ impl<'a> Entry<'a> {
         ENTRY_FIXED_LEN + self.actor.len() + sections
     }
 
+    /// The entries that these bytes are, up to the first that is none.
+    pub(crate) fn each(mut bytes: &'a [u8]) -> impl Iterator<Item = Self> {
+        std::iter::from_fn(move || {
+            let (entry, rest) = Self::decode(bytes)?;
+            bytes = rest;
+            Some(entry)
+        })
+    }
+
     /// Splits the entry at the start of `bytes` off.
     pub(crate) fn decode(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut cursor = Cursor(bytes);

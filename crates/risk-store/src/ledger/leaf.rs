@@ -5,12 +5,15 @@
 //! parts of one ChaCha12 keystream, so a disclosed salt says nothing of its neighbours, and without
 //! its salt a commitment cannot be tried against guesses.
 
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
-use sha2::{Digest as _, Sha256};
-
 use super::format::{ENTRY_VERSION, Entry, EntryKind, Section};
 use super::merkle::Hash;
+use super::messages::Messages;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+
+/// Entries whose leaves are hashed at a time: many that are hashed side by side, few enough to stay in
+/// the nearest cache.
+pub(crate) const GROUP: usize = 32;
 
 /// Random salt（盐）of one section's commitment.
 #[doc(alias = "盐")]
@@ -47,10 +50,7 @@ pub fn commitment(salt: &Salt, section: Section, bytes: &[u8]) -> Hash {
     if bytes.is_empty() {
         return Hash::ZERO;
     }
-    let hasher = Sha256::new()
-        .chain_update(salt)
-        .chain_update([section.tag()]);
-    Hash(hasher.chain_update(bytes).finalize().into())
+    Hash::of_parts([salt, &[section.tag()], bytes])
 }
 
 /// What a leaf says of an entry besides its sections.
@@ -65,37 +65,75 @@ pub(crate) struct LeafHeader<'a> {
 impl LeafHeader<'_> {
     /// The leaf hash: `SHA-256(0x00 ‖ leaf)`. The actor must be at most 255 bytes.
     pub(crate) fn leaf_hash(&self, commitments: &[Hash; 4]) -> Hash {
+        Hash::of_parts(self.parts(&self.head(), commitments))
+    }
+
+    /// What a leaf begins with, the prefix of its hash included.
+    fn head(&self) -> [u8; 14] {
         let mut head = [0; 14];
         head[1] = ENTRY_VERSION;
         head[2] = self.kind.0;
         head[3..5].copy_from_slice(&self.shard.to_be_bytes());
         head[5..13].copy_from_slice(&self.index.to_be_bytes());
         head[13] = self.actor.len() as u8;
-        let mut hasher = Sha256::new().chain_update(head).chain_update(self.actor);
-        for commitment in commitments {
-            hasher.update(commitment.0);
-        }
-        Hash(hasher.finalize().into())
+        head
+    }
+
+    /// What is hashed: `0x00 ‖ leaf`.
+    fn parts<'a>(&'a self, head: &'a [u8; 14], commitments: &'a [Hash; 4]) -> [&'a [u8]; 6] {
+        let [facts, party, personal, decision] = commitments;
+        [
+            head,
+            self.actor.as_bytes(),
+            &facts.0,
+            &party.0,
+            &personal.0,
+            &decision.0,
+        ]
     }
 }
 
-/// Leaf hash of `entry`, number `index` of the shard's ledger, under these salts.
-pub(crate) fn entry_leaf(entry: &Entry<'_>, shard: u16, index: u64, salts: &[Salt; 4]) -> Hash {
-    let sections = entry.sections();
-    let commitments = Section::ALL.map(|section| {
-        commitment(
-            &salts[section.position()],
-            section,
-            sections[section.position()],
-        )
-    });
-    let header = LeafHeader {
-        kind: entry.kind,
-        shard,
-        index,
-        actor: entry.actor,
-    };
-    header.leaf_hash(&commitments)
+/// Leaf hashes of entries that follow each other in the shard's ledger from number `first` on; `salts`
+/// stand at the first of them.
+pub(crate) fn leaf_hashes<'a>(
+    entries: impl Iterator<Item = Entry<'a>>,
+    (shard, first): (u16, u64),
+    salts: &mut Salts,
+) -> Vec<Hash> {
+    let mut entries = (first..).zip(entries);
+    let mut messages = Messages::default();
+    let mut leaves = Vec::new();
+    loop {
+        let group: Vec<(u64, Entry<'_>)> = entries.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            return leaves;
+        }
+        for (_, entry) in &group {
+            let salts = salts.next_entry();
+            for section in Section::ALL {
+                let bytes = entry.sections()[section.position()];
+                if !bytes.is_empty() {
+                    messages.add([&salts[section.position()], &[section.tag()], bytes]);
+                }
+            }
+        }
+        let mut commitments = messages.hash().into_iter();
+        for (index, entry) in group {
+            let header = LeafHeader {
+                kind: entry.kind,
+                shard,
+                index,
+                actor: entry.actor,
+            };
+            // As many were added as there are sections with content.
+            let commitments = entry.sections().map(|bytes| {
+                let commitment = (!bytes.is_empty()).then(|| commitments.next());
+                commitment.flatten().unwrap_or(Hash::ZERO)
+            });
+            messages.add(header.parts(&header.head(), &commitments));
+        }
+        leaves.append(&mut messages.hash());
+    }
 }
 
 /// A section as it is shown to somebody.

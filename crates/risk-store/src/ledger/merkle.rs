@@ -8,6 +8,11 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::messages::Messages;
+
+/// Stands before what is hashed for an inner node.
+const NODE: u8 = 1;
+
 /// A SHA-256 value（散列值）: of a leaf, of an inner node, of a block.
 #[doc(alias = "散列值")]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -22,6 +27,15 @@ impl Hash {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The plain SHA-256 of these parts, one behind the other.
+    pub(crate) fn of_parts<const N: usize>(parts: [&[u8]; N]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
     }
 }
 
@@ -42,22 +56,13 @@ impl fmt::Debug for Hash {
 /// Hash of a leaf: `SHA-256(0x00 ‖ leaf)`.
 #[must_use]
 pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0])
-            .chain_update(leaf)
-            .finalize()
-            .into(),
-    )
+    Hash::of_parts([&[0], leaf])
 }
 
 /// Hash of an inner node: `SHA-256(0x01 ‖ left ‖ right)`.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut input = [1; 65];
-    input[1..33].copy_from_slice(&left.0);
-    input[33..].copy_from_slice(&right.0);
-    Hash::of(&input)
+    Hash::of_parts([&[NODE], &left.0, &right.0])
 }
 
 /// Root of the tree without leaves: `SHA-256("")`.
@@ -98,20 +103,33 @@ impl CompactRange {
         self.size
     }
 
-    /// Appends a leaf; `completed(level, hash)` is told of the leaf and of every full subtree that
-    /// it completes, from the bottom up.
-    pub fn push(&mut self, leaf: Hash, mut completed: impl FnMut(u32, &Hash)) {
-        let mut hash = leaf;
+    /// Appends leaves; `completed(level, hash)` is told of each of them and of every full subtree
+    /// that they complete, from left to right on each level.
+    pub fn extend(&mut self, mut nodes: Vec<Hash>, mut completed: impl FnMut(u32, &Hash)) {
+        let size = self.size + nodes.len() as u64;
+        let mut messages = Messages::default();
+        // The peaks that stand after all that lie higher, lowest first.
+        let mut peaks = Vec::new();
         let mut level = 0;
-        completed(level, &hash);
-        while self.size >> level & 1 == 1 {
-            let Some(left) = self.peaks.pop() else { break };
-            hash = node_hash(&left, &hash);
+        while !nodes.is_empty() {
+            for node in &nodes {
+                completed(level, node);
+            }
+            // The first of them may be the right half of a subtree whose left one is a peak.
+            let left = self.size >> level & 1 == 1;
+            let left = left.then(|| self.peaks.pop()).flatten();
+            let mut halves = left.iter().chain(&nodes);
+            while let Some(left) = halves.next() {
+                match halves.next() {
+                    Some(right) => messages.add([&[NODE], &left.0, &right.0]),
+                    None => peaks.push(*left),
+                }
+            }
+            nodes = messages.hash();
             level += 1;
-            completed(level, &hash);
         }
-        self.peaks.push(hash);
-        self.size += 1;
+        self.peaks.extend(peaks.iter().rev());
+        self.size = size;
     }
 
     /// Root hash of all leaves so far.

@@ -41,9 +41,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, LedgerError> {
         };
         for part in block.parts() {
             match part {
-                Ok(part) => part
-                    .leaf_hashes()
-                    .for_each(|leaf| chain.tree.push(leaf, |_, _| ())),
+                Ok(part) => chain.tree.extend(part.leaf_hashes(), |_, _| ()),
                 Err(kind) => return Ok(Err(kind)),
             }
         }

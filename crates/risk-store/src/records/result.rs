@@ -13,6 +13,7 @@ mod owners;
 use super::shown::json_of;
 use super::{compact, read, unreadable};
 use crate::error::StoreError;
+use crate::identity::IdHash;
 use compact_str::CompactString;
 use risk_domain::ids::{
     AgencyId, CampaignId, CaseId, DrawId, EnterpriseId, HazardCode, InspectionId, ItemCode, LabId,
@@ -372,12 +373,13 @@ pub fn content_digest(facts: &[u8], party: &[u8]) -> u128 {
     facts ^ xxh3_128_with_seed(party, facts as u64).rotate_left(1)
 }
 
-/// A result as it will stand in the ledger, and the digest of its content. One value can be used
+/// A result as it will stand in the ledger, the hash of its id and the digest of its content. One value can be used
 /// again for any number of results, so that none needs memory of its own.
 #[derive(Debug, Clone, Default)]
 pub struct EncodedResult {
     bytes: Vec<u8>,
     facts_len: usize,
+    id: IdHash,
     digest: u128,
 }
 
@@ -388,6 +390,7 @@ impl EncodedResult {
         compact(&mut self.bytes, &Facts::of(result))?;
         self.facts_len = self.bytes.len();
         compact(&mut self.bytes, &PartyV2::of(result))?;
+        self.id = IdHash::of(result.inspection_id.as_str().as_bytes());
         self.digest = content_digest(self.facts(), self.party());
         Ok(())
     }
@@ -435,6 +438,11 @@ impl EncodedResult {
     /// The party section.
     pub fn party(&self) -> &[u8] {
         self.bytes.get(self.facts_len..).unwrap_or_default()
+    }
+
+    /// Hash of the id.
+    pub fn id(&self) -> IdHash {
+        self.id
     }
 
     /// Digest of the content, for the identity index.
