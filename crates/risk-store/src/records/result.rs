@@ -8,12 +8,14 @@
 //! has the same bytes, and their digest tells a repeated record from one that uses its id again for
 //! something else. `docs/ledger-records.md` lists the fields in their order; it is frozen.
 
+mod encoded;
 mod owners;
+
+pub use encoded::EncodedResult;
 
 use super::shown::json_of;
 use super::{compact, read, unreadable};
 use crate::error::StoreError;
-use crate::identity::IdHash;
 use compact_str::CompactString;
 use risk_domain::ids::{
     AgencyId, CampaignId, CaseId, DrawId, EnterpriseId, HazardCode, InspectionId, ItemCode, LabId,
@@ -371,84 +373,6 @@ pub fn content_digest(facts: &[u8], party: &[u8]) -> u128 {
     // The digest of the facts seeds that of the names, so that no byte can move between them.
     let facts = xxh3_128_with_seed(facts, 1);
     facts ^ xxh3_128_with_seed(party, facts as u64).rotate_left(1)
-}
-
-/// A result as it will stand in the ledger, the hash of its id and the digest of its content. One value can be used
-/// again for any number of results, so that none needs memory of its own.
-#[derive(Debug, Clone, Default)]
-pub struct EncodedResult {
-    bytes: Vec<u8>,
-    facts_len: usize,
-    id: IdHash,
-    digest: u128,
-}
-
-impl EncodedResult {
-    /// Encodes a result in place of the one before.
-    pub fn encode(&mut self, result: &InspectionResult) -> Result<(), StoreError> {
-        self.bytes.clear();
-        compact(&mut self.bytes, &Facts::of(result))?;
-        self.facts_len = self.bytes.len();
-        compact(&mut self.bytes, &PartyV2::of(result))?;
-        self.id = IdHash::of(result.inspection_id.as_str().as_bytes());
-        self.digest = content_digest(self.facts(), self.party());
-        Ok(())
-    }
-
-    /// Digest of the same content as version 1 writes it: by it a ledger of that version knows what it has.
-    pub fn first_digest(&self) -> Result<u128, StoreError> {
-        let mut facts: Facts<'_> = read(0, self.facts())?;
-        let PartyV2 {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-            producer_id,
-            supplier_id,
-            extra,
-        } = read(0, self.party())?;
-        facts.v = 1;
-        (facts.producer_id, facts.supplier_id) = (producer_id, supplier_id);
-        facts.extra = extra;
-        let party = PartyV1 {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-        };
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        compact(&mut first, &facts)?;
-        compact(&mut second, &party)?;
-        Ok(content_digest(&first, &second))
-    }
-
-    /// The facts section.
-    pub fn facts(&self) -> &[u8] {
-        self.bytes.get(..self.facts_len).unwrap_or_default()
-    }
-
-    /// The party section.
-    pub fn party(&self) -> &[u8] {
-        self.bytes.get(self.facts_len..).unwrap_or_default()
-    }
-
-    /// Hash of the id.
-    pub fn id(&self) -> IdHash {
-        self.id
-    }
-
-    /// Digest of the content, for the identity index.
-    pub fn digest(&self) -> u128 {
-        self.digest
-    }
 }
 
 /// The party section of a result, read, in the form of the last version.
