@@ -72,16 +72,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "  memory, all in all",
         &format!("{} MiB", resident_bytes()?.saturating_sub(before) >> 20),
     );
-    let Opened { writer, engine, .. } = opened;
-    drop(engine);
-    writer.close()?;
+    close(opened)?;
     let (opened, took) = timed(|| store.open());
-    opened?.writer.close()?;
+    close(opened?)?;
     say(
         "start after a start",
         &format!("{:.2} s", took.as_secs_f64()),
     );
     Ok(())
+}
+
+/// Closes a store with all that was opened of it: a reader that is left would hold it.
+fn close(opened: Opened) -> anyhow::Result<()> {
+    let Opened { writer, reader, .. } = opened;
+    drop(reader);
+    Ok(writer.close()?)
 }
 
 fn replay(store: &Store, results: u64) -> anyhow::Result<()> {
