@@ -9,8 +9,8 @@ pub(crate) use replay::replay;
 pub use replay::{Difference, ReplayReport};
 
 use crate::error::StoreError;
-use crate::identities::Identities;
-use crate::identity::{IdHash, Seen};
+use crate::identities::{Identities, hash_of};
+use crate::identity::Seen;
 use crate::ledger::{Excerpt, LedgerReader};
 use crate::records::{BlockMetadata, Positions, Record, RecordKind, ResultRecord};
 use crate::writer::{ExcerptCache, linked_of};
@@ -170,7 +170,7 @@ impl Links<'_> {
         }
         let mut links = Vec::new();
         for id in engine.missing_links(result) {
-            let seen = self.identities.lookup(IdHash::of(id.as_str().as_bytes()))?;
+            let seen = self.identities.lookup(hash_of(&id))?;
             // The index may know entries that come after this one.
             if let Some(seen) = seen.filter(|seen| seen.entry_index < index) {
                 let excerpt = self.cache.holding(self.ledger, seen.entry_index)?;
@@ -215,7 +215,7 @@ pub(crate) fn fold(
             match record {
                 Record::Result(record) => {
                     if *index >= covered {
-                        let id = IdHash::of(record.result.inspection_id.as_str().as_bytes());
+                        let id = hash_of(&record.result.inspection_id);
                         let seen = Seen {
                             digest: record.digest,
                             entry_index: *index,

@@ -2,6 +2,7 @@
 
 use super::{Facts, PartyV1, PartyV2, compact, content_digest, read};
 use crate::error::StoreError;
+use crate::identities::hash_of;
 use crate::identity::IdHash;
 use risk_domain::inspection::InspectionResult;
 
@@ -22,7 +23,7 @@ impl EncodedResult {
         compact(&mut self.bytes, &Facts::of(result))?;
         self.facts_len = self.bytes.len();
         compact(&mut self.bytes, &PartyV2::of(result))?;
-        self.id = IdHash::of(result.inspection_id.as_str().as_bytes());
+        self.id = hash_of(&result.inspection_id);
         self.digest = content_digest(self.facts(), self.party());
         Ok(())
     }
