@@ -10,6 +10,7 @@ mod books;
 mod burden;
 mod cases;
 mod compare;
+mod connection;
 mod console;
 mod dead_letters;
 mod decisions;

@@ -10,9 +10,9 @@ use crate::reports::routes as reports;
 use crate::state::{ApiState, Peer};
 use crate::tls::{Tls, TlsListener};
 use crate::{
-    alerts, audit, burden, cases, compare, console, dead_letters, decisions, deliveries, evidence,
-    health, heat, idempotency, limits, lists, live, metrics, openapi, pack, personal, plans, rates,
-    reference, request, results, signals, subjects, supply, watch,
+    alerts, audit, burden, cases, compare, connection, console, dead_letters, decisions,
+    deliveries, evidence, health, heat, idempotency, limits, lists, live, metrics, openapi, pack,
+    personal, plans, rates, reference, request, results, signals, subjects, supply, watch,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -437,7 +437,8 @@ pub fn router(state: ApiState) -> Router {
         .layer(CompressionLayer::new())
         .layer(limits::told(&state.0.parts))
         .layer(middleware::from_fn_with_state(measured, metrics::measure))
-        .layer(middleware::from_fn_with_state(state, request::identify));
+        .layer(middleware::from_fn_with_state(state, request::identify))
+        .layer(middleware::from_fn(connection::tell_end));
     for (name, value) in HEADERS {
         let layer = SetResponseHeaderLayer::if_not_present(
             HeaderName::from_static(name),

@@ -2,11 +2,14 @@
 
 use crate::city::{City, Desk, ask, get, get_with, items};
 use crate::identity::Gate;
+use crate::stream::Server;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use risk_api::{PostError, Receipt};
 use risk_domain::scales::Role;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_quota_is_told_and_kept_for_each_asker() {
@@ -172,4 +175,35 @@ async fn answers_are_compressed_for_who_can_read_it() {
     )
     .await;
     assert!(plain.headers.get("content-encoding").is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_wait_for_the_body_says_that_the_connection_ends() {
+    let city = City::empty();
+    *city.around.desk.lock().unwrap() = Desk::Answers(vec![Receipt::Accepted]);
+    let server = Server::start(&city).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    let head = |host: &str| {
+        format!(
+            "POST /v1/results HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n"
+        )
+    };
+    let mut read = Vec::new();
+    let taken = format!("{}{{\"a\":1}}", head("localhost"));
+    client.write_all(taken.as_bytes()).await.unwrap();
+    while !read.ends_with(b"}") {
+        assert!(client.read_buf(&mut read).await.unwrap() > 0);
+    }
+    let answer = String::from_utf8(std::mem::take(&mut read)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!answer.contains("connection: close"), "{answer}");
+    // On the same connection: refused by its host, while its body is still under way.
+    client
+        .write_all(head("elsewhere").as_bytes())
+        .await
+        .unwrap();
+    client.read_to_end(&mut read).await.unwrap();
+    let answer = String::from_utf8(read).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
 }

@@ -218,14 +218,14 @@ async fn ids_that_this_ledger_never_gave_out_are_refused() {
 }
 
 /// A server on a port of its own.
-struct Server {
-    address: std::net::SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: std::net::SocketAddr,
     close: oneshot::Sender<()>,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
-    async fn start(city: &City) -> Self {
+    pub(crate) async fn start(city: &City) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, closing) = oneshot::channel::<()>();
