@@ -103,21 +103,9 @@ struct ItemV1<'a> {
     severity: Option<u8>,
 }
 
+/// Public names: the whole party section of version 1.
 #[derive(Serialize, Deserialize)]
-struct PartyV1<'a> {
-    site_name: Cow<'a, CompactString>,
-    booth: Text<'a>,
-    platform: Text<'a>,
-    producer_name: Text<'a>,
-    producer_region: Text<'a>,
-    product_name: Cow<'a, CompactString>,
-    brand: Text<'a>,
-    model: Text<'a>,
-}
-
-/// As version 1, and three fields more.
-#[derive(Serialize, Deserialize)]
-pub(super) struct PartyV2<'a> {
+struct Names<'a> {
     site_name: Cow<'a, CompactString>,
     booth: Text<'a>,
     platform: Text<'a>,
@@ -127,10 +115,18 @@ pub(super) struct PartyV2<'a> {
     product_name: Cow<'a, CompactString>,
     brand: Text<'a>,
     model: Text<'a>,
+}
+
+/// What version 1 has among the facts.
+#[derive(Serialize, Deserialize)]
+struct Others<'a> {
     producer_id: Id<'a, EnterpriseId>,
     supplier_id: Id<'a, EnterpriseId>,
     extra: Cow<'a, BTreeMap<CompactString, CompactString>>,
 }
+
+/// The party section since version 2.
+pub(super) type Party<'a> = (Names<'a>, Others<'a>);
 
 fn lend<T: Clone>(value: Option<&T>) -> Option<Cow<'_, T>> {
     value.map(Cow::Borrowed)
@@ -209,8 +205,8 @@ impl<'a> Facts<'a> {
     }
 
     #[inline]
-    fn with(self, party: PartyV2<'_>) -> InspectionResult {
-        let producer_id = own(party.producer_id);
+    fn with(self, (names, others): Party<'_>) -> InspectionResult {
+        let producer_id = own(others.producer_id);
         InspectionResult {
             inspection_id: self.inspection_id.into_owned(),
             supersedes: own(self.supersedes),
@@ -232,23 +228,23 @@ impl<'a> Facts<'a> {
             site: SiteRef {
                 site_id: self.site_id.into_owned(),
                 enterprise_id: self.enterprise_id.into_owned(),
-                name: party.site_name.into_owned(),
+                name: names.site_name.into_owned(),
                 zone_id: self.zone_id.into_owned(),
-                booth: own(party.booth),
+                booth: own(names.booth),
                 channel: self.channel,
-                platform: own(party.platform),
+                platform: own(names.platform),
             },
-            producer: own(party.producer_name).map(|name| Producer {
+            producer: own(names.producer_name).map(|name| Producer {
                 enterprise_id: producer_id,
                 name,
-                region: own(party.producer_region),
+                region: own(names.producer_region),
             }),
-            supplier: own(party.supplier_id),
+            supplier: own(others.supplier_id),
             product: ProductRef {
                 category: self.category.into_owned(),
-                name: party.product_name.into_owned(),
-                brand: own(party.brand),
-                model: own(party.model),
+                name: names.product_name.into_owned(),
+                brand: own(names.brand),
+                model: own(names.model),
                 standard: own(self.standard),
                 lot_no: own(self.lot_no),
                 lot_size: self.lot_size,
@@ -270,7 +266,7 @@ impl<'a> Facts<'a> {
             confirms: own(self.confirms),
             follow_up_of: own(self.follow_up_of),
             case_id: own(self.case_id),
-            extra: party.extra.into_owned(),
+            extra: others.extra.into_owned(),
         }
     }
 }
@@ -321,50 +317,24 @@ impl<'a> ItemV1<'a> {
     }
 }
 
-impl<'a> PartyV2<'a> {
-    fn of(result: &'a InspectionResult) -> Self {
-        let producer = result.producer.as_ref();
-        Self {
-            site_name: Cow::Borrowed(&result.site.name),
-            booth: lend(result.site.booth.as_ref()),
-            platform: lend(result.site.platform.as_ref()),
-            producer_name: lend(producer.map(|producer| &producer.name)),
-            producer_region: lend(producer.and_then(|producer| producer.region.as_ref())),
-            product_name: Cow::Borrowed(&result.product.name),
-            brand: lend(result.product.brand.as_ref()),
-            model: lend(result.product.model.as_ref()),
-            producer_id: lend(producer.and_then(|producer| producer.enterprise_id.as_ref())),
-            supplier_id: lend(result.supplier.as_ref()),
-            extra: Cow::Borrowed(&result.extra),
-        }
-    }
-
-    /// Of version 1, with what its facts had.
-    fn of_first(party: PartyV1<'a>, facts: &mut Facts<'a>) -> Self {
-        let PartyV1 {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-        } = party;
-        Self {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-            producer_id: facts.producer_id.take(),
-            supplier_id: facts.supplier_id.take(),
-            extra: std::mem::take(&mut facts.extra),
-        }
-    }
+fn party(result: &InspectionResult) -> Party<'_> {
+    let producer = result.producer.as_ref();
+    let names = Names {
+        site_name: Cow::Borrowed(&result.site.name),
+        booth: lend(result.site.booth.as_ref()),
+        platform: lend(result.site.platform.as_ref()),
+        producer_name: lend(producer.map(|producer| &producer.name)),
+        producer_region: lend(producer.and_then(|producer| producer.region.as_ref())),
+        product_name: Cow::Borrowed(&result.product.name),
+        brand: lend(result.product.brand.as_ref()),
+        model: lend(result.product.model.as_ref()),
+    };
+    let others = Others {
+        producer_id: lend(producer.and_then(|producer| producer.enterprise_id.as_ref())),
+        supplier_id: lend(result.supplier.as_ref()),
+        extra: Cow::Borrowed(&result.extra),
+    };
+    (names, others)
 }
 
 /// Digest of a result's content（内容摘要）, from its canonical bytes.
@@ -381,9 +351,16 @@ fn party_of<'a>(
     index: u64,
     facts: &mut Facts<'a>,
     party: &'a [u8],
-) -> Result<PartyV2<'a>, StoreError> {
+) -> Result<Party<'a>, StoreError> {
     match facts.v {
-        1 => Ok(PartyV2::of_first(read(index, party)?, facts)),
+        1 => {
+            let others = Others {
+                producer_id: facts.producer_id.take(),
+                supplier_id: facts.supplier_id.take(),
+                extra: std::mem::take(&mut facts.extra),
+            };
+            Ok((read(index, party)?, others))
+        }
         VERSION => read(index, party),
         other => Err(StoreError::Record {
             entry: index,
@@ -396,8 +373,15 @@ fn party_of<'a>(
 pub(super) fn shown(index: u64, facts: &[u8], party: &[u8]) -> Result<(Value, Value), StoreError> {
     let facts: Facts<'_> = read(index, facts)?;
     let party = match facts.v {
-        1 => json_of(&read::<PartyV1<'_>>(index, party)?),
-        _later => json_of(&read::<PartyV2<'_>>(index, party)?),
+        1 => json_of(&read::<Names<'_>>(index, party)?),
+        _later => {
+            let (names, others): Party<'_> = read(index, party)?;
+            let (mut all, others) = (json_of(&names), json_of(&others));
+            if let (Some(all), Value::Object(others)) = (all.as_object_mut(), others) {
+                all.extend(others);
+            }
+            all
+        }
     };
     Ok((json_of(&facts), party))
 }

@@ -1,6 +1,6 @@
 //! A result on its way into the ledger.
 
-use super::{Facts, PartyV1, PartyV2, compact, content_digest, read};
+use super::{Facts, Party, compact, content_digest, party, read};
 use crate::error::StoreError;
 use crate::identities::hash_of;
 use crate::identity::IdHash;
@@ -22,7 +22,7 @@ impl EncodedResult {
         self.bytes.clear();
         compact(&mut self.bytes, &Facts::of(result))?;
         self.facts_len = self.bytes.len();
-        compact(&mut self.bytes, &PartyV2::of(result))?;
+        compact(&mut self.bytes, &party(result))?;
         self.id = hash_of(&result.inspection_id);
         self.digest = content_digest(self.facts(), self.party());
         Ok(())
@@ -31,35 +31,14 @@ impl EncodedResult {
     /// Digest of the same content as version 1 writes it: by it a ledger of that version knows what it has.
     pub fn first_digest(&self) -> Result<u128, StoreError> {
         let mut facts: Facts<'_> = read(0, self.facts())?;
-        let PartyV2 {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-            producer_id,
-            supplier_id,
-            extra,
-        } = read(0, self.party())?;
+        let (names, others): Party<'_> = read(0, self.party())?;
         facts.v = 1;
-        (facts.producer_id, facts.supplier_id) = (producer_id, supplier_id);
-        facts.extra = extra;
-        let party = PartyV1 {
-            site_name,
-            booth,
-            platform,
-            producer_name,
-            producer_region,
-            product_name,
-            brand,
-            model,
-        };
+        facts.producer_id = others.producer_id;
+        facts.supplier_id = others.supplier_id;
+        facts.extra = others.extra;
         let (mut first, mut second) = (Vec::new(), Vec::new());
         compact(&mut first, &facts)?;
-        compact(&mut second, &party)?;
+        compact(&mut second, &names)?;
         Ok(content_digest(&first, &second))
     }
 

@@ -160,19 +160,10 @@ fn first_version(result: &InspectionResult) -> (Vec<u8>, Vec<u8>) {
         extra: Cow::Borrowed(&result.extra),
         ..Facts::of(result)
     };
-    let party = PartyV1 {
-        site_name: Cow::Borrowed(&result.site.name),
-        booth: lend(result.site.booth.as_ref()),
-        platform: lend(result.site.platform.as_ref()),
-        producer_name: lend(producer.map(|producer| &producer.name)),
-        producer_region: lend(producer.and_then(|producer| producer.region.as_ref())),
-        product_name: Cow::Borrowed(&result.product.name),
-        brand: lend(result.product.brand.as_ref()),
-        model: lend(result.product.model.as_ref()),
-    };
     let (mut first, mut second) = (Vec::new(), Vec::new());
     compact(&mut first, &facts).unwrap();
-    compact(&mut second, &party).unwrap();
+    let (names, _others) = party(result);
+    compact(&mut second, &names).unwrap();
     (first, second)
 }
 
