@@ -126,7 +126,7 @@ struct Others<'a> {
 }
 
 /// The party section since version 2.
-pub(super) type Party<'a> = (Names<'a>, Others<'a>);
+type Party<'a> = (Names<'a>, Others<'a>);
 
 fn lend<T: Clone>(value: Option<&T>) -> Option<Cow<'_, T>> {
     value.map(Cow::Borrowed)

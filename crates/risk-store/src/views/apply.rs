@@ -294,8 +294,7 @@ impl Applier {
 
     fn apply(&mut self, batch: SizedBatch, writing: &mut Writing) -> Result<(), Damaged> {
         writing.keys += batch.keys;
-        let views = &self.views;
-        guard(|| Ok(views.db.apply_batch(batch.batch)?))?;
+        self.views.write(batch.batch)?;
         self.batches += 1;
         Ok(())
     }

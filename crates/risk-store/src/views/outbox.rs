@@ -96,6 +96,6 @@ impl Views {
             }
             batch.remove(key);
         }
-        Ok(self.db.apply_batch(batch)?)
+        self.write(batch)
     }
 }
