@@ -233,10 +233,11 @@ impl Applier {
         }
         let gather = std::mem::take(&mut self.gather);
         let mut subjects: Vec<(Subject, Changes)> = gather.subjects.into_iter().collect();
-        // Rows that lie together are written together.
-        subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut rows = gather.rows;
         gather.results.rows(&mut rows)?;
+        // Rows that lie together are written together.
+        subjects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.sort_unstable();
         self.writing = Some(Writing {
             from: self.begun,
             to: self.position,
