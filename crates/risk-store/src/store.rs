@@ -342,10 +342,15 @@ impl Store {
         let shard = self.shard_dir();
         checkpoint::remove(&shard).map_err(StoreError::io("remove the checkpoint in", &shard))?;
         drop(lock);
-        let opened = self.open()?;
-        let state_hash = opened.engine.state_hash();
-        opened.writer.close()?;
-        Ok(state_hash)
+        let Opened {
+            mut writer, engine, ..
+        } = self.open()?;
+        // Erasures that an older copy has to do again wait for a commit, and a checkpoint stands after one.
+        if writer.pending_entries() == 0 && writer.entries_since_checkpoint() > 0 {
+            writer.checkpoint(&engine)?;
+        }
+        writer.close()?;
+        Ok(engine.state_hash())
     }
 
     /// Writes into the ledger of an older copy which erasures came after it, and does them again; says of how many

@@ -15,9 +15,10 @@
 //! level counts as undetermined. The rule looks at recorded entries alone, so every rebuild finds the
 //! same events under the same entry numbers.
 //!
-//! sled 0.34.7 does not fsync on flush and may panic on damaged files: every call goes through
-//! [`guard`], every few batches the file is synced here, and the directories are numbered, so that a
-//! new generation can be built while the old one is still open.
+//! sled 0.34.7 does not fsync on flush, may panic on damaged files, and lets go of the memory of batches too
+//! slowly: every call goes through [`guard`], every few batches the file is synced here, [`Views::write`] frees
+//! what its batch replaced, and the directories are numbered, so that a new generation can be built while the
+//! old one is still open.
 
 mod alerts;
 mod apply;
