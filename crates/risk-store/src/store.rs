@@ -342,28 +342,24 @@ impl Store {
         let shard = self.shard_dir();
         checkpoint::remove(&shard).map_err(StoreError::io("remove the checkpoint in", &shard))?;
         drop(lock);
-        let Opened {
-            mut writer, engine, ..
-        } = self.open()?;
-        // Erasures that an older copy has to do again wait for a commit, and a checkpoint stands after one.
-        if writer.pending_entries() == 0 && writer.entries_since_checkpoint() > 0 {
-            writer.checkpoint(&engine)?;
-        }
-        writer.close()?;
-        Ok(engine.state_hash())
+        close(self.open()?)
     }
 
-    /// Writes into the ledger of an older copy which erasures came after it, and does them again; says of how many
-    /// keys. Opening does the same with the next commit.
-    pub fn repeat_erasures(&self, now: Timestamp, seed: [u8; 32]) -> Result<usize, StoreError> {
+    /// Makes what belongs to a ledger that was copied back, and erases once more, in the ledger, too, what was erased
+    /// since it was copied; returns the number of keys and the state hash.
+    pub fn complete_restore(
+        &self,
+        now: Timestamp,
+        seed: [u8; 32],
+    ) -> Result<(usize, StateHash), StoreError> {
         let mut opened = self.open()?;
         let repeated = opened.reader.erasures_to_repeat();
         if !repeated.is_empty() {
             let ticket = opened.writer.commit(&Positions::new(), now, seed)?;
             opened.writer.wait(ticket)?;
         }
-        opened.writer.close()?;
-        Ok(repeated.iter().map(|erasure| erasure.keys.len()).sum())
+        let keys = repeated.iter().map(|erasure| erasure.keys.len()).sum();
+        Ok((keys, close(opened)?))
     }
 
     /// Judges all recorded inputs again and lists where something else follows.
@@ -464,4 +460,17 @@ impl Store {
         fs::create_dir_all(&shard).map_err(StoreError::io("create", &shard))?;
         Ok(lock)
     }
+}
+
+/// Closes a store, with a checkpoint at its end; returns the state hash.
+fn close(opened: Opened) -> Result<StateHash, StoreError> {
+    let Opened {
+        mut writer, engine, ..
+    } = opened;
+    // Erasures that an older copy has to repeat wait for a commit, and a checkpoint stands after one.
+    if writer.pending_entries() == 0 && writer.entries_since_checkpoint() > 0 {
+        writer.checkpoint(&engine)?;
+    }
+    writer.close()?;
+    Ok(engine.state_hash())
 }

@@ -398,12 +398,8 @@ fn a_restored_older_backup_repeats_what_was_erased_since() {
     let restored = home.0.path().join("restored");
     restore(&kept, &restored).unwrap();
     let store = home.store(&restored);
-    assert_eq!(
-        store
-            .repeat_erasures(now(), risk_store::fresh_seed())
-            .unwrap(),
-        keys.len()
-    );
+    let complete = || store.complete_restore(now(), risk_store::fresh_seed());
+    assert_eq!(complete().unwrap(), (keys.len(), hash));
     let left = fs::read(restored.join("shards/000/personal.keys")).unwrap();
     for key in &keys {
         assert!(
@@ -411,13 +407,13 @@ fn a_restored_older_backup_repeats_what_was_erased_since() {
             "{key} came back"
         );
     }
-    assert_eq!(
-        store
-            .repeat_erasures(now(), risk_store::fresh_seed())
-            .unwrap(),
-        0
-    );
+    assert_eq!(complete().unwrap(), (0, hash));
     let town = Town(store.open().unwrap());
+    let report = &town.0.report;
+    assert_eq!(
+        report.checkpoint, report.entries,
+        "the next start folds nothing"
+    );
     assert_eq!(town.words("S2").as_deref(), Some(LI.2));
     let Disclosed::Gone(gone) = town.personal("S3") else {
         panic!("S3 came back");

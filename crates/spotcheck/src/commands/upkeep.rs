@@ -201,11 +201,12 @@ pub(crate) fn restore(args: &Restore) -> anyhow::Result<ExitCode> {
         ));
     }
     let seed = risk_store::fresh_seed();
-    let repeated = store(&args.data)?.repeat_erasures(SystemClock.now(), seed)?;
-    if repeated > 0 {
-        say(&format!("erased again {repeated} keys of personal data"));
+    let (erased, state) = store(&args.data)?.complete_restore(SystemClock.now(), seed)?;
+    if erased > 0 {
+        say(&format!("erased again {erased} keys of personal data"));
     }
-    rebuild(&args.data)
+    say(&format!("state {state}"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Validates configuration and policy, and prints what would be in force.
