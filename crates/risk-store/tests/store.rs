@@ -462,12 +462,13 @@ fn a_checkpoint_that_is_damaged_or_of_another_ledger_is_passed_over() {
     assert_eq!(worker.opened.report.checkpoint, 0);
     assert_eq!(worker.hash(), elsewhere);
     drop(worker);
-    // A rebuild begins without it, and makes one.
-    for damaged in [&whole[..9], &whole] {
-        fs::write(&path, damaged).unwrap();
-        assert_eq!(store(dir.path()).rebuild().unwrap(), expected);
-        assert!(stands() != 0 && fs::read(&path).unwrap() == whole);
-    }
+    fs::write(&path, &whole).unwrap();
+    assert_ne!(stands(), 0);
+    // A rebuild makes the same again, whatever lay there.
+    fs::write(&path, &whole[..9]).unwrap();
+    assert_eq!(store(dir.path()).rebuild().unwrap(), expected);
+    assert!(fs::read(&path).unwrap() == whole, "another checkpoint");
+    assert_ne!(stands(), 0);
 }
 
 #[test]
