@@ -106,7 +106,7 @@ pub use references::{Reference, ReferenceRefused};
 pub use risk_stats::interval::Bounds;
 pub use signals::SignalRaised;
 pub use step::Engine;
-pub use subjects::Found;
+pub use subjects::{Found, SubjectsKey};
 pub use targets::{ModeEstimates, PlaceEstimate, TargetEstimate};
 pub use taxonomy::{Registration, Taxonomy};
 pub use warning::Outbreak;

@@ -4,7 +4,7 @@ mod found;
 mod heap;
 mod names;
 
-pub use found::Found;
+pub use found::{Found, SubjectsKey};
 use names::{BaseNames, base_hash, base_names};
 pub(crate) use names::{name_begins, name_bytes};
 

@@ -14,9 +14,9 @@ use crate::identity::Seen;
 use crate::ledger::{Excerpt, LedgerReader};
 use crate::records::{BlockMetadata, Positions, Record, RecordKind, ResultRecord};
 use crate::writer::{ExcerptCache, linked_of};
-use risk_engine::{Engine, Linked, Recorded, SourcePartition};
+use risk_engine::{Engine, Linked, Recorded, SourcePartition, SubjectsKey};
 use std::sync::Arc;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
 /// Pieces decoded ahead, a quarter of a megabyte of entries each: enough to go on with while the engine closes.
@@ -34,16 +34,11 @@ struct Effects {
 }
 
 impl Effects {
-    /// Ends the effect whose bytes were appended last; its party ends at `party`.
-    fn end(&mut self, party: usize) {
-        self.ends.push((party, self.bytes.len()));
-    }
-
     fn push(&mut self, (party, decision): Written<'_>) {
         self.bytes.extend_from_slice(party);
         let party = self.bytes.len();
         self.bytes.extend_from_slice(decision);
-        self.end(party);
+        self.ends.push((party, self.bytes.len()));
     }
 
     fn get(&self, number: usize) -> Option<Written<'_>> {
@@ -65,6 +60,8 @@ struct Decoded {
     /// The block's partitions, by the numbers that results give.
     partitions: Arc<[SourcePartition]>,
     records: Vec<(u64, Record)>,
+    /// What names the subjects of its results.
+    subjects: Vec<SubjectsKey>,
     /// Effects that were not decoded, and the entry of each.
     effects: Effects,
     entries: Vec<u64>,
@@ -80,9 +77,15 @@ enum ReadAs {
 }
 
 impl Decoded {
+    /// An effect that was not decoded, and its entry.
+    fn effect(&self, number: usize) -> Option<(u64, Written<'_>)> {
+        Some((*self.entries.get(number)?, self.effects.get(number)?))
+    }
+
     /// Decodes entries in the place of those before, whose memory is there.
     fn read(&mut self, excerpt: &Excerpt, effects: ReadAs) -> Result<(), StoreError> {
         self.records.clear();
+        self.subjects.clear();
         self.effects.clear();
         self.entries.clear();
         for (index, entry) in excerpt.entries() {
@@ -90,7 +93,9 @@ impl Decoded {
                 self.effects.push((entry.party, entry.decision));
                 self.entries.push(index);
             } else {
-                self.records.push((index, Record::decode(index, &entry)?));
+                let record = Record::decode(index, &entry)?;
+                self.subjects.extend(record.result().map(SubjectsKey::of));
+                self.records.push((index, record));
             }
         }
         Ok(())
@@ -121,15 +126,33 @@ fn decode_all(
     Ok(())
 }
 
-/// Works on the entries from a block on, some of one block at a time.
-fn for_each_piece(
+/// The entries from a block on, some of one block at a time, as they are read.
+struct Pieces {
+    read: Receiver<Result<Decoded, StoreError>>,
+    used: Sender<Decoded>,
+}
+
+impl Pieces {
+    fn next(&mut self) -> Result<Option<Decoded>, StoreError> {
+        self.read.recv().ok().transpose()
+    }
+
+    /// Gives one back, whose memory the next one takes.
+    fn give_back(&self, piece: Decoded) {
+        // Without a thread that takes it, it is merely dropped.
+        drop(self.used.send(piece));
+    }
+}
+
+/// Works on the entries from a block on.
+fn with_pieces<T>(
     ledger: &LedgerReader,
     from_block: u64,
     effects: ReadAs,
-    mut work: impl FnMut(&Decoded) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+    work: impl FnOnce(Pieces) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     thread::scope(|scope| {
-        let (sender, pieces) = sync_channel(AHEAD);
+        let (sender, read) = sync_channel(AHEAD);
         let (used, returned) = channel();
         scope.spawn(move || {
             let spare = || returned.try_recv().unwrap_or_default();
@@ -139,14 +162,8 @@ fn for_each_piece(
                 drop(sender.send(Err(error)));
             }
         });
-        // An iterator, so that the receiver is dropped on failure and the sender stops.
-        for piece in pieces {
-            let piece = piece?;
-            work(&piece)?;
-            // Without a thread that takes it, it is merely dropped.
-            drop(used.send(piece));
-        }
-        Ok(())
+        // The receiver is dropped on failure, and the sender stops.
+        work(Pieces { read, used })
     })
 }
 
@@ -210,48 +227,51 @@ pub(crate) fn fold(
         ledger,
         cache: ExcerptCache::default(),
     };
-    for_each_piece(ledger, from_block, ReadAs::Records, |piece| {
-        for (index, record) in &piece.records {
-            match record {
-                Record::Result(record) => {
-                    if *index >= covered {
-                        let id = hash_of(&record.result.inspection_id);
-                        let seen = Seen {
-                            digest: record.digest,
-                            entry_index: *index,
-                        };
-                        links.identities.insert(id, seen);
+    with_pieces(ledger, from_block, ReadAs::Records, |mut pieces| {
+        while let Some(piece) = pieces.next()? {
+            for (index, record) in &piece.records {
+                match record {
+                    Record::Result(record) => {
+                        if *index >= covered {
+                            let id = hash_of(&record.result.inspection_id);
+                            let seen = Seen {
+                                digest: record.digest,
+                                entry_index: *index,
+                            };
+                            links.identities.insert(id, seen);
+                        }
+                        let linked = links.of(engine, *index, record)?;
+                        engine.fold(&Recorded::Result {
+                            partition: partition_of(*index, &piece, record)?,
+                            result: &record.result,
+                            epoch: record.epoch,
+                            linked: &linked,
+                        });
                     }
-                    let linked = links.of(engine, *index, record)?;
-                    engine.fold(&Recorded::Result {
-                        partition: partition_of(*index, piece, record)?,
-                        result: &record.result,
+                    Record::Registry(record) => engine.fold(&Recorded::Registry {
+                        partition: &record.partition,
+                        entry: &record.told,
                         epoch: record.epoch,
-                        linked: &linked,
-                    });
+                    }),
+                    Record::Signal(record) => engine.fold(&Recorded::Signal {
+                        partition: &record.heard.partition,
+                        signal: &record.heard.told,
+                        epoch: record.heard.epoch,
+                    }),
+                    Record::Command(record) => engine.fold(&Recorded::Command {
+                        partition: &record.partition,
+                        command: &record.told,
+                        epoch: record.epoch,
+                    }),
+                    Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
+                    Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
+                    Record::Rejection(_) | Record::Access(_) | Record::Erasure(_) => {}
                 }
-                Record::Registry(record) => engine.fold(&Recorded::Registry {
-                    partition: &record.partition,
-                    entry: &record.told,
-                    epoch: record.epoch,
-                }),
-                Record::Signal(record) => engine.fold(&Recorded::Signal {
-                    partition: &record.heard.partition,
-                    signal: &record.heard.told,
-                    epoch: record.heard.epoch,
-                }),
-                Record::Command(record) => engine.fold(&Recorded::Command {
-                    partition: &record.partition,
-                    command: &record.told,
-                    epoch: record.epoch,
-                }),
-                Record::Input(input) => engine.fold(&Recorded::Input(&input.as_input())),
-                Record::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
-                Record::Rejection(_) | Record::Access(_) | Record::Erasure(_) => {}
             }
-        }
-        if let Some((last, _)) = piece.records.last() {
-            links.identities.applied(last + 1)?;
+            if let Some((last, _)) = piece.records.last() {
+                links.identities.applied(last + 1)?;
+            }
+            pieces.give_back(piece);
         }
         Ok(())
     })

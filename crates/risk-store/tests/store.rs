@@ -19,16 +19,17 @@ use risk_domain::selection::{Selection, SelectionBasis, SelectionMode};
 use risk_domain::subject::{Subject, SubjectKind};
 use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use risk_engine::{
-    Assessment, Engine, Found, Input, Outcome as Became, PlanState, Policy, Registration,
+    Assessment, Effect, Engine, Found, Input, Outcome as Became, PlanState, Policy, Registration,
     ResultInput, SourcePartition, StateHash, Taxonomy,
 };
 use risk_store::identity::IdentitySettings;
 use risk_store::ledger::Section;
 use risk_store::ledger::merkle::verify_inclusion;
 use risk_store::{
-    AlertQuery, Committed, DRAW_RECORD, DeadLetterQuery, DurableListener, EncodedResult, Opened,
-    OutEvent, Placement, PlanShelf, Positions, Reader, Record, Rejection, ResultsOf, Store,
-    StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, Told, backup, restore,
+    AlertQuery, Committed, DRAW_RECORD, DeadLetterQuery, Difference, DurableListener,
+    EncodedResult, Opened, OutEvent, Placement, PlanShelf, Positions, Reader, Record, Rejection,
+    ResultsOf, Store, StoreError, StoreOptions, SubjectOrder, SubjectQuery, Ticket, Told, backup,
+    restore,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,6 +183,16 @@ impl Worker {
     }
 
     fn result(&mut self, number: i32, result: &InspectionResult) -> Became {
+        self.result_recorded_as(number, result, |_| ())
+    }
+
+    /// Takes a result, and records something else than what followed from it.
+    fn result_recorded_as(
+        &mut self,
+        number: i32,
+        result: &InspectionResult,
+        change: impl FnOnce(&mut Vec<Effect>),
+    ) -> Became {
         let Opened { writer, engine, .. } = &mut self.opened;
         let name = partition(number);
         let offset = self.positions.get(&name).copied().unwrap_or(0);
@@ -189,7 +200,7 @@ impl Worker {
         self.encoded.encode(result).unwrap();
         let seen = writer.lookup(&result.inspection_id).unwrap();
         let linked = writer.links_of(engine, result).unwrap();
-        let step = engine_step(
+        let mut step = engine_step(
             engine,
             &name,
             result,
@@ -197,6 +208,7 @@ impl Worker {
             seen.map(|it| it.digest),
             &linked,
         );
+        change(&mut step.effects);
         match &step.outcome {
             Became::Accepted(accepted) => {
                 let placement = Placement {
@@ -520,6 +532,56 @@ fn replay_rebuild_and_verification_agree_with_what_was_lived_through() {
     assert_eq!(verified.torn_tail, None);
     let worker = Worker::open(&store);
     assert_eq!(answers(worker.reader()), before);
+}
+
+#[test]
+fn a_replay_names_what_was_recorded_otherwise_left_out_or_made_up() {
+    let dir = TempDir::new().unwrap();
+    let store = store(dir.path());
+    let mut worker = Worker::open(&store);
+    worker.input(&Input::Hold(&[partition(0)]));
+    let failure = |number: u32| result(&format!("R{number}"), number, 0, true);
+    // What follows from each failure, and what is recorded of it.
+    let mut followed: Vec<Vec<Effect>> = Vec::new();
+    let mut record = |worker: &mut Worker, change: fn(&mut Vec<Effect>, &Effect)| {
+        let number = followed.len() as u32;
+        worker.result_recorded_as(0, &failure(number), |effects| {
+            followed.push(effects.clone());
+            change(effects, &followed[0][0]);
+        });
+    };
+    record(&mut worker, |_, _| ());
+    record(&mut worker, |effects, _| drop(effects.remove(0)));
+    record(&mut worker, |effects, other| effects[0] = other.clone());
+    record(&mut worker, |effects, other| effects.push(other.clone()));
+    // Behind the last record of a block, and before the first of the next one.
+    worker.settle();
+    let made_up = vec![followed[0][0].clone()];
+    worker.opened.writer.append_effects(made_up).unwrap();
+    worker.result_recorded_as(0, &failure(4), |effects| {
+        followed.push(std::mem::take(effects));
+    });
+    worker.settle();
+    worker.close();
+
+    let of = |number: usize| followed[number].len();
+    assert!((0..=4).all(|number| of(number) > 1), "{followed:?}");
+    let replayed = store.replay().unwrap();
+    assert_eq!(replayed.inputs, 6);
+    let recorded = of(0) + (of(1) - 1) + of(2) + (of(3) + 1) + 1;
+    assert_eq!(replayed.effects, recorded as u64);
+    let (mut other, mut made_up, mut left_out) = (0, 0, 0);
+    for difference in &replayed.differences {
+        match difference {
+            Difference::Effect { now: Some(_), .. } => other += 1,
+            Difference::Effect { now: None, .. } => made_up += 1,
+            Difference::Unrecorded { .. } => left_out += 1,
+            Difference::Placement { .. } => panic!("{difference:?}"),
+        }
+    }
+    // Where the first is left out those behind it stand in another's place, and the last one has none.
+    let found = (other, made_up, left_out);
+    assert_eq!(found, (of(1) - 1 + 1, 2, 1 + of(4)));
 }
 
 #[test]

@@ -1,8 +1,22 @@
 //! Finding many at a time: one waits for memory once for several of them.
 
-use super::{Subjects, base_hash, base_names};
+use super::{Base, Subjects, base_hash, base_names};
 use crate::step::Engine;
 use risk_domain::inspection::InspectionResult;
+use risk_domain::time::Timestamp;
+
+/// What names the subjects of a result, as 128 bits（主体指纹）: made where the result is read, whose names are near
+/// there, for the engine to look for.
+#[doc(alias = "主体指纹")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubjectsKey(u128);
+
+impl SubjectsKey {
+    /// The key of a result's subjects.
+    pub fn of(result: &InspectionResult) -> Self {
+        Self(base_hash(base_names(result)))
+    }
+}
 
 /// What [`Engine::find_all`] knows of the subjects of a result（已知主体）. It spares a look-up and decides nothing.
 #[doc(alias = "已知主体")]
@@ -19,15 +33,27 @@ impl Subjects {
             .find(parts as u64, same)
             .map(|(_, base)| *base)
     }
+
+    /// Reads what taking a result of each will read first, and says something of it, so that it is read: the
+    /// waits for memory overlap.
+    fn warm(&self, found: &[Found]) -> Option<Timestamp> {
+        let bases = found
+            .iter()
+            .filter_map(|found| self.bases.get(found.base? as usize));
+        let titled = |base: &Base| {
+            let of = |subject: usize| self.titles.get(subject)?.observed_at;
+            of(base.enterprise.0 as usize).max(of(base.site.0 as usize))
+        };
+        bases.filter_map(titled).max()
+    }
 }
 
 impl Engine {
     /// Looks for the subjects of results that will be taken in next, for [`crate::ResultInput::found`].
-    pub fn find_all<'a>(&self, results: impl Iterator<Item = &'a InspectionResult>) -> Vec<Found> {
-        // In two short loops, the second of which asks for the memory of several at a time.
-        let names = results.map(base_names);
-        let parts: Vec<u128> = names.map(base_hash).collect();
-        let bases = parts.iter().map(|parts| self.subjects.find_parts(*parts));
-        bases.map(|base| Found { base }).collect()
+    pub fn find_all(&self, keys: impl Iterator<Item = SubjectsKey>) -> Vec<Found> {
+        let bases = keys.map(|key| self.subjects.find_parts(key.0));
+        let found: Vec<Found> = bases.map(|base| Found { base }).collect();
+        std::hint::black_box(self.subjects.warm(&found));
+        found
     }
 }

@@ -17,7 +17,7 @@ use risk_domain::signal::Signal;
 use risk_domain::time::{DAY_MILLIS, Timestamp};
 use risk_engine::{
     AlertEntry, Effect, Engine, Input, Linked, Outcome, Policy, Recorded, Registration,
-    ResultInput, SourcePartition, StateHash, Taxonomy,
+    ResultInput, SourcePartition, StateHash, SubjectsKey, Taxonomy,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,7 +236,9 @@ impl Desk {
         let seen = known.map(|(before, _)| u128::from(before != result));
         let index = self.engine.partition(&name);
         // A fold is not told what is found; a law holds the two against each other.
-        let found = self.engine.find_all(std::iter::once(result));
+        let found = self
+            .engine
+            .find_all(std::iter::once(SubjectsKey::of(result)));
         let input = ResultInput {
             partition: index,
             result,

@@ -11,6 +11,7 @@ use risk_domain::decision::Command;
 use risk_domain::inspection::InspectionResult;
 use risk_domain::registry::RegistryEntry;
 use risk_domain::signal::{Signal, SignalPersonal};
+use risk_engine::SubjectsKey;
 use risk_store::EncodedResult;
 use risk_store::identity::IdHash;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(super) struct Chunk {
     used: usize,
     /// The ids of its results.
     ids: Vec<IdHash>,
+    /// What names their subjects.
+    subjects: Vec<SubjectsKey>,
 }
 
 impl Chunk {
@@ -56,24 +59,20 @@ impl Chunk {
         self.slots.get(..self.used).unwrap_or_default()
     }
 
-    /// Its results.
-    pub(super) fn results(&self) -> impl Iterator<Item = &InspectionResult> {
-        self.slots().iter().filter_map(|slot| match &slot.decoded {
-            Decoded::Result(result) => Some(&**result),
-            Decoded::Entry(_) | Decoded::Command(_) | Decoded::Signal(_) | Decoded::Rejected(_) => {
-                None
-            }
-        })
-    }
-
     /// The ids of its results.
     pub(super) fn ids(&self) -> &[IdHash] {
         &self.ids
     }
 
+    /// What names the subjects of its results.
+    pub(super) fn subjects(&self) -> &[SubjectsKey] {
+        &self.subjects
+    }
+
     fn clear(&mut self) {
         self.used = 0;
         self.ids.clear();
+        self.subjects.clear();
     }
 
     fn push(&mut self, decoded: Decoded) -> Result<(), WorkerError> {
@@ -92,6 +91,7 @@ impl Chunk {
         {
             encoded.encode(result)?;
             self.ids.push(encoded.id());
+            self.subjects.push(SubjectsKey::of(result));
         }
         self.used += 1;
         Ok(())
@@ -113,7 +113,12 @@ impl Decoder {
         limits: WireLimits,
     ) -> Result<Self, WorkerError> {
         let (batches, queue) = channel();
-        let (sender, chunks) = sync_channel(AHEAD);
+        let (sender, chunks) = sync_channel(
+            std::env::var("X_AHEAD")
+                .ok()
+                .and_then(|a| a.parse().ok())
+                .unwrap_or(AHEAD),
+        );
         let (used, returned) = channel();
         let work = move || decode_all(&queue, &sender, &returned, &*vocabulary, &limits);
         let thread = std::thread::Builder::new()

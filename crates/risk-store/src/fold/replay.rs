@@ -1,12 +1,14 @@
 //! Judging everything again（重放）.
 
-use super::{Decoded, Effects, Links, ReadAs, Written, for_each_piece, partition_of};
+use super::{Decoded, Links, Pieces, ReadAs, Written, partition_of, with_pieces};
 use crate::error::StoreError;
 use crate::identities::Identities;
 use crate::ledger::LedgerReader;
 use crate::records::{EncodedAssessments, Record, decode_effect, encode_effect};
 use crate::writer::ExcerptCache;
-use risk_engine::{Assessment, Effect, Engine, Epoch, Input, Outcome, Recorder, ResultInput};
+use risk_engine::{
+    Assessment, Effect, Engine, Epoch, Found, Input, Outcome, Recorder, ResultInput,
+};
 use std::thread;
 
 /// Records whose subjects are looked for at a time: few enough to stay in the processor's cache.
@@ -53,29 +55,91 @@ pub struct ReplayReport {
     pub differences: Vec<Difference>,
 }
 
-/// What followed from the last input, as it would be recorded.
-#[derive(Default)]
-struct Expected {
-    input: u64,
-    effects: Effects,
-    /// How many were met in the ledger.
-    met: usize,
+/// The effects that were recorded behind a record: those up to the next record, in however many pieces.
+struct Behind<'a> {
+    /// The piece that the record stands in, and how many of its effects were compared.
+    piece: &'a Decoded,
+    compared: &'a mut usize,
+    /// The record after it in the same piece. Behind the last one the pieces after it begin with effects of its.
+    until: Option<u64>,
+    rest: &'a mut Rest,
+}
+
+/// The pieces after the one at hand, and how many effects of the first of them were compared.
+struct Rest {
+    pieces: Pieces,
+    first: Option<(Decoded, usize)>,
+}
+
+impl Behind<'_> {
+    fn next(&mut self) -> Result<Option<(u64, Written<'_>)>, StoreError> {
+        let number = *self.compared;
+        match (self.piece.entries.get(number), self.until) {
+            (Some(entry), until) => {
+                let behind = until.is_none_or(|until| *entry < until);
+                *self.compared += usize::from(behind);
+                Ok(behind.then(|| self.piece.effect(number)).flatten())
+            }
+            (None, Some(_)) => Ok(None),
+            (None, None) => self.rest.next_effect(),
+        }
+    }
+}
+
+impl Rest {
+    /// The next effect, unless a record comes before it.
+    fn next_effect(&mut self) -> Result<Option<(u64, Written<'_>)>, StoreError> {
+        loop {
+            let Some((piece, compared)) = self.next_piece()? else {
+                return Ok(None);
+            };
+            if compared == piece.entries.len() && piece.records.is_empty() {
+                self.pieces.give_back(piece);
+                continue;
+            }
+            let entry = piece.entries.get(compared);
+            let record = piece.records.first().map(|(index, _)| index);
+            let comes = entry.is_some_and(|entry| record.is_none_or(|record| entry < record));
+            let (piece, next) = self.first.insert((piece, compared + usize::from(comes)));
+            return Ok(comes.then(|| piece.effect(*next - 1)).flatten());
+        }
+    }
+
+    /// The next piece, and how many of its effects were compared.
+    fn next_piece(&mut self) -> Result<Option<(Decoded, usize)>, StoreError> {
+        match self.first.take() {
+            Some(first) => Ok(Some(first)),
+            None => Ok(self.pieces.next()?.map(|piece| (piece, 0))),
+        }
+    }
+}
+
+/// Compares what follows from a record with what was recorded, as it follows.
+struct Comparison<'a> {
+    report: &'a mut ReplayReport,
+    behind: Behind<'a>,
+    /// The record.
+    entry: u64,
+    /// An effect in its recorded form.
+    written: &'a mut Vec<u8>,
     /// Whether an epoch closed.
     closed: bool,
     failed: Option<StoreError>,
 }
 
-impl Recorder for Expected {
+impl Recorder for Comparison<'_> {
     type Assessments = EncodedAssessments;
 
     fn outcome(&mut self, _outcome: &Outcome) {}
 
     fn effect(&mut self, mut effect: Effect) {
         self.closed |= matches!(effect, Effect::EpochClosed(_));
-        match encode_effect(&mut self.effects.bytes, &mut effect) {
-            Ok(party) => self.effects.end(party),
-            Err(error) => self.failed = self.failed.take().or(Some(error)),
-        }
+        let mut written = std::mem::take(self.written);
+        written.clear();
+        let compared = encode_effect(&mut written, &mut effect)
+            .and_then(|party| self.compare(written.split_at(party)));
+        self.note(compared);
+        *self.written = written;
     }
 
     fn gather(assessments: &mut EncodedAssessments, assessment: Assessment) {
@@ -83,23 +147,56 @@ impl Recorder for Expected {
     }
 
     fn assessed(&mut self, assessments: EncodedAssessments) {
-        let all = assessments.each(|decision| self.effects.push((&[], decision)));
-        self.failed = self.failed.take().or_else(|| all.err());
+        let mut compared = Ok(());
+        let all = assessments.each(|decision| {
+            if compared.is_ok() {
+                compared = self.compare((&[], decision));
+            }
+        });
+        self.note(all.and(compared));
     }
 }
 
-impl Expected {
-    /// Begins anew with what follows from another input.
-    fn begin(&mut self, input: u64) {
-        self.input = input;
-        self.effects.clear();
-        self.met = 0;
-        self.closed = false;
+impl Comparison<'_> {
+    fn note(&mut self, compared: Result<(), StoreError>) {
+        self.failed = self.failed.take().or_else(|| compared.err());
     }
 
-    /// The first that was not met yet.
-    fn next(&self) -> Option<Written<'_>> {
-        self.effects.get(self.met)
+    /// Compares an effect with the one recorded in its place: byte by byte, and where these differ by what they say,
+    /// which an earlier form says in other bytes.
+    fn compare(&mut self, now: Written<'_>) -> Result<(), StoreError> {
+        let Some((entry, recorded)) = self.behind.next()? else {
+            let now = Box::new(read_effect(self.entry, now)?);
+            let entry = self.entry;
+            self.report
+                .differences
+                .push(Difference::Unrecorded { entry, now });
+            return Ok(());
+        };
+        self.report.effects += 1;
+        if now != recorded {
+            let now = read_effect(entry, now)?;
+            let recorded = read_effect(entry, recorded)?;
+            if now != recorded {
+                self.report.differences.push(Difference::Effect {
+                    entry,
+                    recorded: Box::new(recorded),
+                    now: Some(Box::new(now)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an epoch closed, once everything followed: what else was recorded does not follow now.
+    fn end(mut self) -> Result<bool, StoreError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        while let Some((entry, recorded)) = self.behind.next()? {
+            self.report.leave(entry, recorded)?;
+        }
+        Ok(self.closed)
     }
 }
 
@@ -108,13 +205,14 @@ fn read_effect(entry: u64, (party, decision): Written<'_>) -> Result<Effect, Sto
 }
 
 impl ReplayReport {
-    fn leave(&mut self, expected: &mut Expected) -> Result<(), StoreError> {
-        while let Some(now) = expected.next() {
-            let entry = expected.input;
-            let now = Box::new(read_effect(entry, now)?);
-            self.differences.push(Difference::Unrecorded { entry, now });
-            expected.met += 1;
-        }
+    /// Notes a recorded effect that does not follow now.
+    fn leave(&mut self, entry: u64, recorded: Written<'_>) -> Result<(), StoreError> {
+        self.effects += 1;
+        self.differences.push(Difference::Effect {
+            entry,
+            recorded: Box::new(read_effect(entry, recorded)?),
+            now: None,
+        });
         Ok(())
     }
 
@@ -127,48 +225,6 @@ impl ReplayReport {
             self.differences.push(Difference::Placement { entry, now });
         }
     }
-
-    /// Compares the effects that were recorded before an entry, from `next` on, with what follows now.
-    fn compare_until(
-        &mut self,
-        expected: &mut Expected,
-        piece: &Decoded,
-        next: &mut usize,
-        until: u64,
-    ) -> Result<(), StoreError> {
-        while let Some(entry) = piece.entries.get(*next).filter(|entry| **entry < until) {
-            if let Some(recorded) = piece.effects.get(*next) {
-                self.compare(expected, *entry, recorded)?;
-            }
-            *next += 1;
-        }
-        Ok(())
-    }
-
-    /// Compares a recorded effect with what follows now: byte by byte, and where these differ by what they say,
-    /// which an earlier form says in other bytes.
-    fn compare(
-        &mut self,
-        expected: &mut Expected,
-        entry: u64,
-        recorded: Written<'_>,
-    ) -> Result<(), StoreError> {
-        self.effects += 1;
-        let now = expected.next();
-        if now != Some(recorded) {
-            let now = now.map(|now| read_effect(entry, now)).transpose()?;
-            let recorded = read_effect(entry, recorded)?;
-            if now.as_ref() != Some(&recorded) {
-                self.differences.push(Difference::Effect {
-                    entry,
-                    recorded: Box::new(recorded),
-                    now: now.map(Box::new),
-                });
-            }
-        }
-        expected.met += 1;
-        Ok(())
-    }
 }
 
 /// Judges all recorded inputs again with a fresh engine.
@@ -177,63 +233,124 @@ pub(crate) fn replay(
     identities: &mut Identities,
     ledger: &LedgerReader,
 ) -> Result<ReplayReport, StoreError> {
-    let mut report = ReplayReport::default();
-    let mut expected = Expected::default();
     identities.feed_from_ledger(ledger.entry_count())?;
-    let mut links = Links {
+    let links = Links {
         identities,
         ledger,
         cache: ExcerptCache::default(),
     };
-    for_each_piece(ledger, 0, ReadAs::Bytes, |piece| {
-        let mut compared = 0;
+    with_pieces(ledger, 0, ReadAs::Bytes, |pieces| {
+        let mut replay = Replay {
+            engine,
+            links,
+            report: ReplayReport::default(),
+            written: Vec::new(),
+        };
+        let mut rest = Rest {
+            pieces,
+            first: None,
+        };
+        // Nothing follows from nothing.
+        while let Some((entry, recorded)) = rest.next_effect()? {
+            replay.report.leave(entry, recorded)?;
+        }
+        while let Some((piece, compared)) = rest.next_piece()? {
+            replay.piece(&piece, compared, &mut rest)?;
+            rest.pieces.give_back(piece);
+        }
+        Ok(replay.report)
+    })
+}
+
+/// A replay on its way.
+struct Replay<'a> {
+    engine: &'a mut Engine,
+    links: Links<'a>,
+    report: ReplayReport,
+    /// Memory of the effect that is compared.
+    written: Vec<u8>,
+}
+
+impl Replay<'_> {
+    /// Judges the inputs of a piece, some of whose effects were compared with what followed from one before it.
+    fn piece(
+        &mut self,
+        piece: &Decoded,
+        mut compared: usize,
+        rest: &mut Rest,
+    ) -> Result<(), StoreError> {
+        let mut subjects = piece.subjects.iter().copied();
+        let mut until = piece.records.iter().skip(1).map(|(index, _)| *index);
         for some in piece.records.chunks(FOUND_AT_ONCE) {
             let results = some.iter().filter_map(|(_, record)| record.result());
-            let mut found = engine.find_all(results).into_iter();
+            let found = self
+                .engine
+                .find_all(subjects.by_ref().take(results.count()));
+            let mut found = found.into_iter();
             for (index, record) in some {
-                report.compare_until(&mut expected, piece, &mut compared, *index)?;
-                let linked;
-                let input = if let Record::Result(record) = record {
-                    linked = links.of(engine, *index, record)?;
-                    let partition = partition_of(*index, piece, record)?;
-                    let input = Input::Result(ResultInput {
-                        partition: engine.partition(partition),
-                        result: &record.result,
-                        digest: record.digest,
-                        // Accepted results have ids of their own, so nothing was seen before.
-                        seen: None,
-                        linked: &linked,
-                        found: found.next().unwrap_or_default(),
-                    });
-                    Some((input, Some((record.epoch, record.late))))
-                } else {
-                    input_of(record)
+                let behind = Behind {
+                    piece,
+                    compared: &mut compared,
+                    until: until.next(),
+                    rest,
                 };
-                let Some((input, placed)) = input else {
-                    continue;
-                };
-                report.leave(&mut expected)?;
-                expected.begin(*index);
-                let outcome = engine.step_into(&input, &mut expected);
-                if let Some(error) = expected.failed.take() {
-                    return Err(error);
-                }
-                if expected.closed
-                    && let Some(task) = engine.fit_task()
-                {
-                    // The next close waits for it, or runs it where there is no thread for it.
-                    drop(thread::Builder::new().spawn(move || task.run()));
-                }
-                if let Some(placed) = placed {
-                    report.place(*index, placed, outcome);
-                }
-                report.inputs += 1;
+                let found = record.result().and_then(|_| found.next());
+                self.record((*index, record), found.unwrap_or_default(), behind)?;
             }
         }
-        report.compare_until(&mut expected, piece, &mut compared, u64::MAX)
-    })?;
-    report.leave(&mut expected)?;
-    Ok(report)
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        (index, record): (u64, &Record),
+        found: Found,
+        behind: Behind<'_>,
+    ) -> Result<(), StoreError> {
+        let piece = behind.piece;
+        let mut comparison = Comparison {
+            report: &mut self.report,
+            behind,
+            entry: index,
+            written: &mut self.written,
+            closed: false,
+            failed: None,
+        };
+        let linked;
+        let input = if let Record::Result(record) = record {
+            linked = self.links.of(self.engine, index, record)?;
+            let partition = partition_of(index, piece, record)?;
+            let input = Input::Result(ResultInput {
+                partition: self.engine.partition(partition),
+                result: &record.result,
+                digest: record.digest,
+                // Accepted results have ids of their own, so nothing was seen before.
+                seen: None,
+                linked: &linked,
+                found,
+            });
+            Some((input, Some((record.epoch, record.late))))
+        } else {
+            input_of(record)
+        };
+        let became = input.map(|(input, placed)| {
+            let outcome = self.engine.step_into(&input, &mut comparison);
+            (outcome, placed)
+        });
+        if comparison.end()?
+            && let Some(task) = self.engine.fit_task()
+        {
+            // The next close waits for it, or runs it where there is no thread for it.
+            drop(thread::Builder::new().spawn(move || task.run()));
+        }
+        if let Some((outcome, placed)) = became {
+            self.report.inputs += 1;
+            if let Some(placed) = placed {
+                self.report.place(index, placed, outcome);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What an input was, and how it was placed if that was recorded.
