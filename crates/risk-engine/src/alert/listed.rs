@@ -164,7 +164,7 @@ impl Engine {
         self.alerts.list(filter, place)
     }
 
-    /// Every alert, by whom it is about: for who counts them all.
+    /// Every alert, in no order: for who counts them all.
     pub fn alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         self.alerts.entries()
     }

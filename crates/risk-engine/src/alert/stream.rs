@@ -6,11 +6,11 @@ use super::streams::AlertEntry;
 use super::terms::AlertTerms;
 use crate::event_time::Epoch;
 use crate::input::Effect;
+use crate::tight::TightMap;
 use risk_domain::ids::{AlertId, HazardCode};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Where an event stands among those of its stream. What is raised comes before what is decided at the
 /// same time.
@@ -25,7 +25,7 @@ pub(crate) struct Stream {
     /// What stands after all events of closed epochs.
     pub(super) settled: Standing,
     /// Events of open epochs.
-    pub(super) open: BTreeMap<Place, Event>,
+    pub(super) open: TightMap<Place, Event>,
     /// What stands after all events; none where no epoch with an event is open, and what is settled stands.
     pub(super) ahead: Option<Standing>,
 }
@@ -71,20 +71,15 @@ impl Stream {
 
     /// What stood at a place.
     pub(super) fn at(&self, id: u128, place: &Place, terms: &AlertTerms) -> Standing {
-        if self
-            .open
-            .last_key_value()
-            .is_none_or(|(last, _)| last < place)
-        {
+        if self.open.last_key().is_none_or(|last| last < place) {
             return self.now().clone();
         }
-        let before = self.open.range(..place.clone());
+        let before = self.open.before(place);
         self.fold(id, before.map(|(_, event)| event), terms)
     }
 
     pub(super) fn insert(&mut self, id: u128, place: Place, event: Event, terms: &AlertTerms) {
-        let last = self.open.last_key_value();
-        if last.is_none_or(|(last, _)| *last < place) {
+        if self.open.last_key().is_none_or(|last| *last < place) {
             let name = name_of(id);
             let ahead = self.ahead.get_or_insert_with(|| self.settled.clone());
             ahead.take(&StreamName { id: &name }, &event, terms);
@@ -103,8 +98,8 @@ impl Stream {
 
     /// Whether all its events lie in epochs up to this one.
     pub(super) fn ends_by(&self, epoch: Epoch) -> bool {
-        let last = self.open.last_key_value();
-        last.is_none_or(|((of, ..), _)| *of <= epoch)
+        let last = self.open.last_key();
+        last.is_none_or(|(of, ..)| *of <= epoch)
     }
 
     /// Settles all its events with an epoch, which ended at an instant. What is listed of it stays.
@@ -125,10 +120,7 @@ impl Stream {
         terms: &AlertTerms,
     ) {
         let name = name_of(id);
-        while let Some(first) = self.open.first_entry()
-            && first.key().0 <= epoch
-        {
-            let event = first.remove();
+        for event in self.open.take_first(|(of, ..)| *of <= epoch) {
             self.settled.take(&StreamName { id: &name }, &event, terms);
         }
         self.settled.wake(ended_at);

@@ -16,11 +16,13 @@ use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::signals::SignalRaised;
 use crate::step::Engine;
+use crate::tight::TightMap;
+use hashbrown::{HashMap, HashSet};
 use risk_domain::ids::{AlertId, HazardCode};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// Changes a stream so that what is listed is what stands.
 fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnce(&mut Stream)) {
@@ -30,14 +32,42 @@ fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnc
     listed.change(stream.hazard.as_ref(), before, after);
 }
 
+/// Streams as a checkpoint has them: in the order of their names, so that equal ones are equal bytes.
+fn in_order<S: Serializer>(streams: &HashMap<u128, Stream>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(by_name(streams))
+}
+
+fn names_in_order<S: Serializer>(names: &HashSet<u128>, to: S) -> Result<S::Ok, S::Error> {
+    let mut names: Vec<&u128> = names.iter().collect();
+    names.sort_unstable();
+    to.collect_seq(names)
+}
+
+fn from_list<'de, D, T, C>(from: D) -> Result<C, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+    C: FromIterator<T> + IntoIterator<Item = T>,
+{
+    Vec::<T>::deserialize(from).map(C::from_iter)
+}
+
+fn by_name(streams: &HashMap<u128, Stream>) -> Vec<(&u128, &Stream)> {
+    let mut all: Vec<(&u128, &Stream)> = streams.iter().collect();
+    all.sort_unstable_by_key(|(name, _)| **name);
+    all
+}
+
 /// All streams.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Alerts {
     /// The terms that the ledger named last.
     terms: Option<AlertTerms>,
-    streams: BTreeMap<u128, Stream>,
+    #[serde(serialize_with = "in_order", deserialize_with = "from_list")]
+    streams: HashMap<u128, Stream>,
     /// Streams that a close must look at: with events of open epochs, or snoozed.
-    lively: BTreeSet<u128>,
+    #[serde(serialize_with = "names_in_order", deserialize_with = "from_list")]
+    lively: HashSet<u128>,
     /// How many raises there were, and the sum of their digests.
     raised: (u64, u128),
     /// The alerts as they are listed: made of the streams, by whatever changes one.
@@ -114,7 +144,7 @@ impl Alerts {
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let (count, sum) = self.raised;
         let head = format!("{count} {sum:032x} {:?}", self.terms);
-        let lines = self.streams.iter().map(|(id, stream)| {
+        let lines = by_name(&self.streams).into_iter().map(|(id, stream)| {
             let parts = (&stream.settled, &stream.open);
             let bytes = postcard::to_stdvec(&parts).unwrap_or_default();
             format!("{id:032x} {:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
@@ -153,7 +183,7 @@ impl Alerts {
             subject: alert.subject.clone(),
             hazard: alert.hazard.clone(),
             settled: Standing::default(),
-            open: BTreeMap::new(),
+            open: TightMap::default(),
             ahead: None,
         });
         change(&mut self.listed, id, stream, |stream| {
@@ -197,7 +227,7 @@ impl Alerts {
         });
     }
 
-    /// Alerts that are snoozed no longer once an epoch has closed that ends then.
+    /// Alerts that are snoozed no longer once an epoch has closed that ends then, in the order of their streams.
     fn waking(&self, ended_at: Timestamp) -> Vec<(u128, StandingAlert)> {
         let lively = self.lively.iter();
         let streams = lively.filter_map(|id| Some((*id, self.streams.get(id)?)));
@@ -206,7 +236,9 @@ impl Alerts {
             let snooze = alert.snooze.as_ref();
             snooze.is_some_and(|snooze| snooze.until <= ended_at)
         });
-        over.map(|(id, alert)| (id, alert.clone())).collect()
+        let mut waking: Vec<_> = over.map(|(id, alert)| (id, alert.clone())).collect();
+        waking.sort_unstable_by_key(|(id, _)| *id);
+        waking
     }
 
     /// What stands of an alert's stream where an order has its place; none where there is no such stream.
@@ -237,7 +269,7 @@ impl Alerts {
 }
 
 impl Engine {
-    /// Every alert that is not closed, in the order of their streams.
+    /// Every alert that is not closed, in no order.
     pub fn open_alerts(&self) -> impl Iterator<Item = AlertEntry<'_>> {
         let all = self.alerts.entries();
         all.filter(|entry| entry.alert.state != AlertState::Closed)

@@ -13,6 +13,7 @@ use super::term::{Count, Deadline};
 use super::{Case, CaseKey, Cause, Happened};
 use crate::event_time::Epoch;
 use crate::policy::{CasePolicy, Lead};
+use crate::tight::TightMap;
 use compact_str::CompactString;
 use fold::Fold;
 use risk_domain::case_action::CaseAction;
@@ -114,7 +115,7 @@ pub(super) struct Rules<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Docket {
     pub(super) key: CaseKey,
-    pub(super) facts: BTreeMap<FactKey, Fact>,
+    pub(super) facts: TightMap<FactKey, Fact>,
     pub(super) cases: Vec<Case>,
     /// The time under which its next term waits to lapse.
     pub(super) timer: Option<Timestamp>,
@@ -124,7 +125,7 @@ impl Docket {
     pub(super) fn new(key: CaseKey) -> Self {
         Self {
             key,
-            facts: BTreeMap::new(),
+            facts: TightMap::default(),
             cases: Vec::new(),
             timer: None,
         }
@@ -163,10 +164,7 @@ impl Docket {
 
     /// Whether `fact`, which stands among the facts already, comes after everything else.
     pub(super) fn goes_on_with(&self, fact: &FactKey) -> bool {
-        let last_fact = self
-            .facts
-            .last_key_value()
-            .is_none_or(|(last, _)| last == fact);
+        let last_fact = self.facts.last_key().is_none_or(|last| last == fact);
         last_fact && self.last_event().is_none_or(|at| at <= fact.0)
     }
 

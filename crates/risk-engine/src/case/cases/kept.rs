@@ -3,6 +3,7 @@
 use super::{Cases, Loose, targets};
 use crate::case::docket::{Fact, FactId, FactKey};
 use crate::case::{Case, CaseKey};
+use crate::tight::TightMap;
 use risk_domain::ids::{CaseId, InspectionId};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Docketed {
     key: CaseKey,
-    facts: Vec<(FactKey, Fact)>,
+    facts: TightMap<FactKey, Fact>,
     cases: Vec<Case>,
 }
 
@@ -42,7 +43,7 @@ impl Cases {
     pub(crate) fn parts(&self) -> impl Iterator<Item = Docketed> {
         self.dockets.iter().map(|docket| Docketed {
             key: docket.key.clone(),
-            facts: docket.facts.clone().into_iter().collect(),
+            facts: docket.facts.clone(),
             cases: docket.cases.clone(),
         })
     }
@@ -62,7 +63,7 @@ impl Cases {
         for case in &cases {
             self.by_id.insert(case.id.clone(), number);
         }
-        for ((at, id), _) in &facts {
+        for (at, id) in facts.keys() {
             match id {
                 FactId::Result(id) => {
                     self.of_record.insert(id.clone(), (number, *at));
@@ -71,7 +72,7 @@ impl Cases {
             }
         }
         self.change(number, |docket| {
-            docket.facts = facts.into_iter().collect();
+            docket.facts = facts;
             docket.cases = cases;
         });
     }

@@ -10,7 +10,7 @@ use crate::case::{
     Case, CaseEvent, CaseKey, CaseKind, CaseState, Cause, Ending, Happened, Proposal, enforcement,
     farm_produce, fast_test, food_check, spot_check,
 };
-use crate::tight::push_tight;
+use crate::tight::{TightMap, push_tight};
 use compact_str::CompactString;
 use risk_domain::case_act::Measure;
 use risk_domain::case_action::CaseAction;
@@ -18,7 +18,6 @@ use risk_domain::ids::{CaseId, CommandId, InspectionId, SiteId, ZoneId};
 use risk_domain::scales::Role;
 use risk_domain::time::{DAY_MILLIS, Day, Timestamp};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 fn case_id(key: &CaseKey, kind: CaseKind, record: &InspectionId) -> Option<CaseId> {
     let mut hash = Sha256::new();
@@ -97,7 +96,7 @@ impl By {
 pub(super) struct Fold<'a> {
     key: &'a CaseKey,
     pub(super) cases: Vec<Case>,
-    facts: &'a BTreeMap<FactKey, Fact>,
+    facts: &'a TightMap<FactKey, Fact>,
     rules: Rules<'a>,
 }
 
@@ -114,7 +113,7 @@ impl<'a> Fold<'a> {
     pub(super) fn on(
         key: &'a CaseKey,
         cases: Vec<Case>,
-        facts: &'a BTreeMap<FactKey, Fact>,
+        facts: &'a TightMap<FactKey, Fact>,
         rules: Rules<'a>,
     ) -> Self {
         Self {
@@ -181,7 +180,7 @@ impl<'a> Fold<'a> {
         // Only what stands before it in the order of facts is known to it.
         let own = (at, FactId::Result(id.clone()));
         let known = |other: &InspectionId| {
-            let mut before = self.facts.range(..&own);
+            let mut before = self.facts.before(&own);
             before.any(|(key, _)| key.1 == FactId::Result(other.clone()))
         };
         let linked = fact.upon.iter().any(known);
