@@ -294,7 +294,7 @@ enum Awaits {
 }
 
 /// What a case is about: one product of one enterprise, and one hazard.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CaseKey {
     /// The enterprise.
     pub enterprise: EnterpriseId,

@@ -21,19 +21,24 @@ impl<C, P, V> Default for Classed<C, P, V> {
 pub(crate) type Line<C, P, V> = (C, P, V);
 
 impl<C: Ord, P: Ord, V: PartialEq> Classed<C, P, V> {
-    /// Puts what lies there now in the place of what lay there before.
-    pub(crate) fn change(&mut self, before: Vec<Line<C, P, V>>, after: Vec<Line<C, P, V>>) {
-        for line in before.into_iter().filter(|line| !after.contains(line)) {
-            let (class, place, _) = line;
-            if let Some(of_class) = self.0.get_mut(&class) {
-                of_class.remove(&place);
+    /// Puts what lies there now in the place of what lay there before. What stays is not looked for.
+    pub(crate) fn change(&mut self, before: &[Line<C, P, V>], after: Vec<Line<C, P, V>>) {
+        for (class, place, _) in before {
+            let lies = |line: &Line<C, P, V>| line.1 == *place && line.0 == *class;
+            if !after.iter().any(lies)
+                && let Some(of_class) = self.0.get_mut(class)
+            {
+                of_class.remove(place);
                 if of_class.is_empty() {
-                    self.0.remove(&class);
+                    self.0.remove(class);
                 }
             }
         }
-        for (class, place, value) in after {
-            self.0.entry(class).or_default().insert(place, value);
+        for line in after {
+            if !before.contains(&line) {
+                let (class, place, value) = line;
+                self.0.entry(class).or_default().insert(place, value);
+            }
         }
     }
 
@@ -107,7 +112,7 @@ mod tests {
             for (thing, to) in moves {
                 let line = |of: &(u8, u8)| vec![(of.0, (of.1, thing), of.0)];
                 let before = now.get(&thing).map(line).unwrap_or_default();
-                index.change(before, to.as_ref().map(line).unwrap_or_default());
+                index.change(&before, to.as_ref().map(line).unwrap_or_default());
                 match to {
                     Some(to) => now.insert(thing, to),
                     None => now.remove(&thing),

@@ -14,6 +14,7 @@ use crate::event_time::Epoch;
 use crate::input::Effect;
 use crate::policy::ItemPolicy;
 use crate::step::Engine;
+use crate::tight::push_tight;
 use compact_str::CompactString;
 use hashbrown::HashMap;
 use risk_domain::ids::{HazardCode, InspectionId, ItemCode, ProductCode};
@@ -122,11 +123,12 @@ impl HazardItems {
         let failed = (result.outcome == Outcome::Nonconforming).then(|| result.failed_items());
         for item in failed.into_iter().flatten() {
             if items.iter().all(|known| known.code != item.code) {
-                items.push(FailedItem {
+                let item = FailedItem {
                     code: item.code.clone(),
                     name: item.name.clone(),
                     hazard: item.hazard.clone(),
-                });
+                };
+                push_tight(&mut items, item);
             }
         }
         if !items.is_empty() {

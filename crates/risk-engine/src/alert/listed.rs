@@ -92,7 +92,7 @@ impl Listed {
     pub(super) fn change(
         &mut self,
         hazard: Option<&HazardCode>,
-        before: Vec<ListedAlert>,
+        before: &[ListedAlert],
         after: Vec<ListedAlert>,
     ) {
         if !self.hazards.contains(&hazard.cloned()) {

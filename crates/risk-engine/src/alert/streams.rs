@@ -29,7 +29,7 @@ fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnc
     let before = lines(id, &stream.now().alerts);
     change(stream);
     let after = lines(id, &stream.now().alerts);
-    listed.change(stream.hazard.as_ref(), before, after);
+    listed.change(stream.hazard.as_ref(), &before, after);
 }
 
 /// Streams as a checkpoint has them: in the order of their names, so that equal ones are equal bytes.
@@ -114,8 +114,7 @@ impl Alerts {
         self.listed = Listed::default();
         for (id, stream) in &self.streams {
             let after = lines(*id, &stream.now().alerts);
-            self.listed
-                .change(stream.hazard.as_ref(), Vec::new(), after);
+            self.listed.change(stream.hazard.as_ref(), &[], after);
         }
     }
 

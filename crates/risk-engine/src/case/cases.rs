@@ -24,7 +24,7 @@ use super::{Case, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use risk_domain::decision::{Command, Order};
 use risk_domain::ids::{CaseId, EnterpriseId, InspectionId, ProductCode};
 use risk_domain::inspection::{InspectionResult, Outcome};
@@ -33,6 +33,7 @@ use risk_domain::selection::SelectionMode;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 /// A result that stands in no docket yet, or whose docket may change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ enum Touch {
 pub(crate) struct Cases {
     dockets: Vec<Docket>,
     by_key: BTreeMap<CaseKey, u32>,
+    /// Dockets by the hash of their key: nearly every result that fails looks for one.
+    by_hash: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     /// Every id that a case ever had; one that later facts did away with leads to the same docket.
     by_id: HashMap<CaseId, u32>,
     of_record: HashMap<InspectionId, (u32, Timestamp)>,
@@ -205,11 +209,22 @@ impl Cases {
     }
 
     fn docket(&mut self, key: &CaseKey) -> u32 {
-        if let Some(docket) = self.by_key.get(key) {
+        let Self {
+            dockets,
+            by_hash,
+            hasher,
+            ..
+        } = self;
+        let hash = hasher.hash_one(key);
+        let known = by_hash.find(hash, |number| dockets[*number as usize].key == *key);
+        if let Some(docket) = known {
             return *docket;
         }
-        let number = self.dockets.len() as u32;
-        self.dockets.push(Docket::new(key.clone()));
+        let number = dockets.len() as u32;
+        dockets.push(Docket::new(key.clone()));
+        by_hash.insert_unique(hash, number, |number| {
+            hasher.hash_one(&dockets[*number as usize].key)
+        });
         self.by_key.insert(key.clone(), number);
         number
     }
@@ -424,16 +439,17 @@ impl Cases {
     /// Changes the cases of a docket: the one place where that is done, so that timers and lists follow.
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Docket)) {
         if let Some(docket) = self.dockets.get_mut(number as usize) {
-            if let Some(at) = docket.timer {
-                self.timers.remove(&(at, number));
-            }
             let before = Lines::of(number, &docket.cases);
             change(docket);
             let after = Lines::of(number, &docket.cases);
-            self.listed.change(before, after);
-            docket.timer = docket.next_lapse();
-            if let Some(at) = docket.timer {
-                self.timers.insert((at, number));
+            self.listed.change(&before, after);
+            let timer = docket.next_lapse();
+            if timer != docket.timer {
+                if let Some(at) = docket.timer {
+                    self.timers.remove(&(at, number));
+                }
+                self.timers.extend(timer.map(|at| (at, number)));
+                docket.timer = timer;
             }
         }
     }

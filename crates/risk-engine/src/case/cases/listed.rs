@@ -105,9 +105,9 @@ impl Lines {
 
 impl Listed {
     /// Puts the cases of a docket where they stand now.
-    pub(super) fn change(&mut self, before: Lines, after: Lines) {
-        self.opened.change(before.opened, after.opened);
-        self.due.change(before.due, after.due);
+    pub(super) fn change(&mut self, before: &Lines, after: Lines) {
+        self.opened.change(&before.opened, after.opened);
+        self.due.change(&before.due, after.due);
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
