@@ -288,7 +288,7 @@ impl Worker {
         let seen = self.parts.writer.look_up_all(chunk.ids())?;
         let engine = Arc::clone(&self.parts.engine);
         let mut engine = engine.write();
-        let found = engine.find_all(chunk.subjects().iter().copied());
+        let found = engine.find_all(chunk.results());
         let known = seen.into_iter().zip(found);
         let mut known = known.map(|(seen, found)| Known { seen, found });
         let mut receipts = Vec::with_capacity(chunk.slots().len());

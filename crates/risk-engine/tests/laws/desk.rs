@@ -238,7 +238,7 @@ impl Desk {
         // A fold is not told what is found; a law holds the two against each other.
         let found = self
             .engine
-            .find_all(std::iter::once(SubjectsKey::of(result)));
+            .find_all(std::iter::once((SubjectsKey::of(result), result)));
         let input = ResultInput {
             partition: index,
             result,

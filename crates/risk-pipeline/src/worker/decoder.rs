@@ -64,9 +64,15 @@ impl Chunk {
         &self.ids
     }
 
-    /// What names the subjects of its results.
-    pub(super) fn subjects(&self) -> &[SubjectsKey] {
-        &self.subjects
+    /// Its results, and what names their subjects.
+    pub(super) fn results(&self) -> impl Iterator<Item = (SubjectsKey, &InspectionResult)> {
+        let results = self.slots().iter().filter_map(|slot| match &slot.decoded {
+            Decoded::Result(result) => Some(&**result),
+            Decoded::Entry(_) | Decoded::Command(_) | Decoded::Signal(_) | Decoded::Rejected(_) => {
+                None
+            }
+        });
+        self.subjects.iter().copied().zip(results)
     }
 
     fn clear(&mut self) {
@@ -113,12 +119,7 @@ impl Decoder {
         limits: WireLimits,
     ) -> Result<Self, WorkerError> {
         let (batches, queue) = channel();
-        let (sender, chunks) = sync_channel(
-            std::env::var("X_AHEAD")
-                .ok()
-                .and_then(|a| a.parse().ok())
-                .unwrap_or(AHEAD),
-        );
+        let (sender, chunks) = sync_channel(AHEAD);
         let (used, returned) = channel();
         let work = move || decode_all(&queue, &sender, &returned, &*vocabulary, &limits);
         let thread = std::thread::Builder::new()

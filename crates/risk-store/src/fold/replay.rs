@@ -283,9 +283,9 @@ impl Replay<'_> {
         let mut until = piece.records.iter().skip(1).map(|(index, _)| *index);
         for some in piece.records.chunks(FOUND_AT_ONCE) {
             let results = some.iter().filter_map(|(_, record)| record.result());
-            let found = self
-                .engine
-                .find_all(subjects.by_ref().take(results.count()));
+            // The results first: where there are no more of them, no key is taken.
+            let named = results.zip(subjects.by_ref()).map(|(of, key)| (key, of));
+            let found = self.engine.find_all(named);
             let mut found = found.into_iter();
             for (index, record) in some {
                 let behind = Behind {
