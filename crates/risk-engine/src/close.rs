@@ -122,20 +122,21 @@ impl Engine {
         } else {
             touched
         };
-        for (rise, raising) in self.assess(&judged, epoch, recorder) {
+        let rises = self.assess(&judged, epoch, recorder);
+        for (rise, raising) in rises.into_iter().flatten() {
             self.raise_as(raising, rise, Behind::Record, &mut effects);
         }
         recorder.record_all(&mut effects);
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose. Of a million assessments only some stand there at a time, in the recorder's form.
+    /// that rose, in parts. Of a million assessments only some stand there at a time, in the recorder's form.
     fn assess<R: Recorder>(
         &mut self,
         subjects: &[SubjectIx],
         epoch: Epoch,
         recorder: &mut R,
-    ) -> Vec<Rise> {
+    ) -> Vec<Vec<Rise>> {
         let this = &*self;
         let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
@@ -169,7 +170,7 @@ impl Engine {
             });
             for part in written {
                 standings.extend(part.standings);
-                rises.extend(part.rises);
+                rises.push(part.rises);
                 recorder.assessed(part.assessments);
             }
         }
