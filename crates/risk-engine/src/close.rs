@@ -122,21 +122,20 @@ impl Engine {
         } else {
             touched
         };
-        let rises = self.assess(&judged, epoch, recorder);
-        for (rise, raising) in rises.into_iter().flatten() {
+        for (rise, raising) in self.assess(&judged, epoch, recorder) {
             self.raise_as(raising, rise, Behind::Record, &mut effects);
         }
         recorder.record_all(&mut effects);
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose, in parts. Of a million assessments only some stand there at a time, in the recorder's form.
+    /// that rose. Of a million assessments only some stand there at a time, in the recorder's form.
     fn assess<R: Recorder>(
         &mut self,
         subjects: &[SubjectIx],
         epoch: Epoch,
         recorder: &mut R,
-    ) -> Vec<Vec<Rise>> {
+    ) -> Vec<Rise> {
         let this = &*self;
         let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
@@ -170,7 +169,7 @@ impl Engine {
             });
             for part in written {
                 standings.extend(part.standings);
-                rises.push(part.rises);
+                rises.extend(part.rises);
                 recorder.assessed(part.assessments);
             }
         }

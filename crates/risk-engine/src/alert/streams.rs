@@ -33,7 +33,7 @@ fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnc
 }
 
 /// Streams as a checkpoint has them: in the order of their names, so that equal ones are equal bytes.
-fn in_order<S: Serializer>(streams: &HashMap<u128, Box<Stream>>, to: S) -> Result<S::Ok, S::Error> {
+fn in_order<S: Serializer>(streams: &HashMap<u128, Stream>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(by_name(streams))
 }
 
@@ -52,9 +52,8 @@ where
     Vec::<T>::deserialize(from).map(C::from_iter)
 }
 
-fn by_name(streams: &HashMap<u128, Box<Stream>>) -> Vec<(&u128, &Stream)> {
-    let all = streams.iter().map(|(name, stream)| (name, &**stream));
-    let mut all: Vec<(&u128, &Stream)> = all.collect();
+fn by_name(streams: &HashMap<u128, Stream>) -> Vec<(&u128, &Stream)> {
+    let mut all: Vec<(&u128, &Stream)> = streams.iter().collect();
     all.sort_unstable_by_key(|(name, _)| **name);
     all
 }
@@ -64,9 +63,8 @@ fn by_name(streams: &HashMap<u128, Box<Stream>>) -> Vec<(&u128, &Stream)> {
 pub(crate) struct Alerts {
     /// The terms that the ledger named last.
     terms: Option<AlertTerms>,
-    /// By their names; boxed, so that a table that grows moves none.
     #[serde(serialize_with = "in_order", deserialize_with = "from_list")]
-    streams: HashMap<u128, Box<Stream>>,
+    streams: HashMap<u128, Stream>,
     /// Streams that a close must look at: with events of open epochs, or snoozed.
     #[serde(serialize_with = "names_in_order", deserialize_with = "from_list")]
     lively: HashSet<u128>,
@@ -108,7 +106,7 @@ pub struct AlertEntry<'a> {
 
 impl Alerts {
     pub(super) fn stream(&self, id: u128) -> Option<&Stream> {
-        self.streams.get(&id).map(|stream| &**stream)
+        self.streams.get(&id)
     }
 
     /// Lists what was read from a checkpoint, which has the streams only.
@@ -133,11 +131,7 @@ impl Alerts {
                 + alerts * size_of::<StandingAlert>()
                 + stream.open.len() * (size_of::<Place>() + size_of::<Event>() + size_of::<Raise>())
         };
-        self.streams
-            .values()
-            .map(|stream| of(stream))
-            .sum::<usize>()
-            + self.listed.heap_bytes()
+        self.streams.values().map(of).sum::<usize>() + self.listed.heap_bytes()
     }
 
     /// Events of epochs that are open.
@@ -184,14 +178,12 @@ impl Alerts {
         let id = raising.stream;
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
         let event = Event::Raised(Box::new(Raise::new(alert, behind)));
-        let stream = self.streams.entry(id).or_insert_with(|| {
-            Box::new(Stream {
-                subject: alert.subject.clone(),
-                hazard: alert.hazard.clone(),
-                settled: Standing::default(),
-                open: TightMap::default(),
-                ahead: None,
-            })
+        let stream = self.streams.entry(id).or_insert_with(|| Stream {
+            subject: alert.subject.clone(),
+            hazard: alert.hazard.clone(),
+            settled: Standing::default(),
+            open: TightMap::default(),
+            ahead: None,
         });
         change(&mut self.listed, id, stream, |stream| {
             stream.insert(id, place, event, &terms);
