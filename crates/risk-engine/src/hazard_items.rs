@@ -44,33 +44,11 @@ struct Failure {
 /// What came in an epoch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Came {
-    /// Samples that were judged; a correction and a laboratory's confirmation are of one that was counted.
-    #[serde(with = "by_name")]
+    /// Samples that were judged; a correction and a laboratory's confirmation are of one that was counted. Every
+    /// result looks its product up.
+    #[serde(with = "crate::in_order")]
     tests: HashMap<ProductCode, u32>,
     failures: BTreeMap<InspectionId, Failure>,
-}
-
-/// Counts that every result looks up are found by hash; written, they stand in the order of names.
-mod by_name {
-    use super::{BTreeMap, HashMap, ProductCode};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        counts: &HashMap<ProductCode, u32>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        counts
-            .iter()
-            .collect::<BTreeMap<_, _>>()
-            .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<HashMap<ProductCode, u32>, D::Error> {
-        let ordered = BTreeMap::deserialize(deserializer)?;
-        Ok(ordered.into_iter().collect())
-    }
 }
 
 /// Counts of products and their items.

@@ -32,6 +32,7 @@ mod fit_task;
 mod frame;
 mod grade;
 mod hazard_items;
+mod in_order;
 mod influence;
 pub mod input;
 pub mod lists;

@@ -60,7 +60,7 @@ struct Decoded {
     /// The block's partitions, by the numbers that results give.
     partitions: Arc<[SourcePartition]>,
     records: Vec<(u64, Record)>,
-    /// What names the subjects of its results.
+    /// What names the subjects of its results, for a replay, which looks for many at a time.
     subjects: Vec<SubjectsKey>,
     /// Effects that were not decoded, and the entry of each.
     effects: Effects,
@@ -94,7 +94,9 @@ impl Decoded {
                 self.entries.push(index);
             } else {
                 let record = Record::decode(index, &entry)?;
-                self.subjects.extend(record.result().map(SubjectsKey::of));
+                if effects == ReadAs::Bytes {
+                    self.subjects.extend(record.result().map(SubjectsKey::of));
+                }
                 self.records.push((index, record));
             }
         }

@@ -22,7 +22,7 @@ use risk_domain::ids::{AlertId, HazardCode};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes a stream so that what is listed is what stands.
 fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnce(&mut Stream)) {
@@ -32,30 +32,12 @@ fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnc
     listed.change(stream.hazard.as_ref(), &before, after);
 }
 
-/// Streams as a checkpoint has them: in the order of their names, so that equal ones are equal bytes.
-fn in_order<S: Serializer>(streams: &HashMap<u128, Stream>, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(by_name(streams))
-}
-
 fn names_in_order<S: Serializer>(names: &HashSet<u128>, to: S) -> Result<S::Ok, S::Error> {
-    let mut names: Vec<&u128> = names.iter().collect();
-    names.sort_unstable();
-    to.collect_seq(names)
+    names.iter().collect::<BTreeSet<_>>().serialize(to)
 }
 
-fn from_list<'de, D, T, C>(from: D) -> Result<C, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-    C: FromIterator<T> + IntoIterator<Item = T>,
-{
-    Vec::<T>::deserialize(from).map(C::from_iter)
-}
-
-fn by_name(streams: &HashMap<u128, Stream>) -> Vec<(&u128, &Stream)> {
-    let mut all: Vec<(&u128, &Stream)> = streams.iter().collect();
-    all.sort_unstable_by_key(|(name, _)| **name);
-    all
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<HashSet<u128>, D::Error> {
+    Vec::deserialize(from).map(HashSet::from_iter)
 }
 
 /// All streams.
@@ -63,10 +45,10 @@ fn by_name(streams: &HashMap<u128, Stream>) -> Vec<(&u128, &Stream)> {
 pub(crate) struct Alerts {
     /// The terms that the ledger named last.
     terms: Option<AlertTerms>,
-    #[serde(serialize_with = "in_order", deserialize_with = "from_list")]
+    #[serde(with = "crate::in_order")]
     streams: HashMap<u128, Stream>,
     /// Streams that a close must look at: with events of open epochs, or snoozed.
-    #[serde(serialize_with = "names_in_order", deserialize_with = "from_list")]
+    #[serde(serialize_with = "names_in_order", deserialize_with = "names")]
     lively: HashSet<u128>,
     /// How many raises there were, and the sum of their digests.
     raised: (u64, u128),
@@ -143,7 +125,8 @@ impl Alerts {
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let (count, sum) = self.raised;
         let head = format!("{count} {sum:032x} {:?}", self.terms);
-        let lines = by_name(&self.streams).into_iter().map(|(id, stream)| {
+        let streams: BTreeMap<_, _> = self.streams.iter().collect();
+        let lines = streams.into_iter().map(|(id, stream)| {
             let parts = (&stream.settled, &stream.open);
             let bytes = postcard::to_stdvec(&parts).unwrap_or_default();
             format!("{id:032x} {:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
