@@ -39,7 +39,7 @@ use crate::ledger::{Hash, LedgerReader};
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) use history::HistoryList;
@@ -63,6 +63,10 @@ const SLED_SYNC_MILLIS: u64 = 10_000;
 /// call and replaces thousands: what was left grew by gigabytes while a million subjects were written. Eight
 /// rounds were seen to keep up with full batches.
 const FREEING_ROUNDS: usize = 16;
+
+/// Batches after which whoever leaves opens sled once more. sled lists its pages at a start only, and reads all
+/// that was logged since its last list for it: seconds, after a million keys.
+const UNLISTED_BATCHES: u32 = if cfg!(test) { 4 } else { 1_000 };
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
@@ -108,6 +112,8 @@ pub(crate) struct Views {
     db: sled::Db,
     dir: PathBuf,
     groups: groups::Groups,
+    /// Batches written since it was opened.
+    unlisted: AtomicU32,
 }
 
 impl Views {
@@ -123,6 +129,7 @@ impl Views {
                 groups: groups::Groups::load(&db)?,
                 db,
                 dir: dir.to_path_buf(),
+                unlisted: AtomicU32::new(0),
             })
         })
     }
@@ -142,6 +149,7 @@ impl Views {
     /// Writes a batch, and frees what it replaced.
     fn write(&self, batch: sled::Batch) -> Result<(), Damaged> {
         guard(|| Ok(self.db.apply_batch(batch)?))?;
+        self.unlisted.fetch_add(1, Ordering::Relaxed);
         for _ in 0..FREEING_ROUNDS {
             crossbeam_epoch::pin().flush();
         }
@@ -184,7 +192,8 @@ fn provenance(ledger: &LedgerReader) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct ViewsHandle {
     root: PathBuf,
-    current: RwLock<Arc<Views>>,
+    /// None where it could not be opened once more.
+    current: RwLock<Option<Arc<Views>>>,
     damaged: AtomicBool,
     pub(crate) ledger: LedgerReader,
 }
@@ -214,16 +223,16 @@ impl ViewsHandle {
         }
         let handle = Self {
             root: root.to_path_buf(),
-            current: RwLock::new(Arc::new(views)),
+            current: RwLock::new(Some(Arc::new(views))),
             damaged: AtomicBool::new(false),
             ledger,
         };
         Ok((handle, discarded))
     }
 
-    pub(crate) fn current(&self) -> Arc<Views> {
+    pub(crate) fn current(&self) -> Result<Arc<Views>, StoreError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current)
+        current.clone().ok_or(StoreError::ViewsUnavailable)
     }
 
     /// Reads the views; damage is remembered, and the view thread makes them again.
@@ -231,7 +240,7 @@ impl ViewsHandle {
         &self,
         look: impl FnOnce(&Views) -> Result<T, Damaged>,
     ) -> Result<T, StoreError> {
-        let views = self.current();
+        let views = self.current()?;
         guard(|| look(&views)).map_err(|Damaged(reason)| {
             tracing::warn!(reason, "the views are damaged; building them again");
             self.damaged.store(true, Ordering::Release);
@@ -253,12 +262,28 @@ impl ViewsHandle {
     fn put(&self, views: Arc<Views>) {
         let old = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, views)
+            current.replace(views)
         };
         self.damaged.store(false, Ordering::Release);
-        let dir = old.dir.clone();
-        drop(old);
-        remove(&dir);
+        if let Some(old) = old {
+            let dir = old.dir.clone();
+            drop(old);
+            remove(&dir);
+        }
+    }
+
+    /// Opens sled once more where much was written, so that the next start finds a list of its pages. Nobody
+    /// may hold the views any more but readers in the middle of a question; others wait.
+    fn list_pages(&self) -> Result<(), Damaged> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let much =
+            |views: &mut Arc<Views>| views.unlisted.load(Ordering::Relaxed) > UNLISTED_BATCHES;
+        if let Some(views) = current.take_if(much) {
+            let dir = views.dir.clone();
+            drop(views);
+            *current = Some(Arc::new(Views::open(&dir)?));
+        }
+        Ok(())
     }
 }
 

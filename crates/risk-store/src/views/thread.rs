@@ -192,7 +192,7 @@ fn take_entry(applier: &mut Applier, index: u64, entry: &Entry<'_>) -> Result<()
 impl ViewThread {
     /// Brings the views to the ledger's end; makes them again if they turn out damaged.
     pub(crate) fn catch_up(&self) -> Result<Applier, StoreError> {
-        let views = self.handle.current();
+        let views = self.handle.current()?;
         let caught_up = Applier::new(views, &self.handle.ledger)
             .map_err(Failure::from)
             .and_then(|mut applier| {
@@ -316,10 +316,13 @@ impl ViewThread {
                 }
             }
             if work.ended {
-                if let Err(Damaged(reason)) = work.applier.sync() {
+                let synced = work.applier.sync();
+                drop(work);
+                let left = synced.and_then(|()| self.handle.list_pages());
+                if let Err(Damaged(reason)) = left {
                     tracing::warn!(
                         reason,
-                        "the views could not be synced; the next start mends them"
+                        "the views could not be left in order; the next start mends them"
                     );
                 }
                 return;
