@@ -1,7 +1,7 @@
 //! Folding and replaying the ledger（归并与重放）.
 //!
 //! Folding applies what was recorded and judges nothing; replaying judges again and compares. Both
-//! read blocks on one thread, decode them on it, and work on the other.
+//! decode blocks on threads of their own, a piece each at a time, and work through them in order.
 
 mod replay;
 
@@ -11,16 +11,19 @@ pub use replay::{Difference, ReplayReport};
 use crate::error::StoreError;
 use crate::identities::{Identities, hash_of};
 use crate::identity::Seen;
-use crate::ledger::{Excerpt, LedgerReader};
+use crate::ledger::{Blocks, Excerpt, LedgerError, LedgerReader};
 use crate::records::{BlockMetadata, Positions, Record, RecordKind, ResultRecord};
 use crate::writer::{ExcerptCache, linked_of};
 use risk_engine::{Engine, Linked, Recorded, SourcePartition, SubjectsKey};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Pieces decoded ahead, a quarter of a megabyte of entries each: enough to go on with while the engine closes.
 const AHEAD: usize = 128;
+/// Threads that decode: a result takes one of them as long as the engine takes to let it in, and the engine
+/// stands still where none is ready.
+const DECODERS: usize = 2;
 
 /// The party and the decision of an effect.
 type Written<'a> = (&'a [u8], &'a [u8]);
@@ -104,39 +107,79 @@ impl Decoded {
     }
 }
 
-/// Reads the entries from a block on, some at a time; `take` says whether it goes on.
-fn decode_all(
-    ledger: &LedgerReader,
-    from_block: u64,
-    effects: ReadAs,
-    mut spare: impl FnMut() -> Decoded,
-    mut take: impl FnMut(Decoded) -> bool,
-) -> Result<(), StoreError> {
-    for block in ledger.blocks(from_block) {
-        let block = block?;
-        let metadata = BlockMetadata::decode(block.header().first_entry, block.metadata())?;
-        let partitions: Arc<[SourcePartition]> = metadata.partitions.into();
-        for excerpt in block.excerpts() {
-            let mut decoded = spare();
-            decoded.partitions = Arc::clone(&partitions);
-            decoded.read(&excerpt?, effects)?;
-            if !take(decoded) {
-                return Ok(());
+/// The pieces that are left of a block.
+type Left = Box<dyn Iterator<Item = Result<Excerpt, LedgerError>> + Send>;
+
+/// What is still to be decoded, from a block on: whoever takes the next piece reads on for it.
+struct Unread<'a> {
+    blocks: Blocks<'a>,
+    /// The block that is being read, and its partitions.
+    block: Option<(Left, Arc<[SourcePartition]>)>,
+    /// Where each piece will be handed over, in their order.
+    places: SyncSender<Receiver<Result<Decoded, StoreError>>>,
+    /// Pieces that were used, whose memory is there.
+    used: Receiver<Decoded>,
+}
+
+impl Unread<'_> {
+    fn next(&mut self) -> Result<Option<(Excerpt, Decoded)>, StoreError> {
+        loop {
+            if let Some((excerpts, partitions)) = &mut self.block
+                && let Some(excerpt) = excerpts.next()
+            {
+                let mut piece = self.used.try_recv().unwrap_or_default();
+                piece.partitions = Arc::clone(partitions);
+                return Ok(Some((excerpt?, piece)));
             }
+            let Some(block) = self.blocks.next() else {
+                return Ok(None);
+            };
+            let block = block?;
+            let first = block.header().first_entry;
+            let metadata = BlockMetadata::decode(first, block.metadata())?;
+            let left = Box::new(block.excerpts_from(first));
+            self.block = Some((left, metadata.partitions.into()));
         }
     }
-    Ok(())
+}
+
+/// Decodes pieces, one after the other with others who do, until none is left or nobody waits for more.
+fn decode_all(unread: &Mutex<Unread<'_>>, effects: ReadAs) {
+    loop {
+        let (place, receiver) = sync_channel(1);
+        let next = {
+            let mut unread = unread.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(next) = unread.next().transpose() else {
+                return;
+            };
+            // Sent before the lock is left: places stand in the order of pieces.
+            if unread.places.send(receiver).is_err() {
+                return;
+            }
+            next
+        };
+        let decoded = next.and_then(|(excerpt, mut piece)| {
+            piece.read(&excerpt, effects)?;
+            Ok(piece)
+        });
+        let failed = decoded.is_err();
+        // Without a receiver the work has failed.
+        if place.send(decoded).is_err() || failed {
+            return;
+        }
+    }
 }
 
 /// The entries from a block on, some of one block at a time, as they are read.
 struct Pieces {
-    read: Receiver<Result<Decoded, StoreError>>,
+    places: Receiver<Receiver<Result<Decoded, StoreError>>>,
     used: Sender<Decoded>,
 }
 
 impl Pieces {
     fn next(&mut self) -> Result<Option<Decoded>, StoreError> {
-        self.read.recv().ok().transpose()
+        let place = self.places.recv().ok();
+        place.and_then(|place| place.recv().ok()).transpose()
     }
 
     /// Gives one back, whose memory the next one takes.
@@ -153,19 +196,26 @@ fn with_pieces<T>(
     effects: ReadAs,
     work: impl FnOnce(Pieces) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
+    let (to_places, places) = sync_channel(AHEAD);
+    let (to_used, used) = channel();
+    let unread = Mutex::new(Unread {
+        blocks: ledger.blocks(from_block),
+        block: None,
+        places: to_places,
+        used,
+    });
+    let unread = Arc::new(unread);
     thread::scope(|scope| {
-        let (sender, read) = sync_channel(AHEAD);
-        let (used, returned) = channel();
-        scope.spawn(move || {
-            let spare = || returned.try_recv().unwrap_or_default();
-            // Without a receiver the work has failed and nobody waits for more.
-            let take = |decoded| sender.send(Ok(decoded)).is_ok();
-            if let Err(error) = decode_all(ledger, from_block, effects, spare, take) {
-                drop(sender.send(Err(error)));
-            }
-        });
-        // The receiver is dropped on failure, and the sender stops.
-        work(Pieces { read, used })
+        for _ in 0..DECODERS {
+            let unread = Arc::clone(&unread);
+            scope.spawn(move || decode_all(&unread, effects));
+        }
+        // Decoders leave when the last of them lets go.
+        drop(unread);
+        work(Pieces {
+            places,
+            used: to_used,
+        })
     })
 }
 

@@ -176,13 +176,14 @@ impl Segment {
         offset: u64,
         header: &BlockHeader,
     ) -> Result<Result<BlockBody, DamageKind>, LedgerError> {
-        let metadata_len = header.metadata_len as usize;
-        let mut metadata = vec![0; metadata_len + header.payload_len as usize];
-        self.read_at(&mut metadata, offset + HEADER_LEN as u64)?;
-        if Hash::of(&metadata[..metadata_len]) != header.metadata_hash {
+        let metadata_at = offset + HEADER_LEN as u64;
+        let mut metadata = vec![0; header.metadata_len as usize];
+        self.read_at(&mut metadata, metadata_at)?;
+        if Hash::of(&metadata) != header.metadata_hash {
             return Ok(Err(DamageKind::Metadata));
         }
-        let payload = metadata.split_off(metadata_len);
+        let mut payload = vec![0; header.payload_len as usize];
+        self.read_at(&mut payload, metadata_at + metadata.len() as u64)?;
         if Hash::of(&payload) != header.payload_hash {
             return Ok(Err(DamageKind::Payload));
         }
