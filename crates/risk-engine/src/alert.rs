@@ -10,6 +10,7 @@ mod orders;
 pub mod standing;
 mod stream;
 mod streams;
+mod table;
 pub mod terms;
 
 use crate::assessment::Assessment;

@@ -11,6 +11,7 @@ use crate::event_time::Epoch;
 use crate::evidence::Tallies;
 use crate::input::{Effect, Recorder};
 use crate::model::week_of;
+use crate::paged::Paged;
 use crate::spread::spread;
 use crate::step::{Engine, Standing, SubjectState};
 use crate::subjects::{SubjectIx, name_begins};
@@ -122,20 +123,21 @@ impl Engine {
         } else {
             touched
         };
-        for (rise, raising) in self.assess(&judged, epoch, recorder) {
+        let rises = self.assess(&judged, epoch, recorder);
+        for (rise, raising) in rises.into_iter().flatten() {
             self.raise_as(raising, rise, Behind::Record, &mut effects);
         }
         recorder.record_all(&mut effects);
     }
 
     /// Judges subjects and records what changed, in the order of names; returns the alerts of levels
-    /// that rose. Of a million assessments only some stand there at a time, in the recorder's form.
+    /// that rose, in parts. Of a million assessments only some stand there at a time, in the recorder's form.
     fn assess<R: Recorder>(
         &mut self,
         subjects: &[SubjectIx],
         epoch: Epoch,
         recorder: &mut R,
-    ) -> Vec<Rise> {
+    ) -> Vec<Vec<Rise>> {
         let this = &*self;
         let outlook = this.outlook(None).of_all(subjects);
         let occasion = this.occasion(epoch);
@@ -169,7 +171,7 @@ impl Engine {
             });
             for part in written {
                 standings.extend(part.standings);
-                rises.extend(part.rises);
+                rises.push(part.rises);
                 recorder.assessed(part.assessments);
             }
         }
@@ -260,10 +262,7 @@ impl Engine {
 
     /// Puts what stands of a subject in the place of what stood before, and counts it.
     pub(crate) fn stand(&mut self, subject: SubjectIx, standing: Standing) {
-        if self.states.len() < self.subjects.len() {
-            self.states
-                .resize_with(self.subjects.len(), SubjectState::default);
-        }
+        self.states.fill(self.subjects.len(), SubjectState::default);
         let Some(state) = self.states.get_mut(subject.0 as usize) else {
             return;
         };
@@ -281,12 +280,9 @@ impl Engine {
         rows.extend(self.families.close(epoch));
         // Rows of one base together: sums are added to each subject once, however many rows.
         rows.sort_unstable_by_key(|row| row.base);
-        if self.states.len() < self.subjects.len() {
-            self.states
-                .resize_with(self.subjects.len(), SubjectState::default);
-        }
+        self.states.fill(self.subjects.len(), SubjectState::default);
         let mut touched = Vec::new();
-        let mut add = |states: &mut [SubjectState], subject: SubjectIx, sums: &Tallies| {
+        let mut add = |states: &mut Paged<SubjectState>, subject: SubjectIx, sums: &Tallies| {
             if let Some(state) = states.get_mut(subject.0 as usize) {
                 state.tallies.merge(sums);
                 touched.push(subject);

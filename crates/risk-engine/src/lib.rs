@@ -43,6 +43,7 @@ mod model;
 mod null_replay;
 mod observers;
 mod outlook;
+mod paged;
 mod plans;
 pub mod policy;
 mod problems;

@@ -1,6 +1,6 @@
 //! What the engine's state weighs.
 
-use crate::step::{Engine, SubjectState};
+use crate::step::Engine;
 use crate::subjects::Subjects;
 
 /// Bytes that the state holds, by what they hold（内存占用）. Counted from capacities, so what the
@@ -19,7 +19,7 @@ pub struct MemoryUse {
 impl Engine {
     /// What the state weighs now.
     pub fn memory(&self) -> MemoryUse {
-        let states = self.states.capacity() * size_of::<SubjectState>();
+        let states = self.states.heap_bytes();
         let sums = self.states.iter().map(|state| state.tallies.heap_bytes());
         let (names, links) = self.subjects.heap_bytes();
         MemoryUse {

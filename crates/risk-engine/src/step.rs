@@ -24,6 +24,7 @@ use crate::input::{
     Step,
 };
 use crate::model::Model;
+use crate::paged::Paged;
 use crate::plans::Plans;
 use crate::policy::Policy;
 use crate::problems::Problems;
@@ -92,7 +93,7 @@ pub struct Engine {
     pub(crate) decay: ForwardDecay,
     pub(crate) taxonomy: Taxonomy,
     pub(crate) subjects: Subjects,
-    pub(crate) states: Vec<SubjectState>,
+    pub(crate) states: Paged<SubjectState>,
     /// How many subjects of a kind have which recorded level.
     pub(crate) graded: BTreeMap<(SubjectKind, RiskLevel), u64>,
     pub(crate) pending: Pending,
@@ -137,7 +138,7 @@ impl Engine {
             decay,
             taxonomy,
             subjects: Subjects::default(),
-            states: Vec::new(),
+            states: Paged::default(),
             graded: BTreeMap::new(),
             pending: Pending::default(),
             families: Families::default(),
@@ -162,6 +163,13 @@ impl Engine {
             references: References::default(),
             policy,
         })
+    }
+
+    /// Keeps no lists of alerts and cases from now on, for who judges and asks for none: lists and counts of
+    /// them find nothing then.
+    pub fn leave_out_lists(&mut self) {
+        self.alerts.leave_out_lists();
+        self.cases.leave_out_lists();
     }
 
     /// The public name of an enterprise or a site, as the result observed last gave it.

@@ -85,9 +85,18 @@ pub(super) fn lines(stream: u128, alerts: &[StandingAlert]) -> Vec<ListedAlert> 
 pub(super) struct Listed {
     pub(super) alerts: Classed<Class, Place, Timestamp>,
     hazards: BTreeSet<Option<HazardCode>>,
+    /// Nobody will ask for lists, and none are kept.
+    pub(super) left_out: bool,
 }
 
 impl Listed {
+    pub(super) fn left_out() -> Self {
+        Self {
+            left_out: true,
+            ..Self::default()
+        }
+    }
+
     /// Puts the alerts of a stream where they stand now.
     pub(super) fn change(
         &mut self,

@@ -10,6 +10,7 @@ use super::listed::{Listed, lines};
 use super::moved::{AlertMoved, MoveCause};
 use super::standing::{AlertOrder, Event, Raise, Standing, StandingAlert, stream_id};
 use super::stream::{Place, Stream, place_of, stream_of};
+use super::table::Streams;
 use super::terms::AlertTerms;
 use super::{Alert, AlertRule, Behind, ResultsRaised};
 use crate::event_time::Epoch;
@@ -17,27 +18,22 @@ use crate::input::Effect;
 use crate::signals::SignalRaised;
 use crate::step::Engine;
 use crate::tight::TightMap;
-use hashbrown::{HashMap, HashSet};
 use risk_domain::ids::{AlertId, HazardCode};
 use risk_domain::subject::Subject;
 use risk_domain::time::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::{BTreeMap, BTreeSet};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Changes a stream so that what is listed is what stands.
 fn change(listed: &mut Listed, id: u128, stream: &mut Stream, change: impl FnOnce(&mut Stream)) {
+    if listed.left_out {
+        change(stream);
+        return;
+    }
     let before = lines(id, &stream.now().alerts);
     change(stream);
     let after = lines(id, &stream.now().alerts);
     listed.change(stream.hazard.as_ref(), &before, after);
-}
-
-fn names_in_order<S: Serializer>(names: &HashSet<u128>, to: S) -> Result<S::Ok, S::Error> {
-    names.iter().collect::<BTreeSet<_>>().serialize(to)
-}
-
-fn names<'de, D: Deserializer<'de>>(from: D) -> Result<HashSet<u128>, D::Error> {
-    Vec::deserialize(from).map(HashSet::from_iter)
 }
 
 /// All streams.
@@ -45,11 +41,7 @@ fn names<'de, D: Deserializer<'de>>(from: D) -> Result<HashSet<u128>, D::Error> 
 pub(crate) struct Alerts {
     /// The terms that the ledger named last.
     terms: Option<AlertTerms>,
-    #[serde(with = "crate::in_order")]
-    streams: HashMap<u128, Stream>,
-    /// Streams that a close must look at: with events of open epochs, or snoozed.
-    #[serde(serialize_with = "names_in_order", deserialize_with = "names")]
-    lively: HashSet<u128>,
+    streams: Streams,
     /// How many raises there were, and the sum of their digests.
     raised: (u64, u128),
     /// The alerts as they are listed: made of the streams, by whatever changes one.
@@ -88,16 +80,20 @@ pub struct AlertEntry<'a> {
 
 impl Alerts {
     pub(super) fn stream(&self, id: u128) -> Option<&Stream> {
-        self.streams.get(&id)
+        self.streams.get(id)
     }
 
     /// Lists what was read from a checkpoint, which has the streams only.
     pub(crate) fn list_anew(&mut self) {
         self.listed = Listed::default();
-        for (id, stream) in &self.streams {
-            let after = lines(*id, &stream.now().alerts);
+        for (id, stream) in self.streams.iter() {
+            let after = lines(id, &stream.now().alerts);
             self.listed.change(stream.hazard.as_ref(), &[], after);
         }
+    }
+
+    pub(crate) fn leave_out_lists(&mut self) {
+        self.listed = Listed::left_out();
     }
 
     pub(super) fn terms(&self, policy: &AlertTerms) -> AlertTerms {
@@ -109,23 +105,24 @@ impl Alerts {
         let of = |stream: &Stream| {
             let ahead = stream.ahead.as_ref().map_or(0, |ahead| ahead.alerts.len());
             let alerts = stream.settled.alerts.len() + ahead;
-            size_of::<Stream>()
-                + alerts * size_of::<StandingAlert>()
+            alerts * size_of::<StandingAlert>()
                 + stream.open.len() * (size_of::<Place>() + size_of::<Event>() + size_of::<Raise>())
         };
-        self.streams.values().map(of).sum::<usize>() + self.listed.heap_bytes()
+        let held = self.streams.iter().map(|(_, stream)| of(stream));
+        self.streams.heap_bytes() + held.sum::<usize>() + self.listed.heap_bytes()
     }
 
     /// Events of epochs that are open.
     pub(crate) fn open_events(&self) -> usize {
-        self.streams.values().map(|stream| stream.open.len()).sum()
+        let streams = self.streams.iter();
+        streams.map(|(_, stream)| stream.open.len()).sum()
     }
 
     /// What the state hash covers, a line a stream.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         let (count, sum) = self.raised;
         let head = format!("{count} {sum:032x} {:?}", self.terms);
-        let streams: BTreeMap<_, _> = self.streams.iter().collect();
+        let streams: BTreeMap<u128, &Stream> = self.streams.iter().collect();
         let lines = streams.into_iter().map(|(id, stream)| {
             let parts = (&stream.settled, &stream.open);
             let bytes = postcard::to_stdvec(&parts).unwrap_or_default();
@@ -137,23 +134,21 @@ impl Alerts {
     /// Puts terms in force, by which events of open epochs are counted anew.
     pub(crate) fn set_terms(&mut self, terms: AlertTerms) {
         self.terms = Some(terms);
-        for id in &self.lively {
-            if let Some(stream) = self.streams.get_mut(id) {
-                change(&mut self.listed, *id, stream, |stream| {
-                    stream.look_ahead(*id, &terms);
-                });
-            }
-        }
+        let (streams, listed) = (&mut self.streams, &mut self.listed);
+        streams.retain_lively(|id, stream| {
+            change(listed, id, stream, |stream| stream.look_ahead(id, &terms));
+            true
+        });
     }
 
-    /// Takes in a raise, and returns the stream as it then stands.
+    /// Takes in a raise, and returns what stood before and the stream as it then stands.
     pub(crate) fn raise(
         &mut self,
         epoch: Epoch,
         (alert, behind): (&Alert, &Behind),
         raising: Raising,
         policy: &AlertTerms,
-    ) -> &Stream {
+    ) -> (Standing, &Stream) {
         let (count, sum) = &mut self.raised;
         *count += 1;
         *sum = sum.wrapping_add(raising.digest);
@@ -161,18 +156,18 @@ impl Alerts {
         let id = raising.stream;
         let place = (epoch, alert.raised_at, false, alert.id.to_string());
         let event = Event::Raised(Box::new(Raise::new(alert, behind)));
-        let stream = self.streams.entry(id).or_insert_with(|| Stream {
+        let stream = self.streams.touch_or_make(id, || Stream {
             subject: alert.subject.clone(),
             hazard: alert.hazard.clone(),
             settled: Standing::default(),
             open: TightMap::default(),
             ahead: None,
         });
+        let before = stream.now().clone();
         change(&mut self.listed, id, stream, |stream| {
             stream.insert(id, place, event, &terms);
         });
-        self.lively.insert(id);
-        stream
+        (before, stream)
     }
 
     /// Takes in what an officer decided.
@@ -181,12 +176,11 @@ impl Alerts {
         let Some(id) = stream_of(&order.alert) else {
             return;
         };
-        if let Some(stream) = self.streams.get_mut(&id) {
+        if let Some(stream) = self.streams.touch(id) {
             let place = place_of(epoch, &order);
             change(&mut self.listed, id, stream, |stream| {
                 stream.insert(id, place, Event::Decided(Box::new(order)), &terms);
             });
-            self.lively.insert(id);
         }
     }
 
@@ -194,16 +188,13 @@ impl Alerts {
     pub(crate) fn settle(&mut self, epoch: Epoch, ended_at: Timestamp, policy: &AlertTerms) {
         let terms = self.terms(policy);
         let (streams, listed) = (&mut self.streams, &mut self.listed);
-        self.lively.retain(|id| {
-            let Some(stream) = streams.get_mut(id) else {
-                return false;
-            };
+        streams.retain_lively(|id, stream| {
             if stream.ends_by(epoch) {
                 stream.settle_all(ended_at);
                 return stream.snoozed();
             }
-            change(listed, *id, stream, |stream| {
-                stream.settle(*id, epoch, ended_at, &terms);
+            change(listed, id, stream, |stream| {
+                stream.settle(id, epoch, ended_at, &terms);
             });
             true
         });
@@ -211,9 +202,8 @@ impl Alerts {
 
     /// Alerts that are snoozed no longer once an epoch has closed that ends then, in the order of their streams.
     fn waking(&self, ended_at: Timestamp) -> Vec<(u128, StandingAlert)> {
-        let lively = self.lively.iter();
-        let streams = lively.filter_map(|id| Some((*id, self.streams.get(id)?)));
-        let open = streams.filter_map(|(id, stream)| Some((id, stream.now().open()?)));
+        let lively = self.streams.lively();
+        let open = lively.filter_map(|(id, stream)| Some((id, stream.now().open()?)));
         let over = open.filter(|(_, alert)| {
             let snooze = alert.snooze.as_ref();
             snooze.is_some_and(|snooze| snooze.until <= ended_at)
@@ -231,19 +221,19 @@ impl Alerts {
         terms: &AlertTerms,
     ) -> Option<Standing> {
         let id = stream_of(&order.alert)?;
-        let stream = self.streams.get(&id)?;
+        let stream = self.streams.get(id)?;
         Some(stream.at(id, &place_of(epoch, order), terms))
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = AlertEntry<'_>> {
-        self.streams.values().flat_map(|stream| {
+        self.streams.iter().flat_map(|(_, stream)| {
             let alerts = stream.now().alerts.iter();
             alerts.map(|alert| stream.entry(alert))
         })
     }
 
     fn entry(&self, id: &AlertId) -> Option<AlertEntry<'_>> {
-        let stream = self.streams.get(&stream_of(id)?)?;
+        let stream = self.streams.get(stream_of(id)?)?;
         let alerts = &stream.now().alerts;
         let alert = alerts.iter().find(|alert| alert.id == *id)?;
         Some(stream.entry(alert))
@@ -268,7 +258,7 @@ impl Engine {
         subject: &Subject,
         hazard: Option<&HazardCode>,
     ) -> Option<AlertEntry<'_>> {
-        let stream = self.alerts.streams.get(&stream_id(subject, hazard))?;
+        let stream = self.alerts.streams.get(stream_id(subject, hazard))?;
         Some(stream.entry(stream.now().open()?))
     }
 
@@ -323,7 +313,6 @@ impl Engine {
         effects: &mut Vec<Effect>,
     ) {
         self.state_terms(effects);
-        let before = self.standing_of(raising.stream);
         let cause = MoveCause::Raised {
             raise: alert.id.clone(),
             rule: alert.rule,
@@ -333,7 +322,7 @@ impl Engine {
         let at = alert.raised_at;
         let terms = self.policy.alert.standing;
         let raised = (&alert, &behind);
-        let stream = self.alerts.raise(self.placed, raised, raising, &terms);
+        let (before, stream) = self.alerts.raise(self.placed, raised, raising, &terms);
         let mut moves = Vec::new();
         stream.tell_moves(&before, at, &cause, &mut moves);
         effects.push(match behind {
@@ -349,7 +338,7 @@ impl Engine {
     }
 
     pub(super) fn standing_of(&self, id: u128) -> Standing {
-        let stream = self.alerts.streams.get(&id);
+        let stream = self.alerts.streams.get(id);
         stream
             .map(|stream| stream.now().clone())
             .unwrap_or_default()
@@ -364,7 +353,7 @@ impl Engine {
         cause: &MoveCause,
         effects: &mut Vec<Effect>,
     ) {
-        if let Some(stream) = self.alerts.streams.get(&id) {
+        if let Some(stream) = self.alerts.streams.get(id) {
             stream.tell_moves(before, at, cause, effects);
         }
     }
@@ -373,7 +362,7 @@ impl Engine {
     pub(crate) fn tell_waking(&self, epoch: Epoch, effects: &mut Vec<Effect>) {
         let ended_at = self.calendar.end_of(epoch);
         for (id, before) in self.alerts.waking(ended_at) {
-            let Some(stream) = self.alerts.streams.get(&id) else {
+            let Some(stream) = self.alerts.streams.get(id) else {
                 continue;
             };
             let mut awake = before.clone();

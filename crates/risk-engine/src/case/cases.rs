@@ -17,11 +17,12 @@ pub use change::{CaseInsert, CaseMove};
 use change::{additions, difference, lengths};
 pub(crate) use kept::{Docketed, Unsettled};
 pub use listed::CaseFilter;
-use listed::{Lines, Listed};
+use listed::Listed;
 
 use super::docket::{CommandFact, Docket, Fact, FactId, FactKey, ResultFact, Rules};
 use super::{Case, CaseKey, CaseRefusal, CaseRule, Count, Found};
 use crate::event_time::Epoch;
+use crate::paged::Paged;
 use crate::policy::Policy;
 use crate::taxonomy::Taxonomy;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -63,7 +64,7 @@ enum Touch {
 /// All cases（全部案件）.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cases {
-    dockets: Vec<Docket>,
+    dockets: Paged<Docket>,
     by_key: BTreeMap<CaseKey, u32>,
     /// Dockets by the hash of their key: nearly every result that fails looks for one.
     by_hash: HashTable<u32>,
@@ -439,9 +440,9 @@ impl Cases {
     /// Changes the cases of a docket: the one place where that is done, so that timers and lists follow.
     fn change(&mut self, number: u32, change: impl FnOnce(&mut Docket)) {
         if let Some(docket) = self.dockets.get_mut(number as usize) {
-            let before = Lines::of(number, &docket.cases);
+            let before = self.listed.lines(number, &docket.cases);
             change(docket);
-            let after = Lines::of(number, &docket.cases);
+            let after = self.listed.lines(number, &docket.cases);
             self.listed.change(&before, after);
             let timer = docket.next_lapse();
             if timer != docket.timer {

@@ -234,6 +234,7 @@ pub(crate) fn replay(
     ledger: &LedgerReader,
 ) -> Result<ReplayReport, StoreError> {
     identities.feed_from_ledger(ledger.entry_count())?;
+    engine.leave_out_lists();
     let links = Links {
         identities,
         ledger,

@@ -1,5 +1,6 @@
 //! Which cases there are, now and by the close of an epoch, and what complaints and reports say to them.
 
+use super::listed::Listed;
 use super::{Cases, Loose, Touch, field_of};
 use crate::case::docket::{Docket, Fact, FactId, FactKey, ResultFact, SignalFact};
 use crate::case::{Case, CaseEvent, CaseKey, CaseKind};
@@ -101,6 +102,10 @@ impl Cases {
         self.complained(&matter);
     }
 
+    pub(crate) fn leave_out_lists(&mut self) {
+        self.listed = Listed::left_out();
+    }
+
     /// Bytes on the heap, about: facts, and cases with their histories.
     pub(crate) fn heap_bytes(&self) -> usize {
         let of = |docket: &Docket| {
@@ -110,7 +115,8 @@ impl Cases {
                 + docket.cases.len() * size_of::<Case>()
                 + events * size_of::<CaseEvent>()
         };
-        self.dockets.iter().map(of).sum::<usize>()
+        self.dockets.heap_bytes()
+            + self.dockets.iter().map(of).sum::<usize>()
             + self.loose.len() * size_of::<Loose>()
             + self.listed.heap_bytes()
     }

@@ -79,6 +79,8 @@ type Due = (Timestamp, u128);
 pub(super) struct Listed {
     opened: Classed<Class, Opened, u32>,
     due: Classed<Class, Due, u32>,
+    /// Nobody will ask for lists, and none are kept.
+    left_out: bool,
 }
 
 /// The cases of a docket, as they are listed.
@@ -88,9 +90,20 @@ pub(super) struct Lines {
     due: Vec<Line<Class, Due, u32>>,
 }
 
-impl Lines {
-    pub(super) fn of(docket: u32, cases: &[Case]) -> Self {
-        let mut lines = Self::default();
+impl Listed {
+    pub(super) fn left_out() -> Self {
+        Self {
+            left_out: true,
+            ..Self::default()
+        }
+    }
+
+    /// The cases of a docket as lists have them; none where none are kept.
+    pub(super) fn lines(&self, docket: u32, cases: &[Case]) -> Lines {
+        let mut lines = Lines::default();
+        if self.left_out {
+            return lines;
+        }
         for case in cases {
             let (class, number) = (class(case), number(&case.id));
             let opened = (Reverse(case.opened_at), number);
@@ -101,9 +114,7 @@ impl Lines {
         }
         lines
     }
-}
 
-impl Listed {
     /// Puts the cases of a docket where they stand now.
     pub(super) fn change(&mut self, before: &Lines, after: Lines) {
         self.opened.change(&before.opened, after.opened);
