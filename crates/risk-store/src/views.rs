@@ -65,8 +65,8 @@ const SLED_SYNC_MILLIS: u64 = 10_000;
 const FREEING_ROUNDS: usize = 16;
 
 /// Batches after which whoever leaves opens sled once more. sled lists its pages at a start only, and reads all
-/// that was logged since its last list for it: seconds, after a million keys.
-const UNLISTED_BATCHES: u32 = if cfg!(test) { 4 } else { 1_000 };
+/// that was logged since its last list for it: some seconds where a million keys were written.
+const UNLISTED_BATCHES: u32 = if cfg!(test) { 4 } else { 100 };
 
 /// The views cannot be read: they must be made again.
 #[derive(Debug)]
