@@ -119,12 +119,8 @@ impl<'de> Deserialize<'de> for Streams {
         for (id, stream) in streams {
             all.insert(id, stream);
         }
-        for number in lively
-            .into_iter()
-            .filter_map(|id| all.number(id))
-            .collect::<Vec<_>>()
-        {
-            all.enliven(number);
+        for id in lively {
+            all.touch(id);
         }
         Ok(all)
     }

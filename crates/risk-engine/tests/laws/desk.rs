@@ -331,9 +331,21 @@ impl Desk {
         self.engine.state_hash()
     }
 
-    /// Folds what was recorded into a new engine. What either lists must be what sorting all tells.
+    /// Folds what was recorded into a new engine. What either lists must be what sorting all tells, and an engine
+    /// that leaves lists out must stand as they do.
     pub(crate) fn rebuilt(&self) -> StateHash {
-        let mut engine = new_engine();
+        let engine = self.folded_into(new_engine());
+        listed::check(&self.engine, &self.effects);
+        listed::check(&engine, &self.effects);
+        let mut unlisted = new_engine();
+        unlisted.leave_out_lists();
+        let unlisted = self.folded_into(unlisted);
+        assert_eq!(unlisted.state_hash(), engine.state_hash());
+        listed::check_none(&unlisted);
+        engine.state_hash()
+    }
+
+    fn folded_into(&self, mut engine: Engine) -> Engine {
         // A record refers to what stands before it; what comes later is not known yet.
         let mut accepted = Accepted::new();
         for entry in &self.recorded {
@@ -378,9 +390,7 @@ impl Desk {
                 Entry::Effect(effect) => engine.fold(&Recorded::Effect(effect)),
             }
         }
-        listed::check(&self.engine, &self.effects);
-        listed::check(&engine, &self.effects);
-        engine.state_hash()
+        engine
     }
 
     pub(crate) fn alert_ids(&self) -> BTreeSet<String> {

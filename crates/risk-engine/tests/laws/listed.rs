@@ -24,6 +24,14 @@ pub(crate) fn check(engine: &Engine, effects: &[Effect]) {
     }
 }
 
+/// Holds an engine that leaves lists out to that.
+pub(crate) fn check_none(engine: &Engine) {
+    let (alerts, cases) = (AlertFilter::default(), CaseFilter::default());
+    assert!(engine.alerts_listed(&alerts, None).next().is_none());
+    assert!(engine.cases_listed(&cases, None).next().is_none());
+    assert!(engine.alert_counts().is_empty() && engine.case_counts().is_empty());
+}
+
 fn check_alerts(engine: &Engine, effects: &[Effect]) {
     let mut told = BTreeSet::new();
     for effect in effects {
