@@ -64,7 +64,7 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
-# What benches/README.md reports, in its order; about ten minutes on a quiet machine of two cores. The
+# What benches/README.md reports, in its order; about a quarter of an hour on a quiet machine of two cores. The
 # environment is that of the image.
 BENCH = MIMALLOC_PURGE_DELAY=-1 cargo run --release --locked --quiet -p risk-benches --
 .PHONY: bench
@@ -75,7 +75,9 @@ bench: ## Measure speed and size, as ratios within one run (benches/README.md)
 	$(BENCH) stages --results 1000000 --enterprises 20000 --days 28
 	$(BENCH) engine --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) refit
+	$(BENCH) kafka --results 3000000 --enterprises 10000 --days 7
 	$(BENCH) kafka --results 3000000 --enterprises 10000 --days 28
+	$(BENCH) replay --results 10000000 --enterprises 333333 --days 7
 	$(BENCH) replay --results 10000000 --enterprises 333333 --days 28
 	$(BENCH) identity
 	$(BENCH) packs
