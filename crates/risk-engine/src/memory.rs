@@ -1,4 +1,4 @@
-//! What the engine's state weighs.
+//! What the engine's state weighs, and what may be left out of it.
 
 use crate::step::Engine;
 use crate::subjects::Subjects;
@@ -17,6 +17,13 @@ pub struct MemoryUse {
 }
 
 impl Engine {
+    /// Keeps no lists of alerts and cases from now on, for who judges and asks for none: lists and counts of
+    /// them find nothing then.
+    pub fn leave_out_lists(&mut self) {
+        self.alerts.leave_out_lists();
+        self.cases.leave_out_lists();
+    }
+
     /// What the state weighs now.
     pub fn memory(&self) -> MemoryUse {
         let states = self.states.heap_bytes();

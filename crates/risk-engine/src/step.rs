@@ -165,13 +165,6 @@ impl Engine {
         })
     }
 
-    /// Keeps no lists of alerts and cases from now on, for who judges and asks for none: lists and counts of
-    /// them find nothing then.
-    pub fn leave_out_lists(&mut self) {
-        self.alerts.leave_out_lists();
-        self.cases.leave_out_lists();
-    }
-
     /// The public name of an enterprise or a site, as the result observed last gave it.
     pub fn title(&self, subject: &Subject) -> Option<&str> {
         self.subjects
