@@ -194,13 +194,9 @@ impl Engine {
 
     /// The results that `result` refers to and that the engine must be shown with it.
     pub fn missing_links(&self, result: &InspectionResult) -> Vec<InspectionId> {
-        let links = [result.supersedes.as_ref(), result.confirms.as_ref()]
-            .into_iter()
-            .flatten();
-        links
-            .filter(|id| !self.families.knows(id))
-            .cloned()
-            .collect()
+        let links = [&result.supersedes, &result.confirms].into_iter().flatten();
+        let missing = links.filter(|id| !self.families.knows(id));
+        missing.cloned().collect()
     }
 
     /// Partitions too far ahead of the slowest; the shell pauses them until they are not.
