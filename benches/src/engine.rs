@@ -124,6 +124,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let part = |bytes: usize| format!("{:.1} B", bytes as f64 / subjects as f64);
     say("  names", &part(use_of.names));
     say("  evidence sums (epoch bins)", &part(use_of.evidence));
+    say("  alerts and cases", &part(use_of.raised));
     say("  everything else, by its own count", &part(use_of.other));
     Ok(())
 }

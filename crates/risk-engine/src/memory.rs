@@ -12,6 +12,8 @@ pub struct MemoryUse {
     pub names: usize,
     /// Evidence sums, by stratum and generation, results whose epoch is open, and bins of results.
     pub evidence: usize,
+    /// Alerts and cases with their histories, and supply paths: what failures leave, however many subjects.
+    pub raised: usize,
     /// Everything else: numbers, links, what stands.
     pub other: usize,
 }
@@ -34,14 +36,12 @@ impl Engine {
             evidence: sums.sum::<usize>()
                 + self.pending.heap_bytes()
                 + self.model.bins.heap_bytes(),
+            raised: self.alerts.heap_bytes() + self.cases.heap_bytes() + self.paths.heap_bytes(),
             other: states
                 + links
                 + size_of::<Subjects>()
                 + self.frame.heap_bytes()
-                + self.warning.heap_bytes()
-                + self.alerts.heap_bytes()
-                + self.cases.heap_bytes()
-                + self.paths.heap_bytes(),
+                + self.warning.heap_bytes(),
         }
     }
 }
