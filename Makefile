@@ -64,8 +64,7 @@ test: ## Install what is missing, then run everything that CI runs
 	$(call timed,build,cargo build --workspace --all-targets --locked)
 	$(call timed,tests,cargo test --workspace --locked)
 
-# What benches/README.md reports, in its order; about a quarter of an hour on a quiet machine of two cores. The
-# environment is that of the image.
+# What benches/README.md reports, in its order, for a quiet machine. The environment is that of the image.
 BENCH = MIMALLOC_PURGE_DELAY=-1 cargo run --release --locked --quiet -p risk-benches --
 .PHONY: bench
 bench: ## Measure speed and size, as ratios within one run (benches/README.md)
